@@ -1,0 +1,93 @@
+"""What a backend is: the three members behind every space, and the values they answer with.
+
+Owns the vocabulary between a backend and whoever serves it. Knows no space, no network and no transport.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from collm_nas_evaluator.space import Architecture, Space
+
+
+class FailureKind(Enum):
+    """Why an architecture has no number; the names are those of the contract."""
+
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    NOT_FINITE = "NOT_FINITE"
+    OUT_OF_RANGE = "OUT_OF_RANGE"
+    CRASHED = "CRASHED"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A finite value for every metric of the space, and how long it took in seconds (0 for a looked-up value)."""
+
+    metrics: Mapping[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What stopped an evaluation, with a sentence about it."""
+
+    kind: FailureKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result for the architecture at `index` of the batch."""
+
+    index: int
+    result: Measurement | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the evaluation of the architecture at `index` of the batch is: a fraction from 0 to 1, and a note."""
+
+    index: int
+    fraction: float = 0.0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchitectureCost:
+    """A value for every cost of the space; equal non-empty keys mean architectures that compute the same function."""
+
+    costs: Mapping[str, float]
+    equivalence_key: str = ""
+
+
+class Backend(Protocol):
+    """One space and what can be asked about its architectures. Its members may be called from several threads."""
+
+    def describe(self) -> Space:
+        """The complete description; the same object every time."""
+        ...
+
+    def cost(self, architecture: Architecture) -> ArchitectureCost:
+        """What is known without evaluating. Needs no data and no accelerator."""
+        ...
+
+    def evaluate(
+        self, architectures: Sequence[Architecture], split: str, stop: threading.Event
+    ) -> Iterator[Outcome | Progress]:
+        """Yields one outcome for each architecture, in any order, and progress as it likes.
+
+        `split` is one of the description's. What goes wrong with one architecture is its outcome. A long evaluation
+        looks at `stop` now and then and returns soon after it is set, whatever is left.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A space that is configured but cannot be served now: its id, its summary, and why with the next step."""
+
+    id: str
+    summary: str
+    reason: str

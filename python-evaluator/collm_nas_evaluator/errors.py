@@ -1,0 +1,18 @@
+"""Errors named by what the caller does next. Knows nothing of where they are raised."""
+
+from pathlib import Path
+
+
+class UsageError(Exception):
+    """The command, the configuration or a file it names has to be corrected; the text says what, where and how."""
+
+
+class TableDamaged(UsageError):
+    """A table's file is not what it has to be, at a place in it (such as "line 7, column flops_m_32")."""
+
+    def __init__(self, path: Path, place: str, what: str) -> None:
+        super().__init__(f"{path}, {place}: {what}" if place else f"{path}: {what}")
+
+
+class TableMissing(Exception):
+    """A table is not on this machine; the text says where it was expected and how to get it."""

@@ -1,0 +1,92 @@
+"""A table: columns of numbers over all cells, with where they came from, and its copy on disk.
+
+Owns the parsed form and the cache of it, keyed and checked by the source file's SHA-256. Knows no source format: it is
+handed a function that parses.
+"""
+
+import hashlib
+import logging
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collm_nas_evaluator.cell import CELLS
+
+FORMAT = 1
+"""Raised whenever a parser reads the same file differently than before."""
+
+Columns = Mapping[str, NDArray[np.float64]]
+"""One value for each cell, in the order of `cell.number_of`: shape [15625], finite."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The columns of one file, and a line on which file it was, for the record."""
+
+    columns: Columns
+    provenance: str
+
+
+def read_source(path: Path) -> bytes:
+    """The file's bytes. Raises FileNotFoundError when there is none, another OSError when it cannot be read."""
+    return path.read_bytes()
+
+
+def columns_of(
+    source: bytes, kind: str, names: Sequence[str], folder: Path, parse: Callable[[bytes], Columns]
+) -> Columns:
+    """The parsed columns of a source, from the cache in `folder` when it holds them, else by `parse`, then cached.
+
+    `kind` names the source's format in the cache. A damaged or foreign cache file is parsed anew and replaced; a
+    folder that cannot be written costs the parsing at every start and nothing else. Raises what `parse` raises.
+    """
+    digest = hashlib.sha256(source).hexdigest()
+    path = folder / f"{kind}-{FORMAT}-{digest[:20]}.npz"
+    cached = _load(path, digest, names)
+    if cached is not None:
+        return cached
+    columns = parse(source)
+    try:
+        _store(path, digest, columns)
+    except OSError as error:
+        _log.warning("the parsed table could not be cached in %s: %s", folder, error)
+    return columns
+
+
+def _load(path: Path, digest: str, names: Sequence[str]) -> Columns | None:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if str(archive["source"]) != digest:
+                raise ValueError("it was made from another file")
+            columns = {name: archive[name] for name in names}
+    except FileNotFoundError:
+        return None
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        _log.warning("the cached table %s is made anew: %s", path, error)
+        return None
+    for name, column in columns.items():
+        if column.dtype != np.float64 or column.shape != (CELLS,) or not np.isfinite(column).all():
+            _log.warning("the cached table %s is made anew: column %s is damaged", path, name)
+            return None
+    return columns
+
+
+def _store(path: Path, digest: str, columns: Columns) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, allow_pickle=False, source=np.array(digest), **dict(columns))
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

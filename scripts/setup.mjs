@@ -1,0 +1,351 @@
+/**
+ * Makes a checkout ready to run: `node scripts/setup.mjs LEVEL`, where LEVEL is
+ *
+ *   demo   the Node packages and an evaluator that serves tables
+ *   test   that, and everything the test suite needs
+ *
+ * Owns node_modules/ and .venv/. A stamp inside each says what it was made from, so that a second call has only to
+ * compare. A folder that an interrupted call left half made is made anew, and calls at the same time wait for each
+ * other. Needs Node and Python only, and imports nothing that is not part of Node: when it starts, nothing is there.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const oldestNode = [20, 19];
+const oldestPython = [3, 11];
+
+/** What each level installs, in order. The tables' package names more than the evaluator uses: it comes alone. */
+const requirements = {
+  demo: [{ file: "light.txt" }, { file: "tables.txt", alone: true }],
+  test: [{ file: "test.txt" }, { file: "tables.txt", alone: true }],
+};
+
+/** The installer of everything else in .venv: one version, and the digests of its wheels for Linux and macOS. */
+const uv = {
+  version: "0.13.9",
+  digests: [
+    "d7f459fe4fd247d830351c75686d3996ace3c6f3f728eb0e85a30b7ada0cef19", // Linux x86-64
+    "5435c5ce14a56431208ca0996416d310f1598e8c2c8ba707688985a16bb82dbe", // Linux arm64
+    "2c45530751517d6c3bbc69a19473f6effe47cce047bede01ffd8af7ea7b36b25", // Linux x86-64, musl
+    "c16ed11e013557536b3e60065f1b912f6407bd6518e041b961e23ef9e6b4fbf5", // macOS x86-64
+    "66c512266d633bef48384a1f53003f41f2a8e7b36fe6e7fbfd3e0fd52d96fa63", // macOS arm64
+  ],
+};
+
+const modules = join(root, "node_modules");
+const modulesStamp = join(modules, ".collm-nas-setup");
+const venv = join(root, ".venv");
+const venvPython = join(venv, "bin/python");
+const venvStamp = join(venv, ".collm-nas-setup");
+/** Stands in .venv while it is being changed: whoever finds it without a living call knows it half made. */
+const venvUnfinished = join(venv, ".collm-nas-unfinished");
+const lock = join(root, ".setup-lock");
+
+const level = process.argv[2];
+if (process.argv.length !== 3 || !Object.hasOwn(requirements, level)) {
+  stop(`usage: node scripts/setup.mjs ${Object.keys(requirements).join("|")}`);
+}
+checkNode();
+if (dueSteps().length > 0) {
+  await takeLock();
+  // Whoever held the lock may have done all of it.
+  const steps = dueSteps();
+  const prepared = steps.map((step) => ({ ...step, run: step.prepare() }));
+  for (const [index, step] of prepared.entries()) {
+    const begin = Date.now();
+    process.stdout.write(`set-up ${index + 1}/${prepared.length}  ${step.name} … `);
+    await step.run();
+    process.stdout.write(`${seconds(begin)}\n`);
+  }
+} else {
+  console.log("set-up: nothing to do");
+}
+
+// --- what there is to do ---
+
+/** The steps that are due. `prepare` checks what a step needs before the first one starts, and returns its work. */
+function dueSteps() {
+  const steps = [];
+  if (read(modulesStamp) !== modulesMade()) {
+    steps.push({ name: "node packages", prepare: () => installModules });
+  }
+  const stamp = readVenvStamp();
+  if (stamp.uv !== uv.version) {
+    steps.push({ name: "python environment", prepare: prepareVenv });
+  }
+  if (stamp[level] !== packagesMade(level)) {
+    steps.push({ name: `python packages (${level})`, prepare: () => installPackages });
+  }
+  return steps;
+}
+
+/** What node_modules/ is made from, in one line. */
+function modulesMade() {
+  const node = `node ${process.versions.node.split(".")[0]} ${process.platform} ${process.arch}`;
+  return `${digest(join(root, "package-lock.json"))} ${node}\n`;
+}
+
+/** What a level's Python packages are made from. */
+function packagesMade(of) {
+  return requirements[of].map(({ file }) => digest(requirementsPath(file))).join(" ");
+}
+
+/** What .venv says it is made from; nothing when it is not there, half made, moved, or its Python is gone. */
+function readVenvStamp() {
+  if (existsSync(venvUnfinished) || !existsSync(venvPython)) return {};
+  try {
+    const stamp = JSON.parse(read(venvStamp) ?? "{}");
+    return stamp.root === root ? stamp : {};
+  } catch {
+    return {};
+  }
+}
+
+function requirementsPath(file) {
+  return join(root, "python-evaluator/requirements", file);
+}
+
+// --- node packages ---
+
+async function installModules() {
+  // What the user's own settings may leave out is needed here; one package asks for a newer Node than it needs.
+  const flags = ["--no-audit", "--no-fund", "--no-engine-strict", "--include=dev", "--include=optional"];
+  await call("npm", ["ci", ...flags]);
+  writeFileSync(modulesStamp, modulesMade());
+}
+
+// --- python ---
+
+function prepareVenv() {
+  if (isUsable(venvPython)) return fillVenv;
+  const python = findPython();
+  return async () => {
+    rmSync(venv, { recursive: true, force: true });
+    mkdirSync(venv);
+    writeFileSync(venvUnfinished, "");
+    await call(python, ["-I", "-m", "venv", venv]);
+    await fillVenv();
+  };
+}
+
+/** Whether .venv, made by someone else, is whole: a Python that is new enough, at home here, with pip. */
+function isUsable(python) {
+  if (existsSync(venvUnfinished) || !existsSync(python)) return false;
+  const found = probe(python, "import pip");
+  return (
+    found.version !== undefined &&
+    isAtLeast(found.version, oldestPython) &&
+    found.prefix === realpathSync(venv)
+  );
+}
+
+async function fillVenv() {
+  writeFileSync(venvUnfinished, "");
+  const hashes = uv.digests.map((value) => ` --hash=sha256:${value}`).join("");
+  const list = join(venv, "uv.txt");
+  writeFileSync(list, `uv==${uv.version}${hashes}\n`);
+  const flags = ["--disable-pip-version-check", "--no-input", "--only-binary=:all:", "--require-hashes"];
+  await call(venvPython, ["-I", "-m", "pip", "install", ...flags, "-r", list], { PIP_USER: "0" });
+  installEvaluator();
+  finishVenv({ root, uv: uv.version });
+}
+
+/** The evaluator runs from the checkout: a line that puts it on the path, and its command. No build, no network. */
+function installEvaluator() {
+  const [name] = readdirSync(join(venv, "lib")).filter((entry) => entry.startsWith("python3."));
+  writeFileSync(
+    join(venv, "lib", name, "site-packages/collm_nas_evaluator.pth"),
+    `${join(root, "python-evaluator")}\n`,
+  );
+  const python = `'${venvPython.replaceAll("'", "'\\''")}'`;
+  writeFileSync(
+    join(venv, "bin/collm-nas-evaluator"),
+    `#!/bin/sh\nexec ${python} -P -m collm_nas_evaluator "$@"\n`,
+    { mode: 0o755 },
+  );
+}
+
+async function installPackages() {
+  const stamp = readVenvStamp();
+  writeFileSync(venvUnfinished, "");
+  for (const { file, alone } of requirements[level]) {
+    const flags = ["--python", venvPython, "--require-hashes", ...(alone ? ["--no-deps"] : [])];
+    await call(join(venv, "bin/uv"), ["pip", "install", ...flags, "-r", requirementsPath(file)], {
+      UV_PYTHON_DOWNLOADS: "never",
+    });
+  }
+  stamp[level] = packagesMade(level);
+  if (level === "test") stamp.demo = packagesMade("demo");
+  finishVenv(stamp);
+}
+
+function finishVenv(stamp) {
+  const made = `${venvStamp}.new`;
+  writeFileSync(made, `${JSON.stringify(stamp)}\n`);
+  renameSync(made, venvStamp);
+  rmSync(venvUnfinished);
+}
+
+/**
+ * A Python that is new enough and can make environments. A name on the path proves nothing (a version manager puts
+ * names there that only fail, Debian ships a Python without venv), so each one is run.
+ */
+function findPython() {
+  const named = process.env.COLLM_NAS_PYTHON;
+  const names = named ? [named] : ["python3.13", "python3.12", "python3.11", "python3", "python"];
+  let old;
+  let bare;
+  for (const name of names) {
+    const found = probe(name, "import venv, ensurepip");
+    if (found.version === undefined) continue;
+    if (!isAtLeast(found.version, oldestPython)) old ??= `${name} is ${found.version.join(".")}`;
+    else if (found.missing) bare ??= { name, version: found.version };
+    else return found.executable;
+  }
+  const wanted = `Python ${oldestPython.join(".")} or newer`;
+  const other = named ? "name another one in COLLM_NAS_PYTHON" : "name one in COLLM_NAS_PYTHON";
+  if (bare) {
+    const [major, minor] = bare.version;
+    stop(
+      `${bare.name} (${bare.version.join(".")}) lacks its venv module: install it (Debian, Ubuntu: ` +
+        `apt-get install python${major}.${minor}-venv), or ${other}`,
+    );
+  }
+  const seen = old ?? (named ? `COLLM_NAS_PYTHON, ${named}, does not run` : "none was found");
+  const install = "Debian, Ubuntu: apt-get install python3 python3-venv; macOS: brew install python";
+  stop(`needs ${wanted}, and ${seen}: install one (${install}), or ${other}`);
+}
+
+/** Asks a Python what it is, and whether `imports` work there. */
+function probe(python, imports) {
+  const code = [
+    "import json, sys",
+    "missing = False",
+    `try:\n    ${imports}`,
+    "except ImportError:\n    missing = True",
+    "print(json.dumps({'version': sys.version_info[:3], 'executable': sys.executable,",
+    "    'prefix': sys.prefix, 'missing': missing}))",
+  ].join("\n");
+  const result = spawnSync(python, ["-I", "-c", code], { encoding: "utf8", timeout: 30_000 });
+  try {
+    return result.status === 0 ? JSON.parse(result.stdout) : {};
+  } catch {
+    return {};
+  }
+}
+
+// --- the pieces ---
+
+function checkNode() {
+  const version = process.versions.node.split(".").map(Number);
+  if (!isAtLeast(version, oldestNode)) {
+    stop(
+      `needs Node ${oldestNode.join(".")} or newer, and this is ${process.versions.node}: install a newer one`,
+    );
+  }
+}
+
+function isAtLeast(version, [major, minor]) {
+  return version[0] > major || (version[0] === major && version[1] >= minor);
+}
+
+/**
+ * One call at a time. The lock is a file that its holder touches every two seconds: one untouched for 20 seconds was
+ * left behind by a call that was killed.
+ */
+async function takeLock() {
+  const mine = `${lock}.${process.pid}`;
+  process.on("exit", () => rmSync(mine, { force: true }));
+  writeFileSync(mine, "");
+  let told = false;
+  for (;;) {
+    utimesSync(mine, new Date(), new Date());
+    try {
+      linkSync(mine, lock);
+      break;
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+    }
+    const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (age > 20_000) {
+      rmSync(lock, { force: true });
+      continue;
+    }
+    if (!told) console.log("set-up: waiting for another one that is at work here");
+    told = true;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  process.on("exit", () => rmSync(lock, { force: true }));
+  setInterval(() => utimesSync(lock, new Date(), new Date()), 2_000).unref();
+}
+
+/** Runs a command in the checkout. What it prints is shown only when it fails, and then ends the set-up. */
+async function call(command, args, environment = {}) {
+  const child = spawn(command, args, {
+    cwd: root,
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => (output += text));
+  child.stderr.setEncoding("utf8").on("data", (text) => (output += text));
+  const interrupt = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+  const listeners = Object.entries(interrupt).map(([signal, code]) => {
+    const listener = () => {
+      child.kill(signal);
+      process.stdout.write("interrupted\n");
+      process.exit(code);
+    };
+    process.on(signal, listener);
+    return () => process.off(signal, listener);
+  });
+  const failure = await new Promise((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", (code, signal) => resolve(code === 0 ? null : `ended with ${signal ?? code}`));
+  });
+  for (const remove of listeners) remove();
+  if (failure === null) return;
+  process.stdout.write("failed\n");
+  const lines = output.split("\n").filter((line) => line.trim() !== "" && !line.includes("EBADENGINE"));
+  if (lines.length > 0) console.error(lines.slice(-40).join("\n"));
+  stop(`\`${[command, ...args].join(" ")}\` failed: ${failure}. Mend it and run the same command again`, 1);
+}
+
+function read(path) {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function digest(path) {
+  return createHash("sha256").update(readFileSync(path)).digest("hex");
+}
+
+function seconds(begin) {
+  const passed = (Date.now() - begin) / 1_000;
+  return `${passed < 10 ? passed.toFixed(1) : Math.round(passed)} s`;
+}
+
+function stop(message, code = 2) {
+  console.error(`set-up: ${message}`);
+  process.exit(code);
+}

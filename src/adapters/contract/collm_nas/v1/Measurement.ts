@@ -1,0 +1,12 @@
+// Original file: proto/collm_nas/v1/evaluator.proto
+
+
+export interface Measurement {
+  'metrics'?: ({[key: string]: number | string});
+  'seconds'?: (number | string);
+}
+
+export interface Measurement__Output {
+  'metrics': ({[key: string]: number});
+  'seconds': (number);
+}

@@ -1,0 +1,12 @@
+// Original file: proto/collm_nas/v1/evaluator.proto
+
+
+export interface Split {
+  'name'?: (string);
+  'meaning'?: (string);
+}
+
+export interface Split__Output {
+  'name': (string);
+  'meaning': (string);
+}

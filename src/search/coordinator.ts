@@ -1,0 +1,350 @@
+/**
+ * The Coordinator: Algorithm 1 of the paper over ports.
+ *
+ * Owns the loop, the verdict on every candidate, the re-asking of roles and the waiting for an evaluator that went
+ * away. Knows no way to propose (searchers/), no server and no file (adapters/). It decides from folded state alone,
+ * so that a live run, a resumed one and a replay take the same path.
+ */
+import { ContractViolation, EvaluatorUnavailable, Interrupted, UnusableReply, UsageError } from "../errors.ts";
+import { digestOf, Seal } from "./digest.ts";
+import type { ChatReply, EventBody, MeasuredCost, Message, Outcome, Role, RunEvent, StopReason, Verdict } from "./events.ts";
+import type { ChatModel, Clock, Evaluator, Journal, Prompt, Reading, Searcher, Turn } from "./ports.ts";
+import { randomStream } from "./random.ts";
+import { type Architecture, Space } from "./space.ts";
+import {
+  best, budgetLeft, idleRounds, isBetter, isOverLimit, objective, type RunState, reduce, roundLimit, sawWithinLimit,
+  transcript,
+} from "./state.ts";
+
+/** What a search runs on. `models` is null for searchers that ask no role. */
+export interface SearchPorts {
+  readonly searcher: Searcher;
+  readonly evaluator: Evaluator;
+  readonly models: Readonly<Record<Role, ChatModel>> | null;
+  readonly journal: Journal;
+  readonly clock: Clock;
+}
+
+/** What an onlooker is told while a search runs. Nothing depends on it. */
+export type Notice =
+  | { readonly kind: "recorded"; readonly event: RunEvent; readonly state: RunState }
+  | { readonly kind: "progress"; readonly text: string; readonly fraction: number; readonly note: string }
+  | { readonly kind: "asking"; readonly role: Role; readonly attempt: number }
+  | { readonly kind: "waiting"; readonly seconds: number; readonly reason: string };
+
+export type Observe = (notice: Notice) => void;
+
+const firstWaitSeconds = 0.25;
+const longestWaitSeconds = 5;
+const longestStoredRaw = 4_000;
+
+/**
+ * Runs a search from the end of `history` to its own end, and tests the winner once where the space has a test split.
+ *
+ * @param history the record so far: run-started, and for a resumed run everything up to a closed round or an end
+ * @throws Interrupted, ChatUnavailable, EvaluatorUnavailable (resume later), UnusableReply, ContractViolation
+ */
+export async function runSearch(
+  history: readonly RunEvent[],
+  ports: SearchPorts,
+  signal: AbortSignal,
+  observe: Observe = () => {},
+): Promise<RunState> {
+  const coordinator = new Coordinator(history, ports, signal, observe);
+  return await coordinator.run();
+}
+
+/** Why the search should end now, or null. */
+export function stopReason(state: RunState): StopReason | null {
+  const { target, stallRounds } = state.search;
+  const value = best(state)?.value ?? null;
+  if (target !== null && value !== null && !isBetter(state, target, value)) return "target";
+  if (budgetLeft(state) === 0) return "budget";
+  if (idleRounds(state) >= stallRounds) return sawWithinLimit(state) ? "stalled" : "nothing-within-limit";
+  if (state.rounds.filter(({ closed }) => closed).length >= roundLimit(state)) return "rounds";
+  return null;
+}
+
+class Coordinator {
+  #state: RunState;
+  readonly #space: Space;
+  readonly #seal = new Seal();
+  readonly #ports: SearchPorts;
+  readonly #signal: AbortSignal;
+  readonly #observe: Observe;
+
+  constructor(history: readonly RunEvent[], ports: SearchPorts, signal: AbortSignal, observe: Observe) {
+    this.#ports = ports;
+    this.#signal = signal;
+    this.#observe = observe;
+    let state: RunState | null = null;
+    for (const event of history) {
+      state = reduce(state, event);
+      this.#seal.add(event);
+    }
+    if (state === null) throw new ContractViolation("a search needs a record that begins with run-started");
+    this.#state = state;
+    this.#space = new Space(state.space);
+  }
+
+  async run(): Promise<RunState> {
+    for (;;) {
+      while (this.#state.ended === null) {
+        const reason = stopReason(this.#state);
+        if (reason === null) await this.#playRound();
+        else await this.#end(reason);
+      }
+      await this.#testWinner();
+      // A record that is being replayed may go on after an end, because a resume prolonged the run.
+      if (this.#state.ended !== null) return this.#state;
+    }
+  }
+
+  async #record(...bodies: EventBody[]): Promise<void> {
+    for (const event of await this.#ports.journal.append(bodies)) {
+      this.#seal.add(event);
+      this.#state = reduce(this.#state, event);
+      this.#observe({ kind: "recorded", event, state: this.#state });
+    }
+  }
+
+  async #end(reason: StopReason): Promise<void> {
+    const recent = this.#state.chats.filter(({ round }) => round > this.#state.rounds.length - this.#state.search.stallRounds);
+    const nothingRead = recent.length > 0 && !recent.some(({ role, rejected }) => role === "generator" && rejected === null);
+    if ((reason === "stalled" || reason === "nothing-within-limit") && nothingRead) {
+      throw new UnusableReply(
+        `no reply of ${this.#state.models?.generator ?? "the Generator"} could be read in the last ${this.#state.search.stallRounds} rounds (${recent.at(-1)?.rejected?.[0] ?? ""}); try another model, then resume`,
+      );
+    }
+    await this.#record({ type: "run-ended", reason, seal: this.#seal.value() });
+  }
+
+  // ----- One round -----
+
+  async #playRound(): Promise<void> {
+    this.#throwIfStopped();
+    const round = this.#state.rounds.filter(({ closed }) => closed).length + 1;
+    const allowance = Math.min(this.#state.search.candidates.max, budgetLeft(this.#state));
+    const raws = await this.#ports.searcher.propose(this.#turn(round, allowance));
+    const candidates = await this.#judge(raws, allowance);
+    await this.#record({ type: "round-proposed", round, candidates });
+    await this.#measureAccepted(round, candidates.map(({ verdict }) => verdict));
+    await this.#record({ type: "round-closed", round, seal: this.#seal.value() });
+  }
+
+  #turn(round: number, allowance: number): Turn {
+    const coordinator = this;
+    return {
+      space: this.#space,
+      get state() {
+        return coordinator.#state;
+      },
+      round,
+      allowance,
+      random: (label) => randomStream(this.#state.search.seed, `round ${round}: ${label}`),
+      costs: (architectures) => this.#costsBeforeProposing(round, architectures),
+      ask: (role, prompt, read) => this.#ask(round, role, prompt, read),
+      setStrategy: (text) => this.#record({ type: "strategy-set", round, text }),
+    };
+  }
+
+  /** A verdict for each raw candidate, in order. */
+  async #judge(raws: readonly unknown[], allowance: number): Promise<{ raw: unknown; verdict: Verdict }[]> {
+    const parsed = raws.map((raw) => this.#space.parse(raw));
+    const fresh = new Map<string, Architecture>();
+    for (const each of parsed) {
+      if (each.ok && !this.#state.visited.has(each.architecture.text)) fresh.set(each.architecture.text, each.architecture);
+    }
+    const costs = new Map((await this.#costs([...fresh.values()])).map((measured) => [measured.text, measured]));
+    const seen = new Set<string>();
+    const firstOfKey = new Map<string, string>();
+    let accepted = 0;
+    const verdicts = parsed.map((each): Verdict => {
+      if (!each.ok) {
+        const unreadable = each.rejections.some(({ code }) => code === "unreadable");
+        return { kind: unreadable ? "unreadable" : "illegal", rejections: [...each.rejections] };
+      }
+      const { text } = each.architecture;
+      const measured = costs.get(text);
+      if (measured === undefined || seen.has(text)) return { kind: "repeated", text };
+      seen.add(text);
+      const overLimit = isOverLimit(this.#state, measured);
+      if (overLimit && this.#state.search.overLimit === "skip") return { kind: "over-limit", measured };
+      const twin = this.#twinOf(measured) ?? firstOfKey.get(measured.equivalenceKey) ?? null;
+      if (twin !== null && this.#state.search.equivalent === "skip") return { kind: "equivalent", measured, twin };
+      if (accepted >= allowance) return { kind: "beyond-budget", measured };
+      accepted += 1;
+      if (measured.equivalenceKey !== "" && twin === null) firstOfKey.set(measured.equivalenceKey, text);
+      return { kind: "accepted", measured, overLimit, twin };
+    });
+    return raws.map((raw, index) => ({ raw: storable(raw), verdict: verdicts[index] as Verdict }));
+  }
+
+  /** An earlier architecture that computes the same function and did not fail. */
+  #twinOf(measured: MeasuredCost): string | null {
+    const twin = measured.equivalenceKey === "" ? undefined : this.#state.firstOfKey.get(measured.equivalenceKey);
+    if (twin === undefined || this.#state.visited.get(twin)?.outcome?.kind === "failure") return null;
+    return twin;
+  }
+
+  // ----- Roles -----
+
+  async #ask<T>(round: number, role: Role, prompt: Prompt, read: (reply: ChatReply) => Reading<T>): Promise<T | null> {
+    const model = this.#ports.models?.[role];
+    if (model === undefined) throw new UsageError(`searcher "${this.#ports.searcher.name}" asks the ${role}, but no model was set up`);
+    let carried: Message[] = this.#state.search.memory[role] ? [...transcript(this.#state, role)] : [];
+    const opening: Message[] = carried.length > 0 ? [] : [{ role: "system", content: prompt.system }];
+    let added: Message[] = [...opening, { role: "user", content: prompt.user }];
+    for (const attempt of [1, 2]) {
+      this.#throwIfStopped();
+      const messages = [...carried, ...added];
+      const seed = Number.parseInt(digestOf([this.#state.search.seed, role, round, attempt]).slice(0, 7), 16);
+      const { schema, brief } = prompt;
+      this.#observe({ kind: "asking", role, attempt });
+      const reply = await model.reply({ role, round, attempt, messages, schema, seed, brief }, this.#signal);
+      const request = digestOf({ messages, schema, seed });
+      await this.#record({ type: "chat-replied", role, round, attempt, added, carried: carried.length, request, reply });
+      const reading = read(reply);
+      if (reading.ok) return reading.value;
+      await this.#record({ type: "reply-rejected", role, round, attempt, reasons: [...reading.reasons] });
+      carried = [...messages, { role: "assistant", content: reply.content }];
+      added = [{ role: "user", content: askAgain(reading.reasons) }];
+    }
+    return null;
+  }
+
+  // ----- Costs -----
+
+  async #costsBeforeProposing(round: number, architectures: readonly Architecture[]): Promise<readonly MeasuredCost[]> {
+    const unknown = new Map(architectures.filter(({ text }) => !this.#state.costs.has(text)).map((each) => [each.text, each]));
+    if (unknown.size > 0) {
+      const measured = await this.#costs([...unknown.values()]);
+      await this.#record({ type: "costs-measured", round, measured: [...measured] });
+    }
+    return architectures.map(({ text }) => this.#state.costs.get(text) as MeasuredCost);
+  }
+
+  async #costs(architectures: readonly Architecture[]): Promise<readonly MeasuredCost[]> {
+    const texts = architectures.map(({ text }) => text).filter((text) => !this.#state.costs.has(text));
+    const request = { space: this.#state.space, texts };
+    const measured =
+      texts.length === 0 ? [] : await this.#untilAvailable(() => this.#ports.evaluator.measureCosts(request, this.#signal));
+    const asked = new Map(measured.map((each) => [each.text, each]));
+    return architectures.map(({ text }) => {
+      const each = this.#state.costs.get(text) ?? asked.get(text);
+      const missing = each === undefined ? "every cost" : Object.keys(this.#state.search.limits).find((name) => each.costs[name] === undefined);
+      if (each === undefined || missing !== undefined) {
+        throw new ContractViolation(`the evaluator gave no value for ${missing} of ${text}; its costs must follow its own description`);
+      }
+      return each;
+    });
+  }
+
+  // ----- Evaluations -----
+
+  async #measureAccepted(round: number, verdicts: readonly Verdict[]): Promise<void> {
+    const places = verdicts.flatMap((verdict, candidate) => (verdict.kind === "accepted" ? [{ candidate, text: verdict.measured.text }] : []));
+    await this.#evaluate("search", places.map(({ text }) => text), (index, outcome) => {
+      const { candidate, text } = places[index] as { candidate: number; text: string };
+      return this.#record({ type: "architecture-measured", round, candidate, text, outcome });
+    });
+  }
+
+  async #testWinner(): Promise<void> {
+    const winner = best(this.#state);
+    const hasTest = this.#state.space.splits.some(({ name }) => name === "test");
+    if (winner === null || !hasTest || this.#state.winnerTests.has(winner.text)) return;
+    await this.#evaluate("test", [winner.text], (_, outcome) => this.#record({ type: "winner-tested", text: winner.text, outcome }));
+  }
+
+  /** Has every text evaluated and hands each outcome over as it comes; asks again for what has no answer yet. */
+  async #evaluate(
+    split: "search" | "test",
+    texts: readonly string[],
+    onOutcome: (index: number, outcome: Outcome) => Promise<void>,
+  ): Promise<void> {
+    const open = new Set(texts.keys());
+    const stored: Promise<void>[] = [];
+    const attempt = async () => {
+      const asked = [...open];
+      const request = { space: this.#state.space, split, texts: asked.map((index) => texts[index] as string) };
+      for await (const message of this.#ports.evaluator.evaluate(request, this.#signal)) {
+        const index = asked[message.index];
+        if (index === undefined) throw new ContractViolation(`the evaluator answered for place ${message.index} of ${asked.length}`);
+        if (message.kind === "progress") {
+          this.#observe({ kind: "progress", text: texts[index] as string, fraction: message.fraction, note: message.note });
+        } else if (open.delete(index)) {
+          const storing = onOutcome(index, this.#checked(message.outcome));
+          // It is awaited below; until then a failure to store is not an unhandled one.
+          storing.catch(() => {});
+          stored.push(storing);
+        } else {
+          throw new ContractViolation(`the evaluator answered twice for ${texts[index]}`);
+        }
+      }
+      if (open.size > 0) throw new EvaluatorUnavailable(`the evaluator closed the stream with ${open.size} architectures unanswered`);
+    };
+    try {
+      if (open.size > 0) await this.#untilAvailable(attempt, () => open.size);
+    } finally {
+      await Promise.all(stored);
+    }
+  }
+
+  /** Numbers that cannot be are failures, whoever measured them. */
+  #checked(outcome: Outcome): Outcome {
+    if (outcome.kind === "failure") return outcome;
+    for (const { name, unit } of this.#state.space.metrics) {
+      const value = outcome.metrics[name];
+      const failed = (failure: "not-finite" | "out-of-range"): Outcome => ({ kind: "failure", failure, message: `${name} is ${value}` });
+      if (value === undefined || !Number.isFinite(value)) return failed("not-finite");
+      if (unit === "percent" && (value < 0 || value > 100)) return failed("out-of-range");
+    }
+    return outcome;
+  }
+
+  /**
+   * Repeats `attempt` while the evaluator is away, with growing waits, up to the configured patience. Whenever
+   * `remaining` has shrunk since the last try, patience starts anew.
+   */
+  async #untilAvailable<T>(attempt: () => Promise<T>, remaining: () => number = () => 0): Promise<T> {
+    const { clock } = this.#ports;
+    let since: number | null = null;
+    let wait = firstWaitSeconds;
+    for (;;) {
+      this.#throwIfStopped();
+      const before = remaining();
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!(error instanceof EvaluatorUnavailable)) throw error;
+        if (since === null || remaining() < before) {
+          since = clock.seconds();
+          wait = firstWaitSeconds;
+        }
+        const patience = this.#state.search.patienceSeconds;
+        const waited = clock.seconds() - since;
+        if (waited >= patience) throw new EvaluatorUnavailable(`${error.message} (waited ${Math.round(waited)} s)`, { cause: error });
+        const seconds = Math.min(wait, patience - waited);
+        this.#observe({ kind: "waiting", seconds, reason: error.message });
+        await clock.sleep(seconds, this.#signal);
+        wait = Math.min(wait * 2, longestWaitSeconds);
+      }
+    }
+  }
+
+  #throwIfStopped(): void {
+    if (this.#signal.aborted) throw new Interrupted("stopped on request");
+  }
+}
+
+function askAgain(reasons: readonly string[]): string {
+  const list = reasons.map((reason) => `- ${reason}`).join("\n");
+  return `Your last reply could not be used:\n${list}\n\nAnswer the same request again, complete and in the form asked for, with these points put right.`;
+}
+
+/** A raw candidate in a size that a record can bear. */
+function storable(raw: unknown): unknown {
+  const json = JSON.stringify(raw) ?? "null";
+  return json.length > longestStoredRaw ? `${json.slice(0, longestStoredRaw)}…` : (JSON.parse(json) as unknown);
+}

@@ -1,0 +1,204 @@
+/**
+ * The facts of a run: every event there is, and the format they are stored in.
+ *
+ * Owns the shapes and the format version, and reads them strictly. Knows nothing of files, nor of what the facts add
+ * up to (state.ts). Effects and decisions are stored; sums and bests never are.
+ */
+import { z } from "zod";
+import { rejectionSchema, spaceDescriptionSchema } from "./space.ts";
+
+/** The version written into every line. A reader of a newer program still reads every older version. */
+export const formatVersion = 1;
+
+// ----- Parts -----
+
+const numbers = z.record(z.string(), z.number());
+
+/** What a role is called; each keeps a transcript of its own. */
+export const roleSchema = z.enum(["navigator", "generator"]);
+export type Role = z.infer<typeof roleSchema>;
+
+/** Everything that shapes the decisions of a search, and nothing else. */
+export const searchConfigSchema = z.strictObject({
+  searcher: z.string(),
+  seed: z.int().min(0),
+  /** The most architectures to evaluate; a failed evaluation is paid for too. */
+  budget: z.int().min(1),
+  /** The most rounds; null: 20, and in proportion for budgets above 100. */
+  rounds: z.int().min(1).nullable(),
+  /** Stop once the best objective value reaches this; null: never. */
+  target: z.number().nullable(),
+  /** The highest allowed value by cost name. */
+  limits: numbers,
+  overLimit: z.enum(["skip", "evaluate"]),
+  equivalent: z.enum(["evaluate", "skip"]),
+  /** One sentence on what the architectures are for, shown to the models; null: they are told nothing. */
+  task: z.string().nullable(),
+  /** How many architectures a round asks for and takes at most. */
+  candidates: z.strictObject({ min: z.int().min(1), max: z.int().min(1) }),
+  /** Whether a role's conversation is kept from round to round. */
+  memory: z.strictObject({ navigator: z.boolean(), generator: z.boolean() }),
+  /** Whether the Generator is asked for JSON under a schema, or for free text. */
+  structured: z.boolean(),
+  /** End after this many rounds in a row without anything new to evaluate. */
+  stallRounds: z.int().min(1),
+  /** How long to wait for an evaluator that went away, in seconds. */
+  patienceSeconds: z.number().min(0),
+});
+export type SearchConfig = z.infer<typeof searchConfigSchema>;
+
+export const measuredCostSchema = z.strictObject({
+  text: z.string(),
+  costs: numbers,
+  /** Architectures with the same key compute the same function; empty: unknown. */
+  equivalenceKey: z.string(),
+});
+export type MeasuredCost = z.infer<typeof measuredCostSchema>;
+
+/** What an evaluation gave: numbers, or a failure and no number. */
+export const outcomeSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("measurement"), metrics: numbers, seconds: z.number() }),
+  z.strictObject({
+    kind: z.literal("failure"),
+    failure: z.enum(["out-of-memory", "not-finite", "out-of-range", "crashed"]),
+    message: z.string(),
+  }),
+]);
+export type Outcome = z.infer<typeof outcomeSchema>;
+
+/** What the Coordinator decided about one raw candidate. Exactly one verdict each. */
+export const verdictSchema = z.discriminatedUnion("kind", [
+  /** Not readable as an architecture at all. */
+  z.strictObject({ kind: z.literal("unreadable"), rejections: z.array(rejectionSchema) }),
+  /** Readable, but not in the space. */
+  z.strictObject({ kind: z.literal("illegal"), rejections: z.array(rejectionSchema) }),
+  /** Legal, but proposed before in this run. */
+  z.strictObject({ kind: z.literal("repeated"), text: z.string() }),
+  /** Over a limit and therefore not evaluated. */
+  z.strictObject({ kind: z.literal("over-limit"), measured: measuredCostSchema }),
+  /** Computes the same function as `twin`, whose result it shares without being evaluated. */
+  z.strictObject({ kind: z.literal("equivalent"), measured: measuredCostSchema, twin: z.string() }),
+  /** Legal and new, but the round or the run had no evaluation left for it. */
+  z.strictObject({ kind: z.literal("beyond-budget"), measured: measuredCostSchema }),
+  /** To be evaluated. `twin` names an earlier architecture with the same function, or is null. */
+  z.strictObject({ kind: z.literal("accepted"), measured: measuredCostSchema, overLimit: z.boolean(), twin: z.string().nullable() }),
+]);
+export type Verdict = z.infer<typeof verdictSchema>;
+
+export const messageSchema = z.strictObject({ role: z.enum(["system", "user", "assistant"]), content: z.string() });
+export type Message = z.infer<typeof messageSchema>;
+
+/** A whole reply of a model. Token counts are null where the server did not say. */
+export const chatReplySchema = z.strictObject({
+  model: z.string(),
+  content: z.string(),
+  reasoning: z.string().nullable(),
+  finishReason: z.string().nullable(),
+  inputTokens: z.int().nullable(),
+  outputTokens: z.int().nullable(),
+  seconds: z.number(),
+});
+export type ChatReply = z.infer<typeof chatReplySchema>;
+
+const stopReasonSchema = z.enum(["budget", "target", "rounds", "stalled", "nothing-within-limit"]);
+export type StopReason = z.infer<typeof stopReasonSchema>;
+
+// ----- Events -----
+
+const round = z.int().min(1);
+const modelsSchema = z.strictObject({ navigator: z.string(), generator: z.string() });
+
+const bodySchemas = [
+  z.strictObject({
+    type: z.literal("run-started"),
+    run: z.string(),
+    search: searchConfigSchema,
+    /** How the world was set up: servers, models, sampling; without secrets. Opaque here, read by config.ts. */
+    setup: z.record(z.string(), z.unknown()),
+    /** The model that plays each role, in the words to show. */
+    models: modelsSchema.nullable(),
+    space: spaceDescriptionSchema,
+    versions: z.record(z.string(), z.string()),
+  }),
+  z.strictObject({
+    type: z.literal("run-resumed"),
+    /** New values that hold from here on; null: as before. */
+    budget: z.int().min(1).nullable(),
+    rounds: z.int().min(1).nullable(),
+    setup: z.record(z.string(), z.unknown()).nullable(),
+    models: modelsSchema.nullable(),
+    versions: z.record(z.string(), z.string()),
+    /** What had to be mended in the record before going on. */
+    repairs: z.array(z.string()),
+  }),
+  /** Costs that a searcher asked for before proposing. */
+  z.strictObject({ type: z.literal("costs-measured"), round, measured: z.array(measuredCostSchema) }),
+  z.strictObject({
+    type: z.literal("chat-replied"),
+    role: roleSchema,
+    round,
+    /** 1, or 2 when the first reply could not be read. */
+    attempt: z.int().min(1),
+    /** The messages that this request added to the role's conversation. */
+    added: z.array(messageSchema),
+    /** How many earlier messages of the conversation were sent before them. */
+    carried: z.int().min(0),
+    /** The digest of all that was asked: messages, schema, seed. */
+    request: z.string(),
+    reply: chatReplySchema,
+  }),
+  /** A reply that could not be read, and why. */
+  z.strictObject({ type: z.literal("reply-rejected"), role: roleSchema, round, attempt: z.int().min(1), reasons: z.array(z.string()) }),
+  z.strictObject({ type: z.literal("strategy-set"), round, text: z.string() }),
+  /** Every raw candidate of a round with its verdict, in the order proposed. */
+  z.strictObject({
+    type: z.literal("round-proposed"),
+    round,
+    candidates: z.array(z.strictObject({ raw: z.unknown(), verdict: verdictSchema })),
+  }),
+  /** `candidate` is the place in the round's list. */
+  z.strictObject({ type: z.literal("architecture-measured"), round, candidate: z.int().min(0), text: z.string(), outcome: outcomeSchema }),
+  /** `seal` is the digest of every line before this one: a changed byte shows on replay. */
+  z.strictObject({ type: z.literal("round-closed"), round, seal: z.string() }),
+  z.strictObject({ type: z.literal("run-ended"), reason: stopReasonSchema, seal: z.string() }),
+  z.strictObject({ type: z.literal("winner-tested"), text: z.string(), outcome: outcomeSchema }),
+] as const;
+
+/** What happened, before the journal stamps it. */
+export const eventBodySchema = z.discriminatedUnion("type", bodySchemas);
+export type EventBody = z.infer<typeof eventBodySchema>;
+
+const stampSchema = z.object({ v: z.literal(formatVersion), seq: z.int().min(1), at: z.iso.datetime() });
+export type Stamp = z.infer<typeof stampSchema>;
+
+/** An event as it stands in a journal: numbered from 1 without gaps. */
+export type RunEvent = Stamp & EventBody;
+
+/**
+ * Reads one event of any released format version.
+ *
+ * @returns the event, or a sentence that says what is wrong with it.
+ */
+export function readEvent(value: unknown): { ok: true; event: RunEvent } | { ok: false; reason: string } {
+  if (typeof value !== "object" || value === null) return { ok: false, reason: "not an object" };
+  const { v, seq, at, ...body } = value as Record<string, unknown>;
+  const stamp = stampSchema.safeParse({ v, seq, at });
+  if (!stamp.success) {
+    const newer = typeof v === "number" && v > formatVersion ? `format version ${v} is newer than this program's ${formatVersion}; ` : "";
+    return { ok: false, reason: `${newer}${firstIssue(stamp.error)}` };
+  }
+  const parsed = eventBodySchema.safeParse(body);
+  if (!parsed.success) return { ok: false, reason: firstIssue(parsed.error) };
+  return { ok: true, event: { ...stamp.data, ...parsed.data } };
+}
+
+/** An event without its stamp. */
+export function bodyOf(event: RunEvent): EventBody {
+  const { v: _v, seq: _seq, at: _at, ...body } = event;
+  return body as EventBody;
+}
+
+function firstIssue(error: z.ZodError): string {
+  const issue = error.issues[0];
+  return issue === undefined ? "unreadable" : `${issue.path.join(".") || "event"}: ${issue.message}`;
+}

@@ -1,0 +1,424 @@
+/**
+ * What the facts of a run add up to.
+ *
+ * Owns the fold from events to state and the selectors that read it; the live run, resume, replay, reports and pages
+ * share both. Knows neither clock nor file. Everything is ordered by round and candidate, never by arrival.
+ */
+import { ContractViolation } from "../errors.ts";
+import type {
+  ChatReply,
+  EventBody,
+  MeasuredCost,
+  Message,
+  Outcome,
+  Role,
+  RunEvent,
+  StopReason,
+  Verdict,
+} from "./events.ts";
+
+type Started = Extract<EventBody, { type: "run-started" }>;
+
+/** One raw candidate, what was decided about it, and what its evaluation gave (null until then). */
+export interface Candidate {
+  readonly round: number;
+  /** The place in its round's list, from 0. */
+  readonly index: number;
+  readonly raw: unknown;
+  readonly verdict: Verdict;
+  outcome: Outcome | null;
+}
+
+export interface Round {
+  readonly round: number;
+  strategy: string | null;
+  candidates: readonly Candidate[];
+  closed: boolean;
+}
+
+export interface ChatCall {
+  readonly role: Role;
+  readonly round: number;
+  readonly attempt: number;
+  readonly reply: ChatReply;
+  /** Why the reply was rejected; null when it was read. */
+  rejected: readonly string[] | null;
+}
+
+/** A run as far as its record goes. Read it through the selectors below. */
+export interface RunState extends Omit<Started, "type"> {
+  readonly startedAt: string;
+  lastAt: string;
+  seq: number;
+  readonly rounds: Round[];
+  /** Every cost that was ever measured, by canonical text. */
+  readonly costs: Map<string, MeasuredCost>;
+  /** Every architecture that got a verdict of its own, by canonical text. */
+  readonly visited: Map<string, Candidate>;
+  /** The first accepted architecture of each equivalence key. */
+  readonly firstOfKey: Map<string, string>;
+  readonly transcripts: Readonly<Record<Role, Message[]>>;
+  readonly chats: ChatCall[];
+  ended: StopReason | null;
+  readonly winnerTests: Map<string, Outcome>;
+  resumes: number;
+  /** Rounds up to this one no longer count as idle: a person resumed the run after it had stalled. */
+  idleFrom: number;
+}
+
+/**
+ * Takes one more event into the state. The state is updated in place and returned; null stands for "nothing yet".
+ *
+ * @throws ContractViolation when the event cannot follow the ones before it.
+ */
+export function reduce(state: RunState | null, event: RunEvent): RunState {
+  if (event.type === "run-started") {
+    if (state !== null) throw new ContractViolation(`event ${event.seq}: the run has already started`);
+    const { v: _v, seq, at, type: _type, ...started } = event;
+    return {
+      ...started,
+      startedAt: at,
+      lastAt: at,
+      seq,
+      rounds: [],
+      costs: new Map(),
+      visited: new Map(),
+      firstOfKey: new Map(),
+      transcripts: { navigator: [], generator: [] },
+      chats: [],
+      ended: null,
+      winnerTests: new Map(),
+      resumes: 0,
+      idleFrom: 0,
+    };
+  }
+  if (state === null) throw new ContractViolation(`event ${event.seq}: a record begins with run-started, not ${event.type}`);
+  state.seq = event.seq;
+  state.lastAt = event.at;
+  switch (event.type) {
+    case "run-resumed":
+      state.resumes += 1;
+      if (event.budget !== null) state.search = { ...state.search, budget: event.budget };
+      if (event.rounds !== null) state.search = { ...state.search, rounds: event.rounds };
+      if (event.setup !== null) state.setup = event.setup;
+      if (event.models !== null) state.models = event.models;
+      if (idleRounds(state) >= state.search.stallRounds) state.idleFrom = state.rounds.length;
+      if (event.budget !== null || event.rounds !== null) state.ended = null;
+      break;
+    case "costs-measured":
+      for (const measured of event.measured) state.costs.set(measured.text, measured);
+      break;
+    case "chat-replied":
+      state.chats.push({ role: event.role, round: event.round, attempt: event.attempt, reply: event.reply, rejected: null });
+      state.transcripts[event.role].push(...event.added, { role: "assistant", content: event.reply.content });
+      break;
+    case "reply-rejected": {
+      const chat = state.chats.at(-1);
+      if (chat !== undefined) chat.rejected = event.reasons;
+      break;
+    }
+    case "strategy-set":
+      roundOf(state, event.round).strategy = event.text;
+      break;
+    case "round-proposed":
+      roundOf(state, event.round).candidates = event.candidates.map(({ raw, verdict }, index) => {
+        const candidate: Candidate = { round: event.round, index, raw, verdict, outcome: null };
+        visit(state, candidate);
+        return candidate;
+      });
+      break;
+    case "architecture-measured": {
+      const candidate = state.rounds[event.round - 1]?.candidates[event.candidate];
+      if (candidate?.verdict.kind !== "accepted" || candidate.verdict.measured.text !== event.text) {
+        throw new ContractViolation(`event ${event.seq}: measures an architecture that round ${event.round} did not accept`);
+      }
+      candidate.outcome = event.outcome;
+      break;
+    }
+    case "round-closed":
+      roundOf(state, event.round).closed = true;
+      break;
+    case "run-ended":
+      state.ended = event.reason;
+      break;
+    case "winner-tested":
+      state.winnerTests.set(event.text, event.outcome);
+      break;
+  }
+  return state;
+}
+
+/** Folds a whole record; null when it is empty. */
+export function fold(events: Iterable<RunEvent>): RunState | null {
+  let state: RunState | null = null;
+  for (const event of events) state = reduce(state, event);
+  return state;
+}
+
+// ----- Selectors -----
+
+/** An architecture with its costs and its result: measured, or shared with an equivalent one. */
+export interface Evaluation {
+  readonly candidate: Candidate;
+  readonly measured: MeasuredCost;
+  readonly overLimit: boolean;
+  readonly outcome: Outcome;
+}
+
+/** Every finished evaluation, failed ones included, by round and candidate. */
+export function evaluations(state: RunState): Evaluation[] {
+  return state.rounds.flatMap(({ candidates }) => evaluationsAmong(candidates));
+}
+
+/** The finished evaluations among some candidates, in their order. */
+export function evaluationsAmong(candidates: readonly Candidate[]): Evaluation[] {
+  return candidates.flatMap((candidate) => {
+    const { verdict, outcome } = candidate;
+    if (verdict.kind !== "accepted" || outcome === null) return [];
+    return [{ candidate, measured: verdict.measured, overLimit: verdict.overLimit, outcome }];
+  });
+}
+
+/** The objective value of a result, or null when there is none. */
+export function valueOf(state: RunState, outcome: Outcome | null): number | null {
+  if (outcome?.kind !== "measurement") return null;
+  return outcome.metrics[objective(state).name] ?? null;
+}
+
+/** The metric that the search is about: the first one of the space. */
+export function objective(state: RunState): RunState["space"]["metrics"][number] {
+  const metric = state.space.metrics[0];
+  if (metric === undefined) throw new ContractViolation(`space ${state.space.id} has no metric`);
+  return metric;
+}
+
+/** Whether objective value `value` is better than `than`. */
+export function isBetter(state: RunState, value: number, than: number | null): boolean {
+  if (than === null) return true;
+  return objective(state).higherIsBetter ? value > than : value < than;
+}
+
+export interface Best {
+  readonly text: string;
+  readonly value: number;
+  readonly candidate: Candidate;
+  readonly measured: MeasuredCost;
+  readonly outcome: Extract<Outcome, { kind: "measurement" }>;
+}
+
+/** The best architecture within every limit, the first one on a tie; null when there is none. */
+export function best(state: RunState): Best | null {
+  let found: Best | null = null;
+  for (const { candidate, measured, outcome } of results(state)) {
+    const value = valueOf(state, outcome);
+    if (value === null || outcome.kind !== "measurement" || !isBetter(state, value, found?.value ?? null)) continue;
+    found = { text: measured.text, value, candidate, measured, outcome };
+  }
+  return found;
+}
+
+/** Every result within the limits: evaluated, or equivalent to an evaluated one. */
+function* results(state: RunState): Generator<Evaluation> {
+  for (const { candidates } of state.rounds) {
+    for (const candidate of candidates) {
+      const { verdict } = candidate;
+      const outcome = resultOf(state, candidate);
+      if (outcome === null || !("measured" in verdict) || isOverLimit(state, verdict.measured)) continue;
+      yield { candidate, measured: verdict.measured, overLimit: false, outcome };
+    }
+  }
+}
+
+/** A candidate's result: its own, or the one of the architecture it is equivalent to. */
+export function resultOf(state: RunState, candidate: Candidate): Outcome | null {
+  return candidate.verdict.kind === "equivalent"
+    ? (state.visited.get(candidate.verdict.twin)?.outcome ?? null)
+    : candidate.outcome;
+}
+
+/** Whether any cost exceeds its limit. */
+export function isOverLimit(state: RunState, measured: MeasuredCost): boolean {
+  return Object.entries(state.search.limits).some(([name, limit]) => (measured.costs[name] ?? Number.POSITIVE_INFINITY) > limit);
+}
+
+/** Evaluations paid for so far, failed ones included. */
+export function budgetSpent(state: RunState): number {
+  return evaluations(state).length;
+}
+
+/** Evaluations that may still be made. */
+export function budgetLeft(state: RunState): number {
+  return Math.max(0, state.search.budget - budgetSpent(state));
+}
+
+/** The most rounds: as configured, or 20 and in proportion for budgets above 100. */
+export function roundLimit(state: RunState): number {
+  return state.search.rounds ?? Math.max(20, Math.ceil(state.search.budget / 5));
+}
+
+/** Where candidates were lost. `proposed` is the sum of the eight states that follow it. */
+export interface Funnel {
+  proposed: number;
+  unreadable: number;
+  illegal: number;
+  repeated: number;
+  equivalent: number;
+  overLimit: number;
+  beyondBudget: number;
+  evaluated: number;
+  failed: number;
+  /** Part of `evaluated`: better than everything before it, within the limits. */
+  improved: number;
+  /** Part of `evaluated`: over a limit. */
+  overLimitEvaluated: number;
+  /** Part of `evaluated`: computes the same function as one evaluated before. */
+  equivalentEvaluated: number;
+}
+
+/** The funnel of the whole run, or of one round. Candidates still to be evaluated are not counted. */
+export function funnel(state: RunState, only?: number): Funnel {
+  const total: Funnel = {
+    proposed: 0, unreadable: 0, illegal: 0, repeated: 0, equivalent: 0, overLimit: 0, beyondBudget: 0, evaluated: 0,
+    failed: 0, improved: 0, overLimitEvaluated: 0, equivalentEvaluated: 0,
+  };
+  let bestSoFar: number | null = null;
+  for (const { round, candidates } of state.rounds) {
+    const counted = only === undefined || only === round;
+    for (const { verdict, outcome } of candidates) {
+      const value = valueOf(state, outcome);
+      const improved = value !== null && verdict.kind === "accepted" && !verdict.overLimit && isBetter(state, value, bestSoFar);
+      if (improved) bestSoFar = value;
+      const stateName = funnelState(verdict, outcome);
+      if (!counted || stateName === null) continue;
+      total.proposed += 1;
+      total[stateName] += 1;
+      if (stateName !== "evaluated" || verdict.kind !== "accepted") continue;
+      if (improved) total.improved += 1;
+      if (verdict.overLimit) total.overLimitEvaluated += 1;
+      if (verdict.twin !== null) total.equivalentEvaluated += 1;
+    }
+  }
+  return total;
+}
+
+export interface Spend {
+  evaluations: number;
+  chatCalls: number;
+  /** Replies that could not be read. */
+  rejectedReplies: number;
+  /** Sums over the calls whose server told; null when none did. */
+  inputTokens: number | null;
+  outputTokens: number | null;
+  chatSeconds: number;
+  evaluationSeconds: number;
+}
+
+/** What the run has cost so far. */
+export function spend(state: RunState): Spend {
+  const sum = (values: readonly (number | null)[]) => {
+    const known = values.filter((value) => value !== null);
+    return known.length === 0 && values.length > 0 ? null : known.reduce((total, value) => total + value, 0);
+  };
+  return {
+    evaluations: budgetSpent(state),
+    chatCalls: state.chats.length,
+    rejectedReplies: state.chats.filter(({ rejected }) => rejected !== null).length,
+    inputTokens: sum(state.chats.map(({ reply }) => reply.inputTokens)),
+    outputTokens: sum(state.chats.map(({ reply }) => reply.outputTokens)),
+    chatSeconds: sum(state.chats.map(({ reply }) => reply.seconds)) ?? 0,
+    evaluationSeconds: evaluations(state).reduce((total, { outcome }) => total + (outcome.kind === "measurement" ? outcome.seconds : 0), 0),
+  };
+}
+
+/** The best within the limits after each evaluation; text and value are null as long as there is none. */
+export function trace(state: RunState): { evaluation: number; text: string | null; value: number | null }[] {
+  let text: string | null = null;
+  let value: number | null = null;
+  return evaluations(state).map(({ measured, overLimit, outcome }, index) => {
+    const own = valueOf(state, outcome);
+    if (own !== null && !overLimit && isBetter(state, own, value)) {
+      value = own;
+      text = measured.text;
+    }
+    return { evaluation: index + 1, text, value };
+  });
+}
+
+/** A role's conversation so far, as a model with memory would have it before it. */
+export function transcript(state: RunState, role: Role): readonly Message[] {
+  return state.transcripts[role];
+}
+
+/** The strategy in force before `round`: the latest one of an earlier round, or null. */
+export function strategyBefore(state: RunState, round: number): string | null {
+  for (let index = Math.min(round - 1, state.rounds.length) - 1; index >= 0; index--) {
+    const strategy = state.rounds[index]?.strategy;
+    if (strategy !== null && strategy !== undefined) return strategy;
+  }
+  return null;
+}
+
+/** Whether anything within the limits was ever seen, evaluated or not. */
+export function sawWithinLimit(state: RunState): boolean {
+  for (const measured of state.costs.values()) if (!isOverLimit(state, measured)) return true;
+  return false;
+}
+
+/** The smallest value ever seen of each limited cost, with the text it belongs to. */
+export function smallestCosts(state: RunState): { name: string; limit: number; smallest: number | null }[] {
+  return Object.entries(state.search.limits).map(([name, limit]) => {
+    let smallest: number | null = null;
+    for (const { costs } of state.costs.values()) {
+      const cost = costs[name];
+      if (cost !== undefined && (smallest === null || cost < smallest)) smallest = cost;
+    }
+    return { name, limit, smallest };
+  });
+}
+
+/** How many closed rounds at the end of the run accepted nothing. */
+export function idleRounds(state: RunState): number {
+  let idle = 0;
+  for (const { closed, candidates } of state.rounds.slice(state.idleFrom).reverse()) {
+    if (!closed || candidates.some(({ verdict }) => verdict.kind === "accepted")) break;
+    idle += 1;
+  }
+  return idle;
+}
+
+// --- internal ---
+
+function roundOf(state: RunState, round: number): Round {
+  while (state.rounds.length < round) {
+    state.rounds.push({ round: state.rounds.length + 1, strategy: null, candidates: [], closed: false });
+  }
+  return state.rounds[round - 1] as Round;
+}
+
+function visit(state: RunState, candidate: Candidate): void {
+  const { verdict } = candidate;
+  if (!("measured" in verdict)) return;
+  const { measured } = verdict;
+  state.costs.set(measured.text, measured);
+  if (verdict.kind === "beyond-budget") return;
+  state.visited.set(measured.text, candidate);
+  if (verdict.kind === "accepted" && measured.equivalenceKey !== "" && !state.firstOfKey.has(measured.equivalenceKey)) {
+    state.firstOfKey.set(measured.equivalenceKey, measured.text);
+  }
+}
+
+function funnelState(verdict: Verdict, outcome: Outcome | null): keyof Funnel | null {
+  switch (verdict.kind) {
+    case "unreadable":
+    case "illegal":
+    case "repeated":
+    case "equivalent":
+      return verdict.kind;
+    case "over-limit":
+      return "overLimit";
+    case "beyond-budget":
+      return "beyondBudget";
+    case "accepted":
+      return outcome === null ? null : outcome.kind === "failure" ? "failed" : "evaluated";
+  }
+}

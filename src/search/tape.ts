@@ -1,0 +1,218 @@
+/**
+ * Answers from the record first, then live: what makes resume and replay the same code as a live run.
+ *
+ * Owns the comparison of what is decided now with what was recorded then. Knows no file: a record is a list of events.
+ */
+import { ReplayDivergence } from "../errors.ts";
+import { type Observe, runSearch, type SearchPorts } from "./coordinator.ts";
+import { digestOf } from "./digest.ts";
+import { bodyOf, type EventBody, type MeasuredCost, type Outcome, type Role, type RunEvent } from "./events.ts";
+import type { ChatModel, Clock, EvaluationMessage, Evaluator, Journal, Searcher } from "./ports.ts";
+import { fold, type RunState } from "./state.ts";
+
+/** Thrown when a replay without live ports needs more than the record holds. */
+class RecordUsedUp extends Error {}
+
+/**
+ * Goes on with a record: its last unfinished round is decided again from the recorded answers, then everything is
+ * live.
+ *
+ * @param events the whole record, a fresh run-resumed event at its end included
+ * @throws ReplayDivergence when the program decides otherwise than it did; and whatever runSearch throws
+ */
+export async function resumeSearch(events: readonly RunEvent[], live: SearchPorts, signal: AbortSignal, observe?: Observe): Promise<RunState> {
+  const start = resumePoint(events);
+  const tape = new Tape(events.slice(start), live);
+  return await runSearch(events.slice(0, start), { ...live, ...tape.ports() }, signal, observe);
+}
+
+/**
+ * Decides everything again from the record alone, with neither model nor evaluator.
+ *
+ * @returns the state, and whether the record goes to the end of its run
+ * @throws ReplayDivergence with the number of the first event that comes out differently
+ */
+export async function replaySearch(events: readonly RunEvent[], searcher: Searcher, observe?: Observe): Promise<{ state: RunState; complete: boolean }> {
+  const history = events.slice(0, 1);
+  const tape = new Tape(events.slice(1), null);
+  const ports: SearchPorts = { searcher, clock: stoppedClock, ...tape.ports() };
+  try {
+    const state = await runSearch(history, ports, new AbortController().signal, observe);
+    const next = tape.next();
+    if (next !== undefined) throw new ReplayDivergence(`event ${next.seq}: the record goes on with ${next.type}, but the search had ended`);
+    return { state, complete: true };
+  } catch (error) {
+    if (!(error instanceof RecordUsedUp)) throw error;
+    return { state: fold(events) as RunState, complete: false };
+  }
+}
+
+/** The place up to which a record is settled: behind the last closed round or end, and any resume right after it. */
+function resumePoint(events: readonly RunEvent[]): number {
+  let start = events.findLastIndex(({ type }) => type === "run-started" || type === "round-closed" || type === "run-ended" || type === "winner-tested") + 1;
+  while (events[start]?.type === "run-resumed") start += 1;
+  return start;
+}
+
+class Tape {
+  readonly #recorded: readonly RunEvent[];
+  readonly #live: SearchPorts | null;
+  #at = 0;
+  #chatAt = 0;
+
+  constructor(recorded: readonly RunEvent[], live: SearchPorts | null) {
+    this.#recorded = recorded;
+    this.#live = live;
+  }
+
+  /** The first recorded event that has not been decided again. */
+  next(): RunEvent | undefined {
+    return this.#recorded[this.#at];
+  }
+
+  ports(): Pick<SearchPorts, "journal" | "evaluator" | "models"> {
+    const models = { navigator: this.#model("navigator"), generator: this.#model("generator") };
+    return { journal: this.#journal(), evaluator: this.#evaluator(), models };
+  }
+
+  #journal(): Journal {
+    return {
+      append: async (bodies) => {
+        const events: RunEvent[] = [];
+        for (const [index, body] of bodies.entries()) {
+          if (this.next() === undefined) {
+            events.push(...(await this.#liveOrUsedUp("journal").append(bodies.slice(index))));
+            break;
+          }
+          events.push(this.#match(body), ...this.#resumes());
+        }
+        return events;
+      },
+    };
+  }
+
+  #match(body: EventBody): RunEvent {
+    const recorded = this.next() as RunEvent;
+    if (digestOf(bodyOf(recorded)) !== digestOf(body)) {
+      throw new ReplayDivergence(`event ${recorded.seq}: ${difference(bodyOf(recorded), body)}`);
+    }
+    this.#at += 1;
+    return recorded;
+  }
+
+  /** A resume is no decision of the search: it takes effect right where it stands. */
+  #resumes(): RunEvent[] {
+    const resumes: RunEvent[] = [];
+    for (let next = this.next(); next?.type === "run-resumed"; next = this.next()) {
+      resumes.push(next);
+      this.#at += 1;
+    }
+    return resumes;
+  }
+
+  #model(role: Role): ChatModel {
+    return {
+      label: this.#live?.models?.[role].label ?? "recorded",
+      reply: async (request, signal) => {
+        for (this.#chatAt = Math.max(this.#chatAt, this.#at); this.#chatAt < this.#recorded.length; this.#chatAt++) {
+          const event = this.#recorded[this.#chatAt];
+          if (event?.type !== "chat-replied") continue;
+          this.#chatAt += 1;
+          return event.reply;
+        }
+        const models = this.#liveOrUsedUp("models");
+        if (models === null) throw new ReplayDivergence(`the ${role} is asked, but the run has no model`);
+        return await models[role].reply(request, signal);
+      },
+    };
+  }
+
+  #evaluator(): Evaluator {
+    return {
+      measureCosts: async ({ space, texts }, signal) => {
+        const known = this.#recordedCosts();
+        const unknown = texts.filter((text) => !known.has(text));
+        if (unknown.length > 0) {
+          for (const each of await this.#liveOrUsedUp("evaluator").measureCosts({ space, texts: unknown }, signal)) known.set(each.text, each);
+        }
+        return texts.flatMap((text) => known.get(text) ?? []);
+      },
+      evaluate: (request, signal) => this.#evaluate(request, signal),
+    };
+  }
+
+  async *#evaluate(request: Parameters<Evaluator["evaluate"]>[0], signal: AbortSignal): AsyncIterable<EvaluationMessage> {
+    const open = new Map(request.texts.map((text, index) => [text, index]));
+    for (const { text, outcome } of this.#recordedOutcomes(request.split)) {
+      const index = open.get(text);
+      if (index === undefined) continue;
+      open.delete(text);
+      yield { kind: "outcome", index, outcome };
+    }
+    if (open.size === 0) return;
+    const places = [...open];
+    const rest = { ...request, texts: places.map(([text]) => text) };
+    for await (const message of this.#liveOrUsedUp("evaluator").evaluate(rest, signal)) {
+      yield { ...message, index: places[message.index]?.[1] ?? request.texts.length };
+    }
+  }
+
+  #recordedCosts(): Map<string, MeasuredCost> {
+    const costs = new Map<string, MeasuredCost>();
+    for (const event of this.#recorded.slice(this.#at)) {
+      if (event.type === "costs-measured") for (const measured of event.measured) costs.set(measured.text, measured);
+      if (event.type !== "round-proposed") continue;
+      for (const { verdict } of event.candidates) if ("measured" in verdict) costs.set(verdict.measured.text, verdict.measured);
+      break;
+    }
+    return costs;
+  }
+
+  #recordedOutcomes(split: "search" | "test"): { text: string; outcome: Outcome }[] {
+    const outcomes: { text: string; outcome: Outcome }[] = [];
+    for (const event of this.#recorded.slice(this.#at)) {
+      if (event.type === "run-resumed") continue;
+      if (event.type !== (split === "search" ? "architecture-measured" : "winner-tested")) break;
+      outcomes.push({ text: event.text, outcome: event.outcome });
+    }
+    return outcomes;
+  }
+
+  /** A live port; without one, the end of the record, or a divergence when the record says something else. */
+  #liveOrUsedUp<K extends keyof SearchPorts>(port: K): SearchPorts[K] {
+    if (this.#live !== null) return this.#live[port];
+    const next = this.next();
+    if (next === undefined) throw new RecordUsedUp();
+    throw new ReplayDivergence(`event ${next.seq}: the search needs an answer that is not in the record, which goes on with ${next.type}`);
+  }
+}
+
+/** The first place at which two bodies differ, in words. */
+function difference(recorded: unknown, now: unknown, path = ""): string {
+  if (isObject(recorded) && isObject(now)) {
+    for (const key of new Set([...Object.keys(recorded), ...Object.keys(now)])) {
+      if (digestOf(recorded[key] ?? null) === digestOf(now[key] ?? null)) continue;
+      return difference(recorded[key], now[key], path === "" ? key : `${path}.${key}`);
+    }
+  }
+  return `${path || "event"} is ${shown(recorded)} in the record, but comes out as ${shown(now)}`;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function shown(value: unknown): string {
+  const json = JSON.stringify(value) ?? "nothing";
+  return json.length > 120 ? `${json.slice(0, 120)}…` : json;
+}
+
+const stoppedClock: Clock = {
+  now: () => {
+    throw new ReplayDivergence("a replay needs no clock");
+  },
+  seconds: () => 0,
+  sleep: () => {
+    throw new ReplayDivergence("a replay never waits");
+  },
+};
