@@ -12,7 +12,6 @@ import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   existsSync,
-  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -23,7 +22,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -57,11 +56,15 @@ const venvStamp = join(venv, ".collm-nas-setup");
 const venvUnfinished = join(venv, ".collm-nas-unfinished");
 const lock = join(root, ".setup-lock");
 
+/** The command at work, and the exit code of the signal that came meanwhile. */
+let child;
+let interrupted;
+
+checkNode();
 const level = process.argv[2];
 if (process.argv.length !== 3 || !Object.hasOwn(requirements, level)) {
   stop(`usage: node scripts/setup.mjs ${Object.keys(requirements).join("|")}`);
 }
-checkNode();
 if (dueSteps().length > 0) {
   await takeLock();
   // Whoever held the lock may have done all of it.
@@ -144,18 +147,17 @@ function prepareVenv() {
   };
 }
 
-/** Whether .venv, made by someone else, is whole: a Python that is new enough, at home here, with pip. */
+/** Whether the .venv that is there is whole: made for this place, with a Python that is new enough and with pip. */
 function isUsable(python) {
   if (existsSync(venvUnfinished) || !existsSync(python)) return false;
+  if (existsSync(venvStamp) && readVenvStamp().root !== root) return false;
   const found = probe(python, "import pip");
-  return (
-    found.version !== undefined &&
-    isAtLeast(found.version, oldestPython) &&
-    found.prefix === realpathSync(venv)
-  );
+  if (found.version === undefined || found.missing || !isAtLeast(found.version, oldestPython)) return false;
+  return realpathSync(found.prefix) === realpathSync(venv);
 }
 
 async function fillVenv() {
+  const stamp = readVenvStamp();
   writeFileSync(venvUnfinished, "");
   const hashes = uv.digests.map((value) => ` --hash=sha256:${value}`).join("");
   const list = join(venv, "uv.txt");
@@ -163,15 +165,16 @@ async function fillVenv() {
   const flags = ["--disable-pip-version-check", "--no-input", "--only-binary=:all:", "--require-hashes"];
   await call(venvPython, ["-I", "-m", "pip", "install", ...flags, "-r", list], { PIP_USER: "0" });
   installEvaluator();
-  finishVenv({ root, uv: uv.version });
+  finishVenv({ ...stamp, root, uv: uv.version });
 }
 
 /** The evaluator runs from the checkout: a line that puts it on the path, and its command. No build, no network. */
 function installEvaluator() {
-  const [name] = readdirSync(join(venv, "lib")).filter((entry) => entry.startsWith("python3."));
+  const name = readdirSync(join(venv, "lib")).find((entry) => entry.startsWith("python3."));
+  const packages = join(venv, "lib", name, "site-packages");
   writeFileSync(
-    join(venv, "lib", name, "site-packages/collm_nas_evaluator.pth"),
-    `${join(root, "python-evaluator")}\n`,
+    join(packages, "collm_nas_evaluator.pth"),
+    `${relative(packages, join(root, "python-evaluator"))}\n`,
   );
   const python = `'${venvPython.replaceAll("'", "'\\''")}'`;
   writeFileSync(
@@ -270,34 +273,41 @@ function isAtLeast(version, [major, minor]) {
  * left behind by a call that was killed.
  */
 async function takeLock() {
-  const mine = `${lock}.${process.pid}`;
-  process.on("exit", () => rmSync(mine, { force: true }));
-  writeFileSync(mine, "");
-  let told = false;
-  for (;;) {
-    utimesSync(mine, new Date(), new Date());
-    try {
-      linkSync(mine, lock);
-      break;
-    } catch (error) {
-      if (error.code !== "EEXIST") throw error;
-    }
+  for (let tries = 0; !tryLock(); tries += 1) {
     const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
-    if (age > 20_000) {
-      rmSync(lock, { force: true });
-      continue;
-    }
-    if (!told) console.log("set-up: waiting for another one that is at work here");
-    told = true;
+    if (age > 20_000) rmSync(lock, { force: true });
+    else if (tries === 0) console.log("set-up: waiting for another one that is at work here");
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   process.on("exit", () => rmSync(lock, { force: true }));
-  setInterval(() => utimesSync(lock, new Date(), new Date()), 2_000).unref();
+  setInterval(touchLock, 2_000).unref();
+  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
+    process.on(signal, () => {
+      interrupted = code;
+      if (child === undefined) process.exit(code);
+      else child.kill(signal);
+    });
+  }
+}
+
+function tryLock() {
+  try {
+    writeFileSync(lock, "", { flag: "wx" });
+    return true;
+  } catch (error) {
+    if (error.code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function touchLock() {
+  const now = new Date();
+  if (existsSync(lock)) utimesSync(lock, now, now);
 }
 
 /** Runs a command in the checkout. What it prints is shown only when it fails, and then ends the set-up. */
 async function call(command, args, environment = {}) {
-  const child = spawn(command, args, {
+  child = spawn(command, args, {
     cwd: root,
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
@@ -305,25 +315,21 @@ async function call(command, args, environment = {}) {
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text) => (output += text));
   child.stderr.setEncoding("utf8").on("data", (text) => (output += text));
-  const interrupt = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
-  const listeners = Object.entries(interrupt).map(([signal, code]) => {
-    const listener = () => {
-      child.kill(signal);
-      process.stdout.write("interrupted\n");
-      process.exit(code);
-    };
-    process.on(signal, listener);
-    return () => process.off(signal, listener);
-  });
   const failure = await new Promise((resolve) => {
     child.on("error", (error) => resolve(error.message));
-    child.on("close", (code, signal) => resolve(code === 0 ? null : `ended with ${signal ?? code}`));
+    child.on("close", (code, signal) => resolve(code === 0 ? undefined : `ended with ${signal ?? code}`));
   });
-  for (const remove of listeners) remove();
-  if (failure === null) return;
+  child = undefined;
+  if (interrupted !== undefined) {
+    process.stdout.write("interrupted\n");
+    process.exit(interrupted);
+  }
+  if (failure === undefined) return;
   process.stdout.write("failed\n");
   const lines = output.split("\n").filter((line) => line.trim() !== "" && !line.includes("EBADENGINE"));
-  if (lines.length > 0) console.error(lines.slice(-40).join("\n"));
+  // npm tells the cause first and its whole usage after it, the others tell the cause last.
+  if (lines.length > 60) lines.splice(20, lines.length - 50, "…");
+  if (lines.length > 0) console.error(lines.join("\n"));
   stop(`\`${[command, ...args].join(" ")}\` failed: ${failure}. Mend it and run the same command again`, 1);
 }
 

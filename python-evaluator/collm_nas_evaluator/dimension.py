@@ -94,7 +94,9 @@ class Dimension:
         """Whether each slot is part of the network, given how many of each group are (None: all)."""
         if counts is None:
             return [True] * self.length
-        return [within < count for group, count in zip(self.groups, counts, strict=True) for within in range(group.size)]
+        return [
+            within < count for group, count in zip(self.groups, counts, strict=True) for within in range(group.size)
+        ]
 
     def read(self, value: object, counts: Sequence[int] | None) -> tuple[Chosen, list[Rejection]]:
         """Reads a raw value; what is chosen holds only when there is no rejection."""
@@ -159,7 +161,8 @@ class Dimension:
 
     @cached_property
     def _index(self) -> dict[str | float, int]:
-        return {key: index for index, key in enumerate(self.values or self.choices)}
+        keys: tuple[str | float, ...] = self.values if self.numeric else self.choices
+        return {key: index for index, key in enumerate(keys)}
 
     def _wrong_length(self, got: object, expected: int, place: str = "") -> Rejection:
         grouped = f" (or {len(self.groups)} lists, one a group)" if len(self.groups) > 1 and not place else ""

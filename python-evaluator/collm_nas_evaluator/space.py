@@ -187,9 +187,7 @@ class Space:
         """The template cut at its placeholders: literals[i] stands before places[i]; one literal more than places."""
         cut = _PLACEHOLDER.split(self.template)
         names, slots = cut[1::3], cut[2::3]
-        return cut[0::3], [
-            (self._positions.get(name, -1), int(slot)) for name, slot in zip(names, slots, strict=True)
-        ]
+        return cut[0::3], [(self._positions.get(name, -1), int(slot)) for name, slot in zip(names, slots, strict=True)]
 
     @cached_property
     def _spelt_choices(self) -> list[tuple[str, ...]]:
@@ -243,7 +241,9 @@ class Space:
         ]
         if self.template:
             literals, places = self._cut_template
-            filled = (tokens[position][slot] + text for (position, slot), text in zip(places, literals[1:], strict=True))
+            filled = (
+                tokens[position][slot] + text for (position, slot), text in zip(places, literals[1:], strict=True)
+            )
             return literals[0] + "".join(filled)
         members = (f'"{name}":[{",".join(each)}]' for name, each in zip(self._positions, tokens, strict=True))
         return "{" + ",".join(members) + "}"
@@ -285,4 +285,5 @@ def _answer(line: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     for line in sys.stdin:
-        print(json.dumps(_answer(line)), flush=True)
+        sys.stdout.write(json.dumps(_answer(line)) + "\n")
+        sys.stdout.flush()

@@ -5,14 +5,38 @@
  * away. Knows no way to propose (searchers/), no server and no file (adapters/). It decides from folded state alone,
  * so that a live run, a resumed one and a replay take the same path.
  */
-import { ContractViolation, EvaluatorUnavailable, Interrupted, UnusableReply, UsageError } from "../errors.ts";
+import {
+  ContractViolation,
+  EvaluatorUnavailable,
+  Interrupted,
+  UnusableReply,
+  UsageError,
+} from "../errors.ts";
 import { digestOf, Seal } from "./digest.ts";
-import type { ChatReply, EventBody, MeasuredCost, Message, Outcome, Role, RunEvent, StopReason, Verdict } from "./events.ts";
+import type {
+  ChatReply,
+  EventBody,
+  MeasuredCost,
+  Message,
+  Outcome,
+  Role,
+  RunEvent,
+  StopReason,
+  Verdict,
+} from "./events.ts";
 import type { ChatModel, Clock, Evaluator, Journal, Prompt, Reading, Searcher, Turn } from "./ports.ts";
 import { randomStream } from "./random.ts";
 import { type Architecture, Space } from "./space.ts";
 import {
-  best, budgetLeft, idleRounds, isBetter, isOverLimit, objective, type RunState, reduce, roundLimit, sawWithinLimit,
+  best,
+  budgetLeft,
+  idleRounds,
+  isBetter,
+  isOverLimit,
+  type RunState,
+  reduce,
+  roundLimit,
+  sawWithinLimit,
   transcript,
 } from "./state.ts";
 
@@ -109,8 +133,11 @@ class Coordinator {
   }
 
   async #end(reason: StopReason): Promise<void> {
-    const recent = this.#state.chats.filter(({ round }) => round > this.#state.rounds.length - this.#state.search.stallRounds);
-    const nothingRead = recent.length > 0 && !recent.some(({ role, rejected }) => role === "generator" && rejected === null);
+    const recent = this.#state.chats.filter(
+      ({ round }) => round > this.#state.rounds.length - this.#state.search.stallRounds,
+    );
+    const nothingRead =
+      recent.length > 0 && !recent.some(({ role, rejected }) => role === "generator" && rejected === null);
     if ((reason === "stalled" || reason === "nothing-within-limit") && nothingRead) {
       throw new UnusableReply(
         `no reply of ${this.#state.models?.generator ?? "the Generator"} could be read in the last ${this.#state.search.stallRounds} rounds (${recent.at(-1)?.rejected?.[0] ?? ""}); try another model, then resume`,
@@ -128,16 +155,19 @@ class Coordinator {
     const raws = await this.#ports.searcher.propose(this.#turn(round, allowance));
     const candidates = await this.#judge(raws, allowance);
     await this.#record({ type: "round-proposed", round, candidates });
-    await this.#measureAccepted(round, candidates.map(({ verdict }) => verdict));
+    await this.#measureAccepted(
+      round,
+      candidates.map(({ verdict }) => verdict),
+    );
     await this.#record({ type: "round-closed", round, seal: this.#seal.value() });
   }
 
   #turn(round: number, allowance: number): Turn {
-    const coordinator = this;
+    const state = () => this.#state;
     return {
       space: this.#space,
       get state() {
-        return coordinator.#state;
+        return state();
       },
       round,
       allowance,
@@ -153,9 +183,12 @@ class Coordinator {
     const parsed = raws.map((raw) => this.#space.parse(raw));
     const fresh = new Map<string, Architecture>();
     for (const each of parsed) {
-      if (each.ok && !this.#state.visited.has(each.architecture.text)) fresh.set(each.architecture.text, each.architecture);
+      if (each.ok && !this.#state.visited.has(each.architecture.text))
+        fresh.set(each.architecture.text, each.architecture);
     }
-    const costs = new Map((await this.#costs([...fresh.values()])).map((measured) => [measured.text, measured]));
+    const costs = new Map(
+      (await this.#costs([...fresh.values()])).map((measured) => [measured.text, measured]),
+    );
     const seen = new Set<string>();
     const firstOfKey = new Map<string, string>();
     let accepted = 0;
@@ -171,7 +204,8 @@ class Coordinator {
       const overLimit = isOverLimit(this.#state, measured);
       if (overLimit && this.#state.search.overLimit === "skip") return { kind: "over-limit", measured };
       const twin = this.#twinOf(measured) ?? firstOfKey.get(measured.equivalenceKey) ?? null;
-      if (twin !== null && this.#state.search.equivalent === "skip") return { kind: "equivalent", measured, twin };
+      if (twin !== null && this.#state.search.equivalent === "skip")
+        return { kind: "equivalent", measured, twin };
       if (accepted >= allowance) return { kind: "beyond-budget", measured };
       accepted += 1;
       if (measured.equivalenceKey !== "" && twin === null) firstOfKey.set(measured.equivalenceKey, text);
@@ -182,16 +216,25 @@ class Coordinator {
 
   /** An earlier architecture that computes the same function and did not fail. */
   #twinOf(measured: MeasuredCost): string | null {
-    const twin = measured.equivalenceKey === "" ? undefined : this.#state.firstOfKey.get(measured.equivalenceKey);
+    const twin =
+      measured.equivalenceKey === "" ? undefined : this.#state.firstOfKey.get(measured.equivalenceKey);
     if (twin === undefined || this.#state.visited.get(twin)?.outcome?.kind === "failure") return null;
     return twin;
   }
 
   // ----- Roles -----
 
-  async #ask<T>(round: number, role: Role, prompt: Prompt, read: (reply: ChatReply) => Reading<T>): Promise<T | null> {
+  async #ask<T>(
+    round: number,
+    role: Role,
+    prompt: Prompt,
+    read: (reply: ChatReply) => Reading<T>,
+  ): Promise<T | null> {
     const model = this.#ports.models?.[role];
-    if (model === undefined) throw new UsageError(`searcher "${this.#ports.searcher.name}" asks the ${role}, but no model was set up`);
+    if (model === undefined)
+      throw new UsageError(
+        `searcher "${this.#ports.searcher.name}" asks the ${role}, but no model was set up`,
+      );
     let carried: Message[] = this.#state.search.memory[role] ? [...transcript(this.#state, role)] : [];
     const opening: Message[] = carried.length > 0 ? [] : [{ role: "system", content: prompt.system }];
     let added: Message[] = [...opening, { role: "user", content: prompt.user }];
@@ -203,7 +246,16 @@ class Coordinator {
       this.#observe({ kind: "asking", role, attempt });
       const reply = await model.reply({ role, round, attempt, messages, schema, seed, brief }, this.#signal);
       const request = digestOf({ messages, schema, seed });
-      await this.#record({ type: "chat-replied", role, round, attempt, added, carried: carried.length, request, reply });
+      await this.#record({
+        type: "chat-replied",
+        role,
+        round,
+        attempt,
+        added,
+        carried: carried.length,
+        request,
+        reply,
+      });
       const reading = read(reply);
       if (reading.ok) return reading.value;
       await this.#record({ type: "reply-rejected", role, round, attempt, reasons: [...reading.reasons] });
@@ -215,8 +267,13 @@ class Coordinator {
 
   // ----- Costs -----
 
-  async #costsBeforeProposing(round: number, architectures: readonly Architecture[]): Promise<readonly MeasuredCost[]> {
-    const unknown = new Map(architectures.filter(({ text }) => !this.#state.costs.has(text)).map((each) => [each.text, each]));
+  async #costsBeforeProposing(
+    round: number,
+    architectures: readonly Architecture[],
+  ): Promise<readonly MeasuredCost[]> {
+    const unknown = new Map(
+      architectures.filter(({ text }) => !this.#state.costs.has(text)).map((each) => [each.text, each]),
+    );
     if (unknown.size > 0) {
       const measured = await this.#costs([...unknown.values()]);
       await this.#record({ type: "costs-measured", round, measured: [...measured] });
@@ -228,13 +285,20 @@ class Coordinator {
     const texts = architectures.map(({ text }) => text).filter((text) => !this.#state.costs.has(text));
     const request = { space: this.#state.space, texts };
     const measured =
-      texts.length === 0 ? [] : await this.#untilAvailable(() => this.#ports.evaluator.measureCosts(request, this.#signal));
+      texts.length === 0
+        ? []
+        : await this.#untilAvailable(() => this.#ports.evaluator.measureCosts(request, this.#signal));
     const asked = new Map(measured.map((each) => [each.text, each]));
     return architectures.map(({ text }) => {
       const each = this.#state.costs.get(text) ?? asked.get(text);
-      const missing = each === undefined ? "every cost" : Object.keys(this.#state.search.limits).find((name) => each.costs[name] === undefined);
+      const missing =
+        each === undefined
+          ? "every cost"
+          : Object.keys(this.#state.search.limits).find((name) => each.costs[name] === undefined);
       if (each === undefined || missing !== undefined) {
-        throw new ContractViolation(`the evaluator gave no value for ${missing} of ${text}; its costs must follow its own description`);
+        throw new ContractViolation(
+          `the evaluator gave no value for ${missing} of ${text}; its costs must follow its own description`,
+        );
       }
       return each;
     });
@@ -243,18 +307,26 @@ class Coordinator {
   // ----- Evaluations -----
 
   async #measureAccepted(round: number, verdicts: readonly Verdict[]): Promise<void> {
-    const places = verdicts.flatMap((verdict, candidate) => (verdict.kind === "accepted" ? [{ candidate, text: verdict.measured.text }] : []));
-    await this.#evaluate("search", places.map(({ text }) => text), (index, outcome) => {
-      const { candidate, text } = places[index] as { candidate: number; text: string };
-      return this.#record({ type: "architecture-measured", round, candidate, text, outcome });
-    });
+    const places = verdicts.flatMap((verdict, candidate) =>
+      verdict.kind === "accepted" ? [{ candidate, text: verdict.measured.text }] : [],
+    );
+    await this.#evaluate(
+      "search",
+      places.map(({ text }) => text),
+      (index, outcome) => {
+        const { candidate, text } = places[index] as { candidate: number; text: string };
+        return this.#record({ type: "architecture-measured", round, candidate, text, outcome });
+      },
+    );
   }
 
   async #testWinner(): Promise<void> {
     const winner = best(this.#state);
     const hasTest = this.#state.space.splits.some(({ name }) => name === "test");
     if (winner === null || !hasTest || this.#state.winnerTests.has(winner.text)) return;
-    await this.#evaluate("test", [winner.text], (_, outcome) => this.#record({ type: "winner-tested", text: winner.text, outcome }));
+    await this.#evaluate("test", [winner.text], (_, outcome) =>
+      this.#record({ type: "winner-tested", text: winner.text, outcome }),
+    );
   }
 
   /** Has every text evaluated and hands each outcome over as it comes; asks again for what has no answer yet. */
@@ -267,12 +339,22 @@ class Coordinator {
     const stored: Promise<void>[] = [];
     const attempt = async () => {
       const asked = [...open];
-      const request = { space: this.#state.space, split, texts: asked.map((index) => texts[index] as string) };
+      const request = {
+        space: this.#state.space,
+        split,
+        texts: asked.map((index) => texts[index] as string),
+      };
       for await (const message of this.#ports.evaluator.evaluate(request, this.#signal)) {
         const index = asked[message.index];
-        if (index === undefined) throw new ContractViolation(`the evaluator answered for place ${message.index} of ${asked.length}`);
+        if (index === undefined)
+          throw new ContractViolation(`the evaluator answered for place ${message.index} of ${asked.length}`);
         if (message.kind === "progress") {
-          this.#observe({ kind: "progress", text: texts[index] as string, fraction: message.fraction, note: message.note });
+          this.#observe({
+            kind: "progress",
+            text: texts[index] as string,
+            fraction: message.fraction,
+            note: message.note,
+          });
         } else if (open.delete(index)) {
           const storing = onOutcome(index, this.#checked(message.outcome));
           // It is awaited below; until then a failure to store is not an unhandled one.
@@ -282,7 +364,10 @@ class Coordinator {
           throw new ContractViolation(`the evaluator answered twice for ${texts[index]}`);
         }
       }
-      if (open.size > 0) throw new EvaluatorUnavailable(`the evaluator closed the stream with ${open.size} architectures unanswered`);
+      if (open.size > 0)
+        throw new EvaluatorUnavailable(
+          `the evaluator closed the stream with ${open.size} architectures unanswered`,
+        );
     };
     try {
       if (open.size > 0) await this.#untilAvailable(attempt, () => open.size);
@@ -296,7 +381,11 @@ class Coordinator {
     if (outcome.kind === "failure") return outcome;
     for (const { name, unit } of this.#state.space.metrics) {
       const value = outcome.metrics[name];
-      const failed = (failure: "not-finite" | "out-of-range"): Outcome => ({ kind: "failure", failure, message: `${name} is ${value}` });
+      const failed = (failure: "not-finite" | "out-of-range"): Outcome => ({
+        kind: "failure",
+        failure,
+        message: `${name} is ${value}`,
+      });
       if (value === undefined || !Number.isFinite(value)) return failed("not-finite");
       if (unit === "percent" && (value < 0 || value > 100)) return failed("out-of-range");
     }
@@ -324,7 +413,10 @@ class Coordinator {
         }
         const patience = this.#state.search.patienceSeconds;
         const waited = clock.seconds() - since;
-        if (waited >= patience) throw new EvaluatorUnavailable(`${error.message} (waited ${Math.round(waited)} s)`, { cause: error });
+        if (waited >= patience)
+          throw new EvaluatorUnavailable(`${error.message} (waited ${Math.round(waited)} s)`, {
+            cause: error,
+          });
         const seconds = Math.min(wait, patience - waited);
         this.#observe({ kind: "waiting", seconds, reason: error.message });
         await clock.sleep(seconds, this.#signal);
@@ -346,5 +438,7 @@ function askAgain(reasons: readonly string[]): string {
 /** A raw candidate in a size that a record can bear. */
 function storable(raw: unknown): unknown {
   const json = JSON.stringify(raw) ?? "null";
-  return json.length > longestStoredRaw ? `${json.slice(0, longestStoredRaw)}…` : (JSON.parse(json) as unknown);
+  return json.length > longestStoredRaw
+    ? `${json.slice(0, longestStoredRaw)}…`
+    : (JSON.parse(json) as unknown);
 }

@@ -1,15 +1,14 @@
 /**
  * One digest for any JSON value, independent of key order.
  *
- * Owns the bytes that are hashed (RFC 8785 canonical JSON, SHA-256). Knows nothing of what is hashed.
+ * Owns the bytes that are hashed (canonical JSON as in RFC 8785, SHA-256). Knows nothing of what is hashed.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import canonicalize from "canonicalize";
 
 /** SHA-256 of a JSON value, as lower-case hexadecimal. */
 export function digestOf(value: unknown): string {
-  return bytesToHex(sha256(utf8ToBytes(canonicalize(value) ?? "")));
+  return bytesToHex(sha256(utf8ToBytes(canonical(value))));
 }
 
 /** A running digest over a sequence of JSON values; `value()` seals all that was added so far. */
@@ -18,11 +17,23 @@ export class Seal {
 
   /** Takes one more value into the sequence. */
   add(value: unknown): void {
-    this.#hash.update(utf8ToBytes(`${canonicalize(value) ?? ""}\n`));
+    this.#hash.update(utf8ToBytes(`${canonical(value)}\n`));
   }
 
   /** The digest of everything added so far, as lower-case hexadecimal. */
   value(): string {
     return bytesToHex(this.#hash.clone().digest());
   }
+}
+
+/**
+ * Keys sorted, no white space, everything else as JSON.stringify writes it. Where RFC 8785 refuses (half a surrogate
+ * pair, which a model's reply may hold), this does as a journal line does: escaped.
+ */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  const members = Object.entries(value).filter(([, each]) => each !== undefined);
+  members.sort(([first], [second]) => (first < second ? -1 : 1));
+  return `{${members.map(([key, each]) => `${JSON.stringify(key)}:${canonical(each)}`).join(",")}}`;
 }

@@ -81,11 +81,19 @@ export const verdictSchema = z.discriminatedUnion("kind", [
   /** Legal and new, but the round or the run had no evaluation left for it. */
   z.strictObject({ kind: z.literal("beyond-budget"), measured: measuredCostSchema }),
   /** To be evaluated. `twin` names an earlier architecture with the same function, or is null. */
-  z.strictObject({ kind: z.literal("accepted"), measured: measuredCostSchema, overLimit: z.boolean(), twin: z.string().nullable() }),
+  z.strictObject({
+    kind: z.literal("accepted"),
+    measured: measuredCostSchema,
+    overLimit: z.boolean(),
+    twin: z.string().nullable(),
+  }),
 ]);
 export type Verdict = z.infer<typeof verdictSchema>;
 
-export const messageSchema = z.strictObject({ role: z.enum(["system", "user", "assistant"]), content: z.string() });
+export const messageSchema = z.strictObject({
+  role: z.enum(["system", "user", "assistant"]),
+  content: z.string(),
+});
 export type Message = z.infer<typeof messageSchema>;
 
 /** A whole reply of a model. Token counts are null where the server did not say. */
@@ -148,7 +156,13 @@ const bodySchemas = [
     reply: chatReplySchema,
   }),
   /** A reply that could not be read, and why. */
-  z.strictObject({ type: z.literal("reply-rejected"), role: roleSchema, round, attempt: z.int().min(1), reasons: z.array(z.string()) }),
+  z.strictObject({
+    type: z.literal("reply-rejected"),
+    role: roleSchema,
+    round,
+    attempt: z.int().min(1),
+    reasons: z.array(z.string()),
+  }),
   z.strictObject({ type: z.literal("strategy-set"), round, text: z.string() }),
   /** Every raw candidate of a round with its verdict, in the order proposed. */
   z.strictObject({
@@ -157,7 +171,13 @@ const bodySchemas = [
     candidates: z.array(z.strictObject({ raw: z.unknown(), verdict: verdictSchema })),
   }),
   /** `candidate` is the place in the round's list. */
-  z.strictObject({ type: z.literal("architecture-measured"), round, candidate: z.int().min(0), text: z.string(), outcome: outcomeSchema }),
+  z.strictObject({
+    type: z.literal("architecture-measured"),
+    round,
+    candidate: z.int().min(0),
+    text: z.string(),
+    outcome: outcomeSchema,
+  }),
   /** `seal` is the digest of every line before this one: a changed byte shows on replay. */
   z.strictObject({ type: z.literal("round-closed"), round, seal: z.string() }),
   z.strictObject({ type: z.literal("run-ended"), reason: stopReasonSchema, seal: z.string() }),
@@ -184,7 +204,10 @@ export function readEvent(value: unknown): { ok: true; event: RunEvent } | { ok:
   const { v, seq, at, ...body } = value as Record<string, unknown>;
   const stamp = stampSchema.safeParse({ v, seq, at });
   if (!stamp.success) {
-    const newer = typeof v === "number" && v > formatVersion ? `format version ${v} is newer than this program's ${formatVersion}; ` : "";
+    const newer =
+      typeof v === "number" && v > formatVersion
+        ? `format version ${v} is newer than this program's ${formatVersion}; `
+        : "";
     return { ok: false, reason: `${newer}${firstIssue(stamp.error)}` };
   }
   const parsed = eventBodySchema.safeParse(body);
@@ -195,7 +218,7 @@ export function readEvent(value: unknown): { ok: true; event: RunEvent } | { ok:
 /** An event without its stamp. */
 export function bodyOf(event: RunEvent): EventBody {
   const { v: _v, seq: _seq, at: _at, ...body } = event;
-  return body as EventBody;
+  return body;
 }
 
 function firstIssue(error: z.ZodError): string {

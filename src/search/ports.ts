@@ -41,7 +41,9 @@ export interface Evaluator {
 
 /** What an evaluator can be asked before a search. */
 export interface SpaceCatalog {
-  list(signal: AbortSignal): Promise<{ readonly spaces: readonly SpaceSummary[]; readonly serverVersion: string }>;
+  list(
+    signal: AbortSignal,
+  ): Promise<{ readonly spaces: readonly SpaceSummary[]; readonly serverVersion: string }>;
   /** Throws UsageError for an unknown or unavailable space, naming the nearest one. */
   describe(spaceId: string, signal: AbortSignal): Promise<SpaceDescription>;
 }

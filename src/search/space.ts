@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { ContractViolation } from "../errors.ts";
+import { didYouMean } from "./nearest.ts";
 import { pick, type Random } from "./random.ts";
 
 // ----- What a space is -----
@@ -79,6 +80,8 @@ export interface Slot {
 
 const longestRawText = 100_000;
 const numberText = /^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
+/** A choice is written into JSON as it stands. */
+const jsonNumber = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
 const surroundingSpace = /^[ \t\r\n]+|[ \t\r\n]+$/g;
 
 /** A dimension with what follows from its description worked out once. */
@@ -162,13 +165,10 @@ export class Space {
       }
       const counts = axis.countedBy === -1 ? undefined : this.#countsIn(axis, read[axis.countedBy] ?? null);
       if (counts === null) continue;
-      const slots = flatten(axis, entries.get(axis.name), counts);
-      if ("code" in slots) {
-        found.push(slots);
-        continue;
-      }
-      const chosen = slots.map((entry, slot) => {
-        if (!isActive(axis, slot, counts)) return null;
+      const { flat, wrong } = flatten(axis, entries.get(axis.name), counts);
+      found.push(...wrong);
+      const chosen = flat.map((entry, slot) => {
+        if (entry === unjudged || !isActive(axis, slot, counts)) return null;
         const choice = choiceOf(axis, entry);
         if (choice === -1) found.push(notAChoice(axis, slot, entry));
         return choice;
@@ -178,11 +178,11 @@ export class Space {
     const rejections = reasons.flat();
     for (const key of [...entries.keys()].sort()) {
       if (this.#axes.some((axis) => axis.name === key)) continue;
-      const known = this.#axes.map((axis) => axis.name).join(", ");
+      const names = this.#axes.map((axis) => axis.name);
       rejections.push({
         code: "unknown-dimension",
         place: key,
-        sentence: `"${key.slice(0, 60)}" is no dimension (they are: ${known})`,
+        sentence: `"${key.slice(0, 60)}" is no dimension; they are ${names.join(", ")}${didYouMean(key.slice(0, 60), names)}`,
       });
     }
     if (rejections.length > 0) return { ok: false, rejections };
@@ -205,7 +205,11 @@ export class Space {
       this.#axes.map((axis, index) => [
         axis.name,
         (architecture.choices[index] ?? []).map((choice) =>
-          choice === null ? null : axis.numeric ? (axis.values[choice] ?? null) : (axis.choices[choice] ?? null),
+          choice === null
+            ? null
+            : axis.numeric
+              ? (axis.values[choice] ?? null)
+              : (axis.choices[choice] ?? null),
         ),
       ]),
     );
@@ -222,7 +226,9 @@ export class Space {
 
   /** Draws every active slot independently and evenly from its choices. */
   sample(random: Random): Architecture {
-    const raw = this.#axes.map((axis) => Array.from({ length: axis.length }, () => random.below(axis.choices.length)));
+    const raw = this.#axes.map((axis) =>
+      Array.from({ length: axis.length }, () => random.below(axis.choices.length)),
+    );
     return this.#architecture(raw, () => 0);
   }
 
@@ -256,7 +262,11 @@ export class Space {
         if (architecture.choices[dimension]?.[slot] === choice) return [];
         const raw = architecture.choices.map((slots) => [...slots]) as RawSlots[];
         (raw[dimension] as RawSlots)[slot] = choice;
-        return [this.#architecture(raw, (axis, at, slots) => (axis.placeOf[at]?.within === 0 ? 0 : (slots[at - 1] ?? 0)))];
+        return [
+          this.#architecture(raw, (axis, at, slots) =>
+            axis.placeOf[at]?.within === 0 ? 0 : (slots[at - 1] ?? 0),
+          ),
+        ];
       }),
     );
   }
@@ -292,14 +302,22 @@ export class Space {
   // --- internal ---
 
   /** Makes raw choices legal: inactive slots empty, active ones without a choice filled by `missing`. */
-  #architecture(raw: readonly RawSlots[], missing: (axis: Axis, slot: number, slots: RawSlots) => number): Architecture {
+  #architecture(
+    raw: readonly RawSlots[],
+    missing: (axis: Axis, slot: number, slots: RawSlots) => number,
+  ): Architecture {
     const choices: (number | null)[][] = this.#axes.map(() => []);
     for (const index of this.#order) {
       const axis = this.#axes[index] as Axis;
-      const counts = axis.countedBy === -1 ? undefined : this.#countsIn(axis, choices[axis.countedBy] ?? null);
+      const counts =
+        axis.countedBy === -1 ? undefined : this.#countsIn(axis, choices[axis.countedBy] ?? null);
       const slots = choices[index] as (number | null)[];
       for (let slot = 0; slot < axis.length; slot++) {
-        slots.push(isActive(axis, slot, counts ?? undefined) ? (raw[index]?.[slot] ?? missing(axis, slot, slots)) : null);
+        slots.push(
+          isActive(axis, slot, counts ?? undefined)
+            ? (raw[index]?.[slot] ?? missing(axis, slot, slots))
+            : null,
+        );
       }
     }
     return { choices, text: this.#print(choices) as ArchitectureText };
@@ -309,7 +327,9 @@ export class Space {
     if (this.description.template !== "") {
       const tokens = this.#places.map(({ dimension, slot }) => {
         const choice = choices[dimension]?.[slot];
-        return choice === null || choice === undefined ? "null" : (this.#axes[dimension]?.choices[choice] ?? "null");
+        return choice === null || choice === undefined
+          ? "null"
+          : (this.#axes[dimension]?.choices[choice] ?? "null");
       });
       return this.#literals.map((literal, index) => literal + (tokens[index] ?? "")).join("");
     }
@@ -358,26 +378,48 @@ export class Space {
 
 function axisOf(dimension: Dimension, description: SpaceDescription): Axis {
   const broken = (what: string) =>
-    new ContractViolation(`space ${description.id}, dimension "${dimension.name}": ${what}; the evaluator has to correct its description`);
-  const placeOf = dimension.groups.flatMap(({ size }, group) => Array.from({ length: size }, (_, within) => ({ group, within })));
+    new ContractViolation(
+      `space ${description.id}, dimension "${dimension.name}": ${what}; the evaluator has to correct its description`,
+    );
+  const placeOf = dimension.groups.flatMap(({ size }, group) =>
+    Array.from({ length: size }, (_, within) => ({ group, within })),
+  );
   const countedBy =
-    dimension.activeCount === "" ? -1 : description.dimensions.findIndex((other) => other.name === dimension.activeCount);
+    dimension.activeCount === ""
+      ? -1
+      : description.dimensions.findIndex((other) => other.name === dimension.activeCount);
   const values = dimension.numeric ? dimension.choices.map(Number) : [];
-  if (dimension.numeric && dimension.choices.some((token) => !numberText.test(token))) throw broken("a numeric choice is no decimal number");
-  if (new Set<unknown>(dimension.numeric ? values : dimension.choices).size < dimension.choices.length) throw broken("a choice is listed twice");
-  if (description.dimensions.filter((other) => other.name === dimension.name).length > 1) throw broken("the name is used twice");
-  if (dimension.slotNames.length > 0 && dimension.slotNames.length !== placeOf.length) throw broken("slot names and slots differ in number");
+  if (dimension.numeric && !dimension.choices.every((token) => jsonNumber.test(token)))
+    throw broken("a numeric choice is no decimal number");
+  if (!values.every(Number.isFinite)) throw broken("a numeric choice is beyond the range of numbers");
+  if (new Set<unknown>(dimension.numeric ? values : dimension.choices).size < dimension.choices.length)
+    throw broken("a choice is listed twice");
+  if (description.dimensions.filter((other) => other.name === dimension.name).length > 1)
+    throw broken("the name is used twice");
+  if (dimension.slotNames.length > 0 && dimension.slotNames.length !== placeOf.length)
+    throw broken("slot names and slots differ in number");
   if (dimension.activeCount !== "") {
     const counting = description.dimensions[countedBy];
     const sizes = dimension.groups.map(({ size }) => size);
-    if (counting === undefined || !counting.numeric || counting.activeCount !== "") throw broken(`"${dimension.activeCount}" is no numeric dimension whose slots are all active`);
-    if (counting.groups.reduce((sum, { size }) => sum + size, 0) !== sizes.length) throw broken(`"${dimension.activeCount}" needs one slot for each group`);
-    if (counting.choices.some((token) => !Number.isInteger(Number(token)) || Number(token) < 0 || Number(token) > Math.min(...sizes))) throw broken(`"${dimension.activeCount}" counts more slots than a group has`);
+    if (counting === undefined || !counting.numeric || counting.activeCount !== "")
+      throw broken(`"${dimension.activeCount}" is no numeric dimension whose slots are all active`);
+    if (counting.groups.reduce((sum, { size }) => sum + size, 0) !== sizes.length)
+      throw broken(`"${dimension.activeCount}" needs one slot for each group`);
+    if (
+      counting.choices.some(
+        (token) =>
+          !Number.isInteger(Number(token)) || Number(token) < 0 || Number(token) > Math.min(...sizes),
+      )
+    )
+      throw broken(`"${dimension.activeCount}" counts more slots than a group has`);
   }
   return { ...dimension, length: placeOf.length, placeOf, countedBy, values };
 }
 
-function cutTemplate(description: SpaceDescription, axes: readonly Axis[]): { literals: string[]; places: Slot[] } {
+function cutTemplate(
+  description: SpaceDescription,
+  axes: readonly Axis[],
+): { literals: string[]; places: Slot[] } {
   if (description.template === "") return { literals: [], places: [] };
   const literals: string[] = [];
   const places: Slot[] = [];
@@ -396,6 +438,22 @@ function cutTemplate(description: SpaceDescription, axes: readonly Axis[]): { li
       `space ${description.id}: the template must name every slot once, with text between them; the evaluator has to correct its description`,
     );
   }
+  const isAmbiguous = places.some(({ dimension }, index) => {
+    const { choices, countedBy } = axes[dimension] as Axis;
+    const after = literals[index + 1] as string;
+    return (countedBy === -1 ? choices : [...choices, "null"]).some(
+      (token) =>
+        (index === 0 && /^[ \t\r\n{]/.test(`${literals[0]}${token}`)) ||
+        (index < places.length - 1
+          ? `${token}${after}`.indexOf(after) < token.length
+          : /[ \t\r\n]$/.test(`${token}${after}`)),
+    );
+  });
+  if (isAmbiguous) {
+    throw new ContractViolation(
+      `space ${description.id}: a text of the template cannot be read back, for a choice holds what follows its place, or the text begins with { or white space or ends with white space; the evaluator has to correct its description`,
+    );
+  }
   return { literals, places };
 }
 
@@ -405,28 +463,44 @@ function isActive(axis: Axis, slot: number, counts: readonly number[] | undefine
   return within < (counts[group] as number);
 }
 
-/** Brings a raw value into one flat list of all slots, inactive ones undefined where they were left out. */
-function flatten(axis: Axis, value: unknown, counts: readonly number[] | undefined): unknown[] | Rejection {
+/** Stands in the slots of a list whose length was wrong already: nothing more is said about them. */
+const unjudged = Symbol("unjudged");
+
+/** A raw value as one flat list of all slots, inactive ones undefined where they were left out; `wrong` says what had no such form. */
+function flatten(
+  axis: Axis,
+  value: unknown,
+  counts: readonly number[] | undefined,
+): { flat: unknown[]; wrong: Rejection[] } {
+  const refused = (expected: number) => ({
+    flat: [],
+    wrong: [wrongLength(axis, axis.name, value, expected)],
+  });
   if (!Array.isArray(value)) {
-    return axis.length === 1 && (typeof value !== "object" || value === null) ? [value] : wrongLength(axis, axis.name, value, axis.length);
+    const bare = axis.length === 1 && (typeof value !== "object" || value === null);
+    return bare ? { flat: [value], wrong: [] } : refused(axis.length);
   }
   if (value.some(Array.isArray)) {
-    if (value.length !== axis.groups.length || !value.every(Array.isArray)) return wrongLength(axis, axis.name, value, axis.groups.length);
-    const flat: unknown[] = [];
-    for (const [group, inner] of (value as unknown[][]).entries()) {
+    if (value.length !== axis.groups.length || !value.every(Array.isArray))
+      return refused(axis.groups.length);
+    const wrong: Rejection[] = [];
+    const flat = (value as unknown[][]).flatMap((inner, group) => {
       const { size } = axis.groups[group] as { size: number };
-      if (inner.length !== size && inner.length !== counts?.[group]) {
-        return wrongLength(axis, `${axis.name}[${group}]`, inner, counts?.[group] ?? size);
-      }
-      flat.push(...inner, ...Array.from({ length: size - inner.length }));
-    }
-    return flat;
+      const active = counts?.[group] ?? size;
+      if (inner.length === size || inner.length === active) return padded(inner, size);
+      wrong.push(wrongLength(axis, `${axis.name}[${group}]`, inner, active));
+      return Array.from({ length: size }, () => unjudged);
+    });
+    return { flat, wrong };
   }
-  if (value.length === axis.length) return value;
-  if (axis.groups.length === 1 && value.length === counts?.[0]) {
-    return [...(value as unknown[]), ...Array.from({ length: axis.length - value.length })];
+  if (value.length === axis.length || (axis.groups.length === 1 && value.length === counts?.[0])) {
+    return { flat: padded(value, axis.length), wrong: [] };
   }
-  return wrongLength(axis, axis.name, value, axis.length);
+  return refused(axis.length);
+}
+
+function padded(list: readonly unknown[], length: number): unknown[] {
+  return [...list, ...Array.from({ length: length - list.length })];
 }
 
 function choiceOf(axis: Axis, entry: unknown): number {
@@ -438,11 +512,25 @@ function choiceOf(axis: Axis, entry: unknown): number {
 function wrongLength(axis: Axis, place: string, value: unknown, expected: number): Rejection {
   const got = Array.isArray(value) ? `${value.length}` : "no list";
   const grouped = axis.groups.length > 1 ? ` (or ${axis.groups.length} lists, one a group)` : "";
-  return { code: "wrong-length", place, sentence: `"${place}" needs ${expected} entries${place === axis.name ? grouped : ""}, got ${got}` };
+  return {
+    code: "wrong-length",
+    place,
+    sentence: `"${place}" needs ${expected} entries${place === axis.name ? grouped : ""}, got ${got}`,
+  };
 }
 
 function notAChoice(axis: Axis, slot: number, entry: unknown): Rejection {
   const place = `${axis.name}[${slot}]`;
-  const got = entry === undefined ? "nothing" : (JSON.stringify(entry) ?? typeof entry).slice(0, 60);
-  return { code: "not-a-choice", place, sentence: `"${place}" is ${got}; choices are ${axis.choices.join(", ")}` };
+  const got = entry === undefined ? "nothing" : shown(entry);
+  const hint = typeof entry === "string" ? didYouMean(entry.slice(0, 60), axis.choices) : "";
+  return {
+    code: "not-a-choice",
+    place,
+    sentence: `"${place}" is ${got}; choices are ${axis.choices.join(", ")}${hint}`,
+  };
+}
+
+function shown(entry: unknown): string {
+  if (typeof entry === "object" && entry !== null) return Array.isArray(entry) ? "a list" : "an object";
+  return (JSON.stringify(entry) ?? typeof entry).slice(0, 60);
 }

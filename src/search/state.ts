@@ -92,7 +92,8 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
       idleFrom: 0,
     };
   }
-  if (state === null) throw new ContractViolation(`event ${event.seq}: a record begins with run-started, not ${event.type}`);
+  if (state === null)
+    throw new ContractViolation(`event ${event.seq}: a record begins with run-started, not ${event.type}`);
   state.seq = event.seq;
   state.lastAt = event.at;
   switch (event.type) {
@@ -109,7 +110,13 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
       for (const measured of event.measured) state.costs.set(measured.text, measured);
       break;
     case "chat-replied":
-      state.chats.push({ role: event.role, round: event.round, attempt: event.attempt, reply: event.reply, rejected: null });
+      state.chats.push({
+        role: event.role,
+        round: event.round,
+        attempt: event.attempt,
+        reply: event.reply,
+        rejected: null,
+      });
       state.transcripts[event.role].push(...event.added, { role: "assistant", content: event.reply.content });
       break;
     case "reply-rejected": {
@@ -130,7 +137,9 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
     case "architecture-measured": {
       const candidate = state.rounds[event.round - 1]?.candidates[event.candidate];
       if (candidate?.verdict.kind !== "accepted" || candidate.verdict.measured.text !== event.text) {
-        throw new ContractViolation(`event ${event.seq}: measures an architecture that round ${event.round} did not accept`);
+        throw new ContractViolation(
+          `event ${event.seq}: measures an architecture that round ${event.round} did not accept`,
+        );
       }
       candidate.outcome = event.outcome;
       break;
@@ -211,7 +220,8 @@ export function best(state: RunState): Best | null {
   let found: Best | null = null;
   for (const { candidate, measured, outcome } of results(state)) {
     const value = valueOf(state, outcome);
-    if (value === null || outcome.kind !== "measurement" || !isBetter(state, value, found?.value ?? null)) continue;
+    if (value === null || outcome.kind !== "measurement" || !isBetter(state, value, found?.value ?? null))
+      continue;
     found = { text: measured.text, value, candidate, measured, outcome };
   }
   return found;
@@ -238,7 +248,9 @@ export function resultOf(state: RunState, candidate: Candidate): Outcome | null 
 
 /** Whether any cost exceeds its limit. */
 export function isOverLimit(state: RunState, measured: MeasuredCost): boolean {
-  return Object.entries(state.search.limits).some(([name, limit]) => (measured.costs[name] ?? Number.POSITIVE_INFINITY) > limit);
+  return Object.entries(state.search.limits).some(
+    ([name, limit]) => (measured.costs[name] ?? Number.POSITIVE_INFINITY) > limit,
+  );
 }
 
 /** Evaluations paid for so far, failed ones included. */
@@ -278,15 +290,29 @@ export interface Funnel {
 /** The funnel of the whole run, or of one round. Candidates still to be evaluated are not counted. */
 export function funnel(state: RunState, only?: number): Funnel {
   const total: Funnel = {
-    proposed: 0, unreadable: 0, illegal: 0, repeated: 0, equivalent: 0, overLimit: 0, beyondBudget: 0, evaluated: 0,
-    failed: 0, improved: 0, overLimitEvaluated: 0, equivalentEvaluated: 0,
+    proposed: 0,
+    unreadable: 0,
+    illegal: 0,
+    repeated: 0,
+    equivalent: 0,
+    overLimit: 0,
+    beyondBudget: 0,
+    evaluated: 0,
+    failed: 0,
+    improved: 0,
+    overLimitEvaluated: 0,
+    equivalentEvaluated: 0,
   };
   let bestSoFar: number | null = null;
   for (const { round, candidates } of state.rounds) {
     const counted = only === undefined || only === round;
     for (const { verdict, outcome } of candidates) {
       const value = valueOf(state, outcome);
-      const improved = value !== null && verdict.kind === "accepted" && !verdict.overLimit && isBetter(state, value, bestSoFar);
+      const improved =
+        value !== null &&
+        verdict.kind === "accepted" &&
+        !verdict.overLimit &&
+        isBetter(state, value, bestSoFar);
       if (improved) bestSoFar = value;
       const stateName = funnelState(verdict, outcome);
       if (!counted || stateName === null) continue;
@@ -326,7 +352,10 @@ export function spend(state: RunState): Spend {
     inputTokens: sum(state.chats.map(({ reply }) => reply.inputTokens)),
     outputTokens: sum(state.chats.map(({ reply }) => reply.outputTokens)),
     chatSeconds: sum(state.chats.map(({ reply }) => reply.seconds)) ?? 0,
-    evaluationSeconds: evaluations(state).reduce((total, { outcome }) => total + (outcome.kind === "measurement" ? outcome.seconds : 0), 0),
+    evaluationSeconds: evaluations(state).reduce(
+      (total, { outcome }) => total + (outcome.kind === "measurement" ? outcome.seconds : 0),
+      0,
+    ),
   };
 }
 
@@ -402,7 +431,11 @@ function visit(state: RunState, candidate: Candidate): void {
   state.costs.set(measured.text, measured);
   if (verdict.kind === "beyond-budget") return;
   state.visited.set(measured.text, candidate);
-  if (verdict.kind === "accepted" && measured.equivalenceKey !== "" && !state.firstOfKey.has(measured.equivalenceKey)) {
+  if (
+    verdict.kind === "accepted" &&
+    measured.equivalenceKey !== "" &&
+    !state.firstOfKey.has(measured.equivalenceKey)
+  ) {
     state.firstOfKey.set(measured.equivalenceKey, measured.text);
   }
 }

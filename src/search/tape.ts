@@ -6,7 +6,14 @@
 import { ReplayDivergence } from "../errors.ts";
 import { type Observe, runSearch, type SearchPorts } from "./coordinator.ts";
 import { digestOf } from "./digest.ts";
-import { bodyOf, type EventBody, type MeasuredCost, type Outcome, type Role, type RunEvent } from "./events.ts";
+import {
+  bodyOf,
+  type EventBody,
+  type MeasuredCost,
+  type Outcome,
+  type Role,
+  type RunEvent,
+} from "./events.ts";
 import type { ChatModel, Clock, EvaluationMessage, Evaluator, Journal, Searcher } from "./ports.ts";
 import { fold, type RunState } from "./state.ts";
 
@@ -20,7 +27,12 @@ class RecordUsedUp extends Error {}
  * @param events the whole record, a fresh run-resumed event at its end included
  * @throws ReplayDivergence when the program decides otherwise than it did; and whatever runSearch throws
  */
-export async function resumeSearch(events: readonly RunEvent[], live: SearchPorts, signal: AbortSignal, observe?: Observe): Promise<RunState> {
+export async function resumeSearch(
+  events: readonly RunEvent[],
+  live: SearchPorts,
+  signal: AbortSignal,
+  observe?: Observe,
+): Promise<RunState> {
   const start = resumePoint(events);
   const tape = new Tape(events.slice(start), live);
   return await runSearch(events.slice(0, start), { ...live, ...tape.ports() }, signal, observe);
@@ -32,14 +44,21 @@ export async function resumeSearch(events: readonly RunEvent[], live: SearchPort
  * @returns the state, and whether the record goes to the end of its run
  * @throws ReplayDivergence with the number of the first event that comes out differently
  */
-export async function replaySearch(events: readonly RunEvent[], searcher: Searcher, observe?: Observe): Promise<{ state: RunState; complete: boolean }> {
+export async function replaySearch(
+  events: readonly RunEvent[],
+  searcher: Searcher,
+  observe?: Observe,
+): Promise<{ state: RunState; complete: boolean }> {
   const history = events.slice(0, 1);
   const tape = new Tape(events.slice(1), null);
   const ports: SearchPorts = { searcher, clock: stoppedClock, ...tape.ports() };
   try {
     const state = await runSearch(history, ports, new AbortController().signal, observe);
     const next = tape.next();
-    if (next !== undefined) throw new ReplayDivergence(`event ${next.seq}: the record goes on with ${next.type}, but the search had ended`);
+    if (next !== undefined)
+      throw new ReplayDivergence(
+        `event ${next.seq}: the record goes on with ${next.type}, but the search had ended`,
+      );
     return { state, complete: true };
   } catch (error) {
     if (!(error instanceof RecordUsedUp)) throw error;
@@ -49,7 +68,11 @@ export async function replaySearch(events: readonly RunEvent[], searcher: Search
 
 /** The place up to which a record is settled: behind the last closed round or end, and any resume right after it. */
 function resumePoint(events: readonly RunEvent[]): number {
-  let start = events.findLastIndex(({ type }) => type === "run-started" || type === "round-closed" || type === "run-ended" || type === "winner-tested") + 1;
+  let start =
+    events.findLastIndex(
+      ({ type }) =>
+        type === "run-started" || type === "round-closed" || type === "run-ended" || type === "winner-tested",
+    ) + 1;
   while (events[start]?.type === "run-resumed") start += 1;
   return start;
 }
@@ -114,7 +137,11 @@ class Tape {
     return {
       label: this.#live?.models?.[role].label ?? "recorded",
       reply: async (request, signal) => {
-        for (this.#chatAt = Math.max(this.#chatAt, this.#at); this.#chatAt < this.#recorded.length; this.#chatAt++) {
+        for (
+          this.#chatAt = Math.max(this.#chatAt, this.#at);
+          this.#chatAt < this.#recorded.length;
+          this.#chatAt++
+        ) {
           const event = this.#recorded[this.#chatAt];
           if (event?.type !== "chat-replied") continue;
           this.#chatAt += 1;
@@ -133,7 +160,11 @@ class Tape {
         const known = this.#recordedCosts();
         const unknown = texts.filter((text) => !known.has(text));
         if (unknown.length > 0) {
-          for (const each of await this.#liveOrUsedUp("evaluator").measureCosts({ space, texts: unknown }, signal)) known.set(each.text, each);
+          for (const each of await this.#liveOrUsedUp("evaluator").measureCosts(
+            { space, texts: unknown },
+            signal,
+          ))
+            known.set(each.text, each);
         }
         return texts.flatMap((text) => known.get(text) ?? []);
       },
@@ -141,7 +172,10 @@ class Tape {
     };
   }
 
-  async *#evaluate(request: Parameters<Evaluator["evaluate"]>[0], signal: AbortSignal): AsyncIterable<EvaluationMessage> {
+  async *#evaluate(
+    request: Parameters<Evaluator["evaluate"]>[0],
+    signal: AbortSignal,
+  ): AsyncIterable<EvaluationMessage> {
     const open = new Map(request.texts.map((text, index) => [text, index]));
     for (const { text, outcome } of this.#recordedOutcomes(request.split)) {
       const index = open.get(text);
@@ -160,9 +194,11 @@ class Tape {
   #recordedCosts(): Map<string, MeasuredCost> {
     const costs = new Map<string, MeasuredCost>();
     for (const event of this.#recorded.slice(this.#at)) {
-      if (event.type === "costs-measured") for (const measured of event.measured) costs.set(measured.text, measured);
+      if (event.type === "costs-measured")
+        for (const measured of event.measured) costs.set(measured.text, measured);
       if (event.type !== "round-proposed") continue;
-      for (const { verdict } of event.candidates) if ("measured" in verdict) costs.set(verdict.measured.text, verdict.measured);
+      for (const { verdict } of event.candidates)
+        if ("measured" in verdict) costs.set(verdict.measured.text, verdict.measured);
       break;
     }
     return costs;
@@ -183,7 +219,9 @@ class Tape {
     if (this.#live !== null) return this.#live[port];
     const next = this.next();
     if (next === undefined) throw new RecordUsedUp();
-    throw new ReplayDivergence(`event ${next.seq}: the search needs an answer that is not in the record, which goes on with ${next.type}`);
+    throw new ReplayDivergence(
+      `event ${next.seq}: the search needs an answer that is not in the record, which goes on with ${next.type}`,
+    );
   }
 }
 

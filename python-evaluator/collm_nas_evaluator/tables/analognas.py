@@ -10,13 +10,13 @@ import pickle
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
 from collm_nas_evaluator.cell import CELLS, OPERATIONS, number_of
 from collm_nas_evaluator.errors import TableDamaged, TableMissing
-from collm_nas_evaluator.tables.table import Columns, Table, columns_of
+from collm_nas_evaluator.tables.table import Columns, Table, load
 
 PACKAGE = "analog-nasbench"
 VERSION = "0.1.3"
@@ -48,8 +48,7 @@ def read(cache_folder: Path) -> Table:
         source = path.read_bytes()
     except OSError as error:
         raise TableMissing(f"{path} cannot be read ({error.strerror}); {_advice('--force-reinstall ')}") from error
-    columns = columns_of(source, "analognas", COLUMNS, cache_folder, lambda data: parse(data, path))
-    return Table(columns, f"{PACKAGE} {VERSION}, {DATA}")
+    return load(source, f"{PACKAGE} {VERSION}, {DATA}", COLUMNS, cache_folder, lambda data: parse(data, path))
 
 
 def parse(source: bytes, path: Path) -> Columns:
@@ -64,6 +63,8 @@ def parse(source: bytes, path: Path) -> Columns:
     for key, record in records.items():
         number = _number_of_key(key, path)
         fields = record.fields if isinstance(record, _Architecture) else {}
+        if fields.get("architecture") != key:
+            raise TableDamaged(path, f"cell {key}", "its record is missing or another cell's")
         for name, column in columns.items():
             value = fields.get(name)
             if not isinstance(value, float) or not 0 <= value <= 100:
@@ -84,11 +85,15 @@ class _Architecture:
 
     __slots__ = ("fields",)
 
-    def __init__(self) -> None:
-        self.fields: Mapping[str, object] = {}
+    fields: Mapping[str, object]
+
+    def __new__(cls) -> Self:
+        record = super().__new__(cls)
+        record.fields = {}
+        return record
 
     def __setstate__(self, state: Mapping[str, object]) -> None:
-        self.fields = {name: state[name] for name in COLUMNS}
+        self.fields = {name: state[name] for name in ("architecture", *COLUMNS)}
 
 
 class _DriftMeasurement:

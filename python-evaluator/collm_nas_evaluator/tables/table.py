@@ -36,30 +36,24 @@ class Table:
     provenance: str
 
 
-def read_source(path: Path) -> bytes:
-    """The file's bytes. Raises FileNotFoundError when there is none, another OSError when it cannot be read."""
-    return path.read_bytes()
+def load(source: bytes, origin: str, names: Sequence[str], folder: Path, parse: Callable[[bytes], Columns]) -> Table:
+    """The table in a source: the columns `names` from the cache in `folder`, else by `parse`, then cached.
 
-
-def columns_of(
-    source: bytes, kind: str, names: Sequence[str], folder: Path, parse: Callable[[bytes], Columns]
-) -> Columns:
-    """The parsed columns of a source, from the cache in `folder` when it holds them, else by `parse`, then cached.
-
-    `kind` names the source's format in the cache. A damaged or foreign cache file is parsed anew and replaced; a
+    `origin` says which file it is, for the record. A damaged or foreign cache file is parsed anew and replaced; a
     folder that cannot be written costs the parsing at every start and nothing else. Raises what `parse` raises.
     """
     digest = hashlib.sha256(source).hexdigest()
-    path = folder / f"{kind}-{FORMAT}-{digest[:20]}.npz"
+    provenance = f"{origin}, SHA-256 {digest}"
+    path = folder / f"table-{FORMAT}-{digest[:20]}.npz"
     cached = _load(path, digest, names)
     if cached is not None:
-        return cached
+        return Table(cached, provenance)
     columns = parse(source)
     try:
         _store(path, digest, columns)
     except OSError as error:
         _log.warning("the parsed table could not be cached in %s: %s", folder, error)
-    return columns
+    return Table(columns, provenance)
 
 
 def _load(path: Path, digest: str, names: Sequence[str]) -> Columns | None:

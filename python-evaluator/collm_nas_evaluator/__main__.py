@@ -1,0 +1,31 @@
+"""The process: signals, exit codes, and the one line for what a person has to correct.
+
+Owns how the program ends. Knows no command; those are loaded only after the signals are in place.
+"""
+
+import os
+import signal
+import sys
+
+from collm_nas_evaluator.errors import UsageError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command. Returns the exit code: 0, or 2 after one line that says what to correct."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines repeat what the errors here say
+    from collm_nas_evaluator import commands  # noqa: PLC0415
+
+    try:
+        return commands.run(arguments)
+    except UsageError as error:
+        sys.stderr.write(f"collm-nas-evaluator: {' '.join(str(error).split())}\n")
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: nothing more to say
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Which spaces a configuration serves, in the order to show them: the one place that chooses backends.
+
+Owns the ids of the spaces and which numbers stand behind each. Knows no file format and no transport.
+"""
+
+from pathlib import Path
+
+from collm_nas_evaluator.backends.base import Backend, Unavailable
+from collm_nas_evaluator.backends.nasbench201 import SUMMARY, NasBench201, Numbers
+from collm_nas_evaluator.cell import Network
+from collm_nas_evaluator.config import Configuration
+from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
+from collm_nas_evaluator.tables import analognas, csv_table
+from collm_nas_evaluator.tables.table import Table
+
+_NETWORKS = {"c10": Network(pixels=32, classes=10), "c100": Network(pixels=32, classes=100), "in16": Network(16, 120)}
+_NASBENCH201 = {
+    "nasbench201-cifar10": ("c10", 200),
+    "nasbench201-cifar100": ("c100", 200),
+    "nasbench201-imagenet16-120": ("in16", 200),
+    "nasbench201-cifar10-e12": ("c10", 12),
+    "nasbench201-cifar100-e12": ("c100", 12),
+    "nasbench201-imagenet16-120-e12": ("in16", 12),
+}
+"""Data set and epochs of training behind each space's search split; the test split is always that of 200 epochs."""
+
+
+def load(configuration: Configuration) -> list[Backend | Unavailable]:
+    """Every configured space, read into memory or with the reason why it is not there.
+
+    Raises UsageError when a file that the configuration names is damaged, or when it names no space at all.
+    """
+    spaces: list[Backend | Unavailable] = []
+    if configuration.nasbench201_csv is not None:
+        spaces += _nasbench201(configuration.nasbench201_csv, configuration)
+    if configuration.analognas:
+        spaces += _analognas(configuration.cache_dir)
+    if not spaces:
+        raise UsageError("the configuration names no space to serve; set nasbench201.csv, or leave analognas on")
+    return spaces
+
+
+def _nasbench201(path: Path, configuration: Configuration) -> list[Backend | Unavailable]:
+    try:
+        table = csv_table.read(path, configuration.cache_dir)
+    except TableMissing as error:
+        return [Unavailable(space_id, SUMMARY, str(error)) for space_id in _NASBENCH201]
+    try:
+        latencies = _latencies(configuration)
+    except TableMissing as error:
+        latencies = error
+    spaces: list[Backend | Unavailable] = []
+    for space_id, (data, epochs) in _NASBENCH201.items():
+        measured = latencies if data == "c10" else None  # latencies are known for this data set only
+        if isinstance(measured, TableMissing):
+            spaces.append(Unavailable(space_id, SUMMARY, str(measured)))
+        else:
+            spaces.append(_nasbench201_space(space_id, data, epochs, table, measured))
+    return spaces
+
+
+def _latencies(configuration: Configuration) -> Table | TableMissing | None:
+    path = configuration.nasbench201_latency_csv
+    return None if path is None else csv_table.read_latencies(path, configuration.cache_dir)
+
+
+def _nasbench201_space(space_id: str, data: str, epochs: int, table: Table, latencies: Table | None) -> NasBench201:
+    order = table.columns["index"].astype(int)
+    numbers = Numbers(
+        network=_NETWORKS[data],
+        accuracies={
+            "search": table.columns[f"{data}_valid_{epochs}"],
+            "test": table.columns[f"{data}_test_200"],
+        },
+        latencies={} if latencies is None else {name: column[order] for name, column in latencies.columns.items()},
+        provenance=table.provenance if latencies is None else f"{table.provenance}; {latencies.provenance}",
+    )
+    meanings = {
+        "search": f"Images held out from a training of {epochs} epochs, to search with.",
+        "test": "Other images, held out from a training of 200 epochs, for the winner.",
+    }
+    return NasBench201(space_id, numbers, meanings)
+
+
+def _analognas(cache_dir: Path) -> list[Backend | Unavailable]:
+    columns = {f"analognas-{name.removesuffix('_accuracy')}": name for name in analognas.COLUMNS}
+    try:
+        table = analognas.read(cache_dir)
+    except (TableMissing, TableDamaged) as error:
+        return [Unavailable(space_id, SUMMARY, str(error)) for space_id in columns]
+    return [
+        NasBench201(
+            space_id,
+            Numbers(_NETWORKS["c10"], {"search": table.columns[name]}, f"{table.provenance}, {name}"),
+            {"search": "Images held out from training."},
+        )
+        for space_id, name in columns.items()
+    ]

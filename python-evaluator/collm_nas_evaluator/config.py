@@ -1,0 +1,112 @@
+"""The configuration file: which spaces to serve, from where.
+
+Owns the keys and their meaning, and is their only reader. Knows no table and no server.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import yaml
+
+from collm_nas_evaluator.errors import UsageError
+
+KEYS = ("nasbench201.csv", "nasbench201.latency_csv", "analognas", "cache_dir")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What to serve: a CSV of the whole benchmark, one of latencies, the installed analog-nasbench package."""
+
+    cache_dir: Path
+    nasbench201_csv: Path | None = None
+    nasbench201_latency_csv: Path | None = None
+    analognas: bool = True
+
+
+def default() -> Configuration:
+    """What is served without a configuration file: the installed package's spaces."""
+    return Configuration(cache_dir=platformdirs.user_cache_path("collm-nas"))
+
+
+def read(path: Path) -> Configuration:
+    """Reads a YAML file; relative paths in it are relative to its folder.
+
+    Raises UsageError, which names the file, the line and the key, for an unknown key (with the nearest known one), a
+    key given twice, a value of the wrong type, and a file that cannot be read.
+    """
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise UsageError(f"the configuration {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the configuration {path} is no UTF-8 text (byte {error.start})") from error
+    except RecursionError as error:
+        raise UsageError(f"the configuration {path} is nested too deeply") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"the configuration {path} is no YAML: {' '.join(str(error).split())}") from error
+    is_empty = root is None or root.tag == "tag:yaml.org,2002:null"
+    values = {} if is_empty else _Reader(path).mapping(root, "")
+    if "nasbench201.latency_csv" in values and "nasbench201.csv" not in values:
+        raise UsageError(f"{path}: nasbench201.latency_csv needs nasbench201.csv beside it, which names the cells")
+    return Configuration(
+        nasbench201_csv=values.get("nasbench201.csv"),
+        nasbench201_latency_csv=values.get("nasbench201.latency_csv"),
+        analognas=values.get("analognas", True),
+        cache_dir=values.get("cache_dir", default().cache_dir),
+    )
+
+
+class _Reader:
+    """Turns the nodes of one file into values by dotted key, strictly."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._leaves: Mapping[str, Callable[[yaml.Node, str], Any]] = {
+            key: self._flag if key == "analognas" else self._file for key in KEYS
+        }
+
+    def mapping(self, node: yaml.Node, place: str) -> dict[str, Any]:
+        """The values below a mapping node, by dotted key; `place` is the mapping's own key with a dot after it."""
+        if not isinstance(node, yaml.MappingNode):
+            raise self._error(node, f"{place[:-1] or 'the file'} must be a mapping of keys to values")
+        values: dict[str, Any] = {}
+        seen: set[str] = set()
+        for key_node, value_node in node.value:
+            key = f"{place}{key_node.value}" if isinstance(key_node, yaml.ScalarNode) else ""
+            if "." in key.removeprefix(place):
+                above, _, below = key.rpartition(".")
+                raise self._error(
+                    key_node, f'unknown key "{key}"; a key "{below}" stands on a line of its own below "{above}:"'
+                )
+            if key in seen:
+                raise self._error(key_node, f"{key} is given twice")
+            seen.add(key)
+            if key in self._leaves:
+                values[key] = self._leaves[key](value_node, key)
+            elif any(known.startswith(f"{key}.") for known in KEYS):
+                values |= self.mapping(value_node, f"{key}.")
+            else:
+                raise self._error(key_node, f'unknown key "{key}"{_nearest(key)}')
+        return values
+
+    def _flag(self, node: yaml.Node, key: str) -> bool:
+        if node.tag != "tag:yaml.org,2002:bool":
+            raise self._error(node, f"{key} must be true or false")
+        return yaml.SafeLoader.bool_values[str(node.value).lower()]
+
+    def _file(self, node: yaml.Node, key: str) -> Path:
+        if node.tag != "tag:yaml.org,2002:str" or not node.value or "\0" in node.value:
+            raise self._error(node, f"{key} must be a path")
+        return self._path.parent / str(node.value)
+
+    def _error(self, node: yaml.Node, what: str) -> UsageError:
+        return UsageError(f"{self._path}, line {node.start_mark.line + 1}: {what}")
+
+
+def _nearest(key: str) -> str:
+    near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0)
+    return f'; the nearest known key is "{near[0]}" (all: {", ".join(KEYS)})' if near else ""

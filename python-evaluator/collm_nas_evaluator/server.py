@@ -1,0 +1,283 @@
+"""The gRPC surface: translates between the contract's messages and backends, and decides nothing.
+
+Owns the statuses of proto/README.md, the heartbeat and the cancelling of calls. The only module that imports grpc.
+"""
+
+import difflib
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn
+
+import grpc
+from google.protobuf.message import Message
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from collm_nas_evaluator import __version__
+from collm_nas_evaluator.backends.base import Backend, Measurement, Outcome, Progress, Unavailable
+from collm_nas_evaluator.contract import evaluator_pb2 as pb
+from collm_nas_evaluator.errors import UsageError
+from collm_nas_evaluator.space import Architecture, Space
+
+SERVICE = "collm_nas.v1.EvaluatorService"
+LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
+HEARTBEAT_SECONDS = 10.0
+CONCURRENT_CALLS = 64
+STOP_SECONDS = 0.3
+LONGEST_STATUS_TEXT = 1000
+
+Entry = Backend | Unavailable
+
+
+class EvaluatorService:
+    """The four calls over a list of spaces. Each aborts with a status of proto/README.md or answers."""
+
+    def __init__(self, entries: Sequence[Entry], heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
+        self._entries = {_id(entry): entry for entry in entries}
+        self._heartbeat_seconds = heartbeat_seconds
+
+    def list_spaces(self, request: pb.ListSpacesRequest, context: grpc.ServicerContext) -> pb.ListSpacesResponse:
+        del request, context
+        return pb.ListSpacesResponse(
+            spaces=[_summary(entry) for entry in self._entries.values()],
+            server_version=f"collm-nas-evaluator {__version__}",
+        )
+
+    def describe_space(
+        self, request: pb.DescribeSpaceRequest, context: grpc.ServicerContext
+    ) -> pb.DescribeSpaceResponse:
+        return pb.DescribeSpaceResponse(space=_description(self._backend(request.space_id, context).describe()))
+
+    def measure_cost(self, request: pb.MeasureCostRequest, context: grpc.ServicerContext) -> pb.MeasureCostResponse:
+        backend = self._backend(request.space_id, context)
+        architectures = _architectures(backend.describe(), request, context)
+        costs = ((architecture.text, backend.cost(architecture)) for architecture in architectures)
+        return pb.MeasureCostResponse(
+            costs=[
+                pb.ArchitectureCost(architecture=text, costs=cost.costs, equivalence_key=cost.equivalence_key)
+                for text, cost in costs
+            ]
+        )
+
+    def evaluate(self, request: pb.EvaluateRequest, context: grpc.ServicerContext) -> Iterator[pb.EvaluateResponse]:
+        backend = self._backend(request.space_id, context)
+        space = backend.describe()
+        splits = [split.name for split in space.splits]
+        if request.split not in splits:
+            _abort(
+                context,
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f"split {_quoted(request.split)} is none of {', '.join(splits)}",
+            )
+        architectures = _architectures(space, request, context)
+
+        # The backend runs in a thread of its own, so that a silent one can be spoken for and a cancelled one stopped.
+        answers: queue.SimpleQueue[Outcome | Progress | None] = queue.SimpleQueue()
+        stop = threading.Event()
+
+        def run() -> None:
+            try:
+                for answer in backend.evaluate(architectures, request.split, stop):
+                    answers.put(answer)
+                    if stop.is_set():
+                        return
+            finally:
+                answers.put(None)
+
+        def halt() -> None:
+            stop.set()
+            answers.put(None)
+
+        if not context.add_callback(halt):
+            return
+        threading.Thread(target=run, name=f"evaluate {space.id}", daemon=True).start()
+        yield from self._responses(answers, architectures, context)
+
+    def _responses(
+        self,
+        answers: "queue.SimpleQueue[Outcome | Progress | None]",
+        architectures: Sequence[Architecture],
+        context: grpc.ServicerContext,
+    ) -> Iterator[pb.EvaluateResponse]:
+        unanswered = dict.fromkeys(range(len(architectures)))
+        latest = Progress(0)
+        while unanswered:
+            try:
+                answer = answers.get(timeout=self._heartbeat_seconds)
+            except queue.Empty:
+                answer = latest = latest if latest.index in unanswered else Progress(next(iter(unanswered)))
+            if answer is None:
+                if context.is_active():
+                    text = f"the evaluation broke off with {len(unanswered)} left to answer; the server's log says why"
+                    _abort(context, grpc.StatusCode.INTERNAL, text)
+                return
+            if isinstance(answer, Progress):
+                latest = answer
+                yield pb.EvaluateResponse(
+                    progress=pb.Progress(index=answer.index, fraction=answer.fraction, note=answer.note)
+                )
+            else:
+                del unanswered[answer.index]
+                yield pb.EvaluateResponse(outcome=_outcome(answer, architectures[answer.index].text))
+
+    def _backend(self, space_id: str, context: grpc.ServicerContext) -> Backend:
+        entry = self._entries.get(space_id)
+        if entry is None:
+            near = difflib.get_close_matches(space_id[:80], self._entries, n=1, cutoff=0)
+            advice = f"; the nearest is {near[0]}" if near else "; this server serves none"
+            _abort(context, grpc.StatusCode.NOT_FOUND, f"no space {_quoted(space_id)}{advice}")
+        if isinstance(entry, Unavailable):
+            _abort(context, grpc.StatusCode.FAILED_PRECONDITION, f"space {entry.id} is unavailable: {entry.reason}")
+        return entry
+
+
+class RunningServer:
+    """A server that answers; `address` is HOST:PORT with the port it is bound to."""
+
+    def __init__(self, server: grpc.Server, checks: health.HealthServicer, address: str) -> None:
+        self._server = server
+        self._checks = checks
+        self.address = address
+
+    def stop(self) -> None:
+        """Refuses new calls, gives running ones STOP_SECONDS, cancels the rest, and returns when all are over."""
+        self._checks.enter_graceful_shutdown()
+        self._server.stop(STOP_SECONDS).wait()
+
+
+def start(
+    entries: Sequence[Entry], host: str, port: int, heartbeat_seconds: float = HEARTBEAT_SECONDS
+) -> RunningServer:
+    """Serves the entries on a TCP port (0: any free one) until stopped. Raises UsageError when it cannot be bound."""
+    limits = [
+        ("grpc.max_send_message_length", LARGEST_MESSAGE_BYTES),
+        ("grpc.max_receive_message_length", LARGEST_MESSAGE_BYTES),
+    ]
+    server = grpc.server(
+        ThreadPoolExecutor(CONCURRENT_CALLS, thread_name_prefix="call"), options=[*limits, ("grpc.so_reuseport", 0)]
+    )
+    server.add_generic_rpc_handlers((_handlers(EvaluatorService(entries, heartbeat_seconds)),))
+    checks = health.HealthServicer(experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(1))
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    checks.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+    try:
+        bound = server.add_insecure_port(f"{host}:{port}")
+    except RuntimeError as error:
+        raise UsageError(
+            f"cannot listen on {host}:{port}; choose a free port with --listen, or port 0 for any"
+        ) from error
+    server.start()
+    return RunningServer(server, checks, f"{host}:{bound}")
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()
+
+
+def _handlers(service: EvaluatorService) -> grpc.GenericRpcHandler:
+    unary, stream = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
+    return grpc.method_handlers_generic_handler(
+        SERVICE,
+        {
+            "ListSpaces": unary(service.list_spaces, pb.ListSpacesRequest.FromString, _serialize),
+            "DescribeSpace": unary(service.describe_space, pb.DescribeSpaceRequest.FromString, _serialize),
+            "MeasureCost": unary(service.measure_cost, pb.MeasureCostRequest.FromString, _serialize),
+            "Evaluate": stream(service.evaluate, pb.EvaluateRequest.FromString, _serialize),
+        },
+    )
+
+
+def _architectures(
+    space: Space, request: pb.MeasureCostRequest | pb.EvaluateRequest, context: grpc.ServicerContext
+) -> list[Architecture]:
+    """The batch of a request, re-spelt; aborts unless every text is its own canonical text."""
+    if request.space_digest != space.digest:
+        text = (
+            f"space {space.id} is not described by digest {_quoted(request.space_digest)} any more; describe it again"
+        )
+        _abort(context, grpc.StatusCode.FAILED_PRECONDITION, text)
+    count = len(request.architectures)
+    if not 1 <= count <= space.max_batch:
+        _abort(
+            context,
+            grpc.StatusCode.INVALID_ARGUMENT,
+            f"{count} architectures in one request; send 1 to {space.max_batch}",
+        )
+    architectures = []
+    for place, text in enumerate(request.architectures):
+        parsed = space.parse(text)
+        if not isinstance(parsed, Architecture):
+            reasons = "; ".join(reason.sentence for reason in parsed[:3])
+            _abort(
+                context,
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f"architectures[{place}], {_quoted(text)}, is illegal: {reasons}",
+            )
+        if parsed.text != text:
+            _abort(
+                context,
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f"architectures[{place}], {_quoted(text)}, is not canonical: write {parsed.text}",
+            )
+        architectures.append(parsed)
+    return architectures
+
+
+def _abort(context: grpc.ServicerContext, status: grpc.StatusCode, text: str) -> NoReturn:
+    """Ends the call. The text travels in a header, whose size clients limit."""
+    context.abort(status, text if len(text) <= LONGEST_STATUS_TEXT else f"{text[:LONGEST_STATUS_TEXT]}...")
+
+
+def _quoted(text: str) -> str:
+    return ascii(text if len(text) <= 120 else f"{text[:117]}...")
+
+
+def _id(entry: Entry) -> str:
+    return entry.id if isinstance(entry, Unavailable) else entry.describe().id
+
+
+def _summary(entry: Entry) -> pb.SpaceSummary:
+    if isinstance(entry, Unavailable):
+        return pb.SpaceSummary(id=entry.id, summary=entry.summary, available=False, unavailable_reason=entry.reason)
+    space = entry.describe()
+    return pb.SpaceSummary(id=space.id, summary=space.summary, available=True)
+
+
+def _description(space: Space) -> pb.SpaceDescription:
+    return pb.SpaceDescription(
+        id=space.id,
+        summary=space.summary,
+        digest=space.digest,
+        dimensions=[
+            pb.Dimension(
+                name=each.name,
+                meaning=each.meaning,
+                choices=each.choices,
+                numeric=each.numeric,
+                groups=[pb.Group(name=group.name, size=group.size) for group in each.groups],
+                active_count=each.active_count,
+                slot_names=each.slot_names,
+            )
+            for each in space.dimensions
+        ],
+        template=space.template,
+        metrics=[
+            pb.Metric(name=each.name, unit=each.unit, meaning=each.meaning, higher_is_better=each.higher_is_better)
+            for each in space.metrics
+        ],
+        costs=[pb.Cost(name=each.name, unit=each.unit, meaning=each.meaning) for each in space.costs],
+        splits=[pb.Split(name=each.name, meaning=each.meaning) for each in space.splits],
+        parallelism=space.parallelism,
+        max_batch=space.max_batch,
+        provenance=space.provenance,
+    )
+
+
+def _outcome(outcome: Outcome, text: str) -> pb.Outcome:
+    result = outcome.result
+    if isinstance(result, Measurement):
+        measurement = pb.Measurement(metrics=result.metrics, seconds=result.seconds)
+        return pb.Outcome(index=outcome.index, architecture=text, measurement=measurement)
+    failure = pb.Failure(kind=result.kind.value, message=result.message)
+    return pb.Outcome(index=outcome.index, architecture=text, failure=failure)

@@ -1,0 +1,162 @@
+"""The benchmark as CSV: one file of accuracies for every cell, one of latencies.
+
+Owns the columns of both files and the strict reading of them: a file is taken whole or refused with the line and the
+column. Knows no space and no transport.
+"""
+
+import csv
+import io
+import itertools
+import math
+import operator
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from collm_nas_evaluator.cell import CELLS, OPERATIONS, TEMPLATE, Network, number_of
+from collm_nas_evaluator.dimension import NUMBER_TEXT, Dimension, Group
+from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
+from collm_nas_evaluator.space import Architecture, Space
+from collm_nas_evaluator.tables.table import Columns, Table, load
+
+ACCURACIES = tuple(
+    f"{data}_{split}_{epochs}"
+    for epochs in (200, 12)
+    for data in ("c10", "c100", "in16")
+    for split in ("valid", "test")
+)
+"""Percentages by data set, split and epochs of training."""
+DEVICES = ("edgegpu", "raspi4", "pixel3", "fpga", "eyeriss", "titan_rtx_256", "1080ti_1")
+"""Devices whose milliseconds for one forward pass are known."""
+
+_COUNTED = {
+    "flops_m_32": (Network(32, 10).flops_m, 1e-5),
+    "flops_m_16": (Network(16, 120).flops_m, 1e-5),
+    "params_m": (Network(32, 10).params_m, 1e-6),
+}
+_SPELLING = Space((Dimension("op", OPERATIONS, (Group("cell", 6),)),), TEMPLATE)
+
+
+def read(path: Path, cache_folder: Path) -> Table:
+    """Reads the columns ACCURACIES and "index", the benchmark's own number of each cell, or their cached copy.
+
+    Raises TableMissing when there is no such file, UsageError when it cannot be read, TableDamaged when it is not the
+    whole benchmark.
+    """
+    names = ("index", *ACCURACIES)
+    return load(_bytes(path), path.name, names, cache_folder, partial(_parse_accuracies, path))
+
+
+def read_latencies(path: Path, cache_folder: Path) -> Table:
+    """Reads the columns DEVICES, in the order of the benchmark's own numbers. Raises as `read` does."""
+    return load(_bytes(path), path.name, DEVICES, cache_folder, partial(_parse_latencies, path))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise TableMissing(f"there is no file {path}; put it there or correct the configuration") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _parse_accuracies(path: Path, source: bytes) -> Columns:
+    header = ("index", "arch", *ACCURACIES, *_COUNTED)
+    columns = {name: np.full(CELLS, math.nan) for name in ("index", *ACCURACIES)}
+    line_of_index: dict[int, int] = {}
+    for line, row in _rows(path, source, header):
+        cell = _cell(path, line, row[1])
+        number = number_of(cell)
+        if not math.isnan(columns["index"][number]):
+            raise TableDamaged(path, f"line {line}, column arch", f"the cell {row[1]} was there before")
+        columns["index"][number] = _index(path, line, row[0], line_of_index)
+        for name, text in zip(header[2:], row[2:], strict=True):
+            value = _number(path, line, name, text)
+            if name in columns:
+                if not 0 <= value <= 100:
+                    raise TableDamaged(path, f"line {line}, column {name}", f"{text} is no accuracy in percent")
+                columns[name][number] = value
+            else:
+                count, tolerance = _COUNTED[name]
+                if abs(value - count(cell)) > tolerance:
+                    what = f"{text} is not what the cell costs, {count(cell)}"
+                    raise TableDamaged(path, f"line {line}, column {name}", what)
+    _check_complete(path, line_of_index)
+    return columns
+
+
+def _parse_latencies(path: Path, source: bytes) -> Columns:
+    columns = {name: np.full(CELLS, math.nan) for name in DEVICES}
+    line_of_index: dict[int, int] = {}
+    for line, row in _rows(path, source, ("index", *DEVICES)):
+        index = _index(path, line, row[0], line_of_index)
+        for name, text in zip(DEVICES, row[1:], strict=True):
+            value = _number(path, line, name, text)
+            if value <= 0:
+                raise TableDamaged(path, f"line {line}, column {name}", f"{text} is no time in milliseconds")
+            columns[name][index] = value
+    _check_complete(path, line_of_index)
+    return columns
+
+
+def _rows(path: Path, source: bytes, header: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """The rows below the header, each with its line number; the header must be exactly `header`."""
+    try:
+        text = source.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = source.count(b"\n", 0, error.start) + 1
+        raise TableDamaged(path, f"line {line}", f"byte {source[error.start]:#04x} is no UTF-8") from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        found = next(reader, [])
+        if tuple(found) != tuple(header):
+            what = f"the columns are {','.join(found)[:300]}, but have to be {','.join(header)}"
+            raise TableDamaged(path, f"line 1, column {_first_difference(found, header)}", what)
+        for row in reader:
+            if len(row) != len(header):
+                raise TableDamaged(path, f"line {reader.line_num}", f"{len(row)} columns instead of {len(header)}")
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise TableDamaged(path, f"line {reader.line_num}", f"no CSV ({error})") from error
+
+
+def _first_difference(found: Sequence[str], header: Sequence[str]) -> int:
+    """The first column, from 1, at which two header lines differ."""
+    same = itertools.takewhile(operator.truth, map(operator.eq, found, header))
+    return len(list(same)) + 1
+
+
+def _cell(path: Path, line: int, text: str) -> list[int]:
+    parsed = _SPELLING.parse(text)
+    if not isinstance(parsed, Architecture) or parsed.text != text:
+        what = f"{text[:120]!r} is no cell" if isinstance(parsed, Architecture) else parsed[0].sentence
+        raise TableDamaged(path, f"line {line}, column arch", what)
+    return [choice for choice in parsed.choices[0] if choice is not None]
+
+
+def _index(path: Path, line: int, text: str, line_of_index: dict[int, int]) -> int:
+    index = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(CELLS)) else CELLS
+    if index >= CELLS:
+        raise TableDamaged(path, f"line {line}, column index", f"{text[:40]!r} is no number from 0 to {CELLS - 1}")
+    if line_of_index.setdefault(index, line) != line:
+        raise TableDamaged(
+            path, f"line {line}, column index", f"{index} is there before, on line {line_of_index[index]}"
+        )
+    return index
+
+
+def _number(path: Path, line: int, name: str, text: str) -> float:
+    value = float(text) if NUMBER_TEXT.fullmatch(text) else math.nan
+    if not math.isfinite(value):
+        raise TableDamaged(path, f"line {line}, column {name}", f"{text[:40]!r} is no finite number")
+    return value
+
+
+def _check_complete(path: Path, line_of_index: dict[int, int]) -> None:
+    missing = CELLS - len(line_of_index)
+    if missing:
+        first = next(index for index in range(CELLS) if index not in line_of_index)
+        raise TableDamaged(path, "", f"{missing} of {CELLS} cells are missing, the first one with index {first}")

@@ -1,0 +1,85 @@
+"""What the tests share: the published tables where they lie, a whole table of made-up numbers, and a running server."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from pathlib import Path
+
+import pytest
+from client import Client
+
+from collm_nas_evaluator import server
+from collm_nas_evaluator.cell import CELLS, OPERATIONS, Network
+from collm_nas_evaluator.tables.csv_table import ACCURACIES, DEVICES
+
+PUBLISHED = Path(__file__).parents[3] / "shared" / "nasbench201"
+
+Rows = list[list[str]]
+
+
+@pytest.fixture(scope="session")
+def published() -> Path:
+    """The folder of the published tables. They are not part of the project."""
+    if not PUBLISHED.is_dir():
+        pytest.skip(f"the published tables are not in {PUBLISHED}")
+    return PUBLISHED
+
+
+@pytest.fixture(scope="session")
+def _whole_table() -> Rows:
+    source = random.Random(201)
+    header = ["index", "arch", *ACCURACIES, "flops_m_32", "flops_m_16", "params_m"]
+    indices = source.sample(range(CELLS), CELLS)
+    rows = []
+    for index, choices in zip(indices, product(range(5), repeat=6), strict=True):
+        tokens = [OPERATIONS[choice] for choice in choices]
+        arch = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*tokens)
+        accuracies = [f"{source.uniform(10, 95):.4f}" for _ in ACCURACIES]
+        counted = [
+            Network(32, 10).flops_m(choices),
+            Network(16, 120).flops_m(choices),
+            Network(32, 10).params_m(choices),
+        ]
+        rows.append([str(index), arch, *accuracies, *map(str, counted)])
+    return [header, *rows]
+
+
+@pytest.fixture
+def table_rows(_whole_table: Rows) -> Rows:
+    """A complete table of made-up accuracies as rows of text, the header first; a test may change it."""
+    return [list(row) for row in _whole_table]
+
+
+@pytest.fixture
+def latency_rows() -> Rows:
+    """Made-up latencies of every cell as rows of text, the header first."""
+    return [["index", *DEVICES], *([str(index), *(str(index + at + 1) for at in range(7))] for index in range(CELLS))]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, Rows], Path]:
+    """Writes rows as a CSV file."""
+
+    def write_rows(name: str, rows: Rows) -> Path:
+        path = tmp_path / name
+        path.write_text("".join(",".join(row) + "\n" for row in rows))
+        return path
+
+    return write_rows
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Client]]:
+    """Starts servers on free ports and answers with a client of each; all are stopped after the test."""
+    started: list[tuple[server.RunningServer, Client]] = []
+
+    def start(entries: Sequence[server.Entry], heartbeat_seconds: float = 10.0) -> Client:
+        running = server.start(entries, "127.0.0.1", 0, heartbeat_seconds)
+        client = Client(running.address)
+        started.append((running, client))
+        return client
+
+    yield start
+    for running, client in started:
+        client.close()
+        running.stop()

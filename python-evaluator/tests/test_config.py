@@ -1,0 +1,80 @@
+"""The configuration file: read strictly, with the line, the key and the nearest known key in every refusal."""
+
+from pathlib import Path
+
+import pytest
+
+from collm_nas_evaluator import config
+from collm_nas_evaluator.errors import UsageError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "evaluator.yaml"
+
+
+def test_relative_paths_are_relative_to_the_file(path: Path) -> None:
+    path.write_text("nasbench201:\n  csv: tables/all.csv\n  latency_csv: /data/latency.csv\ncache_dir: cache\n")
+    assert config.read(path) == config.Configuration(
+        nasbench201_csv=path.parent / "tables/all.csv",
+        nasbench201_latency_csv=Path("/data/latency.csv"),
+        analognas=True,
+        cache_dir=path.parent / "cache",
+    )
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "{}", "---\n"])
+def test_an_empty_file_means_the_defaults(path: Path, text: str) -> None:
+    path.write_text(text)
+    assert config.read(path) == config.default()
+    assert config.default().cache_dir.name == "collm-nas"
+
+
+def test_the_packages_spaces_can_be_left_out(path: Path) -> None:
+    path.write_text("analognas: false")
+    assert config.read(path).analognas is False
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("analogna: true", r'line 1: unknown key "analogna"; the nearest known key is "analognas"'),
+        ("a: 1\nb: 2", 'line 1: unknown key "a"'),
+        ("nasbench201:\n  cvs: x", r'line 2: unknown key "nasbench201\.cvs"; .* "nasbench201\.csv"'),
+        ("csv: x", 'line 1: unknown key "csv"'),
+        ("nasbench201.csv: x", 'unknown key "nasbench201.csv"; a key "csv" stands .* below "nasbench201:"'),
+        ("analognas: true\nanalognas: true", "line 2: analognas is given twice"),
+        ("nasbench201: {csv: x, csv: x}", r"nasbench201\.csv is given twice"),
+        ("nasbench201: all.csv", "line 1: nasbench201 must be a mapping"),
+        ("nasbench201:", "nasbench201 must be a mapping"),
+        ("nasbench201: {csv: 5}", r"nasbench201\.csv must be a path"),
+        ("nasbench201: {csv: [a]}", r"nasbench201\.csv must be a path"),
+        ("nasbench201: {csv: }", r"nasbench201\.csv must be a path"),
+        ('nasbench201: {csv: "a\\0b"}', r"nasbench201\.csv must be a path"),
+        ("nasbench201: {latency_csv: x}", r"latency_csv needs nasbench201\.csv"),
+        ("analognas: 1", "analognas must be true or false"),
+        ("analognas: 'true'", "analognas must be true or false"),
+        ("cache_dir: true", "cache_dir must be a path"),
+        ("[a, b]", "the file must be a mapping"),
+        ("just text", "the file must be a mapping"),
+        ("? [a]\n: b", 'unknown key ""'),
+        ("a: [", "is no YAML: .*line 1"),
+        ("a: 1\n---\nb: 2", "is no YAML"),
+        ("a: \x00", "is no YAML"),
+        ("[" * 5000, "nested too deeply|is no YAML"),
+    ],
+)
+def test_what_is_wrong_is_named(path: Path, text: str, what: str) -> None:
+    path.write_text(text)
+    with pytest.raises(UsageError, match=what) as caught:
+        config.read(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_no_text_is_named(path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read: No such file"):
+        config.read(path)
+    path.write_bytes(b"cache_dir: \xff")
+    with pytest.raises(UsageError, match="no UTF-8 text"):
+        config.read(path)

@@ -1,0 +1,236 @@
+#!/usr/bin/env node
+/**
+ * The edge: commands, flags, signals and exit codes.
+ *
+ * Owns what can be typed and how the process ends. Imports next to nothing before a command is known, so that help is
+ * quick; each command loads its own module.
+ */
+import { Command, CommanderError, InvalidArgumentError } from "@commander-js/extra-typings";
+import { CollmError } from "./errors.ts";
+import { openOutput, type Output, printError } from "./commands/output.ts";
+
+/** How long a stopped process may take to put its things away. */
+const mostClosingMs = 1_800;
+
+const examples = {
+  main: `
+Examples:
+  collm-nas run --space analognas-baseline                      search with written rules, no model needed
+  collm-nas run --space analognas-baseline --model qwen3 --base-url http://localhost:8000/v1
+  collm-nas show runs/NAME                                      what a run found, round by round
+  collm-nas resume runs/NAME --budget 200                       go on with it`,
+  run: `
+Examples:
+  collm-nas run --space analognas-baseline
+  collm-nas run --space analognas-baseline --searcher random --seed 3 --json
+  collm-nas run --space analognas-baseline --limit flops_m=120 --target 93.5
+  collm-nas run search.yaml --budget 50
+  collm-nas run --space my-space --evaluator localhost:50051 --model qwen3 --base-url http://localhost:8000/v1
+
+FILE is YAML with the long names of these flags and more; the README lists every key.`,
+  resume: `
+Examples:
+  collm-nas resume runs/NAME
+  collm-nas resume runs/NAME --budget 200
+  collm-nas resume runs/NAME --model qwen3 --base-url http://localhost:8001/v1`,
+  evaluate: `
+Examples:
+  collm-nas evaluate '|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|' --space analognas-baseline
+  collm-nas evaluate '{"r": 224, "d": [4, 4, 4, 4, 4], …}' --space my-space --evaluator localhost:50051 --split test`,
+};
+
+/** Builds the commands. `perform` runs one and sees to its end. */
+function commands(
+  perform: (
+    json: boolean | undefined,
+    command: (output: Output, signal: AbortSignal) => Promise<void>,
+  ) => Promise<void>,
+): Command {
+  const program = new Command("collm-nas")
+    .description("Neural architecture search on a pre-trained supernet by two cooperating language models.")
+    .addHelpText("after", examples.main)
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) =>
+        write(`collm-nas: ${text.replace(/^error: /, "").replace(/\n\((.*)\)/, " ($1)")}`),
+    });
+
+  program
+    .command("run")
+    .description("search a space for its best architecture within a budget")
+    .argument("[file]", "configuration in YAML; flags win over it")
+    .option("--space <id>", "the space to search (`collm-nas spaces` lists them)")
+    .option(
+      "--searcher <name>",
+      "collm, random, evolution, regularized-evolution, local-search or costliest-first (default: collm)",
+    )
+    .option("--budget <n>", "how many architectures to evaluate at most (default: 100)", wholeFrom(1))
+    .option(
+      "--limit <cost=value>",
+      "highest allowed cost, e.g. flops_m=120; may be given several times",
+      limit,
+    )
+    .option("--target <value>", "stop once the best is this good", number)
+    .option(
+      "--rounds <n>",
+      "the most rounds (default: 20, more in proportion for budgets above 100)",
+      wholeFrom(1),
+    )
+    .option("--seed <n>", "the seed of all randomness (default: 0)", wholeFrom(0))
+    .option("--over-limit <what>", "skip or evaluate candidates over a limit (default: skip)")
+    .option(
+      "--equivalent <what>",
+      "evaluate or skip candidates that compute the same function as an earlier one (default: evaluate)",
+    )
+    .option("--task <sentence>", "what the architectures are for, told to the models")
+    .option("--model <name>", "the language model that plays both roles; without one, written rules do")
+    .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
+    .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
+    .option("--evaluator-config <file>", "configuration of the evaluator that is started")
+    .option("--out <dir>", "the run's folder (default: runs/…)")
+    .option("--json", "print one object on standard output and nothing else")
+    .addHelpText("after", examples.run)
+    .action((file, { json, ...flags }) =>
+      perform(json, async (output, signal) =>
+        (await import("./commands/run.ts")).run(file, flags, output, signal),
+      ),
+    );
+
+  program
+    .command("resume")
+    .description("go on with a run that was stopped, or prolong one that ended")
+    .argument("<run>", "the run's folder")
+    .option("--budget <n>", "a new, larger budget", wholeFrom(1))
+    .option("--rounds <n>", "a new limit on rounds", wholeFrom(1))
+    .option("--model <name>", "another model from here on")
+    .option("--base-url <url>", "where that model's API is")
+    .option("--evaluator <host:port>", "another evaluator from here on")
+    .option("--evaluator-config <file>", "another configuration of the evaluator that is started")
+    .option("--json", "print one object on standard output and nothing else")
+    .addHelpText("after", examples.resume)
+    .action((run, { json, ...flags }) =>
+      perform(json, async (output, signal) =>
+        (await import("./commands/run.ts")).resume(run, flags, output, signal),
+      ),
+    );
+
+  program
+    .command("replay")
+    .description("decide every step of a run again from its record, with neither model nor evaluator")
+    .argument("<run>", "the run's folder")
+    .option("--json", "print one object on standard output and nothing else")
+    .addHelpText("after", "\nExample:\n  collm-nas replay runs/NAME")
+    .action((run, { json }) =>
+      perform(json, async (output) => (await import("./commands/run.ts")).replay(run, output)),
+    );
+
+  program
+    .command("show")
+    .description("what a run found, round by round; also while it goes on")
+    .argument("<run>", "the run's folder")
+    .option("--round <n>", "one round in full: strategy, candidates, replies", wholeFrom(1))
+    .option("--json", "print one object on standard output and nothing else")
+    .addHelpText("after", "\nExamples:\n  collm-nas show runs/NAME\n  collm-nas show runs/NAME --round 3")
+    .action((run, { json, round }) =>
+      perform(json, async (output) => (await import("./commands/show.ts")).show(run, round, output)),
+    );
+
+  program
+    .command("spaces")
+    .description("list the spaces of an evaluator, or describe one")
+    .argument("[space]", "the space to describe")
+    .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
+    .option("--evaluator-config <file>", "configuration of the evaluator that is started")
+    .option("--json", "print one object on standard output and nothing else")
+    .addHelpText("after", "\nExamples:\n  collm-nas spaces\n  collm-nas spaces analognas-baseline")
+    .action((id, { json, ...flags }) =>
+      perform(json, async (output, signal) =>
+        (await import("./commands/evaluate.ts")).spaces(id, flags, output, signal),
+      ),
+    );
+
+  program
+    .command("evaluate")
+    .description("the costs and the score of one architecture")
+    .argument("<architecture>", "JSON, or the space's own one-line form")
+    .requiredOption("--space <id>", "the space it belongs to")
+    .option("--split <name>", "search or test", split, "search" as const)
+    .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
+    .option("--evaluator-config <file>", "configuration of the evaluator that is started")
+    .option("--json", "print one object on standard output and nothing else")
+    .addHelpText("after", examples.evaluate)
+    .action((raw, { json, space, split: on, ...flags }) =>
+      perform(json, async (output, signal) =>
+        (await import("./commands/evaluate.ts")).evaluate(raw, space, on, flags, output, signal),
+      ),
+    );
+
+  return program;
+}
+
+/** Runs one command line to its exit code. */
+async function main(args: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = commands(async (json, command) => {
+    const output = openOutput(json === true);
+    await command(output, stopSignal());
+    exitCode = output.exitCode;
+  });
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    printError(error);
+    return error instanceof CollmError ? error.exitCode : 1;
+  }
+}
+
+/** Raised by the first Ctrl-C or termination; the process then ends soon, whatever hangs. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  const stop = () => {
+    if (controller.signal.aborted) process.exit(3);
+    controller.abort();
+    setTimeout(() => process.exit(3), mostClosingMs).unref();
+  };
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, stop);
+  return controller.signal;
+}
+
+// ----- Values of flags -----
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It has to be a number.");
+  return value;
+}
+
+function wholeFrom(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^[0-9]+$/.test(text) || value < least || !Number.isSafeInteger(value)) {
+      throw new InvalidArgumentError(`It has to be a whole number of at least ${least}.`);
+    }
+    return value;
+  };
+}
+
+function limit(text: string, before: Readonly<Record<string, number>> | undefined): Record<string, number> {
+  const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.+)$/.exec(text);
+  if (match === null)
+    throw new InvalidArgumentError("It has to be of the form COST=VALUE, such as flops_m=120.");
+  return { ...before, [match[1] as string]: number(match[2] as string) };
+}
+
+function split(text: string): "search" | "test" {
+  if (text !== "search" && text !== "test") throw new InvalidArgumentError("It has to be search or test.");
+  return text;
+}
+
+// A reader that goes away (`| head`) is no error of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+const exitCode = await main(process.argv.slice(2));
+process.stdout.write("", () => process.exit(exitCode));

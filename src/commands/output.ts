@@ -1,0 +1,33 @@
+/**
+ * What a command leaves on standard output and standard error, and the exit code.
+ *
+ * Owns the rule that `--json` puts one object on standard output and nothing else. Knows no command.
+ */
+import { styleText } from "node:util";
+import { CollmError } from "../errors.ts";
+
+export interface Output {
+  /** What the process will end with. */
+  exitCode: number;
+  /** The command's result: the object for `--json`, the lines for a person. Called at most once. */
+  result(object: unknown, lines: readonly string[]): void;
+}
+
+export function openOutput(json: boolean): Output {
+  return {
+    exitCode: 0,
+    result: (object, lines) => {
+      const text = json ? JSON.stringify(object) : lines.join("\n");
+      if (text !== "") process.stdout.write(`${text}\n`);
+    },
+  };
+}
+
+/** One line for an error of ours, with the next step behind it; the whole stack for a bug. */
+export function printError(error: unknown, next = ""): void {
+  const text =
+    error instanceof CollmError
+      ? `${error.message}${next}`
+      : `this is a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`;
+  process.stderr.write(`${styleText("red", "collm-nas:", { stream: process.stderr })} ${text}\n`);
+}

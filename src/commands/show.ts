@@ -1,0 +1,137 @@
+/**
+ * `show`: a run's record, read again.
+ *
+ * Owns the tables of rounds and candidates. Reads the journal without touching it, also while the run goes on.
+ */
+import { readRun } from "../adapters/journal-file.ts";
+import { UsageError } from "../errors.ts";
+import type { Verdict } from "../search/events.ts";
+import {
+  best,
+  type Candidate,
+  fold,
+  funnel,
+  type RunState,
+  resultOf,
+  valueOf,
+  isBetter,
+} from "../search/state.ts";
+import { strategySummary } from "../search/strategy.ts";
+import { program } from "./compose.ts";
+import type { Output } from "./output.ts";
+import { numbers, scoreText, shortNumber, summarize, summaryLines } from "./summary.ts";
+import { table } from "./table.ts";
+
+export async function show(folder: string, round: number | undefined, output: Output): Promise<void> {
+  const { events } = await readRun(folder);
+  const state = fold(events) as RunState;
+  const lines = round === undefined ? overview(state, folder) : roundInFull(state, round);
+  output.result(summarize(state, folder), lines);
+}
+
+// --- internal ---
+
+function overview(state: RunState, folder: string): string[] {
+  const { search, space, models } = state;
+  const players =
+    models === null ? "" : ` (${[...new Set([models.navigator, models.generator])].join(" and ")})`;
+  let bestSoFar: number | null = null;
+  const rows = state.rounds.map((round) => {
+    const counts = funnel(state, round.round);
+    const values = round.candidates.flatMap((candidate) => {
+      const value = valueOf(state, candidate.outcome);
+      return value === null || (candidate.verdict.kind === "accepted" && candidate.verdict.overLimit)
+        ? []
+        : [value];
+    });
+    const own = values.reduce<number | null>(
+      (found, value) => (isBetter(state, value, found) ? value : found),
+      null,
+    );
+    if (own !== null && isBetter(state, own, bestSoFar)) bestSoFar = own;
+    const strategy = round.strategy === null ? "" : shorten(strategySummary(round.strategy));
+    return [
+      `${round.round}`,
+      `${counts.proposed}`,
+      `${counts.evaluated}`,
+      scoreText(state, own),
+      scoreText(state, bestSoFar),
+      strategy,
+    ];
+  });
+  return [
+    `${space.id}: ${search.searcher}${players}, seed ${search.seed}, started ${state.startedAt}${state.resumes > 0 ? `, resumed ${state.resumes} times` : ""}`,
+    "",
+    ...table(rows, [
+      "round",
+      "proposed",
+      "evaluated",
+      "best of round",
+      "best so far",
+      state.models === null ? "" : "strategy",
+    ]),
+    "",
+    ...summaryLines(state, folder, program),
+  ];
+}
+
+function roundInFull(state: RunState, number: number): string[] {
+  const round = state.rounds[number - 1];
+  if (round === undefined)
+    throw new UsageError(`the run has no round ${number}; it has ${state.rounds.length}`);
+  const winner = best(state)?.text;
+  const rows = round.candidates.map((candidate) => {
+    const { text, fate } = fateOf(state, candidate);
+    return [
+      `${candidate.index + 1}`,
+      fate,
+      "measured" in candidate.verdict ? numbers(candidate.verdict.measured.costs) : "",
+      text === winner ? `${text}  (the winner)` : text,
+    ];
+  });
+  const chats = state.chats.filter((chat) => chat.round === number);
+  return [
+    ...(round.strategy === null ? [] : [round.strategy, ""]),
+    ...table(rows, ["", "result", "costs", "architecture"]),
+    ...chats.flatMap(({ role, attempt, reply, rejected }) => [
+      "",
+      `${role}, reply ${attempt} of ${reply.model}: ${reply.inputTokens ?? "?"} + ${reply.outputTokens ?? "?"} tokens, ${reply.seconds.toFixed(1)} s${rejected === null ? "" : `; not readable: ${rejected.join("; ")}`}`,
+      ...(reply.reasoning === null ? [] : [`its reasoning: ${shorten(reply.reasoning)}`]),
+    ]),
+  ];
+}
+
+function fateOf(state: RunState, candidate: Candidate): { text: string; fate: string } {
+  const { verdict, raw } = candidate;
+  const text =
+    "measured" in verdict ? verdict.measured.text : "text" in verdict ? verdict.text : JSON.stringify(raw);
+  const outcome = resultOf(state, candidate);
+  const value = valueOf(state, outcome);
+  if (value !== null)
+    return {
+      text,
+      fate: `${shortNumber(value)}${verdict.kind === "equivalent" ? " (equivalent)" : verdict.kind === "accepted" && verdict.overLimit ? " (over the limit)" : ""}`,
+    };
+  if (outcome?.kind === "failure") return { text, fate: `failed: ${outcome.failure}` };
+  return {
+    text,
+    fate:
+      fates[verdict.kind] +
+      ("rejections" in verdict ? `: ${verdict.rejections.map(({ sentence }) => sentence).join("; ")}` : ""),
+  };
+}
+
+const fates: Record<Verdict["kind"], string> = {
+  unreadable: "unreadable",
+  illegal: "illegal",
+  repeated: "repeated",
+  "over-limit": "over the limit",
+  equivalent: "equivalent",
+  "beyond-budget": "beyond the budget",
+  accepted: "not evaluated yet",
+};
+
+function shorten(text: string): string {
+  const width = Math.max(40, (process.stdout.columns ?? 140) - 62);
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}

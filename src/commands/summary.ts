@@ -1,0 +1,205 @@
+/**
+ * What a run came to, as one object and as a page of text.
+ *
+ * Owns the shape of `--json` and the wording of the closing lines. Computes nothing itself: every number is a selector
+ * of search/state.ts.
+ */
+import { styleText } from "node:util";
+import type { StopReason } from "../search/events.ts";
+import { Space } from "../search/space.ts";
+import {
+  best,
+  budgetSpent,
+  type Funnel,
+  funnel,
+  objective,
+  type RunState,
+  type Spend,
+  smallestCosts,
+  spend,
+  trace,
+} from "../search/state.ts";
+import { table } from "./table.ts";
+
+export type Status = "ended" | "interrupted" | "failed";
+
+/** The object that `--json` prints. */
+export interface Summary {
+  readonly run: string;
+  readonly space: string;
+  readonly searcher: string;
+  /** Who played the roles; null for searchers without roles. */
+  readonly models: RunState["models"];
+  readonly seed: number;
+  readonly status: Status;
+  /** `stopped`: the run did not come to an end of its own and can be resumed. */
+  readonly stopReason: StopReason | "stopped";
+  readonly best: {
+    readonly architecture: Record<string, (string | number | null)[]>;
+    readonly text: string;
+    readonly metrics: Readonly<Record<string, number>>;
+    readonly costs: Readonly<Record<string, number>>;
+    readonly test: Readonly<Record<string, number>> | null;
+  } | null;
+  readonly funnel: Funnel;
+  readonly spend: Spend;
+  readonly trace: readonly { evaluation: number; text: string | null; value: number | null }[];
+}
+
+/** @param status defaults to what the record says: ended, or interrupted */
+export function summarize(state: RunState, run: string, status?: Status): Summary {
+  const winner = best(state);
+  const test = winner === null ? undefined : state.winnerTests.get(winner.text);
+  const space = new Space(state.space);
+  return {
+    run,
+    space: state.space.id,
+    searcher: state.search.searcher,
+    models: state.models,
+    seed: state.search.seed,
+    status: status ?? (state.ended === null ? "interrupted" : "ended"),
+    stopReason: state.ended ?? "stopped",
+    best:
+      winner === null
+        ? null
+        : {
+            architecture: space.toObject(space.fromText(winner.text)),
+            text: winner.text,
+            metrics: winner.outcome.metrics,
+            costs: winner.measured.costs,
+            test: test?.kind === "measurement" ? test.metrics : null,
+          },
+    funnel: funnel(state),
+    spend: spend(state),
+    trace: trace(state),
+  };
+}
+
+/** The closing lines for a person. `command` is how this program was called. */
+export function summaryLines(state: RunState, run: string, command: string): string[] {
+  const summary = summarize(state, run);
+  const { best: winner, funnel: lost, spend: spent } = summary;
+  const bold = (text: string) => styleText("bold", text);
+  const rows: [string, string][] = [];
+  if (winner === null) rows.push(["Winner", noWinner(state)]);
+  else {
+    const score = numbers(winner.metrics, (name) => unitOf(state, name));
+    rows.push(["Winner", bold(winner.text)]);
+    rows.push(["", [score, numbers(winner.costs)].filter((part) => part !== "").join("  ")]);
+    rows.push([
+      "",
+      winner.test === null
+        ? testNote(state)
+        : `test split: ${numbers(winner.test, (name) => unitOf(state, name))}`,
+    ]);
+  }
+  rows.push([
+    "Ended",
+    `${endings[summary.stopReason]} (${budgetSpent(state)} of ${state.search.budget} evaluations, ${state.rounds.length} rounds)`,
+  ]);
+  rows.push(["Funnel", funnelLine(lost)]);
+  rows.push(["Spend", spendLine(state, spent)]);
+  rows.push(["Run", run]);
+  const next =
+    state.ended === null
+      ? [["resume", `${command} resume ${run}`]]
+      : [
+          ["every round", `${command} show ${run}`],
+          ["go on", `${command} resume ${run} --budget ${2 * state.search.budget}`],
+          ["check the record", `${command} replay ${run}`],
+        ];
+  for (const [index, [what, line]] of next.entries())
+    rows.push([index === 0 ? "Next" : "", `${line}  ${styleText("dim", `# ${what}`)}`]);
+  return table(rows.filter(([, text]) => text !== ""));
+}
+
+/** Why there is no winner, with the nearest miss. */
+export function noWinner(state: RunState): string {
+  const missed = smallestCosts(state).filter(({ limit, smallest }) => smallest !== null && smallest > limit);
+  if (missed.length === 0) return "none: nothing could be evaluated within the limits";
+  const misses = missed.map(
+    ({ name, limit, smallest }) =>
+      `no legal architecture at or below ${name} ${limit} found; the smallest seen costs ${shortNumber(smallest ?? 0)}`,
+  );
+  return `none: ${misses.join("; ")}`;
+}
+
+/** A number as a person wants it: at most six digits. */
+export function shortNumber(value: number): string {
+  return String(Number(value.toPrecision(6)));
+}
+
+/** `name value unit` for each entry. */
+export function numbers(
+  values: Readonly<Record<string, number>>,
+  unit: (name: string) => string = () => "",
+): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name} ${shortNumber(value)}${unit(name)}`)
+    .join("  ");
+}
+
+/** The unit of a metric as it follows its number. */
+export function unitOf(state: RunState, metric: string): string {
+  const unit = state.space.metrics.find(({ name }) => name === metric)?.unit ?? "";
+  return unit === "percent" ? " %" : unit === "" ? "" : ` ${unit}`;
+}
+
+// --- internal ---
+
+const endings: Record<StopReason | "stopped", string> = {
+  budget: "the budget is spent",
+  target: "the target is reached",
+  rounds: "the last round is played",
+  stalled: "several rounds in a row brought nothing new",
+  "nothing-within-limit": "nothing within the limits was found",
+  stopped: "not finished",
+};
+
+function funnelLine(lost: Funnel): string {
+  const parts = [
+    [lost.unreadable, "unreadable"],
+    [lost.illegal, "illegal"],
+    [lost.repeated, "repeated"],
+    [lost.equivalent, "equivalent"],
+    [lost.overLimit, "over the limit"],
+    [lost.beyondBudget, "beyond the budget"],
+    [lost.failed, "failed"],
+    [lost.evaluated, "evaluated"],
+  ] as const;
+  const shown = parts
+    .filter(([count, name]) => count > 0 || name === "evaluated")
+    .map(([count, name]) => `${count} ${name}`);
+  const within = [
+    [lost.improved, "improved the best"],
+    [lost.equivalentEvaluated, "repeated a function"],
+    [lost.overLimitEvaluated, "were over the limit"],
+  ] as const;
+  const details = within.filter(([count]) => count > 0).map(([count, name]) => `${count} ${name}`);
+  return `${lost.proposed} proposed: ${shown.join(", ")}${details.length > 0 ? ` (of these ${details.join(", ")})` : ""}`;
+}
+
+function spendLine(state: RunState, spent: Spend): string {
+  const evaluating = `${spent.evaluations} evaluations in ${spent.evaluationSeconds.toFixed(1)} s`;
+  if (state.models === null) return evaluating;
+  const players = [...new Set([state.models.navigator, state.models.generator])].join(" and ");
+  const tokens =
+    spent.inputTokens === null
+      ? "tokens not told by the server"
+      : `${spent.inputTokens} + ${spent.outputTokens ?? 0} tokens in ${spent.chatSeconds.toFixed(1)} s`;
+  const rejected = spent.rejectedReplies > 0 ? `, ${spent.rejectedReplies} of them unreadable` : "";
+  return `${evaluating}; ${spent.chatCalls} replies${rejected} of: ${players}; ${tokens}`;
+}
+
+function testNote(state: RunState): string {
+  if (state.ended === null) return "";
+  return state.space.splits.some(({ name }) => name === "test")
+    ? "test split: the evaluation failed"
+    : "no test split in this space: the score is the one the search saw";
+}
+
+/** The objective's value with its unit, for a progress line. */
+export function scoreText(state: RunState, value: number | null): string {
+  if (value === null) return "none yet";
+  return `${value.toFixed(2)}${unitOf(state, objective(state).name)}`;
+}

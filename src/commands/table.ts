@@ -1,0 +1,38 @@
+/**
+ * Aligned columns for the terminal.
+ *
+ * Owns the look: no frames, columns two blanks apart. Knows nothing of what stands in them.
+ */
+import Table from "cli-table3";
+
+const bare = {
+  top: "",
+  "top-mid": "",
+  "top-left": "",
+  "top-right": "",
+  bottom: "",
+  "bottom-mid": "",
+  "bottom-left": "",
+  "bottom-right": "",
+  left: "",
+  "left-mid": "",
+  mid: "",
+  "mid-mid": "",
+  right: "",
+  "right-mid": "",
+  middle: "  ",
+};
+
+/** The rows as lines; the first row is a heading where one is given. */
+export function table(rows: readonly (readonly string[])[], head: readonly string[] = []): string[] {
+  const drawn = new Table({
+    chars: bare,
+    head: [...head],
+    style: { "padding-left": 0, "padding-right": 0, head: ["bold"], border: [] },
+  });
+  for (const row of rows) drawn.push([...row]);
+  return drawn
+    .toString()
+    .split("\n")
+    .map((line) => line.trimEnd());
+}

@@ -1,0 +1,286 @@
+/**
+ * The configuration of a run: one strict schema for the YAML file, the flags and the record.
+ *
+ * Owns defaults and what may be set, and is the only reader of the environment. Knows no space: whether a cost or a
+ * space exists is asked of the evaluator later.
+ */
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { z } from "zod";
+import { UsageError } from "./errors.ts";
+import type { SearchConfig } from "./search/events.ts";
+import { didYouMean } from "./search/nearest.ts";
+
+// ----- Schema -----
+
+const modelSchema = z.strictObject({
+  /** The model's name as its server knows it. */
+  name: z.string().min(1),
+  baseUrl: z
+    .url({ protocol: /^https?$/, error: "is no http(s) address" })
+    .default("https://api.openai.com/v1"),
+  /** The environment variable that holds the key; it is read only for a model that is named here. */
+  keyVariable: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "is no name of an environment variable")
+    .default("OPENAI_API_KEY"),
+  temperature: z.number().min(0).max(2).default(0.6),
+  topP: z.number().min(0).max(1).nullable().default(null),
+  maxTokens: z.int().min(1).nullable().default(null),
+  timeoutSeconds: z.number().positive().default(600),
+  retries: z.int().min(0).default(6),
+});
+export type ModelConfig = z.infer<typeof modelSchema>;
+
+const evaluatorSchema = z.strictObject({
+  /** Where a running evaluator listens; null: the Python one is started for the run and stopped after it. */
+  address: z
+    .string()
+    .regex(/^.+:\d{1,5}$/, "is not of the form HOST:PORT")
+    .nullable()
+    .default(null),
+  /** The configuration file of the Python evaluator that is started. */
+  config: z.string().min(1).nullable().default(null),
+  /** A call without a sign of life for so long is given up and made again. */
+  silenceSeconds: z.number().positive().default(120),
+  /** How long to wait for an evaluator that went away. */
+  patienceSeconds: z.number().min(0).default(120),
+});
+export type EvaluatorConfig = z.infer<typeof evaluatorSchema>;
+
+const configSchema = z.strictObject({
+  space: z.string().min(1),
+  searcher: z.string().min(1).default("collm"),
+  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+  budget: z.int().min(1).default(100),
+  rounds: z.int().min(1).nullable().default(null),
+  target: z.number().nullable().default(null),
+  limits: z.record(z.string(), z.number()).default({}),
+  overLimit: z.enum(["skip", "evaluate"]).default("skip"),
+  equivalent: z.enum(["evaluate", "skip"]).default("evaluate"),
+  task: z.string().min(1).nullable().default(null),
+  candidates: z
+    .strictObject({ min: z.int().min(1), max: z.int().min(1).max(1000) })
+    .refine(({ min, max }) => min <= max, "has a min above its max")
+    .default({ min: 10, max: 20 }),
+  memory: z
+    .strictObject({ navigator: z.boolean().default(true), generator: z.boolean().default(false) })
+    .default({ navigator: true, generator: false }),
+  structured: z.boolean().default(true),
+  stallRounds: z.int().min(1).default(5),
+  model: modelSchema.nullable().default(null),
+  evaluator: evaluatorSchema.default(evaluatorSchema.parse({})),
+  out: z.string().min(1).nullable().default(null),
+});
+export type Config = z.infer<typeof configSchema>;
+
+/** How the world around a search is set up; stored with a run and read again to resume it. */
+const setupSchema = z.strictObject({ model: modelSchema.nullable(), evaluator: evaluatorSchema });
+export type Setup = z.infer<typeof setupSchema>;
+
+// ----- Reading -----
+
+/** Settings from the command line: `undefined` where a flag was not given. They win over the file. */
+export interface Flags {
+  readonly space?: string | undefined;
+  readonly searcher?: string | undefined;
+  readonly seed?: number | undefined;
+  readonly budget?: number | undefined;
+  readonly rounds?: number | undefined;
+  readonly target?: number | undefined;
+  readonly limit?: Readonly<Record<string, number>> | undefined;
+  readonly overLimit?: string | undefined;
+  readonly equivalent?: string | undefined;
+  readonly task?: string | undefined;
+  readonly model?: string | undefined;
+  readonly baseUrl?: string | undefined;
+  readonly evaluator?: string | undefined;
+  readonly evaluatorConfig?: string | undefined;
+  readonly out?: string | undefined;
+}
+
+/**
+ * The configuration from an optional YAML file and the flags.
+ *
+ * @throws UsageError naming the file or flag, the key and what is wrong with it
+ */
+export async function readConfig(file: string | undefined, flags: Flags): Promise<Config> {
+  const fromFile = file === undefined ? {} : await readYaml(file);
+  const merged = withFlags(fromFile, flags);
+  const source = file === undefined ? "" : `${file}: `;
+  if (merged["space"] === undefined)
+    throw new UsageError(`${source}no space given; name one with --space (collm-nas spaces lists them)`);
+  const config = parseStrictly(configSchema, merged, source);
+  return { ...config, model: checkedModel(config.model, source) };
+}
+
+/** The part of a configuration that shapes decisions. */
+export function searchConfigOf(config: Config): SearchConfig {
+  const {
+    searcher,
+    seed,
+    budget,
+    rounds,
+    target,
+    limits,
+    overLimit,
+    equivalent,
+    task,
+    candidates,
+    memory,
+    structured,
+    stallRounds,
+  } = config;
+  const { patienceSeconds } = config.evaluator;
+  return {
+    searcher,
+    seed,
+    budget,
+    rounds,
+    target,
+    limits,
+    overLimit,
+    equivalent,
+    task,
+    candidates,
+    memory,
+    structured,
+    stallRounds,
+    patienceSeconds,
+  };
+}
+
+/** The part of a configuration that sets up the world. Holds no secret: keys stay in the environment. */
+export function setupOf(config: Config): Setup {
+  return { model: config.model, evaluator: config.evaluator };
+}
+
+/** Reads the set-up stored with a run, changed by the flags of a resume. */
+export function readSetup(stored: unknown, flags: Flags): Setup {
+  const setup = parseStrictly(setupSchema, stored, "the run's record: ");
+  const { model, evaluator } = withFlags(structuredClone(setup), flags);
+  const changed = parseStrictly(setupSchema, { model, evaluator }, "");
+  return { ...changed, model: checkedModel(changed.model, "") };
+}
+
+/** Where the evaluator of a command without a run is. */
+export function readDirectSetup(flags: Flags): EvaluatorConfig {
+  const { evaluator } = withFlags({}, flags);
+  return parseStrictly(evaluatorSchema, evaluator ?? {}, "");
+}
+
+// ----- The environment -----
+
+/** The key for a model, or null where its server needs none. Only ever asked for a model that was named. */
+export function readKey({ name, baseUrl, keyVariable }: ModelConfig): string | null {
+  const key = process.env[keyVariable];
+  if (key !== undefined && key !== "") return key;
+  if (new URL(baseUrl).hostname !== "api.openai.com") return null;
+  throw new UsageError(
+    `model "${name}" at ${baseUrl} needs a key; set ${keyVariable}, or name another server with --base-url`,
+  );
+}
+
+/** The Python to start the evaluator with, where it was set by hand. */
+export function pythonFromEnvironment(): string | null {
+  return process.env["COLLM_NAS_PYTHON"] ?? null;
+}
+
+// --- internal ---
+
+async function readYaml(file: string): Promise<Record<string, unknown>> {
+  const { parseDocument } = await import("yaml");
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UsageError(
+      `cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}; give the path of a YAML file`,
+    );
+  }
+  const document = parseDocument(text, { prettyErrors: true });
+  const [problem] = document.errors;
+  if (problem !== undefined)
+    throw new UsageError(`${file}: ${problem.message.split("\n")[0]?.replace(/:$/, "")}; correct the YAML`);
+  const value: unknown = document.toJS() ?? {};
+  if (typeof value !== "object" || Array.isArray(value))
+    throw new UsageError(`${file}: expected keys and values, such as "space: NAME"`);
+  return pathsFrom(dirname(resolve(file)), value as Record<string, unknown>);
+}
+
+/** Paths in a file are meant from where the file is. */
+function pathsFrom(folder: string, value: Record<string, unknown>): Record<string, unknown> {
+  const evaluator = value["evaluator"];
+  if (typeof evaluator !== "object" || evaluator === null) return value;
+  const { config } = evaluator as { config?: unknown };
+  return typeof config === "string"
+    ? { ...value, evaluator: { ...evaluator, config: resolve(folder, config) } }
+    : value;
+}
+
+function withFlags(file: Record<string, unknown>, flags: Flags): Record<string, unknown> {
+  const { limit, model, baseUrl, evaluator, evaluatorConfig, ...same } = flags;
+  const merged: Record<string, unknown> = { ...file, ...defined(same) };
+  const into = (key: string, values: Record<string, unknown>) => {
+    const given = defined(values);
+    if (Object.keys(given).length > 0)
+      merged[key] = { ...(merged[key] as Record<string, unknown> | null | undefined), ...given };
+  };
+  into("limits", { ...limit });
+  into("model", { name: model, baseUrl });
+  if (evaluator !== undefined) into("evaluator", { address: evaluator, config: null });
+  into("evaluator", { config: evaluatorConfig === undefined ? undefined : resolve(evaluatorConfig) });
+  return merged;
+}
+
+function defined(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+function checkedModel(model: ModelConfig | null, source: string): ModelConfig | null {
+  if (model === null) return null;
+  const { username, password } = new URL(model.baseUrl);
+  if (username !== "" || password !== "") {
+    throw new UsageError(
+      `${source}model.baseUrl holds a password, which would be stored with the run; put it into an environment variable and name that in model.keyVariable`,
+    );
+  }
+  return model;
+}
+
+/** Parses, or says in one line which key is wrong, how, and what was probably meant. */
+function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, source: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0] as z.core.$ZodIssue;
+  const place = issue.path.join(".");
+  if (issue.code === "unrecognized_keys") {
+    const key = issue.keys[0] ?? "";
+    const full = place === "" ? key : `${place}.${key}`;
+    throw new UsageError(`${source}unknown key "${full}"${didYouMean(key, keysAt(schema, issue.path))}`);
+  }
+  const given = issue.path.reduce<unknown>(
+    (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  );
+  const near =
+    issue.code === "invalid_value" && typeof given === "string"
+      ? didYouMean(given, issue.values.map(String))
+      : "";
+  if (given === undefined) throw new UsageError(`${source}"${place}" is missing`);
+  throw new UsageError(`${source}"${place}" is ${JSON.stringify(given)}: ${issue.message}${near}`);
+}
+
+/** The keys that the schema allows at a path. */
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: unknown = schema;
+  const unwrap = () => {
+    while (at instanceof z.ZodDefault || at instanceof z.ZodNullable) at = at.def.innerType;
+  };
+  unwrap();
+  for (const key of path) {
+    at = at instanceof z.ZodObject ? (at.shape as Record<PropertyKey, unknown>)[key] : undefined;
+    unwrap();
+  }
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
+}

@@ -1,0 +1,12 @@
+/**
+ * The nearest valid name, for messages about a name that is not valid.
+ *
+ * Owns when two names are near. Knows nothing of what is named.
+ */
+import { closestMatch } from "leven";
+
+/** `; did you mean "NAME"?` when a valid name is near, else nothing. */
+export function didYouMean(name: string, valid: Iterable<string>): string {
+  const nearest = closestMatch(name, [...valid], { maxDistance: Math.max(3, Math.ceil(name.length / 2)) });
+  return nearest === undefined ? "" : `; did you mean "${nearest}"?`;
+}

@@ -1,0 +1,58 @@
+/**
+ * Drawing architectures that are worth proposing: new to the run and within its limits.
+ *
+ * Owns the bounded redrawing that every searcher other than the roles uses, so that no budget is lost to repeats or
+ * limits. Knows neither where the draws come from nor what they score.
+ */
+import type { Turn } from "../search/ports.ts";
+import type { Architecture } from "../search/space.ts";
+import { isOverLimit } from "../search/state.ts";
+
+/** How many batches of draws are tried before a turn makes do with what it has. */
+const mostBatches = 30;
+const smallestBatch = 20;
+
+/** Up to `count` different architectures from `draw` that were not visited and keep to the limits. */
+export async function drawNew(
+  turn: Turn,
+  count: number,
+  draw: () => Architecture,
+  taken: readonly Architecture[] = [],
+): Promise<Architecture[]> {
+  const seen = new Set(taken.map(({ text }) => text));
+  const found: Architecture[] = [];
+  for (let batch = 0; batch < mostBatches && found.length < count; batch++) {
+    const fresh: Architecture[] = [];
+    for (
+      let drawn = 0;
+      drawn < Math.max(smallestBatch, count) && fresh.length < count - found.length;
+      drawn++
+    ) {
+      const architecture = draw();
+      if (seen.has(architecture.text) || turn.state.visited.has(architecture.text)) continue;
+      seen.add(architecture.text);
+      fresh.push(architecture);
+    }
+    found.push(...(await withinLimits(turn, fresh)));
+  }
+  return found;
+}
+
+/** Those of some architectures that keep to every limit. Asks for costs only where there is a limit. */
+export async function withinLimits(
+  turn: Turn,
+  architectures: readonly Architecture[],
+): Promise<Architecture[]> {
+  if (Object.keys(turn.state.search.limits).length === 0 || architectures.length === 0)
+    return [...architectures];
+  const measured = await turn.costs(architectures);
+  return architectures.filter((_, index) => {
+    const each = measured[index];
+    return each !== undefined && !isOverLimit(turn.state, each);
+  });
+}
+
+/** How many architectures a searcher proposes a round. */
+export function roundSize(turn: Turn): number {
+  return Math.min(turn.allowance, turn.state.search.candidates.min);
+}

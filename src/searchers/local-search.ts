@@ -1,0 +1,51 @@
+/**
+ * Local search: look at the neighbours of the best, move when one is better, start anew when none is.
+ *
+ * Owns the climb. Which architecture the climb stands on is read from the rounds so far, so that nothing has to be
+ * remembered. Knows no space.
+ */
+import type { Searcher, Turn } from "../search/ports.ts";
+import { shuffle } from "../search/random.ts";
+import type { Architecture } from "../search/space.ts";
+import { isOverLimit } from "../search/state.ts";
+import { drawNew, roundSize, withinLimits } from "./draws.ts";
+import { type Individual, individuals } from "./population.ts";
+
+export const localSearch: Searcher = {
+  name: "local-search",
+  summary: "hill climbing over all one-choice neighbours, restarted at random from each peak",
+  async propose(turn) {
+    const stream = turn.random("steps");
+    const summit = standpoint(turn);
+    const open = summit === null ? [] : shuffle(stream, unvisited(turn, summit.architecture));
+    const steps = (await withinLimits(turn, open)).slice(0, roundSize(turn));
+    if (steps.length > 0) return steps.map(({ text }) => text);
+    const start = await drawNew(turn, roundSize(turn), () => turn.space.sample(stream));
+    return start.map(({ text }) => text);
+  },
+};
+
+/** Where the climb stands: the best since the last restart; null before the first result. */
+function standpoint(turn: Turn): Individual | null {
+  const all = individuals(turn.state, turn.space);
+  let stand: Individual | null = null;
+  for (const round of new Set(all.map((each) => each.round))) {
+    if (stand !== null && unvisited(turn, stand.architecture, round).length === 0) stand = null;
+    for (const each of all) {
+      if (each.round === round && (stand === null || each.fitness > stand.fitness)) stand = each;
+    }
+  }
+  return stand;
+}
+
+/** Neighbours that were not visited before `round` and are not known to be over a limit. */
+function unvisited(turn: Turn, architecture: Architecture, round = turn.round): Architecture[] {
+  return turn.space.neighbours(architecture).filter(({ text }) => {
+    const measured = turn.state.costs.get(text);
+    const visit = turn.state.visited.get(text);
+    return (
+      (visit === undefined || visit.round >= round) &&
+      (measured === undefined || !isOverLimit(turn.state, measured))
+    );
+  });
+}

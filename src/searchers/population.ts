@@ -1,0 +1,35 @@
+/**
+ * Scored architectures, as the evolutionary searchers see them.
+ *
+ * Owns the reading of results as individuals with a fitness. Knows no way to select or to breed.
+ */
+import type { Architecture, Space } from "../search/space.ts";
+import { type Evaluation, type RunState, evaluations, objective, valueOf } from "../search/state.ts";
+
+/** An evaluated architecture; a higher fitness is better whatever the objective's direction. */
+export interface Individual {
+  readonly architecture: Architecture;
+  readonly fitness: number;
+  readonly round: number;
+}
+
+/** Everything evaluated within the limits, in order; failures have no fitness and are left out. */
+export function individuals(state: RunState, space: Space): Individual[] {
+  return evaluations(state).flatMap((evaluation) => individualOf(state, space, evaluation));
+}
+
+/** The fittest first; earlier ones first on a tie. */
+export function ranked(population: readonly Individual[]): Individual[] {
+  return [...population].sort((first, second) => second.fitness - first.fitness);
+}
+
+function individualOf(
+  state: RunState,
+  space: Space,
+  { candidate, measured, outcome, overLimit }: Evaluation,
+): Individual[] {
+  const value = valueOf(state, outcome);
+  if (value === null || overLimit) return [];
+  const fitness = objective(state).higherIsBetter ? value : -value;
+  return [{ architecture: space.fromText(measured.text), fitness, round: candidate.round }];
+}

@@ -1,0 +1,77 @@
+/**
+ * A space small enough to know by heart: 144 architectures with inactive slots, and a score for each.
+ *
+ * Owns numbers that are the same everywhere and always. Knows nothing of who searches it or serves it.
+ */
+import type { SpaceDescription } from "../../src/search/space.ts";
+import { type Architecture, Space } from "../../src/search/space.ts";
+
+/** Two stages of one or two layers, three widths: `{"depth":[1,2],"width":[16,null,24,32]}`. */
+export const tinyDescription: SpaceDescription = {
+  id: "tiny",
+  summary: "A network of two stages, each with one or two layers.",
+  digest: "tiny-1",
+  dimensions: [
+    {
+      name: "depth",
+      meaning: "How many layers each stage has; more of them cost more.",
+      choices: ["1", "2"],
+      numeric: true,
+      groups: [{ name: "stages", size: 2 }],
+      activeCount: "",
+      slotNames: ["stage 1", "stage 2"],
+    },
+    {
+      name: "width",
+      meaning: "How many channels each layer has; cost grows in proportion.",
+      choices: ["16", "24", "32"],
+      numeric: true,
+      groups: [
+        { name: "stage 1", size: 2 },
+        { name: "stage 2", size: 2 },
+      ],
+      activeCount: "depth",
+      slotNames: [],
+    },
+  ],
+  template: "",
+  metrics: [
+    { name: "accuracy", unit: "percent", meaning: "Share of images classified correctly.", higherIsBetter: true },
+  ],
+  costs: [
+    { name: "flops_m", unit: "millions", meaning: "Multiplications for one image." },
+    { name: "params_m", unit: "millions", meaning: "Weights." },
+  ],
+  splits: [
+    { name: "search", meaning: "Images held out from training." },
+    { name: "test", meaning: "Images kept for the end." },
+  ],
+  parallelism: 2,
+  maxBatch: 10,
+  provenance: "written by hand in test/support/tiny-space.ts",
+};
+
+/** The best accuracy of the search split; one architecture has it. */
+export const tinyBest = { text: '{"depth":[2,1],"width":[24,32,32,null]}', accuracy: 95.75 };
+
+/** The accuracy: never the same for two architectures of this space; the test split lies a quarter point below. */
+export function tinyScore(architecture: Architecture, split: "search" | "test"): number {
+  const [depth, width] = architecture.choices as [number[], (number | null)[]];
+  const wanted = [1, 2, 2, 0];
+  const away = width.reduce<number>((sum, choice, slot) => sum + Math.abs((choice ?? -0.5) - (wanted[slot] ?? 0)) * (1 + slot / 8), 0);
+  const tie = width.reduce<number>((sum, choice, slot) => sum + (choice ?? 3) * 4 ** -slot, 0) / 1000;
+  const deep = depth[1] === 0 ? 0.5 : 0;
+  return 95.25 + deep - away - tie - (split === "test" ? 0.25 : 0);
+}
+
+/** Both costs, from the widths of the active layers. */
+export function tinyCosts(architecture: Architecture): Record<string, number> {
+  const widths = (architecture.choices[1] ?? []).map((choice) => (choice === null ? 0 : 16 + 8 * choice));
+  const total = widths.reduce((sum, width) => sum + width, 0);
+  return { flops_m: total / 2, params_m: total / 64 };
+}
+
+/** The space itself. */
+export function tinySpace(): Space {
+  return new Space(tinyDescription);
+}

@@ -1,0 +1,180 @@
+/**
+ * What holds for the source tree as a whole: who may import whom, who reads the environment, and that no module of
+ * the search knows a search space by name.
+ *
+ * The directions are the linter's to keep; here it is shown that it does, on a tree made for the purpose elsewhere.
+ */
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The sources in a folder of src/ as path and text, what is generated left out. */
+function sources(folder: string): { path: string; text: string }[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => join(folder, name))
+    .filter((path) => !path.startsWith("src/adapters/contract/"))
+    .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
+}
+
+/** `path:line  text` of every line that matches. */
+function matches(folder: string, pattern: RegExp): string[] {
+  return sources(folder).flatMap(({ path, text }) =>
+    text
+      .split("\n")
+      .flatMap((line, index) => (pattern.test(line) ? [`${path}:${index + 1}  ${line.trim()}`] : [])),
+  );
+}
+
+test.each(["src/search", "src/searchers", "src/adapters"])(
+  "%s names no search space and no data set",
+  (folder) => {
+    const long = /nas-?_?bench|analog-?_?nas|once-for-all|autoformer|cifar|imagenet/i;
+    const short = /(?<![A-Za-z])(ofa|spos)(?![a-z])|(Ofa|Spos)(?![a-z])|(?<![A-Z])(OFA|SPOS)(?![A-Z])/;
+    expect([...matches(folder, long), ...matches(folder, short)]).toEqual([]);
+  },
+);
+
+test("only config.ts reads the environment", () => {
+  const access = /\bprocess\s*\??\.?\s*(\[\s*["'`]env|\.env\b|env\b)/;
+  const taken = /\{[^}]*\benv\b[^}]*\}\s*(=\s*(globalThis\.)?process\b|from\s*["'](node:)?process["'])/;
+  const found = [...matches("src", access), ...matches("src", taken)];
+  expect(found.filter((line) => !line.startsWith("src/config.ts:"))).toEqual([]);
+});
+
+test("every module opens with a comment that says what it owns", () => {
+  const opening = /^(#!.*\n)?\/\*\*/;
+  expect(sources("src").flatMap(({ path, text }) => (opening.test(text) ? [] : [path]))).toEqual([]);
+});
+
+test("the lock file does not say where a package came from", () => {
+  expect(readFileSync(join(root, "package-lock.json"), "utf8")).not.toContain('"resolved"');
+});
+
+describe("the linter", () => {
+  const imports = "no-restricted-imports";
+  const globals = "no-restricted-globals";
+  const properties = "no-restricted-properties";
+  const environment = "no-process-env";
+
+  const refused: [folder: string, source: string, rule: string][] = [
+    ["src/search", 'import "node:fs";', imports],
+    ["src/search", 'import "fs/promises";', imports],
+    ["src/search", 'import "openai";', imports],
+    ["src/search", 'import type { ZodType } from "openai/zod";', imports],
+    ["src/search", 'export * from "../adapters/journal-file.ts";', imports],
+    ["src/search", 'import type { Model } from "../adapters/openai-chat.ts";', imports],
+    ["src/search", 'await import("../searchers/collm.ts");', imports],
+    ["src/search", 'import "../config.ts";', imports],
+    ["src/search", 'import "./../cli.ts";', imports],
+    ["src/search", 'import "./deeper/../../cli.ts";', imports],
+    ["src/search", "export const at = new Date();", globals],
+    ["src/search", "export const at = Date.now();", globals],
+    ["src/search", "export const at = performance.now();", globals],
+    ["src/search", "setTimeout(() => {}, 1);", globals],
+    ["src/search", "export const home = process.cwd();", globals],
+    ["src/search", "export const random = Math.random();", properties],
+    ["src/search", "export const { random } = Math;", properties],
+    ["src/searchers", 'import "node:fs";', imports],
+    ["src/searchers", 'import "pure-rand";', imports],
+    ["src/searchers", 'import "../adapters/openai-chat.ts";', imports],
+    ["src/searchers", 'import "../search/../adapters/openai-chat.ts";', imports],
+    ["src/searchers", 'import "../config.ts";', imports],
+    ["src/searchers", "export const random = Math.random();", properties],
+    ["src/searchers", "export const at = Date.now();", globals],
+    ["src/adapters", 'import "../searchers/collm.ts";', imports],
+    ["src/adapters", 'import "../cli.ts";', imports],
+    ["src/adapters", 'import "../config.ts";', imports],
+    ["src/adapters", 'import "../report/table.ts";', imports],
+    ["src/adapters", "export const key = process.env.KEY;", environment],
+    ["src/report", 'import "node:fs";', imports],
+    ["src/report", 'import "../adapters/journal-file.ts";', imports],
+    ["src/report", 'import "../searchers/collm.ts";', imports],
+    ["src", 'import "./cli.ts";', imports],
+    ["src", "export const key = process.env.KEY;", environment],
+  ];
+
+  const allowed: [folder: string, source: string][] = [
+    ["src/search", 'import "./space.ts";'],
+    ["src/search", 'import "../errors.ts";'],
+    ["src/search", 'import "zod";'],
+    ["src/search", 'import "pure-rand/generator/xoroshiro128plus";'],
+    ["src/search", 'import "@noble/hashes/sha2.js";'],
+    ["src/searchers", 'import "./prompts.ts";'],
+    ["src/searchers", 'import "../search/space.ts";'],
+    ["src/searchers", 'import "../errors.ts";'],
+    ["src/searchers", 'import "zod";'],
+    ["src/adapters", 'import "node:fs";'],
+    ["src/adapters", 'import "@grpc/grpc-js";'],
+    ["src/adapters", 'import "./contract/evaluator.ts";'],
+    ["src/adapters", 'import "../search/ports.ts";'],
+    ["src/adapters", "export const at = Date.now();"],
+    ["src/report", 'import "../search/state.ts";'],
+    ["src/report", 'import "cli-table3";'],
+    ["src", 'import "./adapters/openai-chat.ts";'],
+  ];
+
+  let tree: string;
+  /** The rules that each file of the made tree breaks. */
+  const broken = new Map<string, string[]>();
+
+  beforeAll(() => {
+    tree = mkdtempSync(join(tmpdir(), "collm-nas-tree-"));
+    cpSync(join(root, ".oxlintrc.json"), join(tree, ".oxlintrc.json"));
+    symlinkSync(join(root, "node_modules"), join(tree, "node_modules"));
+    for (const [index, [folder, source]] of refused.entries()) write(folder, `refused${index}.ts`, source);
+    for (const [index, [folder, source]] of allowed.entries()) write(folder, `allowed${index}.ts`, source);
+    write("src", "config.ts", "export const key = process.env.KEY;");
+
+    const result = spawnSync(join(root, "node_modules/.bin/oxlint"), ["--format", "unix", "src"], {
+      cwd: tree,
+      encoding: "utf8",
+    });
+    for (const line of result.stdout.split("\n")) {
+      const [, file, rule] = /^(.*?):\d+:\d+: .*\/[a-z]+\(([a-z-]+)\)\]$/.exec(line) ?? [];
+      if (file !== undefined && rule !== undefined) broken.set(file, [...(broken.get(file) ?? []), rule]);
+    }
+    expect(broken.size, result.stdout + result.stderr).toBeGreaterThan(0);
+  });
+
+  afterAll(() => rmSync(tree, { recursive: true, force: true }));
+
+  function write(folder: string, name: string, source: string): void {
+    const path = join(tree, folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, `/** Made for a test. */\n${source}\n`);
+  }
+
+  test.each(refused.map(([folder, source, rule], index) => ({ folder, source, rule, index })))(
+    "refuses in $folder: $source",
+    ({ folder, rule, index }) => {
+      expect(broken.get(`${folder}/refused${index}.ts`)).toContain(rule);
+    },
+  );
+
+  test.each(allowed.map(([folder, source], index) => ({ folder, source, index })))(
+    "allows in $folder: $source",
+    ({ folder, index }) => {
+      const rules = broken.get(`${folder}/allowed${index}.ts`) ?? [];
+      expect(rules.filter((rule) => [imports, globals, properties, environment].includes(rule))).toEqual([]);
+    },
+  );
+
+  test("lets config.ts read the environment", () => {
+    expect(broken.get("src/config.ts") ?? []).not.toContain(environment);
+  });
+});
