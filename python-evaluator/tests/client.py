@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from google.protobuf.message import Message
 
 from collm_nas_evaluator.contract import evaluator_pb2 as pb
@@ -57,6 +58,15 @@ class Client:
             response_deserializer=response.FromString,
         )
         return call(request, timeout=30)
+
+
+def status_of(call: Callable[[], object]) -> tuple[str, str]:
+    """The name of the status that a call fails with, and its text."""
+    with pytest.raises(grpc.RpcError) as caught:
+        call()
+    error = caught.value
+    assert isinstance(error, grpc.Call)
+    return error.code().name, error.details() or ""
 
 
 @contextmanager

@@ -63,6 +63,11 @@ def replace_by_a_pickle(path: Path) -> None:
     np.savez(path, source=np.array([object()]), allow_pickle=True)
 
 
+def replace_by_one_array(path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, np.zeros(CELLS))
+
+
 def write_of(**changes: object) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         with np.load(path) as archive:
@@ -80,6 +85,7 @@ def write_of(**changes: object) -> Callable[[Path], None]:
         empty,
         flip,
         replace_by_a_pickle,
+        replace_by_one_array,
         write_of(source="0" * 64),
         write_of(first=None),
         write_of(first=np.zeros(3)),

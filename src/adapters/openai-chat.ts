@@ -3,7 +3,8 @@
  *
  * Owns the form of a request on the wire, the one layer of retries, and the reading of whatever comes back into a
  * whole reply. Knows no prompt, no role and no space, and does not judge what a reply says. The key goes into the
- * Authorization header and nowhere else: whatever a server says is searched for it before it is passed on.
+ * Authorization header and nowhere else: whatever a server says is searched for it before it is passed on, and errors
+ * carry no cause, because those of the SDK hold whole answers.
  */
 import { once } from "node:events";
 import { type IncomingMessage, request as requestHttp } from "node:http";

@@ -4,11 +4,12 @@
  * Owns what is drawn on standard error: a line or two a round, and a bar with the best so far and the time left where
  * there is a terminal. Reads state through selectors and changes nothing.
  */
-import { styleText } from "node:util";
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
+import wrap from "wrap-ansi";
 import type { Notice } from "../search/coordinator.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { best, budgetSpent, funnel, type RunState } from "../search/state.ts";
+import { paint } from "./style.ts";
 import { scoreText } from "./summary.ts";
 
 const narrowest = 60;
@@ -17,6 +18,8 @@ export class LiveView {
   readonly #out: NodeJS.WriteStream;
   #bars: MultiBar | null = null;
   #bar: SingleBar | null = null;
+  /** Lines that the bar has taken and not drawn yet; it forgets them when it stops. */
+  #undrawn: string[] = [];
   #bestBefore: number | null = null;
   readonly #startedAt = performance.now();
   #spentBefore: number | null = null;
@@ -32,8 +35,8 @@ export class LiveView {
     const players =
       models === null ? "" : ` (${[...new Set([models.navigator, models.generator])].join(" and ")})`;
     const parts = [
-      `space ${styleText("bold", space.id)}`,
-      `searcher ${styleText("bold", search.searcher)}${players}`,
+      `space ${paint(this.#out, "bold", space.id)}`,
+      `searcher ${paint(this.#out, "bold", search.searcher)}${players}`,
       `${search.budget} evaluations`,
       ...limits,
       `seed ${search.seed}`,
@@ -55,6 +58,9 @@ export class LiveView {
       },
       Presets.rect,
     );
+    this.#bars.on("redraw-post", () => {
+      this.#undrawn = [];
+    });
     this.#bar = this.#bars.create(search.budget, budgetSpent(state), this.#payload(state));
   }
 
@@ -65,11 +71,13 @@ export class LiveView {
         this.#recorded(notice);
         break;
       case "waiting":
-        this.say(styleText("yellow", `waiting ${notice.seconds.toFixed(1)} s: ${notice.reason}`));
+        this.say(paint(this.#out, "yellow", `waiting ${notice.seconds.toFixed(1)} s: ${notice.reason}`));
         break;
       case "asking":
         if (notice.attempt > 1)
-          this.say(styleText("yellow", `the ${notice.role}'s reply could not be read: asking once more`));
+          this.say(
+            paint(this.#out, "yellow", `the ${notice.role}'s reply could not be read: asking once more`),
+          );
         break;
       case "progress":
         break;
@@ -79,7 +87,10 @@ export class LiveView {
   /** One line above the bar. */
   say(line: string): void {
     if (this.#bars === null) this.#out.write(`${line}\n`);
-    else this.#bars.log(`${line}\n`);
+    else {
+      this.#undrawn.push(line);
+      this.#bars.log(`${line}\n`);
+    }
   }
 
   /** Takes the bar away; what was said stays. */
@@ -87,14 +98,22 @@ export class LiveView {
     this.#bars?.stop();
     this.#bars = null;
     this.#bar = null;
+    for (const line of this.#undrawn.splice(0)) this.say(line);
   }
 
   #recorded({ event, state }: Extract<Notice, { kind: "recorded" }>): void {
-    if (event.type === "strategy-set")
-      this.say(`${roundLabel(event.round)}  ${shorten(strategySummary(event.text), 2 * this.#width() - 22)}`);
+    if (event.type === "strategy-set") this.#strategy(event.round, strategySummary(event.text));
     if (event.type === "round-closed") this.#closed(event.round, state);
     if (event.type === "architecture-measured" || event.type === "run-ended")
       this.#bar?.update(budgetSpent(state), this.#payload(state));
+  }
+
+  /** The strategy's summary in at most two lines. */
+  #strategy(round: number, summary: string): void {
+    const label = `${roundLabel(round)}  `;
+    const [first = "", second = "", ...more] = wrap(summary, this.#width() - label.length - 2).split("\n");
+    this.say(label + first);
+    if (second !== "") this.say(" ".repeat(label.length) + second + (more.length > 0 ? " …" : ""));
   }
 
   #closed(round: number, state: RunState): void {
@@ -116,7 +135,7 @@ export class LiveView {
     const score = `best ${scoreText(state, value)}`;
     const label = state.models === null ? roundLabel(round) : " ".repeat(roundLabel(round).length);
     this.say(
-      `${label}  ${better ? styleText("green", `${score} ↑`) : score}, ${counts.evaluated} evaluated${losses}`,
+      `${label}  ${better ? paint(this.#out, "green", `${score} ↑`) : score}, ${counts.evaluated} evaluated${losses}`,
     );
     this.#bestBefore = value;
   }
@@ -136,8 +155,4 @@ export class LiveView {
 
 function roundLabel(round: number): string {
   return `round ${String(round).padStart(2)}`;
-}
-
-function shorten(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }

@@ -3,8 +3,8 @@
  *
  * Owns the rule that `--json` puts one object on standard output and nothing else. Knows no command.
  */
-import { styleText } from "node:util";
 import { CollmError } from "../errors.ts";
+import { paint } from "./style.ts";
 
 export interface Output {
   /** What the process will end with. */
@@ -29,5 +29,5 @@ export function printError(error: unknown, next = ""): void {
     error instanceof CollmError
       ? `${error.message}${next}`
       : `this is a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`;
-  process.stderr.write(`${styleText("red", "collm-nas:", { stream: process.stderr })} ${text}\n`);
+  process.stderr.write(`${paint(process.stderr, "red", "collm-nas:")} ${text}\n`);
 }

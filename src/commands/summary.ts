@@ -4,7 +4,6 @@
  * Owns the shape of `--json` and the wording of the closing lines. Computes nothing itself: every number is a selector
  * of search/state.ts.
  */
-import { styleText } from "node:util";
 import type { StopReason } from "../search/events.ts";
 import { Space } from "../search/space.ts";
 import {
@@ -19,6 +18,7 @@ import {
   spend,
   trace,
 } from "../search/state.ts";
+import { paint } from "./style.ts";
 import { table } from "./table.ts";
 
 export type Status = "ended" | "interrupted" | "failed";
@@ -79,7 +79,7 @@ export function summarize(state: RunState, run: string, status?: Status): Summar
 export function summaryLines(state: RunState, run: string, command: string): string[] {
   const summary = summarize(state, run);
   const { best: winner, funnel: lost, spend: spent } = summary;
-  const bold = (text: string) => styleText("bold", text);
+  const bold = (text: string) => paint(process.stdout, "bold", text);
   const rows: [string, string][] = [];
   if (winner === null) rows.push(["Winner", noWinner(state)]);
   else {
@@ -100,16 +100,16 @@ export function summaryLines(state: RunState, run: string, command: string): str
   rows.push(["Funnel", funnelLine(lost)]);
   rows.push(["Spend", spendLine(state, spent)]);
   rows.push(["Run", run]);
-  const next =
-    state.ended === null
-      ? [["resume", `${command} resume ${run}`]]
-      : [
-          ["every round", `${command} show ${run}`],
-          ["go on", `${command} resume ${run} --budget ${2 * state.search.budget}`],
-          ["check the record", `${command} replay ${run}`],
-        ];
+  const next = [
+    ...(state.ended === null ? [["go on", `${command} resume ${run}`]] : []),
+    ["every round", `${command} show ${run}`],
+    ...(state.ended === "budget"
+      ? [["go on", `${command} resume ${run} --budget ${2 * state.search.budget}`]]
+      : []),
+    ...(state.ended === null ? [] : [["check the record", `${command} replay ${run}`]]),
+  ] as const;
   for (const [index, [what, line]] of next.entries())
-    rows.push([index === 0 ? "Next" : "", `${line}  ${styleText("dim", `# ${what}`)}`]);
+    rows.push([index === 0 ? "Next" : "", `${line}  ${paint(process.stdout, "dim", `# ${what}`)}`]);
   return table(rows.filter(([, text]) => text !== ""));
 }
 

@@ -65,10 +65,17 @@ function writeStrategy(brief: NavigatorBrief): string {
   const settled = favourites.filter((poll) => topPercent(poll) >= 50);
   const named = (list: readonly Poll[]) =>
     list.map(({ dimension, slot, shares }) => `${dimension}[${slot}] = ${shares[0]?.token}`).join(", ");
+  const agreement = `agree most on ${named(favourites)}`;
+  const next =
+    settled.length > 0
+      ? "Stay close to that and vary the rest."
+      : "They still differ widely, so keep sampling broadly.";
   const summary =
     elites.length === 0
       ? "Nothing is known yet: sample every choice of every slot evenly."
-      : `The ${elites.length} best of ${brief.results.length} results agree most on ${named(favourites)}. ${settled.length > 0 ? "Stay close to that and vary the rest." : "They still differ widely, so keep sampling broadly."}`;
+      : brief.values.every((value) => value === null)
+        ? `Everything so far is over the limit; the ${elites.length} that exceed it least ${agreement}. Go further that way.`
+        : `The ${elites.length} best of ${brief.results.length} results ${agreement}. ${next}`;
   const directions = space.description.dimensions.map(({ name }) => {
     const own = favourites.filter(({ dimension }) => dimension === name);
     return `### ${name}\n${own.length > 0 && elites.length > 0 ? `Prefer ${named(own)}; elsewhere follow the ranges.` : "Follow the ranges."}`;

@@ -8,6 +8,8 @@
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import { pick, type Random, randomStream } from "../../src/search/random.ts";
 import { Space, type SpaceDescription } from "../../src/search/space.ts";
@@ -66,7 +68,10 @@ export async function startModelServer(script: Script, port = 0): Promise<ModelS
       const path = incoming.url ?? "";
       const request = { path, headers: incoming.headers, body: bodyOf(Buffer.concat(chunks)), over };
       if (incoming.method === "GET" && path === "/v1/models") {
-        json(200, { object: "list", data: [{ id: "test", object: "model", owned_by: "test" }] })(response, request);
+        json(200, { object: "list", data: [{ id: "test", object: "model", owned_by: "test" }] })(
+          response,
+          request,
+        );
         return;
       }
       if (incoming.method !== "POST" || path !== "/v1/chat/completions") {
@@ -89,7 +94,8 @@ export async function startModelServer(script: Script, port = 0): Promise<ModelS
       server.close();
       server.closeAllConnections();
       await closed;
-      if (missing > 0) throw new Error(`scripted replies exhausted: ${missing} requests came after the last one`);
+      if (missing > 0)
+        throw new Error(`scripted replies exhausted: ${missing} requests came after the last one`);
     },
   };
 }
@@ -114,7 +120,9 @@ export function chat(content: unknown, fields: ReplyFields = {}): Answer {
       object: "chat.completion",
       created: 1_760_000_000,
       model: request.body.model,
-      choices: [{ index: 0, message: { role: "assistant", content, ...message }, finish_reason: finishReason }],
+      choices: [
+        { index: 0, message: { role: "assistant", content, ...message }, finish_reason: finishReason },
+      ],
       ...others,
     })(response, request);
 }
@@ -130,7 +138,11 @@ export function truncatedJson(value: unknown): Answer {
 }
 
 /** A thinking model behind a server that keeps the thoughts apart. */
-export function reasoned(field: "reasoning_content" | "reasoning", thoughts: string, content: unknown): Answer {
+export function reasoned(
+  field: "reasoning_content" | "reasoning",
+  thoughts: string,
+  content: unknown,
+): Answer {
   return chat(content, { message: { [field]: thoughts } });
 }
 
@@ -155,7 +167,9 @@ export function nullContent(why: "refusal" | "tool calls"): Answer {
 export function htmlPage(status = 200): Answer {
   return (response) => {
     response.writeHead(status, { "content-type": "text/html; charset=utf-8" });
-    response.end("<!DOCTYPE html>\n<html><head><title>Open WebUI</title></head><body><div id=app></div></body></html>");
+    response.end(
+      "<!DOCTYPE html>\n<html><head><title>Open WebUI</title></head><body><div id=app></div></body></html>",
+    );
   };
 }
 
@@ -178,7 +192,11 @@ export function raw(status: number, body: string, headers: Readonly<Record<strin
 // ----- Refusals -----
 
 /** An error in OpenAI's form. */
-export function refusal(status: number, message: string, headers: Readonly<Record<string, string>> = {}): Answer {
+export function refusal(
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Answer {
   return json(status, { error: { message, type: "error", param: null, code: null } }, headers);
 }
 
@@ -242,11 +260,9 @@ export function hugeBody(bytes: number, length: "announced" | "chunked"): Answer
       "content-type": "application/json",
       ...(length === "announced" ? { "content-length": String(total) } : {}),
     });
-    response.write(head);
-    for (let sent = 0; sent < chunks && !response.destroyed; sent++) {
-      if (!response.write(chunk)) await Promise.race([once(response, "drain"), once(response, "close")]);
-    }
-    response.end(tail);
+    const parts = [head, ...Array.from({ length: chunks }, () => chunk), tail];
+    // A client that leaves in the middle is what this answer is for.
+    await pipeline(Readable.from(parts), response).catch(() => {});
   };
 }
 
@@ -262,10 +278,14 @@ export function playRoles(space?: SpaceDescription): (request: ModelRequest) => 
     const random = randomStream(body.seed ?? 0, "model server");
     const schema = body.response_format?.json_schema.schema;
     if (schema !== undefined) return chat(JSON.stringify(drawn(schema, schema, random)));
-    const wantsFence = body.messages?.some(({ role, content }) => role === "system" && String(content).includes("```json"));
+    const wantsFence = body.messages?.some(
+      ({ role, content }) => role === "system" && String(content).includes("```json"),
+    );
     if (space !== undefined && wantsFence === true) {
       const known = new Space(space);
-      return fencedJson({ architectures: Array.from({ length: 12 }, () => known.toObject(known.sample(random))) });
+      return fencedJson({
+        architectures: Array.from({ length: 12 }, () => known.toObject(known.sample(random))),
+      });
     }
     return chat(strategyText(random));
   };
@@ -335,10 +355,10 @@ function strategyText(random: Random): string {
   const focus = pick(random, ["the early slots", "the middle slots", "the late slots"]);
   const share = 50 + 10 * random.below(5);
   return [
-    "Summary: keep what the best architectures share and vary the rest.",
-    `Analysis: the results differ most in ${focus}; the remaining slots matter less.`,
-    `Directions: put the choices of the best architectures into ${focus} and mix freely elsewhere.`,
-    `Ranges: in ${focus}, hold the leading choice in ${share} % of the architectures.`,
-    "Avoid: architectures that were proposed before.",
+    "## Summary\n\nKeep what the best architectures share and vary the rest.",
+    `## What worked and why\n\nThe results differ most in ${focus}; the remaining slots matter less.`,
+    `## Directions\n\nPut the choices of the best architectures into ${focus} and mix freely elsewhere.`,
+    `## Ranges\n\nIn ${focus}, hold the leading choice in ${share} % of the architectures.`,
+    "## Avoid\n\nArchitectures that were proposed before.",
   ].join("\n\n");
 }

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from collm_nas_evaluator.cell import CELLS
@@ -58,7 +59,7 @@ def load(source: bytes, origin: str, names: Sequence[str], folder: Path, parse: 
 
 def _load(path: Path, digest: str, names: Sequence[str]) -> Columns | None:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, NpzFile(file, allow_pickle=False) as archive:
             if str(archive["source"]) != digest:
                 raise ValueError("it was made from another file")
             columns = {name: archive[name] for name in names}

@@ -1,0 +1,171 @@
+"""The process: what it prints, how it ends, and that no mistake of a person shows a traceback."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from client import PACKAGE_ROOT, Client, process
+
+COMMAND = [sys.executable, "-m", "collm_nas_evaluator"]
+
+
+def run(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    command = [*COMMAND, *arguments]
+    return subprocess.run(
+        command, input=stdin, capture_output=True, text=True, timeout=20, cwd=PACKAGE_ROOT, check=False
+    )
+
+
+def ended(started: Any, end: Callable[[], object]) -> tuple[int, float, str]:
+    """The exit code, how many seconds the end took, and what was left on standard error."""
+    began = time.monotonic()
+    end()
+    code = started.wait(timeout=10)
+    return code, time.monotonic() - began, started.stderr.read()
+
+
+def test_it_says_in_one_line_where_it_listens() -> None:
+    with process("--listen", "127.0.0.1:0") as (started, ready):
+        assert ready["pid"] == started.pid
+        assert ready["spaces"] == 5
+        client = Client(ready["listening"])
+        assert [space.id for space in client.list_spaces().spaces] == [
+            "analognas-baseline", "analognas-ptq", "analognas-qat", "analognas-noisy", "analognas-analog",
+        ]  # fmt: skip
+        client.close()
+        started.terminate()
+        assert started.stdout.read() == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_within_a_second_and_without_a_word(number: signal.Signals) -> None:
+    with process() as (started, _):
+        code, seconds, said = ended(started, lambda: started.send_signal(number))
+        assert (code, said) == (0, "")
+        assert seconds < 1
+
+
+def test_a_signal_while_it_starts_shows_no_traceback() -> None:
+    pipe = subprocess.PIPE
+    for delay in (0.1, 0.2, 0.3):
+        with subprocess.Popen([*COMMAND, "serve"], stdout=pipe, stderr=pipe, text=True, cwd=PACKAGE_ROOT) as started:
+            time.sleep(delay)
+            started.terminate()
+            _, said = started.communicate(timeout=10)
+            assert "Traceback" not in said
+
+
+def test_it_ends_with_its_standard_input_when_told_to() -> None:
+    with process("--exit-with-stdin") as (started, _):
+        started.stdin.write("ignored\n")
+        started.stdin.flush()
+        time.sleep(0.2)
+        assert started.poll() is None
+        code, seconds, said = ended(started, started.stdin.close)
+        assert (code, said) == (0, "")
+        assert seconds < 1
+
+
+def test_it_outlives_its_standard_input_otherwise() -> None:
+    with process() as (started, _):
+        started.stdin.close()
+        time.sleep(0.3)
+        assert started.poll() is None
+
+
+def test_it_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    parent_code = (
+        "import subprocess, sys, time\n"
+        f"child = subprocess.Popen([*{COMMAND!r}, 'serve', '--exit-with-stdin'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
+        "child.stdout.readline(); print(child.pid, flush=True); time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", parent_code], stdout=subprocess.PIPE, text=True, cwd=PACKAGE_ROOT
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 5
+    while (
+        Path(f"/proc/{child}/stat").exists()
+        and Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["train"], "invalid choice: 'train'"),
+        (["serve", "--port", "1"], "unrecognized arguments: --port 1"),
+        (["serve", "--exit"], "unrecognized arguments: --exit"),
+        (["serve", "--listen", "50051"], "no HOST:PORT"),
+        (["serve", "--listen", "localhost:70000"], "no HOST:PORT"),
+        (["serve", "--listen", "no host:0"], "cannot listen on no host:0"),
+        (["serve", "--config", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+        (["spaces", "--config", "."], "cannot be read: Is a directory"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[str], what: str) -> None:
+    ran = run(*arguments)
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    assert ran.stderr.startswith("collm-nas-evaluator: ")
+    assert what in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_taken_port_is_one_line_and_exit_code_2() -> None:
+    with process() as (_, ready):
+        ran = run("serve", "--listen", ready["listening"])
+    assert ran.returncode == 2
+    assert ran.stderr == (
+        f"collm-nas-evaluator: cannot listen on {ready['listening']}; "
+        "choose a free port with --listen, or port 0 for any\n"
+    )
+
+
+def test_a_damaged_table_is_refused_before_serving(
+    table_rows: list[list[str]], write: Callable[[str, list[list[str]]], Path], tmp_path: Path
+) -> None:
+    table_rows[9][4] = "105"
+    path = write("table.csv", table_rows)
+    (tmp_path / "evaluator.yaml").write_text("nasbench201:\n  csv: table.csv\ncache_dir: cache\n")
+    ran = run("serve", "--config", str(tmp_path / "evaluator.yaml"))
+    assert ran.returncode == 2
+    assert ran.stderr == f"collm-nas-evaluator: {path}, line 10, column c100_valid_200: 105 is no accuracy in percent\n"
+
+
+def test_spaces_lists_what_would_be_served(tmp_path: Path) -> None:
+    (tmp_path / "evaluator.yaml").write_text("nasbench201: {csv: nowhere.csv}\n")
+    ran = run("spaces", "--config", str(tmp_path / "evaluator.yaml"))
+    assert ran.returncode == 0
+    lines = ran.stdout.splitlines()
+    assert len(lines) == 11
+    assert f"nasbench201-cifar100-e12  unavailable: there is no file {tmp_path / 'nowhere.csv'}" in lines[4]
+    assert lines[6].startswith("analognas-baseline  15625 architectures; splits: search; analog-nasbench 0.1.3")
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    with subprocess.Popen(
+        [*COMMAND, "spaces"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PACKAGE_ROOT
+    ) as started:
+        assert started.stdout is not None
+        assert started.stderr is not None
+        started.stdout.close()
+        assert started.stderr.read() == ""
+        assert started.wait(timeout=10) == 0
+
+
+def test_version_and_help_are_answered() -> None:
+    assert run("--version").stdout == "0.1.0\n"
+    assert "--exit-with-stdin" in run("serve", "--help").stdout
+    assert os.linesep in run("--help").stdout

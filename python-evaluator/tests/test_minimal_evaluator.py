@@ -1,0 +1,63 @@
+"""The example of an evaluator that a stranger writes, against what the contract asks of every evaluator."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from client import Client, process, status_of
+
+from collm_nas_evaluator.dimension import Dimension, Group
+from collm_nas_evaluator.space import Space
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "minimal_evaluator.py"
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with process("--listen", "127.0.0.1:0", program=[str(EXAMPLE)]) as (_, ready):
+        client = Client(ready["listening"])
+        yield client
+        client.close()
+
+
+def test_it_needs_nothing_but_grpc() -> None:
+    imported = {
+        (node.module if isinstance(node, ast.ImportFrom) else alias.name) or ""
+        for node in ast.walk(ast.parse(EXAMPLE.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    standard = {"argparse", "itertools", "json", "os", "sys", "concurrent", "pathlib"}
+    assert imported - standard == {"grpc"}
+
+
+def test_its_architectures_are_spelt_as_its_description_says(client: Client) -> None:
+    (listed,) = client.list_spaces().spaces
+    described = client.describe(listed.id)
+    (each,) = described.dimensions
+    groups = tuple(Group(group.name, group.size) for group in each.groups)
+    space = Space((Dimension(each.name, tuple(each.choices), groups, numeric=each.numeric),), described.template)
+    texts = sorted({space.sample(Random(seed)).text for seed in range(400)})
+    assert len(texts) == space.size == 27
+    outcomes = [answer.outcome for answer in client.evaluate(listed.id, described.digest, texts)]
+    assert [(outcome.index, outcome.architecture) for outcome in outcomes] == list(enumerate(texts))
+    assert all(0 <= outcome.measurement.metrics["accuracy"] <= 100 for outcome in outcomes)
+    costs = client.cost(listed.id, described.digest, texts)
+    assert [cost.architecture for cost in costs] == texts
+    assert all(list(cost.costs) == ["flops_m"] for cost in costs)
+
+
+def test_every_mistake_gets_its_status(client: Client) -> None:
+    digest = client.describe("three-kernels").digest
+    good = '{"kernel":[1,3,5]}'
+    assert status_of(lambda: client.describe("x"))[0] == "NOT_FOUND"
+    assert status_of(lambda: client.cost("x", digest, [good]))[0] == "NOT_FOUND"
+    assert status_of(lambda: client.cost("three-kernels", "", [good]))[0] == "FAILED_PRECONDITION"
+    for texts in ([], [good] * 101, [good, '{"kernel": [1,3,5]}'], ['{"kernel":[1,3,7]}']):
+        code, text = status_of(lambda texts=texts: list(client.evaluate("three-kernels", digest, texts)))  # type: ignore[misc]
+        assert code == "INVALID_ARGUMENT"
+        assert status_of(lambda texts=texts: client.cost("three-kernels", digest, texts)) == (code, text)  # type: ignore[misc]
+    assert "architectures[0]" in text
+    assert status_of(lambda: list(client.evaluate("three-kernels", digest, [good], "test")))[0] == "INVALID_ARGUMENT"

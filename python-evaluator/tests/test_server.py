@@ -1,0 +1,326 @@
+"""The contract over a real port: what is answered, every status, and that the server goes on after each."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+
+import numpy as np
+import pytest
+from client import SERVICE, Client, status_of
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from collm_nas_evaluator import server
+from collm_nas_evaluator.backends.base import (
+    ArchitectureCost,
+    Failure,
+    FailureKind,
+    Measurement,
+    Outcome,
+    Progress,
+    Unavailable,
+)
+from collm_nas_evaluator.backends.nasbench201 import NasBench201, Numbers
+from collm_nas_evaluator.cell import CELLS, OPERATIONS, Network
+from collm_nas_evaluator.contract import evaluator_pb2 as pb
+from collm_nas_evaluator.dimension import Dimension, Group
+from collm_nas_evaluator.errors import UsageError
+from collm_nas_evaluator.space import Architecture, Metric, Space, Split
+
+Serve = Callable[..., Client]
+TEXTS = ["|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*cell) for cell in product(OPERATIONS, repeat=6)]
+ACCURACIES = np.linspace(0, 100, CELLS)
+
+
+@pytest.fixture
+def table() -> NasBench201:
+    numbers = Numbers(Network(32, 10), {"search": ACCURACIES, "test": ACCURACIES / 2}, "made up")
+    return NasBench201("cells", numbers, {"search": "some", "test": "others"})
+
+
+@pytest.fixture
+def client(serve: Serve, table: NasBench201) -> Client:
+    return serve([table, Unavailable("gone", "cells of old", "the file is lost; look for it")])
+
+
+@pytest.fixture
+def digest(table: NasBench201) -> str:
+    return table.describe().digest
+
+
+class Scripted:
+    """A backend that answers as a function says; its architectures are the numbers 0 to 9."""
+
+    def __init__(self, answer: Callable[[threading.Event], Iterator[Outcome | Progress]]) -> None:
+        self._answer = answer
+        self._space = Space(
+            (Dimension("n", tuple(map(str, range(10))), (Group("", 1),), numeric=True),),
+            id="scripted",
+            metrics=(Metric("accuracy", "percent", ""),),
+            splits=(Split("search", ""),),
+            max_batch=10,
+        )
+
+    def describe(self) -> Space:
+        return self._space
+
+    def cost(self, architecture: Architecture) -> ArchitectureCost:
+        return ArchitectureCost({})
+
+    def evaluate(
+        self, architectures: Sequence[Architecture], split: str, stop: threading.Event
+    ) -> Iterator[Outcome | Progress]:
+        return self._answer(stop)
+
+    def evaluate_with(self, client: Client, count: int) -> list[pb.EvaluateResponse]:
+        return list(client.evaluate("scripted", self._space.digest, [f'{{"n":[{n}]}}' for n in range(count)]))
+
+
+# ----- Answers -----
+
+
+def test_every_space_is_listed_with_its_reason_when_it_is_unavailable(client: Client) -> None:
+    answer = client.list_spaces()
+    assert [(each.id, each.available, each.unavailable_reason) for each in answer.spaces] == [
+        ("cells", True, ""),
+        ("gone", False, "the file is lost; look for it"),
+    ]
+    assert answer.spaces[1].summary == "cells of old"
+    assert answer.server_version.startswith("collm-nas-evaluator ")
+
+
+def test_a_space_is_described_completely(client: Client, table: NasBench201) -> None:
+    answer = client.describe("cells")
+    (dimension,) = answer.dimensions
+    assert (dimension.name, list(dimension.choices), dimension.numeric) == ("op", list(OPERATIONS), False)
+    assert [(group.name, group.size) for group in dimension.groups] == [("node 1", 1), ("node 2", 2), ("node 3", 3)]
+    assert dimension.slot_names[4] == "into node 3 from node 1"
+    assert dimension.active_count == ""
+    assert answer.template.startswith("|{op[0]}~0|+|")
+    assert [(each.name, each.unit, each.higher_is_better) for each in answer.metrics] == [("accuracy", "percent", True)]
+    assert [each.name for each in answer.costs] == ["flops_m", "params_m"]
+    assert [each.name for each in answer.splits] == ["search", "test"]
+    assert (answer.parallelism, answer.max_batch) == (64, 20_000)
+    assert answer.provenance == "made up"
+    assert answer.digest == table.describe().digest
+
+
+def test_what_models_are_shown_names_no_benchmark_and_no_data_set(client: Client) -> None:
+    space = client.describe("cells")
+    parts = [*space.dimensions, *space.metrics, *space.costs, *space.splits]
+    shown = " ".join([space.summary, *(part.meaning for part in parts)]).lower()
+    assert all(part.meaning for part in parts)
+    for word in ("nas", "bench", "cifar", "imagenet", "201", "nats", "made up"):
+        assert word not in shown.split()
+        assert word not in shown or word == "nas"
+
+
+def test_costs_come_in_order_with_the_same_key_for_the_same_function(client: Client, digest: str) -> None:
+    same = [
+        "|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|",
+        "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|skip_connect~1|none~2|",
+    ]
+    answers = client.cost("cells", digest, [*same, TEXTS[0], same[0]])
+    assert [each.architecture for each in answers] == [*same, TEXTS[0], same[0]]
+    assert dict(answers[0].costs) == {"flops_m": 43.17249, "params_m": 0.316346}
+    keys = [each.equivalence_key for each in answers]
+    assert keys[0] == keys[1] == keys[3] != keys[2] != ""
+
+
+@pytest.mark.parametrize(("split", "share"), [("search", 1), ("test", 0.5)])
+def test_every_architecture_of_a_batch_is_measured_once(client: Client, digest: str, split: str, share: float) -> None:
+    texts = TEXTS[::-5]
+    answers = [each.outcome for each in client.evaluate("cells", digest, texts, split)]
+    assert sorted(each.index for each in answers) == list(range(len(texts)))
+    for each in answers:
+        assert each.architecture == texts[each.index]
+        assert dict(each.measurement.metrics) == {"accuracy": ACCURACIES[::-5][each.index] * share}
+
+
+def test_failures_and_progress_are_passed_on(serve: Serve) -> None:
+    def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
+        yield Progress(1, 0.5, "half of it")
+        for index, kind in enumerate(FailureKind):
+            yield Outcome(index, Failure(kind, f"because of {kind.value}"))
+        yield Outcome(4, Measurement({"accuracy": 1.5}, 2.5))
+
+    backend = Scripted(answer)
+    progress, *outcomes = backend.evaluate_with(serve([backend]), 5)
+    assert (progress.progress.index, progress.progress.fraction, progress.progress.note) == (1, 0.5, "half of it")
+    failures = [each.outcome.failure for each in outcomes[:4]]
+    kinds = [pb.OUT_OF_MEMORY, pb.NOT_FINITE, pb.OUT_OF_RANGE, pb.CRASHED]
+    assert [failure.kind for failure in failures] == kinds
+    assert failures[0].message == "because of OUT_OF_MEMORY"
+    assert outcomes[4].outcome.measurement.seconds == 2.5
+
+
+def test_a_silent_backend_is_spoken_for(serve: Serve) -> None:
+    def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
+        yield Progress(0, 0.25, "thinking")
+        stop.wait(0.5)
+        yield Outcome(0, Measurement({"accuracy": 1.0}, 0.5))
+        stop.wait(0.3)
+        yield Outcome(1, Measurement({"accuracy": 1.0}, 0.3))
+
+    backend = Scripted(answer)
+    answers = backend.evaluate_with(serve([backend], heartbeat_seconds=0.1), 2)
+    first = [each.WhichOneof("message") for each in answers].index("outcome")
+    assert first >= 3
+    assert all(each.progress == answers[0].progress for each in answers[:first])
+    assert answers[first + 1].progress == pb.Progress(index=1)
+    assert [each.outcome.index for each in answers if each.HasField("outcome")] == [0, 1]
+
+
+# ----- Statuses -----
+
+
+def test_an_unknown_space_is_not_found_and_the_nearest_is_named(client: Client, digest: str) -> None:
+    for call in (
+        lambda: client.describe("celsl"),
+        lambda: client.cost("celsl", digest, TEXTS[:1]),
+        lambda: list(client.evaluate("celsl", digest, TEXTS[:1])),
+    ):
+        assert status_of(call) == ("NOT_FOUND", "no space 'celsl'; the nearest is cells")
+
+
+def test_an_unavailable_space_is_a_failed_precondition(client: Client) -> None:
+    for call in (
+        lambda: client.describe("gone"),
+        lambda: client.cost("gone", "", ["x"]),
+        lambda: list(client.evaluate("gone", "", ["x"])),
+    ):
+        code, text = status_of(call)
+        assert code == "FAILED_PRECONDITION"
+        assert "the file is lost" in text
+
+
+def test_another_digest_is_a_failed_precondition(client: Client) -> None:
+    for call in (
+        lambda: client.cost("cells", "0", TEXTS[:1]),
+        lambda: list(client.evaluate("cells", "", TEXTS[:1])),
+    ):
+        code, text = status_of(call)
+        assert code == "FAILED_PRECONDITION"
+        assert "describe it again" in text
+
+
+@pytest.mark.parametrize(
+    ("texts", "what"),
+    [
+        ([], "0 architectures in one request; send 1 to 20000"),
+        (TEXTS[:1] * 20_001, "20001 architectures in one request"),
+        ([TEXTS[0], f" {TEXTS[1]}"], "architectures[1], ' |none~0"),
+        ([TEXTS[0], '{"op":["none","none","none","none","none","none"]}'], f"is not canonical: write {TEXTS[0]}"),
+        ([*TEXTS[:3], TEXTS[0].replace("none~2", "nor_conv_5x5~2")], "architectures[3], "),
+        (["|none~0|+|x~0|none~1|+|none~0|none~1|y~2|"], '"op[5]" is "y"'),
+        ([""], "architectures[0], '', is illegal: not readable"),
+        (["é" * 200_000], "architectures[0]"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{len(value)} texts",
+)
+def test_a_bad_batch_is_an_invalid_argument_that_names_the_place(
+    client: Client, digest: str, texts: list[str], what: str
+) -> None:
+    for call in (
+        lambda: client.cost("cells", digest, texts),
+        lambda: list(client.evaluate("cells", digest, texts)),
+    ):
+        code, text = status_of(call)
+        assert code == "INVALID_ARGUMENT"
+        assert what in text
+
+
+def test_an_unknown_split_is_an_invalid_argument(client: Client, digest: str) -> None:
+    code, text = status_of(lambda: list(client.evaluate("cells", digest, TEXTS[:1], "train")))
+    assert (code, text) == ("INVALID_ARGUMENT", "split 'train' is none of search, test")
+
+
+def test_the_server_goes_on_after_every_status(client: Client, digest: str) -> None:
+    for call in (
+        lambda: client.describe("nowhere"),
+        lambda: client.describe("gone"),
+        lambda: client.cost("cells", "0", TEXTS[:1]),
+        lambda: list(client.evaluate("cells", digest, [])),
+        lambda: list(client.evaluate("cells", digest, TEXTS[:1], "train")),
+    ):
+        status_of(call)
+        (answer,) = client.evaluate("cells", digest, [TEXTS[7]])
+        assert answer.outcome.measurement.metrics["accuracy"] == ACCURACIES[7]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_backend_that_breaks_ends_its_call_and_no_other(serve: Serve) -> None:
+    broken = [True]
+
+    def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
+        yield Outcome(0, Measurement({"accuracy": 1.0}, 0.0))
+        if broken.pop():
+            raise ArithmeticError("a bug")
+        yield Outcome(1, Measurement({"accuracy": 1.0}, 0.0))
+
+    backend = Scripted(answer)
+    client = serve([backend])
+    code, text = status_of(lambda: backend.evaluate_with(client, 2))
+    assert code == "INTERNAL"
+    assert "1 left to answer" in text
+    broken.append(False)
+    assert len(backend.evaluate_with(client, 2)) == 2
+
+
+# ----- Stopping -----
+
+
+def test_cancelling_a_call_stops_its_evaluation(serve: Serve) -> None:
+    stopped = threading.Event()
+
+    def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
+        yield Outcome(0, Measurement({"accuracy": 1.0}, 0.0))
+        if stop.wait(10):
+            stopped.set()
+
+    backend = Scripted(answer)
+    call = serve([backend]).evaluate("scripted", backend.describe().digest, ['{"n":[0]}', '{"n":[1]}'])
+    next(call)
+    call.cancel()
+    assert stopped.wait(5)
+
+
+def test_a_client_that_leaves_a_table_early_stops_it(client: Client, digest: str) -> None:
+    for _ in range(3):
+        call = client.evaluate("cells", digest, TEXTS)
+        next(call)
+        call.cancel()
+    assert len(list(client.evaluate("cells", digest, TEXTS[:100]))) == 100
+
+
+def test_stopping_ends_running_calls_as_unavailable_within_a_second(table: NasBench201) -> None:
+    def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
+        yield Progress(0)
+        stop.wait(10)
+
+    backend = Scripted(answer)
+    running = server.start([backend], "127.0.0.1", 0)
+    client = Client(running.address)
+    call = client.evaluate("scripted", backend.describe().digest, ['{"n":[0]}'])
+    next(call)
+    began = time.monotonic()
+    running.stop()
+    assert time.monotonic() - began < 1
+    assert status_of(lambda: list(call))[0] == "UNAVAILABLE"
+    assert status_of(client.list_spaces)[0] == "UNAVAILABLE"
+    client.close()
+
+
+def test_a_port_that_is_taken_is_an_error_of_use(table: NasBench201) -> None:
+    running = server.start([table], "127.0.0.1", 0)
+    host, port = running.address.split(":")
+    with pytest.raises(UsageError, match=f"cannot listen on {running.address}"):
+        server.start([table], host, int(port))
+    running.stop()
+
+
+@pytest.mark.parametrize("service", ["", SERVICE])
+def test_health_is_answered(client: Client, service: str) -> None:
+    stub = health_pb2_grpc.HealthStub(client.channel)
+    answer = stub.Check(health_pb2.HealthCheckRequest(service=service))
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING

@@ -1,0 +1,16 @@
+/**
+ * `npm run demo`: one whole search over the cells of a real table, with no key, no GPU and no model.
+ *
+ * Owns the demo's settings. Whatever stands behind `--` on the command line is passed on: `npm run demo -- --seed 3`.
+ */
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const args = ["run", "--space", "analognas-baseline", "--budget", "100", ...process.argv.slice(2)];
+
+console.error(`demo: ./bin/collm-nas ${args.join(" ")}\n`);
+const demo = spawn(`${root}bin/collm-nas`, args, { stdio: "inherit", cwd: root });
+// The child shares the terminal and stops by itself on Ctrl-C; waiting for it keeps its last words in order.
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
+demo.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 1 : 3)));

@@ -1,0 +1,70 @@
+/**
+ * The public names of the npm package: enough to run a search, to read a run and to write a searcher or an adapter.
+ *
+ * Owns nothing; whatever is not named here may change without notice.
+ */
+export * from "./errors.ts";
+export { GrpcEvaluator, type GrpcEvaluatorOptions } from "./adapters/grpc-evaluator.ts";
+export { createRun, openRun, readRun } from "./adapters/journal-file.ts";
+export { OpenAIChat, type OpenAIChatOptions } from "./adapters/openai-chat.ts";
+export { type Notice, type Observe, runSearch, type SearchPorts } from "./search/coordinator.ts";
+export type {
+  ChatReply,
+  EventBody,
+  MeasuredCost,
+  Message,
+  Outcome,
+  Role,
+  RunEvent,
+  SearchConfig,
+  StopReason,
+  Verdict,
+} from "./search/events.ts";
+export type {
+  ChatModel,
+  ChatRequest,
+  Clock,
+  CostRequest,
+  EvaluationMessage,
+  EvaluationRequest,
+  Evaluator,
+  Journal,
+  Prompt,
+  Reading,
+  Searcher,
+  SpaceCatalog,
+  SpaceSummary,
+  Turn,
+} from "./search/ports.ts";
+export { type Random, randomStream } from "./search/random.ts";
+export {
+  type Architecture,
+  type ArchitectureText,
+  type Dimension,
+  type Parsed,
+  type Rejection,
+  Space,
+  type SpaceDescription,
+  spaceDescriptionSchema,
+} from "./search/space.ts";
+export {
+  type Best,
+  best,
+  budgetLeft,
+  budgetSpent,
+  type Candidate,
+  type Evaluation,
+  evaluations,
+  type Funnel,
+  fold,
+  funnel,
+  type Round,
+  type RunState,
+  reduce,
+  type Spend,
+  spend,
+  trace,
+} from "./search/state.ts";
+export { replaySearch, resumeSearch } from "./search/tape.ts";
+export { rulesModel } from "./searchers/rules.ts";
+export { searchers } from "./searchers/registry.ts";

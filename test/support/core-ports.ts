@@ -1,0 +1,109 @@
+/**
+ * Everything a search runs on, in memory, with a clock that only waiting moves.
+ *
+ * Owns the set-up that the tests of the pure core share, and what of a state has to be the same however a run came to
+ * it. The parts come from their own files here.
+ */
+import { Interrupted } from "../../src/errors.ts";
+import { type Observe, runSearch, type SearchPorts } from "../../src/search/coordinator.ts";
+import type { EventBody, RunEvent, SearchConfig } from "../../src/search/events.ts";
+import type { Clock, Evaluator, Searcher } from "../../src/search/ports.ts";
+import type { SpaceDescription } from "../../src/search/space.ts";
+import type { RunState } from "../../src/search/state.ts";
+import { MemoryEvaluator } from "./memory-evaluator.ts";
+import { MemoryJournal, type MemoryJournalOptions } from "./memory-journal.ts";
+import { runStarted } from "./run-events.ts";
+import { tinyDescription } from "./tiny-space.ts";
+
+/** A clock that stands still but for waiting, and writes down every wait. */
+export class StillClock implements Clock {
+  readonly waits: number[] = [];
+  #seconds = 0;
+
+  now(): string {
+    return new Date(Date.UTC(2026, 0, 1) + 1000 * this.#seconds).toISOString();
+  }
+
+  seconds(): number {
+    return this.#seconds;
+  }
+
+  /** Lets time pass without anybody waiting. */
+  pass(seconds: number): void {
+    this.#seconds += seconds;
+  }
+
+  async sleep(seconds: number, signal: AbortSignal): Promise<void> {
+    this.waits.push(seconds);
+    this.#seconds += seconds;
+    await Promise.resolve();
+    if (signal.aborted) throw new Interrupted("stopped while waiting");
+  }
+}
+
+export interface CoreOptions {
+  readonly searcher: Searcher;
+  readonly search?: Partial<SearchConfig>;
+  readonly description?: SpaceDescription;
+  readonly evaluator?: Evaluator;
+  readonly models?: SearchPorts["models"];
+  readonly journal?: MemoryJournalOptions;
+}
+
+/** The first event of a run in the tiny space: no limit, 20 evaluations, at most five a round. */
+export function started(
+  search: Partial<SearchConfig> = {},
+  space: SpaceDescription = tinyDescription,
+): EventBody {
+  const body = runStarted();
+  const usual: SearchConfig = {
+    ...body.search,
+    budget: 20,
+    memory: { navigator: true, generator: false },
+    patienceSeconds: 10,
+  };
+  return { ...body, space, search: { ...usual, ...search } };
+}
+
+/** A search that has not begun: its record holds run-started alone. */
+export async function setUp(options: CoreOptions) {
+  const { searcher, search = {}, description = tinyDescription, models = null } = options;
+  const evaluator = options.evaluator ?? new MemoryEvaluator({ description });
+  const clock = new StillClock();
+  const journal = new MemoryJournal({ clock, ...options.journal });
+  await journal.append([started(search, description)]);
+  const ports: SearchPorts = { searcher, evaluator, models, journal, clock };
+  return {
+    clock,
+    journal,
+    ports,
+    run: (signal: AbortSignal = new AbortController().signal, observe?: Observe) =>
+      runSearch([...journal.events], ports, signal, observe),
+  };
+}
+
+/** The bodies of one type in a record. */
+export function bodies<T extends EventBody["type"]>(events: readonly RunEvent[], type: T) {
+  return events.filter((event): event is RunEvent & Extract<EventBody, { type: T }> => event.type === type);
+}
+
+/** All that a state holds but when it came about and how often the run was taken up again. */
+export function facts(state: RunState): unknown {
+  const {
+    startedAt: _startedAt,
+    lastAt: _lastAt,
+    seq: _seq,
+    resumes: _resumes,
+    idleFrom: _idleFrom,
+    ...rest
+  } = state;
+  const byKey = <T>(map: ReadonlyMap<string, T>) =>
+    Object.fromEntries([...map].sort(([first], [second]) => (first < second ? -1 : 1)));
+  return structuredClone({
+    ...rest,
+    costs: byKey(rest.costs),
+    visited: byKey(rest.visited),
+    firstOfKey: byKey(rest.firstOfKey),
+    winnerTests: byKey(rest.winnerTests),
+  });
+}

@@ -1,0 +1,810 @@
+/**
+ * The model adapter against a real HTTP server that misbehaves in every way known of model servers.
+ *
+ * Waits between attempts go through a clock that records them and returns at once; all else takes its real time.
+ */
+import { getEventListeners, once } from "node:events";
+import { createServer } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { OpenAIChat, type OpenAIChatOptions } from "../../src/adapters/openai-chat.ts";
+import { ChatUnavailable, Interrupted, UsageError } from "../../src/errors.ts";
+import { chatReplySchema } from "../../src/search/events.ts";
+import type { ChatRequest, Clock } from "../../src/search/ports.ts";
+import { Space } from "../../src/search/space.ts";
+import { architecturesSchema } from "../../src/searchers/prompts.ts";
+import {
+  type Answer,
+  chat,
+  emptyChoices,
+  fencedJson,
+  htmlPage,
+  hugeBody,
+  json,
+  type ModelServer,
+  notFound,
+  nullContent,
+  playRoles,
+  rateLimited,
+  raw,
+  reasoned,
+  refusal,
+  resetConnection,
+  type Script,
+  serverError,
+  stalledBody,
+  stalledHeaders,
+  startModelServer,
+  thoughtAloud,
+  truncatedJson,
+  unauthorized,
+} from "../support/model-server.ts";
+import { vectorSpaces } from "../support/vector-spaces.ts";
+
+// ----- What the tests stand on -----
+
+/** A clock whose waits are recorded and over at once. */
+class RecordingClock implements Clock {
+  readonly slept: number[] = [];
+  time = Date.parse("2026-11-05T12:00:00.000Z") / 1_000;
+
+  now(): string {
+    return new Date(this.time * 1_000).toISOString();
+  }
+
+  seconds(): number {
+    return this.time;
+  }
+
+  async sleep(seconds: number): Promise<void> {
+    this.slept.push(seconds);
+    this.time += seconds;
+  }
+}
+
+const key = "sk-test-4f9a0c77d1e2b3a4";
+const ask: ChatRequest = {
+  role: "generator",
+  round: 3,
+  attempt: 1,
+  messages: [
+    { role: "system", content: "You are the Generator." },
+    { role: "user", content: "Give architectures." },
+    { role: "assistant", content: "None yet." },
+    { role: "user", content: "Again." },
+  ],
+  schema: null,
+  seed: 42,
+  brief: { anything: "at all" },
+};
+
+async function serve(script: Script): Promise<ModelServer> {
+  const server = await startModelServer(script);
+  onTestFinished(() => server.close());
+  return server;
+}
+
+/** A model at a server with this script, with everything that can be looked at afterwards. */
+async function open(script: Script, changed: Partial<OpenAIChatOptions> = {}) {
+  const server = await serve(script);
+  const clock = new RecordingClock();
+  const retried: string[] = [];
+  const model = new OpenAIChat({
+    model: "tiny-1",
+    baseUrl: server.baseUrl,
+    apiKey: key,
+    keyVariable: "TINY_API_KEY",
+    temperature: 0.6,
+    topP: null,
+    maxTokens: null,
+    timeoutSeconds: 20,
+    retries: 4,
+    clock,
+    onRetry: (seconds, reason) => retried.push(`${seconds} ${reason}`),
+    ...changed,
+  });
+  const reply = (request: Partial<ChatRequest> = {}, signal = new AbortController().signal) =>
+    model.reply({ ...ask, ...request }, signal);
+  /** What the model throws, once it was searched for the key. */
+  const failure = async (): Promise<Error> => {
+    const error = await reply().then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(ChatUnavailable);
+    expect(everythingIn(error)).not.toContain(changed.apiKey ?? key);
+    expect(retried.join()).not.toContain(changed.apiKey ?? key);
+    return error as Error;
+  };
+  return { server, clock, retried, model, reply, failure };
+}
+
+/** All that could be printed of an error and whatever hangs on it, names and hidden fields included. */
+function everythingIn(value: unknown, seen = new Set<unknown>()): string {
+  if (typeof value !== "object" || value === null) return String(value);
+  if (seen.has(value)) return "";
+  seen.add(value);
+  const names = Reflect.ownKeys(value);
+  const fields = names.map((name) => `${String(name)}: ${everythingIn(Reflect.get(value, name), seen)}`);
+  const entries = value instanceof Map || value instanceof Headers ? [...value].join() : "";
+  return `${Object.prototype.toString.call(value)} ${entries} ${fields.join("\n")} ${JSON.stringify(value) ?? ""}`;
+}
+
+const good = chat("fine");
+
+// ----- Tests -----
+
+describe("a request", () => {
+  test("carries the conversation, the seed and the sampling, and nothing else", async () => {
+    const { server, reply } = await open([good]);
+    await reply();
+    expect(server.requests[0]?.path).toBe("/v1/chat/completions");
+    expect(server.requests[0]?.body).toEqual({
+      model: "tiny-1",
+      messages: ask.messages,
+      seed: 42,
+      temperature: 0.6,
+    });
+  });
+
+  test("carries top_p and max_tokens when they are set, and no temperature when it is not", async () => {
+    const { server, reply } = await open([good], { temperature: null, topP: 0.9, maxTokens: 2_000 });
+    await reply();
+    const body = { model: "tiny-1", messages: ask.messages, seed: 42, top_p: 0.9, max_tokens: 2_000 };
+    expect(server.requests[0]?.body).toEqual(body);
+  });
+
+  test("asks for JSON under the schema, strictly", async () => {
+    const schema = {
+      type: "object",
+      properties: { a: { enum: [1] } },
+      required: ["a"],
+      additionalProperties: false,
+    };
+    const { server, reply } = await open([good]);
+    await reply({ schema });
+    expect(server.requests[0]?.body.response_format).toEqual({
+      type: "json_schema",
+      json_schema: { name: "generator_reply", strict: true, schema },
+    });
+  });
+
+  test("sends of each message its role and its content only", async () => {
+    const { server, reply } = await open([good]);
+    const remembered = { role: "assistant", content: "Done.", reasoning: "private" } as const;
+    await reply({ messages: [remembered] });
+    expect(server.requests[0]?.body.messages).toEqual([{ role: "assistant", content: "Done." }]);
+  });
+
+  test("shows the key in one header, and EMPTY where there is none", async () => {
+    const withKey = await open([good]);
+    await withKey.reply();
+    expect(withKey.server.requests[0]?.headers.authorization).toBe(`Bearer ${key}`);
+    for (const apiKey of [null, "", " \n"]) {
+      const without = await open([good], { apiKey });
+      await without.reply();
+      expect(without.server.requests[0]?.headers.authorization).toBe("Bearer EMPTY");
+    }
+    const trimmed = await open([good], { apiKey: `${key}\n` });
+    await trimmed.reply();
+    expect(trimmed.server.requests[0]?.headers.authorization).toBe(`Bearer ${key}`);
+  });
+
+  test("takes nothing from the environment", async () => {
+    vi.stubEnv("OPENAI_API_KEY", "sk-of-somebody-else");
+    vi.stubEnv("OPENAI_ADMIN_KEY", "sk-admin");
+    vi.stubEnv("OPENAI_ORG_ID", "org-secret");
+    vi.stubEnv("OPENAI_PROJECT_ID", "project-secret");
+    vi.stubEnv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1");
+    vi.stubEnv("OPENAI_CUSTOM_HEADERS", "authorization: Bearer other\nx-secret: 1");
+    vi.stubEnv("OPENAI_LOG", "debug");
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    const printed = vi.spyOn(console, "debug");
+    const { server, reply } = await open([good], { apiKey: null });
+    await reply();
+    expect(Object.keys(server.requests[0]?.headers ?? {}).sort()).toEqual([
+      "accept",
+      "authorization",
+      "connection",
+      "content-length",
+      "content-type",
+      "host",
+      "user-agent",
+    ]);
+    expect(server.requests[0]?.headers.authorization).toBe("Bearer EMPTY");
+    expect(printed).not.toHaveBeenCalled();
+  });
+
+  test("goes to a base URL that ends in a slash just as well", async () => {
+    const server = await serve([good]);
+    const { reply } = await open([], { baseUrl: `${server.baseUrl}/` });
+    expect((await reply()).content).toBe("fine");
+  });
+
+  test.each(["sk two words", "sk-\u201cquoted\u201d", "sk-\u0000"])(
+    "refuses a key that cannot be one: %j",
+    (apiKey) => {
+      const options = { model: "m", baseUrl: "http://localhost/v1", apiKey, keyVariable: "TINY_API_KEY" };
+      const make = () => new OpenAIChat(options as OpenAIChatOptions);
+      expect(make).toThrow(UsageError);
+      expect(make).toThrow("TINY_API_KEY");
+      expect(make).not.toThrow(apiKey);
+    },
+  );
+
+  test.each(["", "localhost:8000/v1", "ftp://host/v1", "not a url"])(
+    "refuses a base URL that is none: %j",
+    (baseUrl) => {
+      const options = { model: "m", baseUrl, apiKey: null, keyVariable: "TINY_API_KEY" };
+      expect(() => new OpenAIChat(options as OpenAIChatOptions)).toThrow(UsageError);
+    },
+  );
+});
+
+describe("a reply", () => {
+  test("comes back whole", async () => {
+    const { reply, model } = await open([chat("Some text.", { model: "tiny-1-2026-10" })]);
+    expect(await reply()).toEqual({
+      model: "tiny-1-2026-10",
+      content: "Some text.",
+      reasoning: null,
+      finishReason: "stop",
+      inputTokens: 11,
+      outputTokens: 7,
+      seconds: 0,
+    });
+    expect(model.label).toBe("tiny-1");
+  });
+
+  test("may be fenced or cut off: the text and the reason are kept as they are", async () => {
+    const { reply } = await open([fencedJson({ a: [1] }), truncatedJson({ architectures: [1, 2, 3] })]);
+    expect((await reply()).content).toContain("```json");
+    expect(await reply()).toMatchObject({ content: '{"architectur', finishReason: "length" });
+  });
+
+  test.each(["refusal", "tool calls"] as const)("without content is an empty one: %s", async (why) => {
+    const { reply, clock } = await open([nullContent(why)]);
+    expect(await reply()).toMatchObject({
+      content: "",
+      finishReason: why === "refusal" ? "stop" : "tool_calls",
+    });
+    expect(clock.slept).toEqual([]);
+  });
+
+  const message = (fields: Record<string, unknown>) => json(200, { choices: [{ message: fields }] });
+
+  test.each<[string, Answer, string]>([
+    ["no message", json(200, { choices: [{}] }), ""],
+    ["a choice that is null", json(200, { choices: [null] }), ""],
+    ["no content", message({}), ""],
+    ["a number", message({ content: 5 }), ""],
+    ["an object", message({ content: { a: 1 } }), ""],
+    [
+      "parts",
+      message({ content: [{ type: "text", text: "one " }, { type: "text", text: "two" }, null, 3] }),
+      "one two",
+    ],
+    [
+      "JSON sent as text",
+      raw(200, '{"choices":[{"message":{"content":"fine"}}]}', { "content-type": "text/plain" }),
+      "fine",
+    ],
+  ])("of an odd form is read without complaint: %s", async (_name, answer, content) => {
+    const { reply } = await open([answer]);
+    const read = await reply();
+    expect(read).toEqual({
+      model: "tiny-1",
+      content,
+      reasoning: null,
+      finishReason: null,
+      inputTokens: null,
+      outputTokens: null,
+      seconds: 0,
+    });
+    expect(chatReplySchema.parse(read)).toEqual(read);
+  });
+
+  test.each([
+    undefined,
+    null,
+    "11",
+    { prompt_tokens: "11", completion_tokens: 1.5 },
+    { prompt_tokens: -1 },
+    [],
+  ])("without usable token counts has none: %j", async (usage) => {
+    const { reply } = await open([chat("fine", { usage })]);
+    expect(await reply()).toMatchObject({ inputTokens: null, outputTokens: null });
+  });
+
+  test("takes as long as the clock says, waits included", async () => {
+    const { reply, clock } = await open([rateLimited({ "retry-after": "90" }), good]);
+    expect((await reply()).seconds).toBe(90);
+    expect(clock.slept).toEqual([90]);
+  });
+
+  test("is not searched for a key that could be a word", async () => {
+    const { reply } = await open([chat("ollama says hello")], { apiKey: "ollama" });
+    expect((await reply()).content).toBe("ollama says hello");
+  });
+
+  test("never holds a key that could be none", async () => {
+    const { reply } = await open([
+      chat(`your key is ${key}`, { model: key, finishReason: key, message: { reasoning: key } }),
+    ]);
+    expect(JSON.stringify(await reply())).not.toContain(key);
+  });
+});
+
+describe("thinking", () => {
+  test.each<[string, Answer, { content: string; reasoning: string | null }]>([
+    [
+      "in reasoning_content",
+      reasoned("reasoning_content", "Hm.", "Yes."),
+      { content: "Yes.", reasoning: "Hm." },
+    ],
+    ["in reasoning", reasoned("reasoning", "Hm.", "Yes."), { content: "Yes.", reasoning: "Hm." }],
+    ["and nothing else", reasoned("reasoning", "Hm.", null), { content: "", reasoning: "Hm." }],
+    [
+      "in a field that is empty",
+      reasoned("reasoning_content", "", "Yes."),
+      { content: "Yes.", reasoning: null },
+    ],
+    ["in tags", thoughtAloud("Hm.\nWell.", '{"a": 1}'), { content: '{"a": 1}', reasoning: "Hm.\nWell." }],
+    ["in empty tags", chat("<think>\n\n</think>\n\nYes."), { content: "Yes.", reasoning: null }],
+    ["in tags that the prompt opened", chat("Hm.\n</think>\nYes."), { content: "Yes.", reasoning: "Hm." }],
+    ["cut off", chat("<think>Hm, if", { finishReason: "length" }), { content: "", reasoning: "Hm, if" }],
+    [
+      "in two places",
+      reasoned("reasoning", "One.", "<think>Two.</think>Yes."),
+      { content: "Yes.", reasoning: "One.\n\nTwo." },
+    ],
+    [
+      "quoted later on",
+      chat("Yes, <think>Hm.</think> is a tag."),
+      { content: "Yes, <think>Hm.</think> is a tag.", reasoning: null },
+    ],
+    ["closed for nothing", chat("Yes.\n</think>"), { content: "Yes.\n</think>", reasoning: null }],
+  ])("is kept apart from the content: %s", async (_name, answer, expected) => {
+    const { reply } = await open([answer]);
+    expect(await reply()).toMatchObject(expected);
+  });
+});
+
+describe("asking again", () => {
+  const cut = raw(200, '{"choices": [', { "content-type": "application/json" });
+
+  test.each<[string, Answer]>([
+    ["408", refusal(408, "timed out")],
+    ["409", refusal(409, "locked")],
+    ["429", refusal(429, "slow down")],
+    ["500", serverError(500)],
+    ["502", htmlPage(502)],
+    ["503", serverError(503)],
+    ["504", serverError(504)],
+    ["529", serverError(529)],
+    ["a reset", resetConnection("at once")],
+    ["a reset in the body", resetConnection("in the body")],
+    ["HTML with 200", htmlPage()],
+    ["empty choices", emptyChoices()],
+    ["no choices", json(200, {})],
+    ["null", json(200, null)],
+    ["204", raw(204, "", {})],
+    ["JSON that was cut", cut],
+  ])("helps after %s", async (_name, answer) => {
+    const { server, reply, clock, retried } = await open([answer, good]);
+    expect((await reply()).content).toBe("fine");
+    expect(server.requests).toHaveLength(2);
+    expect(server.requests[1]?.body).toEqual(server.requests[0]?.body);
+    expect(clock.slept).toHaveLength(1);
+    expect(clock.slept[0]).toBeGreaterThanOrEqual(0.5);
+    expect(clock.slept[0]).toBeLessThanOrEqual(1);
+    expect(retried).toHaveLength(1);
+    expect(retried[0]).toMatch(/^[\d.]+ the model server /);
+  });
+
+  test.each([
+    ["headers", stalledHeaders()],
+    ["body", stalledBody()],
+  ])("helps after a stalled %s, which is given up and closed", async (_name, stalled) => {
+    const { server, reply, retried } = await open([stalled, good], { timeoutSeconds: 0.3 });
+    expect((await reply()).content).toBe("fine");
+    expect(retried[0]).toContain("no whole reply within 0.3 s");
+    expect(await server.requests[0]?.over).toMatchObject({ whole: false });
+  });
+
+  test("waits half to all of a time that doubles up to a minute", async () => {
+    const { server, failure, clock } = await open(
+      Array.from({ length: 13 }, () => serverError(503)),
+      { retries: 12 },
+    );
+    const { message } = await failure();
+    expect(message).toContain("in the last of 13 attempts");
+    expect(message).toContain("The server had an error while processing your request");
+    expect(server.requests).toHaveLength(13);
+    expect(clock.slept).toHaveLength(12);
+    for (const [index, seconds] of clock.slept.entries()) {
+      const longest = Math.min(60, 2 ** index);
+      expect(seconds).toBeGreaterThanOrEqual(longest / 2);
+      expect(seconds).toBeLessThanOrEqual(longest);
+    }
+    expect(new Set(clock.slept.slice(6)).size).toBeGreaterThan(1);
+  });
+
+  test("happens in this layer only: retries: 0 is one request", async () => {
+    const { server, failure, clock } = await open([serverError()], { retries: 0 });
+    await failure();
+    expect(server.requests).toHaveLength(1);
+    expect(clock.slept).toEqual([]);
+  });
+
+  test("says before each wait how long it is and why", async () => {
+    const { reply, retried } = await open([rateLimited({ "retry-after": "7" }), good]);
+    await reply();
+    expect(retried).toEqual(["7 the model server asks to slow down (429: Rate limit reached for requests)"]);
+  });
+
+  test("a server that goes away for good is named with what to do", async () => {
+    const { server, failure } = await open([]);
+    await server.close();
+    const { message } = await failure();
+    expect(message).toContain("cannot be reached (ECONNREFUSED)");
+    expect(message).toContain(server.baseUrl);
+    expect(message).toContain("in the last of 5 attempts");
+    expect(message).toContain("then resume");
+  });
+
+  test("a host that does not exist is named", async () => {
+    const { failure } = await open([], { baseUrl: "http://no-such-host.invalid/v1", retries: 1 });
+    expect((await failure()).message).toMatch(/cannot be reached \((ENOTFOUND|EAI_AGAIN)\)/);
+  });
+
+  test("timeouts for good are named", async () => {
+    const { failure } = await open([stalledBody(), stalledHeaders()], { timeoutSeconds: 0.2, retries: 1 });
+    expect((await failure()).message).toContain("raise the timeout");
+  });
+});
+
+describe("a wait that the server asks for", () => {
+  const clockTime = Date.parse("2026-11-05T12:00:00Z");
+  const date = (seconds: number) => new Date(clockTime + seconds * 1_000).toUTCString();
+
+  test.each<[string, Answer, number]>([
+    ["seconds", rateLimited({ "retry-after": "7" }), 7],
+    ["fractions", rateLimited({ "retry-after": "0.25" }), 0.25],
+    ["a day", rateLimited({ "retry-after": "86400" }), 86_400],
+    ["milliseconds", rateLimited({ "retry-after-ms": "150" }), 0.15],
+    ["both", rateLimited({ "retry-after-ms": "2500", "retry-after": "3" }), 2.5],
+    ["a date, read against the clock", rateLimited({ "retry-after": date(120), date: "none" }), 120],
+    [
+      "a date of a server whose clock is wrong",
+      rateLimited({ "retry-after": date(9_000), date: date(8_900) }),
+      100,
+    ],
+    ["with another status", refusal(503, "loading", { "retry-after": "30" }), 30],
+  ])("is obeyed at any length: %s", async (_name, answer, seconds) => {
+    const { reply, clock } = await open([answer, good]);
+    expect((await reply()).content).toBe("fine");
+    expect(clock.slept).toEqual([seconds]);
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ["zero", { "retry-after": "0" }],
+    ["negative", { "retry-after": "-5" }],
+    ["no time", { "retry-after": "soon" }],
+    ["past", { "retry-after": date(-60), date: "none" }],
+    ["empty", { "retry-after": "", "retry-after-ms": "abc" }],
+  ])("is replaced by the usual back-off when it is none: %s", async (_name, headers) => {
+    const { reply, clock } = await open([rateLimited(headers), good]);
+    await reply();
+    expect(clock.slept[0]).toBeGreaterThanOrEqual(0.5);
+    expect(clock.slept[0]).toBeLessThanOrEqual(1);
+  });
+
+  test("is not waited for when the server says that asking again is useless", async () => {
+    const spent = refusal(429, "You exceeded your current quota", { "x-should-retry": "false" });
+    const { server, failure } = await open([spent]);
+    expect((await failure()).message).toContain("You exceeded your current quota");
+    expect(server.requests).toHaveLength(1);
+  });
+});
+
+describe("a refusal ends it at once", () => {
+  async function refusedAtOnce(answer: Answer, changed: Partial<OpenAIChatOptions> = {}): Promise<string> {
+    const { server, failure, clock } = await open([answer], changed);
+    const { message } = await failure();
+    expect(server.requests).toHaveLength(1);
+    expect(clock.slept).toEqual([]);
+    expect(message).toContain(server.baseUrl);
+    expect(message.split("\n")).toHaveLength(1);
+    return message;
+  }
+
+  test("401 names the variable, and never the key that the server quotes", async () => {
+    const message = await refusedAtOnce(unauthorized());
+    expect(message).toContain("refuses the key in TINY_API_KEY");
+    expect(message).toContain("Incorrect API key provided: [key].");
+  });
+
+  test("401 without a key says that none was given", async () => {
+    const message = await refusedAtOnce(refusal(401, "Missing bearer"), { apiKey: null });
+    expect(message).toContain("none was given");
+    expect(message).toContain("set TINY_API_KEY");
+  });
+
+  test("403 names the variable and the model", async () => {
+    const message = await refusedAtOnce(refusal(403, "Country not supported"));
+    expect(message).toContain("TINY_API_KEY");
+    expect(message).toContain('"tiny-1"');
+    expect(message).toContain("Country not supported");
+  });
+
+  test("404 names the model and the base URL", async () => {
+    const message = await refusedAtOnce(notFound("tiny-1"));
+    expect(message).toContain('no model "tiny-1"');
+    expect(message).toContain("/v1");
+  });
+
+  test("404 of a web server that is no model API", async () => {
+    const server = await serve([]);
+    const { failure } = await open([], { baseUrl: server.baseUrl.replace("/v1", "") });
+    expect((await failure()).message).toContain("no model API at this address (404: ");
+  });
+
+  test.each([
+    [
+      400,
+      refusal(400, "This model's maximum context length is 4096 tokens"),
+      "maximum context length is 4096",
+    ],
+    [
+      400,
+      json(400, { object: "error", message: "guided decoding failed", code: 400 }),
+      "guided decoding failed",
+    ],
+    [
+      422,
+      json(422, { detail: [{ loc: ["body", "seed"], msg: "value is not valid" }] }),
+      "value is not valid",
+    ],
+    [400, json(400, { error: "model requires more memory" }), "(400: model requires more memory)"],
+    [413, raw(413, "Payload\n  Too Large", {}), "(413: Payload Too Large)"],
+    [400, raw(400, "", {}), "(400)"],
+    [418, htmlPage(418), "(418: Open WebUI)"],
+    [402, refusal(402, "Insufficient Balance"), "Insufficient Balance"],
+  ])("%i comes with the server's own words", async (_status, answer, words) => {
+    expect(await refusedAtOnce(answer)).toContain(words);
+  });
+
+  test("long words are cut", async () => {
+    expect((await refusedAtOnce(refusal(400, "no ".repeat(10_000)))).length).toBeLessThan(1_000);
+  });
+
+  test("a redirect is not followed but shown", async () => {
+    const message = await refusedAtOnce(
+      raw(308, "", { location: "https://models.example/v1/chat/completions?token=1" }),
+    );
+    expect(message).toContain("sends requests on to https://models.example/v1 (308)");
+  });
+
+  test("a status that HTTP does not have", async () => {
+    const { failure } = await open([raw(999, "", {}), raw(999, "", {})], { retries: 1 });
+    await failure();
+  });
+});
+
+describe("a page that is no reply", () => {
+  test.each<[string, Answer, string]>([
+    ["HTML", htmlPage(), "an HTML page"],
+    ["another API", json(200, { result: "ok" }), "something else"],
+    ["a list", json(200, [1, 2]), "something else"],
+    ["choices that are no list", json(200, { choices: "none" }), "something else"],
+    ["broken JSON", raw(200, "{", { "content-type": "application/json" }), "broken JSON"],
+    ["nothing", raw(200, "", {}), "something else"],
+    [
+      "an error with status 200",
+      json(200, { error: { message: `upstream said no to ${key}` } }),
+      "upstream said no",
+    ],
+  ])("is asked for three times, then the base URL is doubted: %s", async (_name, answer, what) => {
+    const { server, failure } = await open([answer, answer, answer], { retries: 10 });
+    const { message } = await failure();
+    expect(message).toContain(what);
+    expect(message).toContain("this URL does not look like a model API");
+    expect(message).toContain("/v1");
+    expect(server.requests).toHaveLength(3);
+  });
+
+  test("no choice at all, three times", async () => {
+    const { server, failure } = await open([emptyChoices(), emptyChoices(), emptyChoices()], { retries: 10 });
+    expect((await failure()).message).toContain("without a single choice in the last of 3 attempts");
+    expect(server.requests).toHaveLength(3);
+  });
+
+  test("is forgiven between failures of other kinds", async () => {
+    const script = [
+      serverError(),
+      serverError(),
+      serverError(),
+      htmlPage(),
+      serverError(),
+      emptyChoices(),
+      good,
+    ];
+    const { reply } = await open(script, { retries: 6 });
+    expect((await reply()).content).toBe("fine");
+  });
+
+  test("a server that speaks no HTTP", async () => {
+    const server = createServer((socket) => socket.end("SSH-2.0-OpenSSH_9.9\r\n"));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => {
+      server.close();
+    });
+    const { port } = server.address() as { port: number };
+    for (const scheme of ["http", "https"]) {
+      const { failure } = await open([], { baseUrl: `${scheme}://127.0.0.1:${port}/v1` });
+      expect((await failure()).message).toContain("does not speak the protocol of its base URL");
+    }
+  });
+});
+
+describe("a body without end", () => {
+  const megabyte = 1024 * 1024;
+
+  test.each(["announced", "chunked"] as const)(
+    "is refused before it has been read whole: %s",
+    async (length) => {
+      const { server, failure } = await open([hugeBody(64 * megabyte, length)]);
+      expect((await failure()).message).toContain("more than 16 MB");
+      const { whole, bytes } = (await server.requests[0]?.over) ?? { whole: true, bytes: Number.NaN };
+      expect(whole).toBe(false);
+      expect(bytes).toBeLessThan(40 * megabyte);
+      expect(server.requests).toHaveLength(1);
+    },
+  );
+
+  test("is refused as an error page too", async () => {
+    const page = raw(500, "x".repeat(20 * megabyte), {});
+    const { failure } = await open([page]);
+    expect((await failure()).message).toContain("more than 16 MB");
+  });
+
+  test("is read when it is merely large", async () => {
+    const { reply } = await open([hugeBody(15 * megabyte, "chunked")]);
+    expect((await reply()).content).toHaveLength(15 * megabyte);
+  });
+});
+
+describe("an interruption", () => {
+  const promptly = 1_000;
+
+  async function interruptedAfter(
+    milliseconds: number,
+    outcome: Promise<unknown>,
+    controller: AbortController,
+  ) {
+    const caught = outcome.catch((error: unknown) => error);
+    await wait(milliseconds);
+    const begin = performance.now();
+    controller.abort(new Error("enough"));
+    expect(await caught).toBeInstanceOf(Interrupted);
+    expect(performance.now() - begin).toBeLessThan(promptly);
+  }
+
+  test("before the request sends none", async () => {
+    const { server, reply } = await open([]);
+    await expect(reply({}, AbortSignal.abort())).rejects.toBeInstanceOf(Interrupted);
+    expect(server.requests).toEqual([]);
+  });
+
+  test.each([
+    ["headers are awaited", stalledHeaders()],
+    ["the body is read", stalledBody()],
+  ])("while %s closes the connection", async (_name, stalled) => {
+    const { server, reply, clock } = await open([stalled]);
+    const controller = new AbortController();
+    await interruptedAfter(200, reply({}, controller.signal), controller);
+    expect(await server.requests[0]?.over).toMatchObject({ whole: false });
+    expect(clock.slept).toEqual([]);
+  });
+
+  test("in a wait ends it", async () => {
+    const clock: Clock = {
+      now: () => new Date().toISOString(),
+      seconds: () => performance.now() / 1_000,
+      sleep: (_seconds, signal) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(new Interrupted("stopped on request")));
+        }),
+    };
+    const { server, reply } = await open([rateLimited({ "retry-after": "86400" })], { clock });
+    const controller = new AbortController();
+    await interruptedAfter(300, reply({}, controller.signal), controller);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("leaves nothing on a signal that outlives many requests", async () => {
+    const { reply } = await open(() => good);
+    const { signal } = new AbortController();
+    for (let count = 0; count < 20; count++) await reply({}, signal);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+});
+
+describe("the key", () => {
+  const answers: [string, Answer][] = [
+    ["in words", refusal(400, `bad key ${key}`)],
+    ["in plain text", raw(401, `Bearer ${key} is unknown`, {})],
+    ["in a page", raw(403, `<!doctype html><title>${key}</title>`, { "content-type": "text/html" })],
+    ["in a redirect", raw(302, "", { location: `https://other.example/v1?key=${key}` })],
+    ["in a redirect's path", raw(302, "", { location: `https://other.example/${key}/v1` })],
+    ["cut in two by the limit on words", refusal(400, `${"x".repeat(490)}${key}`)],
+    ["in a server error, again and again", serverError()],
+    ["in headers", refusal(429, "slow down", { "x-echo": key, "x-request-id": key })],
+  ];
+
+  test.each(answers)("is in no error, whatever the server echoes: %s", async (_name, answer) => {
+    const { failure } = await open([answer, answer], { retries: 1 });
+    const error = await failure();
+    expect(everythingIn(error)).not.toContain(key.slice(0, 12));
+  });
+
+  test("is found in any spelling", async () => {
+    const apiKey = 'sk+"quoted"/and=more';
+    const echo = refusal(400, `${apiKey} ${encodeURIComponent(apiKey)} ${JSON.stringify({ apiKey })}`);
+    const { failure } = await open([echo], { apiKey });
+    expect((await failure()).message).toContain('(400: [key] [key] {"apiKey":"[key]"})');
+  });
+
+  test("is not in the address of an error either", async () => {
+    const server = await serve([refusal(400, "no")]);
+    const { failure } = await open([], { baseUrl: `${server.baseUrl}?key=${key}` });
+    await failure();
+  });
+
+  test("is printed nowhere", async () => {
+    const printed = ["log", "info", "warn", "error", "debug"].map((name) => vi.spyOn(console, name as "log"));
+    const { failure } = await open([unauthorized()]);
+    await failure();
+    expect(printed.flatMap((each) => each.mock.calls)).toEqual([]);
+  });
+});
+
+describe("the model server that plays both roles", () => {
+  test("answers a schema by legal architectures, the same ones for the same seed", async () => {
+    for (const space of vectorSpaces.values()) {
+      const { reply } = await open(playRoles());
+      const schema = architecturesSchema(space, { min: 10, max: 20 });
+      const first = await reply({ schema, seed: 1 });
+      const { architectures } = JSON.parse(first.content) as { architectures: unknown[] };
+      expect(architectures.length).toBeGreaterThanOrEqual(10);
+      expect(architectures.length).toBeLessThanOrEqual(20);
+      expect(architectures.map((each) => space.parse(each)).filter(({ ok }) => !ok)).toEqual([]);
+      expect((await reply({ schema, seed: 1 })).content).toBe(first.content);
+      expect((await reply({ schema, seed: 2 })).content).not.toBe(first.content);
+    }
+  });
+
+  test("answers the Navigator by a strategy, and a free Generator by a fence", async () => {
+    const [space] = vectorSpaces.values();
+    const { description } = space as Space;
+    const { reply } = await open(playRoles(description));
+    expect((await reply()).content).toContain("## Directions");
+    const { content } = await reply({
+      messages: [{ role: "system", content: "Like this:\n```json\n{}\n```" }],
+    });
+    expect(content).toContain('```json\n{\n  "architectures"');
+  });
+
+  test("fails a test that asks more often than was scripted", async () => {
+    const server = await startModelServer([good]);
+    const { model } = await open([], { baseUrl: server.baseUrl, retries: 0 });
+    const { signal } = new AbortController();
+    await model.reply(ask, signal);
+    await expect(model.reply(ask, signal)).rejects.toThrow("scripted replies exhausted");
+    await expect(server.close()).rejects.toThrow("scripted replies exhausted");
+  });
+});
