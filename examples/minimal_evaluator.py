@@ -43,7 +43,9 @@ SPACE = pb.SpaceDescription(
             higher_is_better=True,
         )
     ],
-    costs=[pb.Cost(name="flops_m", unit="million multiply-adds", meaning="All layers.")],
+    costs=[
+        pb.Cost(name="flops_m", unit="million multiply-adds", meaning="All layers.")
+    ],
     splits=[pb.Split(name="search", meaning="The only data there is.")],
     parallelism=1,
     max_batch=100,

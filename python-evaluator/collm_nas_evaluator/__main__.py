@@ -1,12 +1,13 @@
 """The process: signals, exit codes, and the one line for what a person has to correct.
 
-Owns how the program ends. Knows no command; those are loaded only after the signals are in place.
+Owns how the program ends. Knows no command; what they need is loaded only after the signals are in place.
 """
 
 import os
 import signal
 import sys
 
+from collm_nas_evaluator import flags
 from collm_nas_evaluator.errors import UsageError
 
 
@@ -15,10 +16,11 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines repeat what the errors here say
-    from collm_nas_evaluator import commands  # noqa: PLC0415
-
     try:
-        return commands.run(arguments)
+        options = flags.read(arguments)
+        from collm_nas_evaluator import commands  # noqa: PLC0415
+
+        return commands.run(options)
     except UsageError as error:
         sys.stderr.write(f"collm-nas-evaluator: {' '.join(str(error).split())}\n")
         return 2

@@ -48,8 +48,9 @@ def read(path: Path) -> Configuration:
         raise UsageError(f"the configuration {path} is nested too deeply") from error
     except yaml.YAMLError as error:
         raise UsageError(f"the configuration {path} is no YAML: {' '.join(str(error).split())}") from error
-    is_empty = root is None or root.tag == "tag:yaml.org,2002:null"
-    values = {} if is_empty else _Reader(path).mapping(root, "")
+    values: dict[str, Any] = {}
+    if root is not None and root.tag != "tag:yaml.org,2002:null":
+        values = _Reader(path).mapping(root, "")
     if "nasbench201.latency_csv" in values and "nasbench201.csv" not in values:
         raise UsageError(f"{path}: nasbench201.latency_csv needs nasbench201.csv beside it, which names the cells")
     return Configuration(

@@ -1,4 +1,7 @@
-"""Errors named by what the caller does next. Knows nothing of where they are raised."""
+"""Errors named by what the caller does next.
+
+Owns what each means. Knows nothing of where they are raised.
+"""
 
 from pathlib import Path
 

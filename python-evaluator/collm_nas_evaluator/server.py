@@ -1,6 +1,7 @@
 """The gRPC surface: translates between the contract's messages and backends, and decides nothing.
 
-Owns the statuses of proto/README.md, the heartbeat and the cancelling of calls. The only module that imports grpc.
+Owns the statuses of proto/README.md, the heartbeat and the cancelling of calls. Knows no
+space and no table; no other module knows grpc.
 """
 
 import difflib

@@ -29,7 +29,8 @@ class Client:
         self.channel.close()
 
     def list_spaces(self) -> pb.ListSpacesResponse:
-        return self._ask("ListSpaces", pb.ListSpacesRequest(), pb.ListSpacesResponse)
+        response: pb.ListSpacesResponse = self._ask("ListSpaces", pb.ListSpacesRequest(), pb.ListSpacesResponse)
+        return response
 
     def describe(self, space_id: str) -> pb.SpaceDescription:
         request = pb.DescribeSpaceRequest(space_id=space_id)
@@ -44,7 +45,7 @@ class Client:
     def evaluate(self, space_id: str, digest: str, architectures: Sequence[str], split: str = "search") -> Any:
         """The running call: an iterator of EvaluateResponse that can be cancelled."""
         request = pb.EvaluateRequest(space_id=space_id, space_digest=digest, split=split, architectures=architectures)
-        call = self.channel.unary_stream(
+        call: grpc.UnaryStreamMultiCallable[pb.EvaluateRequest, pb.EvaluateResponse] = self.channel.unary_stream(
             f"/{SERVICE}/Evaluate",
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=pb.EvaluateResponse.FromString,
@@ -52,7 +53,7 @@ class Client:
         return call(request, timeout=30)
 
     def _ask(self, method: str, request: Message, response: Any) -> Any:
-        call = self.channel.unary_unary(
+        call: grpc.UnaryUnaryMultiCallable[Message, Any] = self.channel.unary_unary(
             f"/{SERVICE}/{method}",
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=response.FromString,

@@ -81,8 +81,9 @@ def test_it_outlives_its_standard_input_otherwise() -> None:
 
 def test_it_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     parent_code = (
-        "import subprocess, sys, time\n"
-        f"child = subprocess.Popen([*{COMMAND!r}, 'serve', '--exit-with-stdin'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
+        "import subprocess, time\n"
+        f"command, pipe = [*{COMMAND!r}, 'serve', '--exit-with-stdin'], subprocess.PIPE\n"
+        "child = subprocess.Popen(command, stdin=pipe, stdout=pipe)\n"
         "child.stdout.readline(); print(child.pid, flush=True); time.sleep(60)\n"
     )
     with subprocess.Popen(

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,9 +72,8 @@ def replace_by_one_array(path: Path) -> None:
 def write_of(**changes: object) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         with np.load(path) as archive:
-            content: dict[str, object] = dict(archive)
-        content.update(changes)
-        np.savez(path, **{name: np.asarray(value) for name, value in content.items() if value is not None})
+            content: dict[str, Any] = {**archive, **changes}
+        np.savez(path, **{name: value for name, value in content.items() if value is not None})
 
     return write
 

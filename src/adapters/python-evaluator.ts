@@ -247,11 +247,16 @@ class Child {
 
   /** The address in the line that the evaluator prints when it is ready. */
   async listening(signal: AbortSignal): Promise<string> {
+    const stdout = this.#child.stdout as NodeJS.ReadableStream;
     const address = new Promise<string>((found) => {
-      const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
+      const lines = createInterface({ input: stdout });
       lines.on("line", (line) => {
         const listening = listeningIn(line);
-        if (listening !== null) found(listening);
+        if (listening === null) return;
+        found(listening);
+        // Whatever else it prints is dropped, so that it never waits for a reader.
+        lines.close();
+        stdout.resume();
       });
     });
     const early = this.ended.then((how): never => {

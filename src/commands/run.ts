@@ -181,6 +181,7 @@ async function conclude(
     view.end();
     await close();
   }
+  view.say("");
   if (state !== null) output.result(summarize(state, folder, status), summaryLines(state, folder, program));
 }
 

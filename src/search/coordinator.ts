@@ -84,7 +84,10 @@ export function stopReason(state: RunState): StopReason | null {
   const value = best(state)?.value ?? null;
   if (target !== null && value !== null && !isBetter(state, target, value)) return "target";
   if (budgetLeft(state) === 0) return "budget";
-  if (idleRounds(state) >= stallRounds) return sawWithinLimit(state) ? "stalled" : "nothing-within-limit";
+  if (idleRounds(state) >= stallRounds) {
+    const isLimited = Object.keys(state.search.limits).length > 0;
+    return isLimited && !sawWithinLimit(state) ? "nothing-within-limit" : "stalled";
+  }
   if (state.rounds.filter(({ closed }) => closed).length >= roundLimit(state)) return "rounds";
   return null;
 }
@@ -215,11 +218,8 @@ class Coordinator {
   }
 
   /** An earlier architecture that computes the same function and did not fail. */
-  #twinOf(measured: MeasuredCost): string | null {
-    const twin =
-      measured.equivalenceKey === "" ? undefined : this.#state.firstOfKey.get(measured.equivalenceKey);
-    if (twin === undefined || this.#state.visited.get(twin)?.outcome?.kind === "failure") return null;
-    return twin;
+  #twinOf({ equivalenceKey }: MeasuredCost): string | null {
+    return equivalenceKey === "" ? null : (this.#state.firstOfKey.get(equivalenceKey) ?? null);
   }
 
   // ----- Roles -----
@@ -294,7 +294,7 @@ class Coordinator {
       const missing =
         each === undefined
           ? "every cost"
-          : Object.keys(this.#state.search.limits).find((name) => each.costs[name] === undefined);
+          : Object.keys(this.#state.search.limits).find((name) => !Number.isFinite(each.costs[name]));
       if (each === undefined || missing !== undefined) {
         throw new ContractViolation(
           `the evaluator gave no value for ${missing} of ${text}; its costs must follow its own description`,
@@ -437,7 +437,12 @@ function askAgain(reasons: readonly string[]): string {
 
 /** A raw candidate in a size that a record can bear. */
 function storable(raw: unknown): unknown {
-  const json = JSON.stringify(raw) ?? "null";
+  let json: string;
+  try {
+    json = JSON.stringify(raw) ?? "null";
+  } catch {
+    return "nested too deeply to be recorded";
+  }
   return json.length > longestStoredRaw
     ? `${json.slice(0, longestStoredRaw)}…`
     : (JSON.parse(json) as unknown);

@@ -55,7 +55,7 @@ export interface RunState extends Omit<Started, "type"> {
   readonly costs: Map<string, MeasuredCost>;
   /** Every architecture that got a verdict of its own, by canonical text. */
   readonly visited: Map<string, Candidate>;
-  /** The first accepted architecture of each equivalence key. */
+  /** The first accepted architecture of each equivalence key whose evaluation did not fail. */
   readonly firstOfKey: Map<string, string>;
   readonly transcripts: Readonly<Record<Role, Message[]>>;
   readonly chats: ChatCall[];
@@ -142,6 +142,7 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
         );
       }
       candidate.outcome = event.outcome;
+      if (event.outcome.kind === "failure") passOnKey(state, candidate.verdict.measured);
       break;
     }
     case "round-closed":
@@ -437,6 +438,18 @@ function visit(state: RunState, candidate: Candidate): void {
     !state.firstOfKey.has(measured.equivalenceKey)
   ) {
     state.firstOfKey.set(measured.equivalenceKey, measured.text);
+  }
+}
+
+/** After a failure the next of the same key, in the order proposed, stands for it. */
+function passOnKey(state: RunState, { text, equivalenceKey }: MeasuredCost): void {
+  if (state.firstOfKey.get(equivalenceKey) !== text) return;
+  state.firstOfKey.delete(equivalenceKey);
+  for (const [next, { verdict, outcome }] of state.visited) {
+    if (verdict.kind !== "accepted" || verdict.measured.equivalenceKey !== equivalenceKey) continue;
+    if (outcome?.kind === "failure") continue;
+    state.firstOfKey.set(equivalenceKey, next);
+    return;
   }
 }
 

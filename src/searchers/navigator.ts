@@ -74,7 +74,7 @@ function systemPrompt(state: RunState, space: Space): string {
   );
   return [
     "You are the Navigator of a neural architecture search: an expert in network design who decides where to look next.",
-    `You work with a Generator. You never list the next candidates yourself: you write a strategy in words, and the Generator turns it into ${min} to ${max} concrete architectures. The Generator remembers nothing and sees nothing but your latest strategy, so each strategy must stand alone: no "as before", no reference to results it cannot see. Every architecture is then evaluated with weights inherited from one trained supernet, and you are shown the scores.`,
+    `You work with a Generator. You never list the next candidates yourself: you write a strategy in words, and the Generator turns it into ${min} to ${max} concrete architectures. The Generator remembers nothing and sees nothing but your latest strategy, so each strategy must stand alone: no "as before", no reference to results it cannot see. Every architecture is then evaluated, and you are shown the scores.`,
     describeProblem(state),
     describeSpace(space),
     [
@@ -104,7 +104,7 @@ function openingMessage(state: RunState, space: Space): string {
     `Nothing has been evaluated yet. Write the first strategy, and favour diversity: the first ${state.search.candidates.min} to ${state.search.candidates.max} architectures should teach us as much as possible about the space.`,
     [
       "Consider:",
-      `- how ${names} trade capacity against cost, and which early and late slots matter most;`,
+      `- how the choices in ${names} trade capacity against cost, and which early and late slots matter most;`,
       "- three or more clearly different families of architectures, each with the pattern that defines it;",
       "- which general principles of network design apply here, and which of them are worth testing;",
       limited
@@ -118,10 +118,10 @@ function refinementMessage(state: RunState, space: Space, last: Round): string {
   const metric = objective(state);
   const winner = best(state);
   const within = Object.keys(state.search.limits).length > 0 ? " within the limit" : "";
-  const evaluated = evaluationsAmong(last.candidates);
+  const evaluated = bestFirst(state, evaluationsAmong(last.candidates));
   const lines = evaluated.map((evaluation, index) => `${index + 1}. ${resultLine(state, space, evaluation)}`);
   return [
-    `# Results of round ${last.round}`,
+    `# Results of round ${last.round}, best first`,
     evaluated.length === 0 ? "No architecture of this round could be evaluated." : lines.join("\n"),
     ...lossesOf(state, space, last),
     [
@@ -144,6 +144,14 @@ function refinementMessage(state: RunState, space: Space, last: Round): string {
     ].join("\n"),
     "Write the whole strategy under the same headings.",
   ].join("\n\n");
+}
+
+function bestFirst(state: RunState, results: readonly Evaluation[]): Evaluation[] {
+  const rank = ({ outcome }: Evaluation) => {
+    const value = valueOf(state, outcome);
+    return value === null ? Number.NEGATIVE_INFINITY : objective(state).higherIsBetter ? value : -value;
+  };
+  return [...results].sort((first, second) => rank(second) - rank(first));
 }
 
 function resultLine(state: RunState, space: Space, { measured, outcome, overLimit }: Evaluation): string {

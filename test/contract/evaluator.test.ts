@@ -1,6 +1,5 @@
 /** Every evaluator there is, held to the one suite. */
 import { fileURLToPath } from "node:url";
-import { describe, it } from "vitest";
 import { GrpcEvaluator } from "../../src/adapters/grpc-evaluator.ts";
 import { findPython, LocalEvaluator } from "../../src/adapters/python-evaluator.ts";
 import { startGrpcServer } from "../support/grpc-server.ts";
@@ -32,13 +31,12 @@ evaluatorSuite("gRPC to a server in the test", "tiny", async () => {
   };
 });
 
-if (python === null) {
-  describe("evaluator: gRPC to the Python server", () => {
-    it.skip("needs .venv: run `npm run setup`", () => {});
-  });
-} else {
-  evaluatorSuite("gRPC to the Python server", "analognas-baseline", async () => {
-    const evaluator = new LocalEvaluator({ python, configFile: null, packageRoot });
+evaluatorSuite(
+  "gRPC to the Python server",
+  "analognas-baseline",
+  async () => {
+    const evaluator = new LocalEvaluator({ python: python ?? "", configFile: null, packageRoot });
     return { evaluator, close: () => evaluator.close() };
-  });
-}
+  },
+  python === null ? "there is no .venv, run `npm run setup`" : null,
+);

@@ -33,8 +33,7 @@ type Script = Partial<
 /** Starts a server; `port` 0 takes a free one. What the script does not replace is answered honestly. */
 export async function startGrpcServer(script: Script = {}, port = 0): Promise<GrpcServer> {
   const server = new Server();
-  const handlers = { ...honest, ...script };
-  server.addService(loadContract().EvaluatorService.service, handlers as unknown as EvaluatorServiceHandlers);
+  server.addService(loadContract().EvaluatorService.service, { ...honest, ...script });
   return await listen(server, port);
 }
 

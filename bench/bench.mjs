@@ -1,0 +1,212 @@
+/**
+ * `npm run bench`: speed, memory and the reference figures, measured here and now, as tables.
+ *
+ * Owns what is measured and how. Promises nothing: a test asserts behaviour, this prints numbers. Name parts to run
+ * only these: `npm run bench -- help reduce`.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { LocalEvaluator, startPythonEvaluator } from "../dist/adapters/python-evaluator.js";
+import { GrpcEvaluator } from "../dist/adapters/grpc-evaluator.js";
+import { createRun, readRun } from "../dist/adapters/journal-file.js";
+import { systemClock } from "../dist/commands/compose.js";
+import { table } from "../dist/commands/table.js";
+import { runSearch } from "../dist/search/coordinator.js";
+import { formatVersion } from "../dist/search/events.js";
+import { Space } from "../dist/search/space.js";
+import { best, reduce } from "../dist/search/state.js";
+import { replaySearch } from "../dist/search/tape.js";
+import { searchers } from "../dist/searchers/registry.js";
+import { rulesModel } from "../dist/searchers/rules.js";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const python = join(root, ".venv/bin/python");
+const scratch = mkdtempSync(join(tmpdir(), "collm-bench-"));
+const never = new AbortController().signal;
+const median = (values) => [...values].sort((first, second) => first - second)[Math.floor(values.length / 2)];
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const milliseconds = (value) => `${value.toFixed(0)} ms`;
+const megabytes = (kilobytes) => `${(kilobytes / 1024).toFixed(0)} MB`;
+
+const search = {
+  searcher: "collm", seed: 0, budget: 100, rounds: null, target: null, limits: {}, overLimit: "skip", equivalent: "evaluate",
+  task: null, candidates: { min: 10, max: 20 }, memory: { navigator: true, generator: false }, structured: true,
+  stallRounds: 5, patienceSeconds: 60,
+};
+
+/** A whole search in this process; `evaluator` and `journal` may be instrumented. */
+async function searchOnce(settings, space, evaluator, journal) {
+  const searcher = searchers.find(({ name }) => name === settings.searcher);
+  const models = settings.searcher === "collm" ? { navigator: rulesModel, generator: rulesModel } : null;
+  const labels = models === null ? null : { navigator: rulesModel.label, generator: rulesModel.label };
+  const history = await journal.append([{ type: "run-started", run: "bench", search: settings, setup: {}, models: labels, space, versions: {} }]);
+  return await runSearch(history, { searcher, evaluator, models, journal, clock: systemClock }, never);
+}
+
+function memoryJournal() {
+  let seq = 0;
+  const at = systemClock.now();
+  return { append: async (bodies) => bodies.map((body) => ({ v: formatVersion, seq: ++seq, at, ...body })) };
+}
+
+const parts = {
+  async help() {
+    const bin = [], bare = [];
+    spawnSync(join(root, "bin/collm-nas"), ["--help"]);
+    for (let pair = 0; pair < 15; pair++) {
+      let begin = performance.now();
+      spawnSync(join(root, "bin/collm-nas"), ["--help"]);
+      bin.push(performance.now() - begin);
+      begin = performance.now();
+      spawnSync(process.execPath, ["-e", "0"]);
+      bare.push(performance.now() - begin);
+    }
+    return [["--help above `node -e 0`, median of 15 pairs", milliseconds(median(bin.map((value, pair) => value - bare[pair]))), "at most 120 ms"]];
+  },
+
+  async reduce() {
+    const space = await withEvaluator((evaluator) => evaluator.describe("analognas-baseline", never));
+    const texts = [...new Space(space).all()].map(({ text }) => text);
+    const at = systemClock.now();
+    const events = [{ v: 1, seq: 1, at, type: "run-started", run: "bench", search: { ...search, budget: 100_000 }, setup: {}, models: null, space, versions: {} }];
+    const add = (body) => events.push({ v: 1, seq: events.length + 1, at, ...body });
+    for (let round = 1; events.length < 100_000; round++) {
+      const measured = Array.from({ length: 20 }, (_, index) => ({ text: `${texts[(round * 20 + index) % texts.length]}${round}`, costs: { flops_m: 1, params_m: 1 }, equivalenceKey: "" }));
+      add({ type: "round-proposed", round, candidates: measured.map((each) => ({ raw: each.text, verdict: { kind: "accepted", measured: each, overLimit: false, twin: null } })) });
+      for (const [candidate, { text }] of measured.entries()) add({ type: "architecture-measured", round, candidate, text, outcome: { kind: "measurement", metrics: { accuracy: candidate }, seconds: 0 } });
+      add({ type: "round-closed", round, seal: "" });
+    }
+    const begin = performance.now();
+    let state = null;
+    for (const event of events) state = reduce(state, event);
+    const took = performance.now() - begin;
+    return [[`reduce over ${events.length} events (best ${best(state).value})`, milliseconds(took), "under 1,000 ms"]];
+  },
+
+  async server() {
+    const starts = [];
+    for (let start = 0; start < 4; start++) {
+      const begin = performance.now();
+      const server = await startPythonEvaluator({ python, configFile: null, packageRoot: root }, never);
+      starts.push(performance.now() - begin);
+      await server.stop();
+    }
+    const server = await startPythonEvaluator({ python, configFile: null, packageRoot: root }, never);
+    const client = new GrpcEvaluator({ address: server.address });
+    const space = await client.describe("analognas-baseline", never);
+    const texts = [...new Space(space).all()].map(({ text }) => text);
+    const rates = [];
+    for (let stream = 0; stream < 3; stream++) {
+      const begin = performance.now();
+      let answered = 0;
+      for await (const message of client.evaluate({ space, texts, split: "search" }, never)) answered += message.kind === "outcome" ? 1 : 0;
+      rates.push(answered / ((performance.now() - begin) / 1000));
+    }
+    const rss = Number(spawnSync("ps", ["-o", "rss=", "-p", String(server.pid)], { encoding: "utf8" }).stdout);
+    client.close();
+    await server.stop();
+    const ready = spawnSync(python, ["-c", tableReady], { cwd: join(root, "python-evaluator"), encoding: "utf8" });
+    return [
+      ["evaluations a second over one stream, median of 3 (15,625 each)", `${Math.round(median(rates))}`, "at least 5,000"],
+      ["Python server, start to listening, median of the 2nd to 4th start", milliseconds(median(starts.slice(1))), ""],
+      ["of this, table ready (cache checked against the source's hash)", ready.status === 0 ? milliseconds(Number(ready.stdout)) : ready.stderr.trim().split("\n").at(-1), "under 500 ms"],
+      ["Python server, resident memory after that", megabytes(rss), "under 120 MB"],
+    ];
+  },
+
+  async run() {
+    const rows = [];
+    await withEvaluator(async (evaluator) => {
+      const space = await evaluator.describe("analognas-baseline", never);
+      await searchOnce(search, space, evaluator, memoryJournal());
+      const walls = [], own = [];
+      for (let repeat = 0; repeat < 5; repeat++) {
+        const folder = join(scratch, `run-${repeat}`);
+        const journal = await createRun(folder, systemClock);
+        const begin = performance.now();
+        await searchOnce({ ...search, seed: repeat }, space, evaluator, journal);
+        walls.push(performance.now() - begin);
+        await journal.close();
+        const { events } = await readRun(folder);
+        const again = performance.now();
+        await replaySearch(events, searchers.find(({ name }) => name === "collm"));
+        own.push(performance.now() - again);
+      }
+      rows.push(["100 evaluations with the rules, wall time after start, median of 5", milliseconds(median(walls)), "about 2,000 ms"]);
+      rows.push(["of this, Coordinator and rules (the run replayed from its record)", milliseconds(median(own)), "under 300 ms"]);
+    });
+    const peak = join(scratch, "peak");
+    const preload = `data:text/javascript,import{writeFileSync}from"node:fs";process.on("exit",()=>writeFileSync(${JSON.stringify(peak)},String(process.resourceUsage().maxRSS)))`;
+    const begin = performance.now();
+    spawnSync(process.execPath, ["--import", preload, join(root, "dist/cli.js"), "run", "--space", "analognas-baseline", "--out", join(scratch, "whole"), "--json"]);
+    rows.push(["the same as a whole process", milliseconds(performance.now() - begin), ""]);
+    rows.push(["control plane, peak resident memory", megabytes(Number(readFileSync(peak, "utf8"))), "under 150 MB"]);
+    return rows;
+  },
+
+  async reference() {
+    const data = join(root, "../shared/nasbench201/nasbench201.csv");
+    const csv = process.env.COLLM_NASBENCH201_CSV ?? data;
+    if (!existsSync(csv)) return [["reference figures", "skipped: no table; name one in COLLM_NASBENCH201_CSV", ""]];
+    const configFile = join(scratch, "evaluator.yaml");
+    writeFileSync(configFile, `nasbench201:\n  csv: ${JSON.stringify(csv)}\n`);
+    const expected = { random: [[93.79, 0.25], [71.47, 0.6], [45.39, 0.6]], "costliest-first": [[94.37, 0.05], [73.51, 0.05], [46.34, 0.3]] };
+    const rows = [];
+    await withEvaluator(async (evaluator) => {
+      for (const [place, id] of ["cifar10", "cifar100", "imagenet16-120"].entries()) {
+        const space = await evaluator.describe(`nasbench201-${id}`, never);
+        for (const searcher of Object.keys(expected)) {
+          const scores = [];
+          for (let seed = 0; seed < 20; seed++) {
+            const state = await searchOnce({ ...search, searcher, seed }, space, evaluator, memoryJournal());
+            const { text } = best(state);
+            scores.push(state.winnerTests.get(text).metrics.accuracy);
+          }
+          const [figure, within] = expected[searcher][place];
+          const off = Math.abs(mean(scores) - figure);
+          rows.push([`${searcher} on ${id}: test accuracy of the cell picked by validation, 20 seeds`, mean(scores).toFixed(2), `${figure} ± ${within}${off <= within ? "" : "  OUTSIDE"}`]);
+        }
+      }
+    }, configFile);
+    return rows;
+  },
+};
+
+const tableReady = `
+import time
+begin = time.perf_counter()
+from collm_nas_evaluator.bench import open_default_table
+open_default_table()
+print((time.perf_counter() - begin) * 1000)
+`;
+
+async function withEvaluator(use, configFile = null) {
+  const evaluator = new LocalEvaluator({ python, configFile, packageRoot: root });
+  try {
+    return await use(evaluator);
+  } finally {
+    await evaluator.close();
+  }
+}
+
+const chosen = process.argv.slice(2);
+const unknown = chosen.find((name) => !Object.hasOwn(parts, name));
+if (unknown !== undefined) {
+  console.error(`bench: no part "${unknown}"; they are ${Object.keys(parts).join(", ")}`);
+  process.exit(2);
+}
+try {
+  const rows = [];
+  for (const [name, part] of Object.entries(parts)) {
+    if (chosen.length > 0 && !chosen.includes(name)) continue;
+    console.error(`bench: ${name} …`);
+    rows.push(...(await part()));
+  }
+  console.log(table(rows, ["what", "measured", "aim"]).join("\n"));
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
