@@ -5,6 +5,7 @@
  * Owns what can be typed and how the process ends. Imports next to nothing before a command is known, so that help is
  * quick; each command loads its own module.
  */
+import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError } from "@commander-js/extra-typings";
 import { CollmError } from "./errors.ts";
 import { openOutput, type Output, printError } from "./commands/output.ts";
@@ -48,6 +49,7 @@ function commands(
 ): Command {
   const program = new Command("collm-nas")
     .description("Neural architecture search on a pre-trained supernet by two cooperating language models.")
+    .version(version())
     .addHelpText("after", examples.main)
     .helpCommand(false)
     .showSuggestionAfterError()
@@ -186,6 +188,11 @@ async function main(args: readonly string[]): Promise<number> {
     printError(error);
     return error instanceof CollmError ? error.exitCode : 1;
   }
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** Raised by the first Ctrl-C or termination; the process then ends soon, whatever hangs. */

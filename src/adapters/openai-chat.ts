@@ -301,7 +301,7 @@ export class OpenAIChat implements ChatModel {
   #quoted(text: string): string {
     const plain = isHtml(text) ? (/<title>([^<]*)/i.exec(text)?.[1] ?? "an HTML page") : text;
     const safe = this.#key === null ? plain : redacted(plain, this.#key);
-    const line = redacted(plain.slice(0, longestQuote), this.#key ?? "~").replace(/\s+/g, " ").trim();
+    const line = safe.replace(/\s+/g, " ").trim();
     return line.length > longestQuote ? `${line.slice(0, longestQuote)}…` : line;
   }
 

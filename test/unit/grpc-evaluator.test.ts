@@ -437,7 +437,7 @@ describe("servers that go away", () => {
 
   it("gives up a stream that falls silent, after all that it said", async () => {
     const Evaluate = (call: EvaluateCall) => call.write(outcomeFor(call, 1));
-    const evaluator = evaluatorAt((await serve({ Evaluate })).address, { silenceSeconds: 0.5 });
+    const evaluator = evaluatorAt((await serve({ Evaluate })).address, { silenceSeconds: 2 });
     const heard: EvaluationMessage[] = [];
     const evaluating = evaluate(evaluator, {}, { into: heard });
     await expect(evaluating).rejects.toThrow(EvaluatorUnavailable);
@@ -447,15 +447,15 @@ describe("servers that go away", () => {
 
   it("waits as long as there are signs of life", async () => {
     const Evaluate = async (call: EvaluateCall) => {
-      for (let step = 0; step < 20; step++) {
-        call.write({ progress: { index: 0, fraction: step / 20, note: "" } });
-        await wait(150);
+      for (let step = 0; step < 15; step++) {
+        call.write({ progress: { index: 0, fraction: step / 15, note: "" } });
+        await wait(200);
       }
       call.write(outcomeFor(call, 0));
       call.end();
     };
     const { address } = await serve({ Evaluate: (call) => void Evaluate(call) });
-    expect(await evaluate(evaluatorAt(address, { silenceSeconds: 1.5 }))).toHaveLength(21);
+    expect(await evaluate(evaluatorAt(address, { silenceSeconds: 2 }))).toHaveLength(16);
   });
 
   it("stops at once on the signal while a server says nothing", async () => {

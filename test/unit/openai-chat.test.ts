@@ -12,7 +12,10 @@ import { ChatUnavailable, Interrupted, UsageError } from "../../src/errors.ts";
 import { chatReplySchema } from "../../src/search/events.ts";
 import type { ChatRequest, Clock } from "../../src/search/ports.ts";
 import { Space } from "../../src/search/space.ts";
+import { funnel } from "../../src/search/state.ts";
+import { collm } from "../../src/searchers/collm.ts";
 import { architecturesSchema } from "../../src/searchers/prompts.ts";
+import { setUp } from "../support/core-ports.ts";
 import {
   type Answer,
   chat,
@@ -39,6 +42,7 @@ import {
   truncatedJson,
   unauthorized,
 } from "../support/model-server.ts";
+import { tinyDescription } from "../support/tiny-space.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";
 
 // ----- What the tests stand on -----
@@ -798,6 +802,30 @@ describe("the model server that plays both roles", () => {
     });
     expect(content).toContain('```json\n{\n  "architectures"');
   });
+
+  test.each([true, false])(
+    "carries a whole search, past one failure in three: structured %s",
+    async (structured) => {
+      const play = playRoles(tinyDescription);
+      const failures = [
+        rateLimited({ "retry-after": "5" }),
+        resetConnection("at once"),
+        htmlPage(),
+        serverError(),
+      ];
+      const { model, server, retried } = await open((request, index) =>
+        index % 3 === 1 ? (failures[index % failures.length] as Answer) : play(request),
+      );
+      const search = await setUp({
+        searcher: collm,
+        models: { navigator: model, generator: model },
+        search: { structured },
+      });
+      const state = await search.run();
+      expect(funnel(state).evaluated).toBe(20);
+      expect(retried.length).toBe(Math.floor((server.requests.length + 1) / 3));
+    },
+  );
 
   test("fails a test that asks more often than was scripted", async () => {
     const server = await startModelServer([good]);
