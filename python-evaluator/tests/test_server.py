@@ -198,6 +198,13 @@ def test_an_unavailable_space_is_a_failed_precondition(client: Client) -> None:
         assert "the file is lost" in text
 
 
+def test_a_long_reason_does_not_break_the_call(serve: Serve) -> None:
+    client = serve([Unavailable("gone", "", "a long reason " * 5000)])
+    code, text = status_of(lambda: client.describe("gone"))
+    assert code == "FAILED_PRECONDITION"
+    assert text.endswith("...")
+
+
 def test_another_digest_is_a_failed_precondition(client: Client) -> None:
     for call in (
         lambda: client.cost("cells", "0", TEXTS[:1]),

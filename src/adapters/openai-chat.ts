@@ -80,7 +80,7 @@ export class OpenAIChat implements ChatModel {
     const url = URL.canParse(options.baseUrl) ? new URL(options.baseUrl) : null;
     if (url?.protocol !== "http:" && url?.protocol !== "https:") {
       throw new UsageError(
-        `the base URL of model "${options.model}" is none: expected one like http://localhost:8000/v1`,
+        `the base URL of model "${options.model}" is no http or https address: expected one like http://localhost:8000/v1`,
       );
     }
     this.#address = this.#withoutSecret(url.origin + url.pathname);
@@ -228,7 +228,7 @@ export class OpenAIChat implements ChatModel {
       };
     }
     if (status >= 300 && status < 400) {
-      const target = this.#withoutSecret(
+      const target = this.#quoted(
         (error.headers?.get("location") ?? "").replace(/(\/chat\/completions)?([?#].*)?$/, ""),
       );
       return {

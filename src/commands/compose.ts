@@ -82,12 +82,17 @@ export function findSearcher(name: string): Searcher {
   throw new UsageError(`unknown searcher "${name}"; they are ${names.join(", ")}${didYouMean(name, names)}`);
 }
 
+/** A timer set for longer than this fires at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => new Date().toISOString(),
   seconds: () => performance.now() / 1000,
   sleep: async (seconds, signal) => {
     try {
-      await wait(seconds * 1000, undefined, { signal });
+      for (let left = seconds * 1000; left > 0; left -= longestTimerMs) {
+        await wait(Math.min(left, longestTimerMs), undefined, { signal });
+      }
     } catch (error) {
       throw new Interrupted("stopped on request", { cause: error });
     }

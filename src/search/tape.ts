@@ -3,7 +3,7 @@
  *
  * Owns the comparison of what is decided now with what was recorded then. Knows no file: a record is a list of events.
  */
-import { ReplayDivergence } from "../errors.ts";
+import { CollmError, ReplayDivergence, UnusableReply } from "../errors.ts";
 import { type Observe, runSearch, type SearchPorts } from "./coordinator.ts";
 import { digestOf } from "./digest.ts";
 import {
@@ -49,11 +49,11 @@ export async function replaySearch(
   searcher: Searcher,
   observe?: Observe,
 ): Promise<{ state: RunState; complete: boolean }> {
-  const history = events.slice(0, 1);
-  const tape = new Tape(events.slice(1), null);
+  const start = behindResumes(events, 1);
+  const tape = new Tape(events.slice(start), null);
   const ports: SearchPorts = { searcher, clock: stoppedClock, ...tape.ports() };
   try {
-    const state = await runSearch(history, ports, new AbortController().signal, observe);
+    const state = await runSearch(events.slice(0, start), ports, new AbortController().signal, observe);
     const next = tape.next();
     if (next !== undefined)
       throw new ReplayDivergence(
@@ -61,18 +61,30 @@ export async function replaySearch(
       );
     return { state, complete: true };
   } catch (error) {
-    if (!(error instanceof RecordUsedUp)) throw error;
-    return { state: fold(events) as RunState, complete: false };
+    const next = tape.next();
+    // A run that gave its model up ended with that error and no event.
+    if (error instanceof RecordUsedUp || (error instanceof UnusableReply && next === undefined)) {
+      return { state: fold(events) as RunState, complete: false };
+    }
+    if (!(error instanceof CollmError) || error instanceof ReplayDivergence) throw error;
+    throw new ReplayDivergence(
+      `event ${(next ?? events.at(-1))?.seq}: what stands before it can no longer be decided: ${error.message}`,
+      { cause: error },
+    );
   }
 }
 
 /** The place up to which a record is settled: behind the last closed round or end, and any resume right after it. */
 function resumePoint(events: readonly RunEvent[]): number {
-  let start =
-    events.findLastIndex(
-      ({ type }) =>
-        type === "run-started" || type === "round-closed" || type === "run-ended" || type === "winner-tested",
-    ) + 1;
+  const settled = events.findLastIndex(
+    ({ type }) =>
+      type === "run-started" || type === "round-closed" || type === "run-ended" || type === "winner-tested",
+  );
+  return behindResumes(events, settled + 1);
+}
+
+function behindResumes(events: readonly RunEvent[], from: number): number {
+  let start = from;
   while (events[start]?.type === "run-resumed") start += 1;
   return start;
 }

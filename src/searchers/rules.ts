@@ -5,6 +5,7 @@
  * Generator samples from the ranges it reads. They talk through the strategy text alone, as models would. Knows no
  * space.
  */
+import { Interrupted } from "../errors.ts";
 import type { ChatReply } from "../search/events.ts";
 import type { ChatModel, ChatRequest } from "../search/ports.ts";
 import { type Random, randomStream } from "../search/random.ts";
@@ -30,7 +31,8 @@ const smallestPercent = 3;
 /** Plays whichever role a request's brief names. Uses no tokens and no time. */
 export const rulesModel: ChatModel = {
   label: rulesLabel,
-  reply: async ({ brief, seed }: ChatRequest): Promise<ChatReply> => {
+  reply: async ({ brief, seed }: ChatRequest, signal: AbortSignal): Promise<ChatReply> => {
+    if (signal.aborted) throw new Interrupted("stopped on request");
     const { role } = brief as NavigatorBrief | GeneratorBrief;
     const content =
       role === "navigator"

@@ -1,0 +1,48 @@
+/**
+ * What the operating system says when a file cannot be read or written, in words.
+ *
+ * Owns the wording and which of our errors it becomes. Knows no file.
+ */
+import { Interrupted, UsageError } from "../errors.ts";
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EDQUOT: "disk quota used up",
+  EFBIG: "file size limit reached",
+  EIO: "input/output error",
+  EISDIR: "it is a folder",
+  ENOSPC: "disk full",
+  ENOTDIR: "a file stands where a folder belongs",
+  EEXIST: "a file stands where a folder belongs",
+  EPERM: "not permitted",
+  EROFS: "read-only file system",
+};
+
+const remedies: Readonly<Record<string, string>> = {
+  EDQUOT: "free space",
+  EFBIG: "raise the limit",
+  ENOSPC: "free space",
+};
+
+function reasonOf(error: unknown): string {
+  return reasons[codeOf(error)] ?? (error instanceof Error ? error.message : String(error));
+}
+
+/** The disk takes no more: what was acknowledged is stored, and the run can go on from there. */
+export function cannotWrite(path: string, error: unknown, next = "resume"): Interrupted {
+  const remedy = remedies[codeOf(error)] ?? "mend that";
+  return new Interrupted(`cannot write ${path}: ${reasonOf(error)}; ${remedy}, then ${next}`, {
+    cause: error,
+  });
+}
+
+/** A path that cannot be used as it is. */
+export function unusable(what: string, error: unknown): UsageError {
+  return new UsageError(`${what}: ${reasonOf(error)}; mend that or name another folder`, { cause: error });
+}
+
+/** The code of a system error, such as ENOENT; empty for any other error. */
+export function codeOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : null;
+  return typeof code === "string" ? code : "";
+}
