@@ -19,7 +19,7 @@ from collm_nas_evaluator.backends.base import Unavailable
 def run(options: argparse.Namespace) -> int:
     """Runs the command that `flags.read` read, and returns 0.
 
-    Serving ends only by the SystemExit that a signal raises. Raises UsageError for whatever a person has to correct.
+    Serving ends with SystemExit at SIGINT or SIGTERM. Raises UsageError for whatever a person has to correct.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     if options.command == "serve" and options.exit_with_stdin:
@@ -44,6 +44,8 @@ def _end_with_stdin() -> None:
 def _serve(entries: list[server.Entry], host: str, port: int) -> NoReturn:
     running = server.start(entries, host, port)
     try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: sys.exit(0))
         available = sum(not isinstance(entry, Unavailable) for entry in entries)
         sys.stdout.write(json.dumps({"listening": running.address, "pid": os.getpid(), "spaces": available}) + "\n")
         sys.stdout.flush()

@@ -1,7 +1,7 @@
 """The gRPC surface: translates between the contract's messages and backends, and decides nothing.
 
-Owns the statuses of proto/README.md, the heartbeat and the cancelling of calls. Knows no
-space and no table; no other module knows grpc.
+Owns the statuses of proto/README.md, the heartbeat and the cancelling of calls. Knows no space and no table; no other
+module knows grpc.
 """
 
 import difflib
@@ -66,11 +66,8 @@ class EvaluatorService:
         space = backend.describe()
         splits = [split.name for split in space.splits]
         if request.split not in splits:
-            _abort(
-                context,
-                grpc.StatusCode.INVALID_ARGUMENT,
-                f"split {_quoted(request.split)} is none of {', '.join(splits)}",
-            )
+            text = f"split {_quoted(request.split)} is none of {', '.join(splits)}"
+            _abort(context, grpc.StatusCode.INVALID_ARGUMENT, text)
         architectures = _architectures(space, request, context)
 
         # The backend runs in a thread of its own, so that a silent one can be spoken for and a cancelled one stopped.
@@ -107,7 +104,7 @@ class EvaluatorService:
             try:
                 answer = answers.get(timeout=self._heartbeat_seconds)
             except queue.Empty:
-                answer = latest = latest if latest.index in unanswered else Progress(next(iter(unanswered)))
+                answer = latest if latest.index in unanswered else Progress(next(iter(unanswered)))
             if answer is None:
                 if context.is_active():
                     text = f"the evaluation broke off with {len(unanswered)} left to answer; the server's log says why"
@@ -165,9 +162,8 @@ def start(
     try:
         bound = server.add_insecure_port(f"{host}:{port}")
     except RuntimeError as error:
-        raise UsageError(
-            f"cannot listen on {host}:{port}; choose a free port with --listen, or port 0 for any"
-        ) from error
+        advice = "choose a free port with --listen, or port 0 for any"
+        raise UsageError(f"cannot listen on {host}:{port}; {advice}") from error
     server.start()
     return RunningServer(server, checks, f"{host}:{bound}")
 

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 from client import Client
+from hypothesis import settings
 
 from collm_nas_evaluator import server
 from collm_nas_evaluator.cell import CELLS, OPERATIONS, Network
 from collm_nas_evaluator.tables.csv_table import ACCURACIES, DEVICES
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "nasbench201"
+
+settings.register_profile("suite", database=None, deadline=None)
+settings.load_profile("suite")
 
 Rows = list[list[str]]
 

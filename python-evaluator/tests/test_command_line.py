@@ -53,7 +53,7 @@ def test_a_signal_ends_it_within_a_second_and_without_a_word(number: signal.Sign
 
 def test_a_signal_while_it_starts_shows_no_traceback() -> None:
     pipe = subprocess.PIPE
-    for delay in (0.1, 0.2, 0.3):
+    for delay in (0.1, 0.2, 0.4):
         with subprocess.Popen([*COMMAND, "serve"], stdout=pipe, stderr=pipe, text=True, cwd=PACKAGE_ROOT) as started:
             time.sleep(delay)
             started.terminate()

@@ -39,7 +39,7 @@ def spaces(draw: st.DrawFn) -> Space:
 
 
 @given(spaces(), st.integers())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_is_printed_reads_as_the_same(space: Space, seed: int) -> None:
     sampled = space.sample(random.Random(seed))
     plain = space.to_object(sampled)
@@ -49,7 +49,6 @@ def test_what_is_printed_reads_as_the_same(space: Space, seed: int) -> None:
 
 
 @given(spaces(), st.integers())
-@settings(max_examples=100, deadline=None)
 def test_groups_of_only_active_slots_read_as_the_same(space: Space, seed: int) -> None:
     sampled = space.sample(random.Random(seed))
     grouped: dict[str, Any] = {}
@@ -73,7 +72,7 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from([CELL, STAGES]), JSON)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_is_given_is_read_or_rejected_with_reasons(space: Space, raw: object) -> None:
     for form in (raw, json.dumps(raw)):
         parsed = space.parse(form)
@@ -130,7 +129,8 @@ def test_reasons_stand_in_the_order_of_the_dimensions_and_unknown_names_come_las
 
 
 def test_the_size_counts_every_architecture_once() -> None:
-    texts = {STAGES.sample(random.Random(seed)).text for seed in range(60_000)}
+    source = random.Random(5)
+    texts = {STAGES.sample(source).text for _ in range(25_000)}
     assert STAGES.size == 2 * (2**2 + 2**3) ** 2 * 2**2
     assert len(texts) == STAGES.size
 

@@ -58,7 +58,9 @@ const longestDetail = 600;
 /** Both are as far from src/adapters as from dist/adapters. */
 const protoFile = new URL("../../proto/collm_nas/v1/evaluator.proto", import.meta.url);
 
-const failures: Readonly<Record<FailureKind__Output, (Outcome & { kind: "failure" })["failure"]>> = {
+type FailureName = Extract<Outcome, { kind: "failure" }>["failure"];
+
+const failures: Readonly<Record<FailureKind__Output, FailureName>> = {
   FAILURE_KIND_UNSPECIFIED: "crashed",
   OUT_OF_MEMORY: "out-of-memory",
   NOT_FINITE: "not-finite",
@@ -143,8 +145,9 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
         const answer = costs[place] as ArchitectureCost__Output;
         this.#requireText(answer.architecture, text);
         const missing = names.find((name) => !Number.isFinite(numberAt(answer.costs, name)));
-        if (missing !== undefined)
+        if (missing !== undefined) {
           throw this.#broken(`it gave no finite value for cost "${missing}" of ${text}`);
+        }
         const { equivalenceKey } = answer;
         measured.push({ text, costs: pickNumbers(answer.costs, names), equivalenceKey });
       }
@@ -167,8 +170,9 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
           throw this.#broken("it sent a message that is neither an outcome nor progress");
         }
         const text = batch[answer.index];
-        if (text === undefined)
+        if (text === undefined) {
           throw this.#broken(`it answered for place ${answer.index} of ${batch.length}`);
+        }
         const index = first + answer.index;
         if ("fraction" in answer) {
           const fraction = Math.min(Math.max(answer.fraction || 0, 0), 1);
@@ -199,20 +203,14 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
       );
     }
     const space = parsed.data;
-    if (space.id !== spaceId)
-      throw this.#broken(`it describes space "${space.id}" where "${spaceId}" was asked for`);
-    for (const [what, parts] of Object.entries({
-      metric: space.metrics,
-      cost: space.costs,
-      split: space.splits,
-    })) {
-      const twice = parts.find(({ name }, place) => parts.findIndex((part) => part.name === name) < place);
-      if (twice !== undefined)
-        throw this.#broken(`its description of space "${spaceId}" has ${what} "${twice.name}" twice`);
+    const broken = (what: string) => this.#broken(`its description of space "${spaceId}" ${what}`);
+    if (space.id !== spaceId) throw broken(`is one of space "${space.id}"`);
+    for (const part of ["metrics", "costs", "splits"] as const) {
+      const names = space[part].map(({ name }) => name);
+      const twice = names.find((name, place) => names.indexOf(name) < place);
+      if (twice !== undefined) throw broken(`has "${twice}" twice among its ${part}`);
     }
-    if (!space.splits.some(({ name }) => name === "search")) {
-      throw this.#broken(`its description of space "${spaceId}" has no split "search"`);
-    }
+    if (!space.splits.some(({ name }) => name === "search")) throw broken('has no split "search"');
     return new Space(space).description;
   }
 
@@ -222,28 +220,28 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
       const { metrics: values, seconds } = answer.measurement;
       const absent = metrics.find((name) => numberAt(values, name) === undefined);
       if (absent !== undefined) throw this.#broken(`it gave no value for metric "${absent}" of ${text}`);
-      if (!(seconds >= 0) || seconds === Infinity)
+      if (!Number.isFinite(seconds) || seconds < 0) {
         throw this.#broken(`it says that ${text} took ${seconds} seconds`);
+      }
       const strange = metrics.find((name) => !Number.isFinite(values[name]));
-      if (strange === undefined)
-        return { kind: "measurement", metrics: pickNumbers(values, metrics), seconds };
-      return { kind: "failure", failure: "not-finite", message: `${strange} is ${values[strange]}` };
+      if (strange !== undefined) {
+        return { kind: "failure", failure: "not-finite", message: `${strange} is ${values[strange]}` };
+      }
+      return { kind: "measurement", metrics: pickNumbers(values, metrics), seconds };
     }
     if (answer.failure) {
       // A kind that this program does not know arrives as its number.
-      const failure = (failures as Readonly<Record<string, (typeof failures)["CRASHED"]>>)[
-        answer.failure.kind
-      ];
-      if (failure === undefined)
-        throw this.#broken(`it gave failure kind ${answer.failure.kind} for ${text}`);
-      return { kind: "failure", failure, message: answer.failure.message };
+      const { kind, message } = answer.failure;
+      const failure = failures[kind] as FailureName | undefined;
+      if (failure === undefined) throw this.#broken(`it gave failure kind ${kind} for ${text}`);
+      return { kind: "failure", failure, message };
     }
     throw this.#broken(`its outcome for ${text} is neither a measurement nor a failure`);
   }
 
   #requireText(answered: string, asked: string): void {
-    if (answered !== asked)
-      throw this.#broken(`it answered for ${oneLine(answered)} where ${asked} was asked`);
+    if (answered === asked) return;
+    throw this.#broken(`it answered for ${oneLine(answered)} where ${asked} was asked`);
   }
 
   // ----- Calls -----
@@ -306,10 +304,12 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
     });
     call.on("error", (error: ServiceError) => {
       state.error ??= watch.reason ?? this.#errorOf(error);
+      watch.release();
       wake();
     });
     call.on("end", () => {
       state.ended = true;
+      watch.release();
       wake();
     });
     try {

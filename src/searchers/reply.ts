@@ -39,15 +39,18 @@ function balancedSpans(text: string): Span[] {
   const spans: Span[] = [];
   const open: { at: number; closer: string }[] = [];
   let inString = false;
+  let before = "";
   for (let at = 0; at < text.length; at++) {
-    const character = text[at];
+    const character = text[at] as string;
     if (inString) {
-      if (character === "\\") at += 1;
+      if (character === "\\" && text[at + 1] !== "\n") at += 1;
       else if (character === '"' || character === "\n") inString = false;
       continue;
     }
-    if (character === '"') inString = open.length > 0;
-    else if (character === "{") open.push({ at, closer: "}" });
+    // Only there can a string of JSON begin: other quotation marks are prose, or inches.
+    if (character === '"') inString = open.length > 0 && "{[,:".includes(before);
+    if (!" \t\r\n".includes(character)) before = character;
+    if (character === "{") open.push({ at, closer: "}" });
     else if (character === "[") open.push({ at, closer: "]" });
     else if (character === "}" || character === "]") {
       // A bracket of prose that nothing closes must not hide the JSON around it.

@@ -41,16 +41,14 @@ function dimension(name: string, token: fc.Arbitrary<string>): fc.Arbitrary<Dime
       choices: fc.uniqueArray(token, { minLength: 1, maxLength: 4 }),
     }),
   );
-  return fc
-    .record({ groups, choices })
-    .map((each) => ({
-      name,
-      meaning: "",
-      groups: each.groups,
-      activeCount: "",
-      slotNames: [],
-      ...each.choices,
-    }));
+  return fc.record({ groups, choices }).map((each) => ({
+    name,
+    meaning: "",
+    groups: each.groups,
+    activeCount: "",
+    slotNames: [],
+    ...each.choices,
+  }));
 }
 
 /** A dimension and, before or after it, the one that counts its active slots. */

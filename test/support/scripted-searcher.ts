@@ -22,7 +22,7 @@ export function scriptedSearcher(proposals: Proposals): Searcher {
 
 /**
  * Asks both roles in prompts of a few words: the Navigator's text becomes the strategy, and the Generator's JSON list
- * the candidates. A reply that begins with "?" cannot be read.
+ * the candidates. A reply that begins with "?", or is no JSON, cannot be read.
  */
 export const askingSearcher: Searcher = {
   name: "asking",
@@ -43,15 +43,25 @@ export const askingSearcher: Searcher = {
         schema: { type: "array" },
         brief: { round },
       },
-      readable((content) => JSON.parse(content) as unknown[]),
+      readable((content) => listOf(JSON.parse(content))),
     );
     return proposed ?? [];
   },
 };
 
 function readable<T>(read: (content: string) => T): (reply: ChatReply) => Reading<T> {
-  return ({ content }) =>
-    content.startsWith("?")
-      ? { ok: false, reasons: ["it begins with a question mark", `it says ${content}`] }
-      : { ok: true, value: read(content) };
+  return ({ content }) => {
+    if (content.startsWith("?")) {
+      return { ok: false, reasons: ["it begins with a question mark", `it says ${content}`] };
+    }
+    try {
+      return { ok: true, value: read(content) };
+    } catch (error) {
+      return { ok: false, reasons: [String(error)] };
+    }
+  };
+}
+
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [value];
 }

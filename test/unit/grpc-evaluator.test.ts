@@ -239,7 +239,7 @@ describe("spaces", () => {
 
   it.each<[string, unknown, RegExp]>([
     ["is not there", null, /wrong at the top/],
-    ["is of another space", { ...tinyDescription, id: "other" }, /describes space "other" where "tiny"/],
+    ["is of another space", { ...tinyDescription, id: "other" }, /of space "tiny" is one of space "other"/],
     ["has no dimension", { ...tinyDescription, dimensions: [] }, /wrong at dimensions/],
     ["has no digest", { ...tinyDescription, digest: "" }, /wrong at digest/],
     ["has no batch", { ...tinyDescription, maxBatch: 0 }, /wrong at maxBatch/],
@@ -251,7 +251,7 @@ describe("spaces", () => {
     [
       "has a cost twice",
       { ...tinyDescription, costs: [0, 0].map((at) => tinyDescription.costs[at]) },
-      /cost "flops_m" twice/,
+      /"flops_m" twice among its costs/,
     ],
     ["contradicts itself", { ...tinyDescription, template: "{depth[0]}" }, /template must name every slot/],
   ])("refuses a description that %s", async (_, space, words) => {
@@ -477,24 +477,54 @@ describe("servers that go away", () => {
     }
   });
 
-  it("hands out what arrived before it is interrupted", async () => {
-    const Evaluate = (call: EvaluateCall) => {
-      for (const index of [0, 1, 2]) call.write(outcomeFor(call, index));
-    };
-    const evaluator = evaluatorAt((await serve({ Evaluate })).address);
+  it.each<[string, typeof Interrupted | typeof EvaluatorUnavailable]>([
+    ["it is interrupted", Interrupted],
+    ["the server goes away", EvaluatorUnavailable],
+  ])("hands out what arrived before %s", async (_, kind) => {
+    const server = await startGrpcServer({
+      Evaluate: (call) => {
+        for (const index of [0, 1, 2]) call.write(outcomeFor(call, index));
+      },
+    });
+    cleanups.push(() => server.kill());
+    const evaluator = evaluatorAt(server.address);
     const controller = new AbortController();
     const heard: number[] = [];
     const request: EvaluationRequest = { space: tinyDescription, texts: three, split: "search" };
     const evaluating = async () => {
       for await (const { index } of evaluator.evaluate(request, controller.signal)) {
         heard.push(index);
-        // Time for the others to arrive.
-        if (heard.length === 1) await wait(300);
+        if (heard.length > 1) continue;
+        // While the first one is being looked at, the others arrive and the stream breaks.
+        await wait(300);
+        if (kind === Interrupted) controller.abort();
+        else await server.kill();
+        await wait(300);
+      }
+    };
+    expect(await failureOf(evaluating())).toBeInstanceOf(kind);
+    expect(heard).toEqual([0, 1, 2]);
+  });
+
+  it.each(["nobody listens any more", "the signal is raised"])("is told to stop when %s", async (why) => {
+    let cancelled = 0;
+    const Evaluate = (call: EvaluateCall) => {
+      call.on("cancelled", () => {
+        cancelled += 1;
+      });
+      call.write(outcomeFor(call, 0));
+    };
+    const evaluator = evaluatorAt((await serve({ Evaluate })).address);
+    const controller = new AbortController();
+    const request: EvaluationRequest = { space: tinyDescription, texts: three, split: "search" };
+    const evaluating = async () => {
+      for await (const _ of evaluator.evaluate(request, controller.signal)) {
+        if (why === "nobody listens any more") break;
         controller.abort();
       }
     };
-    await expect(evaluating()).rejects.toThrow(Interrupted);
-    expect(heard).toEqual([0, 1, 2]);
+    await failureOf(evaluating());
+    while (cancelled === 0) await wait(10);
   });
 });
 
