@@ -6,14 +6,15 @@ Owns the ids of the spaces and which numbers stand behind each. Knows no file fo
 from pathlib import Path
 
 from collm_nas_evaluator.backends.base import Backend, Unavailable
-from collm_nas_evaluator.backends.nasbench201 import SUMMARY, NasBench201, Numbers
-from collm_nas_evaluator.cell import Network
+from collm_nas_evaluator.backends.nasbench201 import NasBench201, Numbers
+from collm_nas_evaluator.cell import CELLS, Network
 from collm_nas_evaluator.config import Configuration
 from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
 from collm_nas_evaluator.tables import analognas, csv_table
 from collm_nas_evaluator.tables.table import Table
 
 _NETWORKS = {"c10": Network(pixels=32, classes=10), "c100": Network(pixels=32, classes=100), "in16": Network(16, 120)}
+_DATA_SETS = {"c10": "CIFAR-10", "c100": "CIFAR-100", "in16": "ImageNet16-120"}
 _NASBENCH201 = {
     "nasbench201-cifar10": ("c10", 200),
     "nasbench201-cifar100": ("c100", 200),
@@ -44,7 +45,7 @@ def _nasbench201(path: Path, configuration: Configuration) -> list[Backend | Una
     try:
         table = csv_table.read(path, configuration.cache_dir)
     except TableMissing as error:
-        return [Unavailable(space_id, SUMMARY, str(error)) for space_id in _NASBENCH201]
+        return [Unavailable(space_id, _nasbench201_title(space_id), str(error)) for space_id in _NASBENCH201]
     try:
         latencies = _latencies(configuration)
     except TableMissing as error:
@@ -53,7 +54,7 @@ def _nasbench201(path: Path, configuration: Configuration) -> list[Backend | Una
     for space_id, (data, epochs) in _NASBENCH201.items():
         measured = latencies if data == "c10" else None  # latencies are known for this data set only
         if isinstance(measured, TableMissing):
-            spaces.append(Unavailable(space_id, SUMMARY, str(measured)))
+            spaces.append(Unavailable(space_id, _nasbench201_title(space_id), str(measured)))
         else:
             spaces.append(_nasbench201_space(space_id, data, epochs, table, measured))
     return spaces
@@ -79,7 +80,12 @@ def _nasbench201_space(space_id: str, data: str, epochs: int, table: Table, late
         "search": f"Images held out from a training of {epochs} epochs, to search with.",
         "test": "Other images, held out from a training of 200 epochs, for the winner.",
     }
-    return NasBench201(space_id, numbers, meanings)
+    return NasBench201(space_id, _nasbench201_title(space_id), numbers, meanings)
+
+
+def _nasbench201_title(space_id: str) -> str:
+    data, epochs = _NASBENCH201[space_id]
+    return f"{_DATA_SETS[data]} accuracy of {CELLS:,} cells: validation after {epochs} epochs, test after 200"
 
 
 def _analognas(cache_dir: Path) -> list[Backend | Unavailable]:
@@ -87,12 +93,17 @@ def _analognas(cache_dir: Path) -> list[Backend | Unavailable]:
     try:
         table = analognas.read(cache_dir)
     except (TableMissing, TableDamaged) as error:
-        return [Unavailable(space_id, SUMMARY, str(error)) for space_id in columns]
+        return [Unavailable(space_id, _analognas_title(name), str(error)) for space_id, name in columns.items()]
     return [
         NasBench201(
             space_id,
+            _analognas_title(name),
             Numbers(_NETWORKS["c10"], {"search": table.columns[name]}, f"{table.provenance}, {name}"),
             {"search": "Images held out from training."},
         )
         for space_id, name in columns.items()
     ]
+
+
+def _analognas_title(column: str) -> str:
+    return f"CIFAR-10 accuracy of {CELLS:,} cells: {column} of {analognas.PACKAGE}, one split"

@@ -236,9 +236,9 @@ def _id(entry: Entry) -> str:
 
 def _summary(entry: Entry) -> pb.SpaceSummary:
     if isinstance(entry, Unavailable):
-        return pb.SpaceSummary(id=entry.id, summary=entry.summary, available=False, unavailable_reason=entry.reason)
+        return pb.SpaceSummary(id=entry.id, summary=entry.title, available=False, unavailable_reason=entry.reason)
     space = entry.describe()
-    return pb.SpaceSummary(id=space.id, summary=space.summary, available=True)
+    return pb.SpaceSummary(id=space.id, summary=space.title, available=True)
 
 
 def _description(space: Space) -> pb.SpaceDescription:

@@ -63,7 +63,8 @@ class Architecture:
 class Space:
     """A search space; the fields are those of the contract's SpaceDescription.
 
-    `data_hash` identifies the numbers behind the metrics and costs and enters the digest only. Everything but the
+    `title` is one line for people, who may be told the data's name; `summary` is for models, who are not. `data_hash`
+    identifies the numbers behind the metrics and costs and enters the digest only. Everything but the
     dimensions has a default, so that a space that is only spelt needs no more.
 
     Raises ValueError when the description contradicts itself.
@@ -72,6 +73,7 @@ class Space:
     dimensions: tuple[Dimension, ...]
     template: str = ""
     id: str = "unnamed"
+    title: str = ""
     summary: str = ""
     metrics: tuple[Metric, ...] = ()
     costs: tuple[Cost, ...] = ()

@@ -16,7 +16,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "minimal_evaluator.py"
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    with process("--listen", "127.0.0.1:0", program=[str(EXAMPLE)]) as (_, ready):
+    with process("127.0.0.1:0", program=[str(EXAMPLE)]) as (_, ready):
         client = Client(ready["listening"])
         yield client
         client.close()
@@ -29,7 +29,7 @@ def test_it_needs_nothing_but_grpc() -> None:
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    standard = {"argparse", "itertools", "json", "os", "sys", "concurrent", "pathlib"}
+    standard = {"itertools", "json", "sys", "concurrent.futures", "pathlib"}
     assert imported - standard == {"grpc"}
 
 

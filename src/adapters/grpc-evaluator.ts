@@ -402,8 +402,8 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
           "check the address, or lower its max_batch",
         );
       case status.INTERNAL:
-        if (/\bRST_STREAM\b/.test(details)) return away();
-        return refused("failed", "its own log says why; mend it, then go on");
+        if (!/^Response message parsing error|\bHTTP status code\b/.test(details)) return away();
+        return refused("sent what is no answer", "check the address, or that both have the same version");
       case status.UNIMPLEMENTED:
         return refused(
           "does not offer this call of collm_nas.v1.EvaluatorService",

@@ -324,9 +324,11 @@ class Coordinator {
     const winner = best(this.#state);
     const hasTest = this.#state.space.splits.some(({ name }) => name === "test");
     if (winner === null || !hasTest || this.#state.winnerTests.has(winner.text)) return;
-    await this.#evaluate("test", [winner.text], (_, outcome) =>
-      this.#record({ type: "winner-tested", text: winner.text, outcome }),
-    );
+    const { text } = winner;
+    await this.#evaluate("test", [text], (_, outcome) => {
+      const seal = digestOf([this.#seal.value(), text, outcome]);
+      return this.#record({ type: "winner-tested", text, outcome, seal });
+    });
   }
 
   /** Has every text evaluated and hands each outcome over as it comes; asks again for what has no answer yet. */

@@ -181,7 +181,13 @@ const bodySchemas = [
   /** `seal` is the digest of every line before this one: a changed byte shows on replay. */
   z.strictObject({ type: z.literal("round-closed"), round, seal: z.string() }),
   z.strictObject({ type: z.literal("run-ended"), reason: stopReasonSchema, seal: z.string() }),
-  z.strictObject({ type: z.literal("winner-tested"), text: z.string(), outcome: outcomeSchema }),
+  /** `seal` is the digest of the seal before this line, the text and the outcome. */
+  z.strictObject({
+    type: z.literal("winner-tested"),
+    text: z.string(),
+    outcome: outcomeSchema,
+    seal: z.string(),
+  }),
 ] as const;
 
 /** What happened, before the journal stamps it. */

@@ -12,6 +12,9 @@ import type { RunState } from "../search/state.ts";
 import { architecturesSchema, describeProblem, describeSpace, writeArchitecture } from "./prompts.ts";
 import { findJson } from "./reply.ts";
 
+/** How many lists and keys may stand around an architecture. */
+const deepestWrapping = 4;
+
 /** What a rule-following Generator needs in place of prose. */
 export interface GeneratorBrief {
   readonly role: "generator";
@@ -40,7 +43,7 @@ export function generatorPrompt(state: RunState, space: Space, strategy: string)
 export function readArchitectures(space: Space): (reply: ChatReply) => Reading<readonly unknown[]> {
   const names = space.description.dimensions.map(({ name }) => name);
   return ({ content, finishReason }) => {
-    const found = findJson(content).flatMap((value) => candidatesIn(value, names));
+    const found = findJson(content).flatMap((value) => candidatesIn(space, value));
     if (found.length > 0) return { ok: true, value: found };
     const cut = finishReason === "length" ? "; it was cut off by the length limit" : "";
     const what = content.trim() === "" ? "the reply is empty" : "no architecture could be found in the reply";
@@ -57,7 +60,7 @@ export function readArchitectures(space: Space): (reply: ChatReply) => Reading<r
 
 function systemPrompt(state: RunState, space: Space): string {
   const { min, max } = state.search.candidates;
-  const example = writeArchitecture(space, space.sample(randomStream(0, "example")));
+  const example = writeArchitecture(space, space.sample(randomStream(0, "example")), "choice");
   const whole = `{"architectures": [${example}, ...]}`;
   const form = state.search.structured
     ? `Answer with one JSON object and nothing else, of this form:\n\n${whole}`
@@ -76,13 +79,37 @@ function systemPrompt(state: RunState, space: Space): string {
   ].join("\n\n");
 }
 
-function candidatesIn(value: unknown, names: readonly string[]): readonly unknown[] {
-  // A list without an object in it is a piece of an architecture that was cut off.
-  if (Array.isArray(value)) return value.some((member) => isObject(member)) ? value : [];
+/** A list of architectures, one architecture, or an object that holds either under keys of its own. */
+function candidatesIn(space: Space, value: unknown, levels = deepestWrapping): readonly unknown[] {
+  if (levels === 0) return [];
+  const heldBy = (object: object) =>
+    Object.values(object).flatMap((member) =>
+      Array.isArray(member) || isArchitecture(space, member) ? candidatesIn(space, member, levels - 1) : [],
+    );
+  if (Array.isArray(value)) {
+    // A list without an architecture in it is a piece of one that was cut off, or something else altogether.
+    if (!value.some((member) => isObject(member) || isText(space, member))) return [];
+    return value.flatMap((member) => {
+      const held = isObject(member) && !isArchitecture(space, member) ? heldBy(member) : [];
+      return held.length > 0 ? held : [member];
+    });
+  }
   if (!isObject(value)) return [];
-  if (names.some((name) => Object.hasOwn(value, name))) return [value];
-  const lists = Object.values(value).filter(Array.isArray);
-  return lists.length === 0 ? [value] : lists.length === 1 ? (lists[0] as unknown[]) : [];
+  if (isArchitecture(space, value)) return [value];
+  const held = heldBy(value);
+  // An object without any list is an architecture gone wrong: the Coordinator says how.
+  return held.length > 0 || Object.values(value).some(Array.isArray) ? held : [value];
+}
+
+function isArchitecture(space: Space, value: unknown): boolean {
+  return isObject(value) && space.description.dimensions.some(({ name }) => Object.hasOwn(value, name));
+}
+
+/** Whether `value` is text in a form of the space's, legal or not. */
+function isText(space: Space, value: unknown): boolean {
+  if (typeof value !== "string") return false;
+  const parsed = space.parse(value);
+  return parsed.ok || !parsed.rejections.some(({ code }) => code === "unreadable");
 }
 
 function isObject(value: unknown): value is object {

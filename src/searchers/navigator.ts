@@ -6,7 +6,7 @@
  */
 import type { ChatReply } from "../search/events.ts";
 import type { Prompt, Reading } from "../search/ports.ts";
-import { type Rejection, type Space } from "../search/space.ts";
+import type { Rejection, Space } from "../search/space.ts";
 import { strategySections } from "../search/strategy.ts";
 import {
   best,
@@ -20,9 +20,10 @@ import {
   type RunState,
   valueOf,
 } from "../search/state.ts";
-import { describeProblem, describeSpace, figure, writeArchitecture } from "./prompts.ts";
+import { describeProblem, describeSpace, figure, withUnit, writeArchitecture } from "./prompts.ts";
 
 const fewestWords = 5;
+const longestQuote = 200;
 const mostExamples = 5;
 
 /** What a rule-following Navigator needs in place of prose. */
@@ -57,7 +58,11 @@ export function readStrategy(reply: ChatReply): Reading<string> {
   const cut = reply.finishReason === "length" ? "; it was cut off by the length limit" : "";
   return {
     ok: false,
-    reasons: [text === "" ? `the reply is empty${cut}` : `the reply is no strategy: "${text}"${cut}`],
+    reasons: [
+      text === ""
+        ? `the reply is empty${cut}`
+        : `the reply is no strategy: "${text.slice(0, longestQuote)}"${cut}`,
+    ],
   };
 }
 
@@ -133,7 +138,7 @@ function refinementMessage(state: RunState, space: Space, last: Round): string {
       ...Object.entries(state.search.limits).map(
         ([name, limit]) => `- Limit: \`${name}\` at most ${figure(limit)}.`,
       ),
-      `- Target: ${state.search.target === null ? "as high as possible" : figure(state.search.target)}.`,
+      `- Target: ${state.search.target === null ? `as ${metric.higherIsBetter ? "high" : "low"} as possible` : withUnit(state.search.target, metric.unit)}.`,
     ].join("\n"),
     [
       "Now refine the strategy. Work out:",

@@ -25,34 +25,43 @@ export function architecturesSchema(
   };
 }
 
-/** The space, as a model needs to know it: dimensions, slots by group, rules, costs, one whole example. */
+/** The space, as a model needs to know it: dimensions, slots by group, rules of the structure, costs. */
 export function describeSpace(space: Space): string {
   const { summary, dimensions, costs } = space.description;
-  const rules = dimensions
-    .filter(({ activeCount }) => activeCount !== "")
-    .map(
-      ({ name, activeCount, groups }) =>
-        `- \`${activeCount}\` switches slots of \`${name}\` on and off: ${groups.length === 1 ? `only the first \`${activeCount}\` of its slots are used` : `in group g only the first \`${activeCount}[g]\` slots are used`}. Fill the unused ones with any choice; they are not part of the network and cost nothing.`,
-    );
+  const rules = dimensions.filter(({ activeCount }) => activeCount !== "").map(describeRule);
   return [
     "# The search space",
-    summary,
+    ...(summary === "" ? [] : [summary]),
     "An architecture is one JSON object with exactly these keys:",
     ...dimensions.map(describeDimension),
-    ...(rules.length > 0 ? ["## Rules of the structure", rules.join("\n")] : []),
-    ...(costs.length > 0
-      ? ["## Costs", costs.map(({ name, unit, meaning }) => `- \`${name}\` (${unit}): ${meaning}`).join("\n")]
+    ...(rules.length > 0
+      ? [
+          "## Rules of the structure",
+          [
+            ...rules,
+            "- Fill the unused slots with any choice: they are not part of the network and cost nothing.",
+          ].join("\n"),
+        ]
       : []),
+    ...(costs.length > 0 ? ["## Costs", costs.map((cost) => `- ${describeNumber(cost)}`).join("\n")] : []),
   ].join("\n\n");
 }
 
-/** One architecture in the form a model is asked to write: JSON, slots grouped where all groups are alike. */
-export function writeArchitecture(space: Space, architecture: Architecture): string {
+/**
+ * One architecture as JSON, slots grouped where all groups are alike.
+ *
+ * @param unused what stands in slots that are not in use: null where it is shown, some choice where it is an answer
+ */
+export function writeArchitecture(
+  space: Space,
+  architecture: Architecture,
+  unused: "null" | "choice" = "null",
+): string {
   const object = space.toObject(architecture);
   const members = space.description.dimensions.map((dimension) => {
-    const slots = (object[dimension.name] ?? []).map((value) =>
-      value === null ? "null" : JSON.stringify(value),
-    );
+    const { choices, numeric } = dimension;
+    const filling = unused === "null" ? null : numeric ? Number(choices[0]) : choices[0];
+    const slots = (object[dimension.name] ?? []).map((value) => JSON.stringify(value ?? filling));
     const lists = isNested(dimension)
       ? chunks(dimension, slots).map((group) => `[${group.join(", ")}]`)
       : slots;
@@ -67,7 +76,7 @@ export function describeProblem(state: RunState): string {
   const metric = objective(state);
   const limits = Object.entries(search.limits).map(([name, limit]) => {
     const unit = space.costs.find((cost) => cost.name === name)?.unit ?? "";
-    return `- Strict limit: \`${name}\` at most ${figure(limit)}${unit === "" ? "" : ` (${unit})`}.`;
+    return `- Strict limit: \`${name}\` at most ${withUnit(limit, unit)}.`;
   });
   const over =
     search.overLimit === "skip"
@@ -77,8 +86,8 @@ export function describeProblem(state: RunState): string {
     "# The problem",
     ...(search.task === null ? [] : [search.task]),
     [
-      `- Objective: ${metric.higherIsBetter ? "maximise" : "minimise"} \`${metric.name}\` (${metric.unit}): ${metric.meaning}`,
-      `- Target: ${search.target === null ? "none given; get as far as possible." : `${figure(search.target)} ${metric.unit}. Reaching it ends the search.`}`,
+      `- Objective: ${metric.higherIsBetter ? "maximise" : "minimise"} ${describeNumber(metric)}`,
+      `- Target: ${search.target === null ? "none given; get as far as possible." : `${withUnit(search.target, metric.unit)}. Reaching it ends the search.`}`,
       ...limits,
       `- Budget: ${search.budget} evaluated architectures in all.`,
       ...(limits.length > 0
@@ -95,13 +104,32 @@ export function figure(value: number): string {
   return String(Number(value.toPrecision(6)));
 }
 
+/** A number with its unit, where it has one. */
+export function withUnit(value: number, unit: string): string {
+  return unit === "" ? figure(value) : `${figure(value)} ${unit}`;
+}
+
 // --- internal ---
+
+/** A metric or cost: its name, its unit and its meaning, as far as they are told. */
+function describeNumber({ name, unit, meaning }: { name: string; unit: string; meaning: string }): string {
+  return `\`${name}\`${unit === "" ? "" : ` (${unit})`}${meaning === "" ? "" : `: ${meaning}`}`;
+}
+
+/** Which slots of a dimension are in use. */
+function describeRule({ name, activeCount, groups }: Dimension): string {
+  const used =
+    groups.length === 1
+      ? `only the first \`${activeCount}\` slots are used`
+      : `only ${groups.map((group, index) => `the first ${activeCount}[${index}] slots of ${group.name || `group ${index}`}`).join(", ")} are used`;
+  return `- \`${activeCount}\` switches slots of \`${name}\` on and off: ${used}.`;
+}
 
 function describeDimension(dimension: Dimension): string {
   const { name, meaning, choices, groups, slotNames } = dimension;
   const slots = groups.reduce((sum, { size }) => sum + size, 0);
   const lines = [
-    `## \`${name}\`: ${slots === 1 ? "one slot" : `${slots} slots`}, each one of ${choices.join(", ")}`,
+    `## \`${name}\`: ${slots === 1 ? "one slot," : `${slots} slots, each`} one of ${choices.join(", ")}`,
   ];
   if (meaning !== "") lines.push(meaning);
   if (slots > 1) {

@@ -16,9 +16,9 @@ export function findJson(text: string): unknown[] {
   let end = 0;
   let effort = longestEffort * text.length;
   for (const span of balancedSpans(text)) {
-    if (span.start < end) continue;
-    effort -= span.end - span.start;
-    if (effort < 0) break;
+    const length = span.end - span.start;
+    if (span.start < end || length > effort) continue;
+    effort -= length;
     const value = parsed(text.slice(span.start, span.end));
     if (value === undefined) continue;
     values.push(value);
@@ -37,7 +37,15 @@ interface Span {
 /** Every stretch from an opening bracket to the one that closes it, outside strings; outer ones before inner ones. */
 function balancedSpans(text: string): Span[] {
   const spans: Span[] = [];
-  const open: { at: number; closer: string }[] = [];
+  const braces: number[] = [];
+  const brackets: number[] = [];
+  /** A bracket of prose that nothing closes must not hide the JSON around it: those in between are forgotten. */
+  const close = (opened: number[], others: number[], end: number) => {
+    const start = opened.pop();
+    if (start === undefined) return;
+    while ((others.at(-1) ?? -1) > start) others.pop();
+    spans.push({ start, end });
+  };
   let inString = false;
   let before = "";
   for (let at = 0; at < text.length; at++) {
@@ -47,18 +55,13 @@ function balancedSpans(text: string): Span[] {
       else if (character === '"' || character === "\n") inString = false;
       continue;
     }
-    // Only there can a string of JSON begin: other quotation marks are prose, or inches.
-    if (character === '"') inString = open.length > 0 && "{[,:".includes(before);
+    // A string of JSON can begin nowhere else: other quotation marks are prose, or inches.
+    if (character === '"') inString = braces.length + brackets.length > 0 && "{[,:".includes(before);
+    else if (character === "{") braces.push(at);
+    else if (character === "[") brackets.push(at);
+    else if (character === "}") close(braces, brackets, at + 1);
+    else if (character === "]") close(brackets, braces, at + 1);
     if (!" \t\r\n".includes(character)) before = character;
-    if (character === "{") open.push({ at, closer: "}" });
-    else if (character === "[") open.push({ at, closer: "]" });
-    else if (character === "}" || character === "]") {
-      // A bracket of prose that nothing closes must not hide the JSON around it.
-      const match = open.findLastIndex(({ closer }) => closer === character);
-      if (match === -1) continue;
-      spans.push({ start: (open[match] as { at: number }).at, end: at + 1 });
-      open.length = match;
-    }
   }
   return spans.sort((first, second) => first.start - second.start);
 }

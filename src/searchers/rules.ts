@@ -149,7 +149,7 @@ function writeArchitectures({ space, strategy, max }: GeneratorBrief, seed: numb
   const ranges = readRanges(strategy);
   const written = new Set<string>();
   for (let attempt = 0; attempt < 10 * max && written.size < max; attempt++) {
-    written.add(writeArchitecture(space, sampleFrom(space, ranges, random)));
+    written.add(writeArchitecture(space, sampleFrom(space, ranges, random), "choice"));
   }
   return `{"architectures": [${[...written].join(", ")}]}`;
 }

@@ -285,11 +285,11 @@ describe("statuses", () => {
     ["CANCELLED", EvaluatorUnavailable],
     ["ABORTED", EvaluatorUnavailable],
     ["RESOURCE_EXHAUSTED", EvaluatorUnavailable],
+    ["INTERNAL", EvaluatorUnavailable],
     ["NOT_FOUND", ContractViolation],
     ["FAILED_PRECONDITION", ContractViolation],
     ["INVALID_ARGUMENT", ContractViolation],
     ["UNIMPLEMENTED", ContractViolation],
-    ["INTERNAL", ContractViolation],
     ["UNKNOWN", ContractViolation],
     ["PERMISSION_DENIED", ContractViolation],
   ])("takes %s for %o, in one line, after one call", async (code, kind) => {
@@ -349,6 +349,19 @@ describe("servers of another kind", () => {
       await expect(asked).rejects.toThrow("check the address");
     },
   );
+
+  it("says so of a gRPC server whose messages are of another kind", async () => {
+    const server = createHttp2Server();
+    server.on("stream", (stream) => {
+      stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+      stream.end(Buffer.from([0, 0, 0, 0, 3, 0xff, 0xff, 0xff]));
+    });
+    cleanups.push(() => server.close());
+    const asked = evaluatorAt(await listenOn(server)).list(quiet);
+    await expect(asked).rejects.toThrow(ContractViolation);
+    await expect(asked).rejects.toThrow(/sent what is no answer: Response message parsing error/);
+  });
 
   it("says so of a gRPC server with other services", async () => {
     const server = await startOtherGrpcServer();

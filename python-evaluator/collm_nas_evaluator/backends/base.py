@@ -86,8 +86,8 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """A space that is configured but cannot be served now: its id, its summary, and why with the next step."""
+    """A space that is configured but cannot be served now: its id, its title, and why with the next step."""
 
     id: str
-    summary: str
+    title: str
     reason: str

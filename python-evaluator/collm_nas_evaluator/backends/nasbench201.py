@@ -16,7 +16,7 @@ from collm_nas_evaluator.cell import EDGES, OPERATIONS, TEMPLATE, Network, funct
 from collm_nas_evaluator.dimension import Dimension, Group
 from collm_nas_evaluator.space import Architecture, Cost, Metric, Space, Split
 
-SUMMARY = (
+_SUMMARY = (
     "An architecture is one cell: a directed acyclic graph of 4 nodes with one operation on each of its 6 edges. "
     "Node 0 is the cell's input and node 3 its output. The same cell is stacked many times, in three stages of "
     "growing width, to make an image classifier."
@@ -72,13 +72,14 @@ class Numbers:
 class NasBench201:
     """A Backend over one table. `split_meanings` says which data each split of the numbers is."""
 
-    def __init__(self, space_id: str, numbers: Numbers, split_meanings: Mapping[str, str]) -> None:
+    def __init__(self, space_id: str, title: str, numbers: Numbers, split_meanings: Mapping[str, str]) -> None:
         self._network = numbers.network
         self._accuracies = numbers.accuracies
         self._latencies = {_latency(device): column for device, column in numbers.latencies.items()}
         self._space = Space(
             id=space_id,
-            summary=SUMMARY,
+            title=title,
+            summary=_SUMMARY,
             dimensions=(_DIMENSION,),
             template=TEMPLATE,
             metrics=(_ACCURACY,),

@@ -1,0 +1,67 @@
+/**
+ * What the README says about the tree, the commands and the example evaluator, held against the tree itself.
+ *
+ * Owns no behaviour. Knows the README's headings.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+import { readConfig } from "../../src/config.ts";
+import { searchers } from "../../src/searchers/registry.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const tree = /```text\nsrc\/\n(.*?)```/s.exec(readme)?.[1] ?? "";
+
+it("shows the example evaluator as it is", () => {
+  const shown =
+    /<!-- minimal evaluator: begin -->\n```python\n(.*?)```\n<!-- minimal evaluator: end -->/s.exec(
+      readme,
+    )?.[1];
+  expect(shown).toBe(readFileSync(join(root, "examples/minimal_evaluator.py"), "utf8"));
+});
+
+it("names every source file in its tree, and no file that is not there", () => {
+  const files = ["", "search", "searchers", "adapters"].flatMap((folder) =>
+    readdirSync(join(root, "src", folder), { withFileTypes: true }).flatMap((entry) =>
+      entry.isFile() ? [entry.name] : [],
+    ),
+  );
+  const named = [...tree.matchAll(/\b[a-z0-9-]+\.ts\b/g)].map(([name]) => name);
+  const commands = readdirSync(join(root, "src/commands"));
+  expect(files.filter((file) => !named.includes(file) && file !== "contract-options.ts")).toEqual([]);
+  expect(named.filter((name) => !files.includes(name) && !commands.includes(name))).toEqual([]);
+});
+
+it("lists every searcher", () => {
+  const listed = [...readme.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, name]) => name);
+  expect(listed).toEqual(searchers.map(({ name }) => name));
+});
+
+it("names no command that does not exist", () => {
+  const help = execFileSync(join(root, "bin/collm-nas"), ["--help"], { encoding: "utf8" });
+  const used = new Set(
+    [...readme.matchAll(/\.\/bin\/collm-nas ([a-z]+)/g)].map(([, name]) => name as string),
+  );
+  expect(used.size).toBeGreaterThan(4);
+  for (const name of used) expect(help).toMatch(new RegExp(`^  ${name}\\b`, "m"));
+});
+
+it("shows a configuration file that is read as it stands", async () => {
+  const yaml = /```yaml\n# search\.yaml.*?\n(.*?)```/s.exec(readme)?.[1] ?? "";
+  const folder = mkdtempSync(join(tmpdir(), "readme-"));
+  try {
+    writeFileSync(join(folder, "search.yaml"), yaml);
+    const config = await readConfig(join(folder, "search.yaml"), {});
+    expect(config).toMatchObject({
+      space: "analognas-baseline",
+      limits: { flops_m: 120 },
+      model: { temperature: 0.6 },
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
