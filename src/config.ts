@@ -108,8 +108,6 @@ export async function readConfig(file: string | undefined, flags: Flags): Promis
   const fromFile = file === undefined ? {} : await readYaml(file);
   const merged = withFlags(fromFile, flags);
   const source = file === undefined ? "" : `${file}: `;
-  if (merged["space"] === undefined)
-    throw new UsageError(`${source}no space given; name one with --space (collm-nas spaces lists them)`);
   const config = parseStrictly(configSchema, merged, source);
   return { ...config, model: checkedModel(config.model, source) };
 }
@@ -198,11 +196,18 @@ async function readYaml(file: string): Promise<Record<string, unknown>> {
       `cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}; give the path of a YAML file`,
     );
   }
+  const refused = (problem: string) =>
+    new UsageError(`${file}: ${problem.split("\n")[0]?.replace(/:$/, "")}; correct the YAML`);
   const document = parseDocument(text, { prettyErrors: true });
-  const [problem] = document.errors;
-  if (problem !== undefined)
-    throw new UsageError(`${file}: ${problem.message.split("\n")[0]?.replace(/:$/, "")}; correct the YAML`);
-  const value: unknown = document.toJS() ?? {};
+  const [problem] = [...document.errors, ...document.warnings];
+  if (problem !== undefined) throw refused(problem.message);
+  let value: unknown;
+  try {
+    value = document.toJS() ?? {};
+  } catch (error) {
+    // References to nothing, or to far too much.
+    throw refused((error as Error).message);
+  }
   if (typeof value !== "object" || Array.isArray(value))
     throw new UsageError(`${file}: expected keys and values, such as "space: NAME"`);
   return pathsFrom(dirname(resolve(file)), value as Record<string, unknown>);
@@ -223,13 +228,17 @@ function withFlags(file: Record<string, unknown>, flags: Flags): Record<string, 
   const merged: Record<string, unknown> = { ...file, ...defined(same) };
   const into = (key: string, values: Record<string, unknown>) => {
     const given = defined(values);
-    if (Object.keys(given).length > 0)
-      merged[key] = { ...(merged[key] as Record<string, unknown> | null | undefined), ...given };
+    const before = merged[key] ?? {};
+    // What is no object in the file is for the schema to refuse.
+    if (Object.keys(given).length > 0 && typeof before === "object" && !Array.isArray(before))
+      merged[key] = { ...before, ...given };
   };
   into("limits", { ...limit });
   into("model", { name: model, baseUrl });
-  if (evaluator !== undefined) into("evaluator", { address: evaluator, config: null });
-  into("evaluator", { config: evaluatorConfig === undefined ? undefined : resolve(evaluatorConfig) });
+  const config = evaluatorConfig === undefined ? undefined : resolve(evaluatorConfig);
+  // Either flag puts away what the file says of the other.
+  if (evaluator !== undefined || config !== undefined)
+    into("evaluator", { address: evaluator ?? null, config: config ?? null });
   return merged;
 }
 
@@ -248,11 +257,20 @@ function checkedModel(model: ModelConfig | null, source: string): ModelConfig | 
   return model;
 }
 
+/** What to do about a key that has to be there. */
+const missing: Readonly<Record<string, string>> = {
+  space: "no space given; name one with --space (collm-nas spaces lists them)",
+  "model.name": "no model named; name one with --model",
+};
+
 /** Parses, or says in one line which key is wrong, how, and what was probably meant. */
 function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, source: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0] as z.core.$ZodIssue;
+  // A misspelt key is often the reason why another one is missing.
+  const isUnknown = ({ code }: z.core.$ZodIssue) => code === "unrecognized_keys";
+  const { issues } = parsed.error;
+  const issue = (issues.find(isUnknown) ?? issues[0]) as z.core.$ZodIssue;
   const place = issue.path.join(".");
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0] ?? "";
@@ -267,8 +285,9 @@ function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, source: string):
     issue.code === "invalid_value" && typeof given === "string"
       ? didYouMean(given, issue.values.map(String))
       : "";
-  if (given === undefined) throw new UsageError(`${source}"${place}" is missing`);
-  throw new UsageError(`${source}"${place}" is ${JSON.stringify(given)}: ${issue.message}${near}`);
+  if (given === undefined) throw new UsageError(`${source}${missing[place] ?? `"${place}" is missing`}`);
+  const shown = typeof given === "number" ? String(given) : JSON.stringify(given);
+  throw new UsageError(`${source}"${place}" is ${shown}: ${issue.message}${near}`);
 }
 
 /** The keys that the schema allows at a path. */

@@ -173,9 +173,10 @@ async function conclude(
     });
   } catch (error) {
     status = error instanceof Interrupted ? "interrupted" : "failed";
-    if (!(error instanceof CollmError) || state === null) throw error;
+    // A command that has to be corrected has brought the run nowhere: there is nothing to sum up.
+    if (!(error instanceof CollmError) || error instanceof UsageError || state === null) throw error;
     view.end();
-    printError(error, error instanceof UsageError ? "" : `; then go on with: ${program} resume ${folder}`);
+    printError(error, `; then go on with: ${program} resume ${folder}`);
     output.exitCode = error.exitCode;
   } finally {
     view.end();

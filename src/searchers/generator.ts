@@ -87,9 +87,10 @@ function candidatesIn(space: Space, value: unknown, levels = deepestWrapping): r
       Array.isArray(member) || isArchitecture(space, member) ? candidatesIn(space, member, levels - 1) : [],
     );
   if (Array.isArray(value)) {
+    const list: readonly unknown[] = value;
     // A list without an architecture in it is a piece of one that was cut off, or something else altogether.
-    if (!value.some((member) => isObject(member) || isText(space, member))) return [];
-    return value.flatMap((member) => {
+    if (!list.some((member) => isObject(member) || isText(space, member))) return [];
+    return list.flatMap((member) => {
       const held = isObject(member) && !isArchitecture(space, member) ? heldBy(member) : [];
       return held.length > 0 ? held : [member];
     });

@@ -20,7 +20,14 @@ import {
   type RunState,
   valueOf,
 } from "../search/state.ts";
-import { describeProblem, describeSpace, figure, withUnit, writeArchitecture } from "./prompts.ts";
+import {
+  describeLimits,
+  describeProblem,
+  describeSpace,
+  figure,
+  withUnit,
+  writeArchitecture,
+} from "./prompts.ts";
 
 const fewestWords = 5;
 const longestQuote = 200;
@@ -34,7 +41,7 @@ export interface NavigatorBrief {
   /** What it may know: all results with memory, the last round's without. */
   readonly results: readonly Evaluation[];
   readonly values: readonly (number | null)[];
-  /** Architectures left out for their cost, in the same scope. */
+  /** Architectures over a limit, in the same scope. */
   readonly overLimit: readonly { readonly text: string; readonly excess: number }[];
   readonly budgetLeft: number;
   readonly budget: number;
@@ -125,9 +132,14 @@ function refinementMessage(state: RunState, space: Space, last: Round): string {
   const within = Object.keys(state.search.limits).length > 0 ? " within the limit" : "";
   const evaluated = bestFirst(state, evaluationsAmong(last.candidates));
   const lines = evaluated.map((evaluation, index) => `${index + 1}. ${resultLine(state, space, evaluation)}`);
+  const hasUnused = space.description.dimensions.some(({ activeCount }) => activeCount !== "");
   return [
-    `# Results of round ${last.round}, best first`,
-    evaluated.length === 0 ? "No architecture of this round could be evaluated." : lines.join("\n"),
+    `# Results of round ${last.round}, best first${hasUnused ? " (null marks an unused slot)" : ""}`,
+    evaluated.length > 0
+      ? lines.join("\n")
+      : last.candidates.length > 0
+        ? "No architecture of this round could be evaluated."
+        : "The Generator gave no architectures.",
     ...lossesOf(state, space, last),
     [
       "# Where we stand",
@@ -135,9 +147,7 @@ function refinementMessage(state: RunState, space: Space, last: Round): string {
         ? `- Best${within}: none yet.`
         : `- Best${within}: ${metric.name} ${figure(winner.value)} with ${costsOf(winner.measured.costs)}: ${writeArchitecture(space, space.fromText(winner.text))}`,
       `- Evaluations: ${state.search.budget - budgetLeft(state)} used, ${budgetLeft(state)} left.`,
-      ...Object.entries(state.search.limits).map(
-        ([name, limit]) => `- Limit: \`${name}\` at most ${figure(limit)}.`,
-      ),
+      ...describeLimits(state).map((limit) => `- Limit: ${limit}.`),
       `- Target: ${state.search.target === null ? `as ${metric.higherIsBetter ? "high" : "low"} as possible` : withUnit(state.search.target, metric.unit)}.`,
     ].join("\n"),
     [
@@ -223,7 +233,7 @@ function briefOf(state: RunState, space: Space, last: Round | undefined): Naviga
     results,
     values: results.map(({ outcome }) => valueOf(state, outcome)),
     overLimit: candidates.flatMap(({ verdict }) =>
-      verdict.kind === "over-limit"
+      verdict.kind === "over-limit" || (verdict.kind === "accepted" && verdict.overLimit)
         ? [{ text: verdict.measured.text, excess: excessOf(state, verdict.measured.costs) }]
         : [],
     ),

@@ -28,7 +28,7 @@ export function architecturesSchema(
 /** The space, as a model needs to know it: dimensions, slots by group, rules of the structure, costs. */
 export function describeSpace(space: Space): string {
   const { summary, dimensions, costs } = space.description;
-  const rules = dimensions.filter(({ activeCount }) => activeCount !== "").map(describeRule);
+  const rules = describeRules(dimensions);
   return [
     "# The search space",
     ...(summary === "" ? [] : [summary]),
@@ -72,12 +72,9 @@ export function writeArchitecture(
 
 /** The goal, the limits and how to treat them: the same words for both roles. */
 export function describeProblem(state: RunState): string {
-  const { search, space } = state;
+  const { search } = state;
   const metric = objective(state);
-  const limits = Object.entries(search.limits).map(([name, limit]) => {
-    const unit = space.costs.find((cost) => cost.name === name)?.unit ?? "";
-    return `- Strict limit: \`${name}\` at most ${withUnit(limit, unit)}.`;
-  });
+  const limits = describeLimits(state);
   const over =
     search.overLimit === "skip"
       ? "is thrown away without being evaluated"
@@ -88,7 +85,7 @@ export function describeProblem(state: RunState): string {
     [
       `- Objective: ${metric.higherIsBetter ? "maximise" : "minimise"} ${describeNumber(metric)}`,
       `- Target: ${search.target === null ? "none given; get as far as possible." : `${withUnit(search.target, metric.unit)}. Reaching it ends the search.`}`,
-      ...limits,
+      ...limits.map((limit) => `- Strict limit: ${limit}.`),
       `- Budget: ${search.budget} evaluated architectures in all.`,
       ...(limits.length > 0
         ? [
@@ -97,6 +94,14 @@ export function describeProblem(state: RunState): string {
         : []),
     ].join("\n"),
   ].join("\n\n");
+}
+
+/** What each limited cost may be at most. */
+export function describeLimits({ search, space }: RunState): string[] {
+  return Object.entries(search.limits).map(([name, limit]) => {
+    const unit = space.costs.find((cost) => cost.name === name)?.unit ?? "";
+    return `\`${name}\` at most ${withUnit(limit, unit)}`;
+  });
 }
 
 /** A number in at most six significant digits. */
@@ -116,13 +121,22 @@ function describeNumber({ name, unit, meaning }: { name: string; unit: string; m
   return `\`${name}\`${unit === "" ? "" : ` (${unit})`}${meaning === "" ? "" : `: ${meaning}`}`;
 }
 
-/** Which slots of a dimension are in use. */
-function describeRule({ name, activeCount, groups }: Dimension): string {
-  const used =
-    groups.length === 1
-      ? `only the first \`${activeCount}\` slots are used`
-      : `only ${groups.map((group, index) => `the first ${activeCount}[${index}] slots of ${group.name || `group ${index}`}`).join(", ")} are used`;
-  return `- \`${activeCount}\` switches slots of \`${name}\` on and off: ${used}.`;
+/** Which slots are in use, one line for all dimensions that share the answer. */
+function describeRules(dimensions: readonly Dimension[]): string[] {
+  const rules = new Map<string, string[]>();
+  for (const { name, activeCount, groups } of dimensions) {
+    if (activeCount === "") continue;
+    const used =
+      groups.length === 1
+        ? `the first \`${activeCount}\``
+        : groups
+            .map((group, at) => `the first ${activeCount}[${at}] of ${group.name || `group ${at}`}`)
+            .join(", ");
+    rules.set(used, [...(rules.get(used) ?? []), `\`${name}\``]);
+  }
+  return [...rules].map(
+    ([used, names]) => `- Of the slots of ${names.join(" and ")} only these are in use: ${used}.`,
+  );
 }
 
 function describeDimension(dimension: Dimension): string {

@@ -5,8 +5,8 @@
  * was cut off. Changes nothing in what it finds, and knows nothing of what the values mean.
  */
 
-/** How often, on average, a character may be looked at while searching; deeper nesting than this is not looked into. */
-const longestEffort = 20;
+/** Brackets that hold no JSON are looked into so deep and no deeper: no character is read more often than that. */
+const deepest = 20;
 
 /** Every JSON object or array that stands complete in `text` and in no other one, in order. */
 export function findJson(text: string): unknown[] {
@@ -14,13 +14,16 @@ export function findJson(text: string): unknown[] {
   if (whole !== undefined) return [whole];
   const values: unknown[] = [];
   let end = 0;
-  let effort = longestEffort * text.length;
+  /** Where the stretches around the present one end that turned out to be no JSON. */
+  const around: number[] = [];
   for (const span of balancedSpans(text)) {
-    const length = span.end - span.start;
-    if (span.start < end || length > effort) continue;
-    effort -= length;
+    while ((around.at(-1) ?? text.length) <= span.start) around.pop();
+    if (span.start < end || around.length === deepest) continue;
     const value = parsed(text.slice(span.start, span.end));
-    if (value === undefined) continue;
+    if (value === undefined) {
+      around.push(span.end);
+      continue;
+    }
     values.push(value);
     end = span.end;
   }

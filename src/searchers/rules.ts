@@ -25,7 +25,7 @@ const mostElites = 12;
 /** How many votes each choice has before any result speaks, at the start and at the end of the budget. */
 const firstPrior = 1;
 const lastPrior = 0.25;
-/** A choice rarer than this is left out of the words, and so out of the sampling. */
+/** A choice rarer than this, or than half its even share, is left out of the words, and so out of the sampling. */
 const smallestPercent = 3;
 
 /** Plays whichever role a request's brief names. Uses no tokens and no time. */
@@ -61,9 +61,12 @@ interface Poll {
 
 function writeStrategy(brief: NavigatorBrief): string {
   const { space } = brief;
-  const elites = elitesOf(brief);
+  const { elites, within } = elitesOf(brief);
   const polls = takePolls(space, elites, brief.budgetLeft / brief.budget);
-  const favourites = [...polls].sort((first, second) => topPercent(second) - topPercent(first)).slice(0, 3);
+  const favourites = polls
+    .filter(({ shares }) => shares.length > 1)
+    .sort((first, second) => topPercent(second) - topPercent(first))
+    .slice(0, 3);
   const settled = favourites.filter((poll) => topPercent(poll) >= 50);
   const named = (list: readonly Poll[]) =>
     list.map(({ dimension, slot, shares }) => `${dimension}[${slot}] = ${shares[0]?.token}`).join(", ");
@@ -75,42 +78,48 @@ function writeStrategy(brief: NavigatorBrief): string {
   const summary =
     elites.length === 0
       ? "Nothing is known yet: sample every choice of every slot evenly."
-      : brief.values.every((value) => value === null)
+      : !within
         ? `Everything so far is over the limit; the ${elites.length} that exceed it least ${agreement}. Go further that way.`
         : `The ${elites.length} best of ${brief.results.length} results ${agreement}. ${next}`;
   const directions = space.description.dimensions.map(({ name }) => {
     const own = favourites.filter(({ dimension }) => dimension === name);
     return `### ${name}\n${own.length > 0 && elites.length > 0 ? `Prefer ${named(own)}; elsewhere follow the ranges.` : "Follow the ranges."}`;
   });
-  const rare = polls.flatMap(({ dimension, slot, shares }) =>
-    shares
-      .filter(({ percent }) => percent < smallestPercent)
-      .map(({ token }) => `${dimension}[${slot}] = ${token}`),
+  const isRare = (percent: number, { shares }: Poll) =>
+    percent < Math.min(smallestPercent, 50 / shares.length);
+  const rare = polls.flatMap((poll) =>
+    poll.shares
+      .filter(({ percent }) => isRare(percent, poll))
+      .map(({ token }) => `${poll.dimension}[${poll.slot}] = ${token}`),
+  );
+  const ranges = polls.map((poll) =>
+    printRange({ ...poll, shares: poll.shares.filter(({ percent }) => !isRare(percent, poll)) }),
   );
   return [
     `## Summary\n${summary}`,
     `## What worked and why\n${elites.length === 0 ? "No results yet." : `Shares of each choice among the best results are given under Ranges; ${brief.budgetLeft} of ${brief.budget} evaluations are left.`}`,
     `## Directions\n${directions.join("\n")}`,
-    `## Ranges\n${polls.map(({ dimension, slot, shares }) => printRange({ dimension, slot, shares: shares.filter(({ percent }) => percent >= smallestPercent) })).join("\n")}`,
-    `## Avoid\n${rare.length === 0 ? "Repeating an architecture." : `Hardly any good result has ${rare.slice(0, 8).join(", ")}.`}`,
+    `## Ranges\n${ranges.join("\n")}`,
+    `## Avoid\n${rare.length === 0 || elites.length === 0 ? "Repeating an architecture." : `Hardly any good result has ${rare.slice(0, 8).join(", ")}.`}`,
   ].join("\n\n");
 }
 
 /** The good architectures: the best results, or as long as there are none, those that exceed the limit least. */
-function elitesOf(brief: NavigatorBrief): Architecture[] {
+function elitesOf(brief: NavigatorBrief): { elites: Architecture[]; within: boolean } {
   const scored = brief.results.flatMap(({ measured, overLimit }, index) => {
     const value = brief.values[index];
     return value === null || value === undefined || overLimit
       ? []
       : [{ text: measured.text, score: brief.higherIsBetter ? value : -value }];
   });
-  const ranked =
-    scored.length > 0 ? scored : brief.overLimit.map(({ text, excess }) => ({ text, score: -excess }));
+  const within = scored.length > 0;
+  const ranked = within ? scored : brief.overLimit.map(({ text, excess }) => ({ text, score: -excess }));
   const count = Math.min(mostElites, Math.max(fewestElites, Math.round(ranked.length * eliteShare)));
-  return [...ranked]
+  const elites = [...ranked]
     .sort((first, second) => second.score - first.score)
     .slice(0, count)
     .map(({ text }) => brief.space.fromText(text));
+  return { elites, within };
 }
 
 /** Votes of the elites, better ones with more weight, for every slot; none in a slot that no elite uses: even shares. */

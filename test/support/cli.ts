@@ -209,6 +209,15 @@ export function slowPython(seconds: number): Record<string, string> {
   return { COLLM_NAS_PYTHON: wrapper, SLOW_SECONDS: `${seconds}` };
 }
 
+/**
+ * The environment under which a run ends by SIGKILL at a place of its record: 7 is after event 7, 7.5 in the middle of
+ * writing event 8.
+ */
+export function killAt(place: number): Record<string, string> {
+  const hook = new URL("kill-at-event.mjs", import.meta.url);
+  return { NODE_OPTIONS: `--import=${hook.href}`, KILL_AT_EVENT: `${place}` };
+}
+
 /** The evaluators that a process has started and that run now, by pid. */
 export function evaluatorsOf(pid: number): number[] {
   return runningProcesses()
