@@ -178,9 +178,9 @@ const parts = {
 
 const tableReady = `
 import time
+from collm_nas_evaluator import catalogue, config
 begin = time.perf_counter()
-from collm_nas_evaluator.bench import open_default_table
-open_default_table()
+catalogue.load(config.default())
 print((time.perf_counter() - begin) * 1000)
 `;
 
