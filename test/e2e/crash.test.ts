@@ -330,7 +330,7 @@ describe("resume", () => {
     const args = ["run", "--space", space, "--budget", "12", "--out", run];
     await collmNas([...args, "--evaluator", slow.address], { env: killAt(7) });
     const both = await Promise.all([collmNas(["resume", run]), collmNas(["resume", run])]);
-    expect(both.map(({ code }) => code).sort()).toEqual([0, 5]);
+    expect(new Set(both.map(({ code }) => code))).toEqual(new Set([0, 5]));
     expect(both.find(({ code }) => code === 5)?.stderr).toContain("held by process");
     expect((await shown(run)).spend.evaluations).toBe(12);
     await expectReplays(run);

@@ -79,8 +79,17 @@ describe("a run with an evaluator of its own", () => {
     expect(stdout.trimEnd().split("\n")).toHaveLength(1);
     expect(Object.keys(JSON.parse(stdout) as object).sort()).toEqual(
       [
-        ...["run", "space", "searcher", "models", "seed", "status", "stopReason"],
-        ...["best", "funnel", "spend", "trace"],
+        "run",
+        "space",
+        "searcher",
+        "models",
+        "seed",
+        "status",
+        "stopReason",
+        "best",
+        "funnel",
+        "spend",
+        "trace",
       ].sort(),
     );
   });

@@ -1,0 +1,233 @@
+/**
+ * What every Searcher does, however it proposes.
+ *
+ * Owns the promises of the port, and made-up scores and costs for any space. Knows one thing of a searcher: whether
+ * it asks the roles, which are played by the rules.
+ */
+import { describe, expect, it } from "vitest";
+import type { Outcome, SearchConfig } from "../../src/search/events.ts";
+import type { Searcher } from "../../src/search/ports.ts";
+import { randomStream } from "../../src/search/random.ts";
+import { type Architecture, Space, type SpaceDescription } from "../../src/search/space.ts";
+import { best, evaluations, funnel, type RunState, valueOf } from "../../src/search/state.ts";
+import { roleSearchers } from "../../src/searchers/registry.ts";
+import { rulesModel } from "../../src/searchers/rules.ts";
+import { bodies, setUp } from "../support/core-ports.ts";
+import { MemoryEvaluator } from "../support/memory-evaluator.ts";
+
+// ----- A world for any space -----
+
+/**
+ * A score between 20 and 90 to which every slot contributes by itself: one choice of each is the right one, and some
+ * slots weigh a little more than others.
+ */
+export function separableScore({ dimensions }: SpaceDescription): (architecture: Architecture) => number {
+  const wanted = dimensions.map(({ name, choices, groups }) =>
+    groups.flatMap(({ size }, group) =>
+      Array.from({ length: size }, (_, within) =>
+        randomStream(7, `${name} ${group} ${within}`).below(choices.length),
+      ),
+    ),
+  );
+  return ({ choices }) => {
+    let right = 0;
+    let all = 0;
+    for (const [dimension, slots] of choices.entries()) {
+      for (const [slot, choice] of slots.entries()) {
+        if (choice === null) continue;
+        const weight = 1 + slot / 37 + dimension / 11;
+        all += weight;
+        if (choice === wanted[dimension]?.[slot]) right += weight;
+      }
+    }
+    return 20 + (70 * right) / all;
+  };
+}
+
+/** Every cost of the space: later choices cost more, slots that are not in use nothing. Many architectures share one. */
+export function countedCosts({
+  costs,
+}: SpaceDescription): (architecture: Architecture) => Record<string, number> {
+  return ({ choices }) => {
+    const total = choices.flat().reduce<number>((sum, choice) => sum + (choice === null ? 0 : choice + 1), 0);
+    return Object.fromEntries(costs.map(({ name }) => [name, total]));
+  };
+}
+
+/** The cost below which `share` of all architectures lie, by and large. */
+export function limitFor(space: Space, share: number): Record<string, number> {
+  const random = randomStream(3, "limit");
+  const costs = countedCosts(space.description);
+  const name = space.description.costs[0]?.name ?? "";
+  const drawn = Array.from({ length: 400 }, () => costs(space.sample(random))[name] ?? 0);
+  return { [name]: drawn.sort((first, second) => first - second)[Math.floor(400 * share)] ?? 0 };
+}
+
+export interface World {
+  readonly search?: Partial<SearchConfig>;
+  readonly score?: (architecture: Architecture) => number | Outcome;
+}
+
+/** A whole search, and what came of it: the state, every raw candidate by round, every evaluated text in order. */
+export async function search(
+  searcher: Searcher,
+  description: SpaceDescription,
+  { search: changes, score }: World = {},
+) {
+  const evaluator = new MemoryEvaluator({
+    description,
+    score: score ?? separableScore(description),
+    costs: countedCosts(description),
+  });
+  const { journal, run } = await setUp({
+    searcher,
+    description,
+    evaluator,
+    models: roleSearchers.has(searcher.name) ? { navigator: rulesModel, generator: rulesModel } : null,
+    search: { budget: 40, candidates: { min: 10, max: 20 }, stallRounds: 5, ...changes },
+  });
+  const state = await run();
+  return {
+    state,
+    proposals: state.rounds.map(({ candidates }) => candidates.map(({ raw }) => raw)),
+    texts: evaluations(state).map(({ measured }) => measured.text),
+    costsAsked: bodies(journal.events, "costs-measured").reduce(
+      (sum, { measured }) => sum + measured.length,
+      0,
+    ),
+  };
+}
+
+/** Every objective value, in order. */
+export function valuesOf(state: RunState): number[] {
+  return evaluations(state).flatMap(({ outcome }) => valueOf(state, outcome) ?? []);
+}
+
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+// ----- The suite -----
+
+export interface SearcherSubject {
+  readonly searcher: Searcher;
+  /** Proposes what it never proposed before, and no more than can be evaluated. */
+  readonly isFrugal: boolean;
+  /** Learns from results, and so does better than even draws. */
+  readonly learns: boolean;
+}
+
+/** Declares the suite for a searcher. All spaces hold more than 100 architectures, the first one less than 1,000. */
+export function searcherSuite(
+  { searcher, isFrugal, learns }: SearcherSubject,
+  spaces: readonly SpaceDescription[],
+  even: Searcher,
+): void {
+  describe(`searcher: ${searcher.name}`, () => {
+    it("has a summary of one line", () => {
+      expect(searcher.summary).toMatch(/^\S.*\S$/);
+    });
+
+    describe.each(spaces.map((description) => [description.id, description] as const))(
+      "in %s",
+      (_, description) => {
+        const space = new Space(description);
+
+        it("proposes legal architectures only, each once, and spends the budget to the last", async () => {
+          const { state, proposals, texts } = await search(searcher, description, { search: { budget: 37 } });
+          expect(proposals.flat().filter((raw) => !space.parse(raw).ok)).toEqual([]);
+          expect(state.ended).toBe("budget");
+          expect(texts).toHaveLength(37);
+          expect(new Set(texts).size).toBe(37);
+          const { repeated, beyondBudget } = funnel(state);
+          if (isFrugal) expect({ repeated, beyondBudget }).toEqual({ repeated: 0, beyondBudget: 0 });
+        });
+
+        it("keeps within the limits, and spends the budget there", async () => {
+          const limits = limitFor(space, 0.5);
+          const { state, texts } = await search(searcher, description, { search: { limits, budget: 25 } });
+          expect(texts).toHaveLength(25);
+          const costs = countedCosts(description);
+          for (const text of texts) {
+            for (const [name, limit] of Object.entries(limits))
+              expect(costs(space.fromText(text))[name]).toBeLessThanOrEqual(limit);
+          }
+          if (isFrugal) expect(funnel(state)).toMatchObject({ overLimit: 0, repeated: 0 });
+        });
+
+        it("proposes the same with the same seed, and something else with another", async () => {
+          const [first, again, other] = await Promise.all(
+            [1, 1, 2].map((seed) => search(searcher, description, { search: { seed } })),
+          );
+          expect(again?.proposals).toEqual(first?.proposals);
+          expect(other?.texts).not.toEqual(first?.texts);
+        });
+
+        it("goes on when every evaluation fails", async () => {
+          const { state, texts } = await search(searcher, description, {
+            score: () => ({ kind: "failure", failure: "crashed", message: "boom" }),
+          });
+          expect(state.ended).toBe("budget");
+          expect(new Set(texts).size).toBe(40);
+          expect(best(state)).toBeNull();
+        });
+
+        it("goes on when all architectures are equally good", async () => {
+          const { state, texts } = await search(searcher, description, { score: () => 50 });
+          expect(state.ended).toBe("budget");
+          expect(new Set(texts).size).toBe(40);
+        });
+
+        const directions = learns ? ["higher", "lower"] : [];
+        it.each(directions)(
+          "finds %s values than even draws do where those are better",
+          async (direction) => {
+            const [metric] = description.metrics;
+            const higherIsBetter = direction === "higher";
+            const directed = { ...description, metrics: [{ ...metric, higherIsBetter }] } as SpaceDescription;
+            const averages = await Promise.all(
+              [searcher, even].map(async (each) => {
+                const runs = [1, 2, 3].map((seed) =>
+                  search(each, directed, { search: { seed, budget: 60 } }),
+                );
+                return mean((await Promise.all(runs)).flatMap(({ state }) => valuesOf(state)));
+              }),
+            );
+            const [learnt, drawn] = (higherIsBetter ? averages : averages.reverse()) as [number, number];
+            expect(learnt).toBeGreaterThan(drawn + 1);
+          },
+        );
+      },
+    );
+
+    const small = spaces[0] as SpaceDescription;
+
+    it("comes to an end in a space smaller than the budget", async () => {
+      const { state, texts } = await search(searcher, small, { search: { budget: 1_000 } });
+      expect(["stalled", "rounds"]).toContain(state.ended);
+      expect(new Set(texts).size).toBe(texts.length);
+      if (isFrugal) expect(texts.length).toBeGreaterThan(Number(new Space(small).size) / 2);
+    });
+
+    it("comes to an end in a space of one architecture", async () => {
+      const [dimension] = small.dimensions;
+      const only = {
+        ...small,
+        dimensions: [{ ...dimension, choices: dimension?.choices.slice(0, 1) }],
+      } as SpaceDescription;
+      const { state, texts } = await search(searcher, only);
+      expect(state.ended).toBe("stalled");
+      expect(texts).toHaveLength(1);
+    });
+
+    it("does a bounded amount of work when nothing keeps to the limit, and evaluates nothing", async () => {
+      for (const description of spaces.slice(0, 2)) {
+        const limits = Object.fromEntries(description.costs.map(({ name }) => [name, 0]));
+        const { state, texts, costsAsked } = await search(searcher, description, { search: { limits } });
+        expect(state.ended).toBe("nothing-within-limit");
+        expect(texts).toEqual([]);
+        expect(state.rounds).toHaveLength(5);
+        expect(costsAsked).toBeLessThanOrEqual(50_000);
+      }
+    });
+  });
+}
