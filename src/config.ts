@@ -181,7 +181,8 @@ export function readKey({ name, baseUrl, keyVariable }: ModelConfig): string | n
 
 /** The Python to start the evaluator with, where it was set by hand. */
 export function pythonFromEnvironment(): string | null {
-  return process.env["COLLM_NAS_PYTHON"] ?? null;
+  const python = process.env["COLLM_NAS_PYTHON"] ?? "";
+  return python === "" ? null : python;
 }
 
 // --- internal ---

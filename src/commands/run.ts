@@ -15,7 +15,7 @@ import type { EventBody } from "../search/events.ts";
 import { didYouMean } from "../search/nearest.ts";
 import type { Searcher } from "../search/ports.ts";
 import type { SpaceDescription } from "../search/space.ts";
-import { fold, type RunState } from "../search/state.ts";
+import { fold, type RunState, untestedWinner } from "../search/state.ts";
 import { replaySearch, resumeSearch } from "../search/tape.ts";
 import { roleSearchers } from "../searchers/registry.ts";
 import { findSearcher, openEvaluator, openModels, packageRoot, program, systemClock } from "./compose.ts";
@@ -97,7 +97,7 @@ export async function resume(
       for (const repair of repairs) view.say(repair);
       const budget = flags.budget ?? null;
       const rounds = flags.rounds ?? null;
-      if (before.ended !== null && budget === null && rounds === null) {
+      if (before.ended !== null && budget === null && rounds === null && untestedWinner(before) === null) {
         view.say(`the run has ended (${before.ended}); prolong it with --budget or --rounds`);
         return;
       }

@@ -38,6 +38,7 @@ import {
   roundLimit,
   sawWithinLimit,
   transcript,
+  untestedWinner,
 } from "./state.ts";
 
 /** What a search runs on. `models` is null for searchers that ask no role. */
@@ -321,10 +322,8 @@ class Coordinator {
   }
 
   async #testWinner(): Promise<void> {
-    const winner = best(this.#state);
-    const hasTest = this.#state.space.splits.some(({ name }) => name === "test");
-    if (winner === null || !hasTest || this.#state.winnerTests.has(winner.text)) return;
-    const { text } = winner;
+    const text = untestedWinner(this.#state);
+    if (text === null) return;
     await this.#evaluate("test", [text], (_, outcome) => {
       const seal = digestOf([this.#seal.value(), text, outcome]);
       return this.#record({ type: "winner-tested", text, outcome, seal });

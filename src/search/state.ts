@@ -228,6 +228,13 @@ export function best(state: RunState): Best | null {
   return found;
 }
 
+/** The winner, when its space has a test split and its one test has not been made; else null. */
+export function untestedWinner(state: RunState): string | null {
+  const winner = best(state);
+  const hasTest = state.space.splits.some(({ name }) => name === "test");
+  return winner === null || !hasTest || state.winnerTests.has(winner.text) ? null : winner.text;
+}
+
 /** Every result within the limits: evaluated, or equivalent to an evaluated one. */
 function* results(state: RunState): Generator<Evaluation> {
   for (const { candidates } of state.rounds) {

@@ -85,9 +85,12 @@ export interface Settings {
 }
 
 const processes = new Set<ChildProcess>();
+/** Those that runs have started, as far as a test has met them. */
+const evaluators = new Set<number>();
 
 afterAll(() => {
   for (const child of processes) child.kill("SIGKILL");
+  for (const pid of evaluators) if (isRunning(pid)) process.kill(pid, "SIGKILL");
   for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 });
 
@@ -227,7 +230,9 @@ export function evaluatorsOf(pid: number): number[] {
 
 /** Waits until a run has started its evaluator; returns the evaluator's pid. */
 export async function evaluatorOf(run: Process): Promise<number> {
-  return await until("the evaluator starts", () => evaluatorsOf(run.pid)[0]);
+  const pid = await until("the evaluator starts", () => evaluatorsOf(run.pid)[0]);
+  evaluators.add(pid);
+  return pid;
 }
 
 /** Whether a process runs; one that only waits to be reaped does not. */

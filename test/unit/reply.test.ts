@@ -198,7 +198,9 @@ function endOf(text: string, at: number, value: unknown): number | null {
       if (text[end - 1] !== "}" && text[end - 1] !== "]") continue;
       try {
         if (JSON.stringify(JSON.parse(text.slice(start, end))) === wanted) return end;
-      } catch {}
+      } catch {
+        // Not a whole value yet.
+      }
     }
   }
   return null;
