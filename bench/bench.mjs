@@ -4,11 +4,10 @@
  * Owns what is measured and how. Promises nothing: a test asserts behaviour, this prints numbers. Name parts to run
  * only these: `npm run bench -- help reduce`.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { LocalEvaluator, startPythonEvaluator } from "../dist/adapters/python-evaluator.js";
 import { GrpcEvaluator } from "../dist/adapters/grpc-evaluator.js";
@@ -107,7 +106,7 @@ const parts = {
       rates.push(answered / ((performance.now() - begin) / 1000));
     }
     const rss = Number(spawnSync("ps", ["-o", "rss=", "-p", String(server.pid)], { encoding: "utf8" }).stdout);
-    client.close();
+    await client.close();
     await server.stop();
     const ready = spawnSync(python, ["-c", tableReady], { cwd: join(root, "python-evaluator"), encoding: "utf8" });
     return [

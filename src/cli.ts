@@ -77,7 +77,7 @@ function commands(
     .option("--target <value>", "stop once the best is this good", number)
     .option(
       "--rounds <n>",
-      "the most rounds (default: 20, more in proportion for budgets above 100)",
+      "the most rounds (default: 20 for collm, in proportion for budgets above 100; else no limit)",
       wholeFrom(1),
     )
     .option("--seed <n>", "the seed of all randomness (default: 0)", wholeFrom(0))
@@ -237,7 +237,8 @@ function split(text: string): "search" | "test" {
   return text;
 }
 
-// A reader that goes away (`| head`) is no error of ours.
+// A reader that goes away (`| head`) is no error of ours, and what is said on standard error is said to nobody then.
+process.stderr.on("error", () => {});
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 const exitCode = await main(process.argv.slice(2));
 process.stdout.write("", () => process.exit(exitCode));

@@ -48,7 +48,7 @@ interface Trouble {
 }
 
 type Attempt =
-  | { readonly ok: true; readonly reply: Omit<ChatReply, "seconds"> }
+  | { readonly ok: true; readonly reply: Omit<ChatReply, "seconds" | "failures"> }
   | { readonly ok: false; readonly trouble: Trouble };
 
 const largestBody = 16 * 1024 * 1024;
@@ -91,10 +91,11 @@ export class OpenAIChat implements ChatModel {
     const { clock, onRetry, retries } = this.#options;
     const begin = clock.seconds();
     let strange = 0;
+    const failures: string[] = [];
     for (let attempts = 1; ; attempts++) {
       if (signal.aborted) throw this.#interrupted();
       const attempt = await this.#attempt(request, signal);
-      if (attempt.ok) return { ...attempt.reply, seconds: clock.seconds() - begin };
+      if (attempt.ok) return { ...attempt.reply, seconds: clock.seconds() - begin, failures };
       if (signal.aborted) throw this.#interrupted();
       const { what, remedy, again, wait } = attempt.trouble;
       if (again === "twice") strange += 1;
@@ -102,6 +103,7 @@ export class OpenAIChat implements ChatModel {
         const count = attempts === 1 ? "" : ` in the last of ${attempts} attempts`;
         throw new ChatUnavailable(`the model server at ${this.#address} ${what}${count}: ${remedy}`);
       }
+      failures.push(what);
       const seconds = wait ?? backOff(attempts);
       onRetry(seconds, `the model server ${what}`);
       await clock.sleep(seconds, signal);

@@ -4,7 +4,7 @@
  * Owns which adapters exist, and closes what it opened. Every other module meets the world through search/ports.ts.
  */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type ModelConfig, pythonFromEnvironment, readKey, type Setup } from "../config.ts";
@@ -18,7 +18,12 @@ import { searchers } from "../searchers/registry.ts";
 export const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
 
 /** How a person called this program, for the commands that messages suggest. */
-export const program = existsSync(join(packageRoot, "src")) ? "./bin/collm-nas" : "collm-nas";
+export const program = existsSync(join(packageRoot, "src")) ? fromHere("bin/collm-nas") : "collm-nas";
+
+function fromHere(path: string): string {
+  const way = relative(process.cwd(), join(packageRoot, path));
+  return way.startsWith(".") ? way : `./${way}`;
+}
 
 /** An evaluator in use, and how to put it away. */
 export interface OpenedEvaluator {

@@ -9,7 +9,7 @@ import wrap from "wrap-ansi";
 import type { Notice } from "../search/coordinator.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { best, budgetSpent, funnel, type RunState } from "../search/state.ts";
-import { paint } from "./style.ts";
+import { paint, plain } from "./style.ts";
 import { scoreText } from "./summary.ts";
 
 const narrowest = 60;
@@ -41,7 +41,7 @@ export class LiveView {
       ...limits,
       `seed ${search.seed}`,
     ];
-    this.say(parts.join(", "));
+    this.say(wrap(parts.join(", "), this.#width()));
     this.#spentBefore = budgetSpent(state);
     this.#bestBefore = best(state)?.value ?? null;
     if (!this.#out.isTTY) return;
@@ -71,7 +71,9 @@ export class LiveView {
         this.#recorded(notice);
         break;
       case "waiting":
-        this.say(paint(this.#out, "yellow", `waiting ${notice.seconds.toFixed(1)} s: ${notice.reason}`));
+        this.say(
+          paint(this.#out, "yellow", `waiting ${notice.seconds.toFixed(1)} s: ${plain(notice.reason)}`),
+        );
         break;
       case "asking":
         if (notice.attempt > 1)
@@ -102,7 +104,7 @@ export class LiveView {
   }
 
   #recorded({ event, state }: Extract<Notice, { kind: "recorded" }>): void {
-    if (event.type === "strategy-set") this.#strategy(event.round, strategySummary(event.text));
+    if (event.type === "strategy-set") this.#strategy(event.round, plain(strategySummary(event.text)));
     if (event.type === "round-closed") this.#closed(event.round, state);
     if (event.type === "architecture-measured" || event.type === "run-ended")
       this.#bar?.update(budgetSpent(state), this.#payload(state));

@@ -7,6 +7,8 @@ import { CollmError } from "../errors.ts";
 import { paint } from "./style.ts";
 
 export interface Output {
+  /** Whether standard output is for one object alone. */
+  readonly json: boolean;
   /** What the process will end with. */
   exitCode: number;
   /** The command's result: the object for `--json`, the lines for a person. Called at most once. */
@@ -15,6 +17,7 @@ export interface Output {
 
 export function openOutput(json: boolean): Output {
   return {
+    json,
     exitCode: 0,
     result: (object, lines) => {
       const text = json ? JSON.stringify(object) : lines.join("\n");

@@ -7,21 +7,22 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createRun, openRun, readRun } from "../adapters/journal-file.ts";
+import { createRun, openRun, type RunJournal, readRun } from "../adapters/journal-file.ts";
 import { type Config, type Flags, readConfig, readSetup, searchConfigOf, setupOf } from "../config.ts";
-import { CollmError, Interrupted, UsageError } from "../errors.ts";
+import { CollmError, ContractViolation, EvaluatorUnavailable, Interrupted, UsageError } from "../errors.ts";
 import { runSearch, type SearchPorts } from "../search/coordinator.ts";
 import type { EventBody } from "../search/events.ts";
 import { didYouMean } from "../search/nearest.ts";
-import type { Searcher } from "../search/ports.ts";
+import type { Searcher, SpaceCatalog } from "../search/ports.ts";
 import type { SpaceDescription } from "../search/space.ts";
-import { fold, type RunState, untestedWinner } from "../search/state.ts";
+import { best, fold, type RunState, untestedWinner } from "../search/state.ts";
 import { replaySearch, resumeSearch } from "../search/tape.ts";
 import { roleSearchers } from "../searchers/registry.ts";
 import { findSearcher, openEvaluator, openModels, packageRoot, program, systemClock } from "./compose.ts";
 import { LiveView } from "./live-view.ts";
 import { type Output, printError } from "./output.ts";
-import { type Status, summarize, summaryLines } from "./summary.ts";
+import { shellWord } from "./style.ts";
+import { noWinner, type Status, summarize, summaryLines } from "./summary.ts";
 
 /** Starts a new run. */
 export async function run(
@@ -32,8 +33,7 @@ export async function run(
 ): Promise<void> {
   const config = await readConfig(file, flags);
   const searcher = findSearcher(config.searcher);
-  const folder = config.out ?? freeFolder(config);
-  refuseTaken(folder);
+  if (config.out !== null) refuseTaken(config.out);
   const view = new LiveView(process.stderr);
   const { evaluator, close } = await openEvaluator(config);
   try {
@@ -43,7 +43,7 @@ export async function run(
     const space = await evaluator.describe(config.space, signal);
     checkNames(config, space);
     const { serverVersion } = await evaluator.list(signal);
-    const journal = await createRun(folder, systemClock);
+    const { folder, journal } = await claimRun(config);
     await conclude(
       folder,
       output,
@@ -113,6 +113,7 @@ export async function resume(
         const models = roleSearchers.has(searcher.name)
           ? await openModels(setup.model, systemClock, sayRetry(view))
           : null;
+        await requireSameSpace(evaluator, before.space, signal);
         const resumed = await journal.append([
           {
             type: "run-resumed",
@@ -128,7 +129,9 @@ export async function resume(
           },
         ]);
         const whole = [...events, ...resumed];
-        view.begin(fold(whole) as RunState);
+        const state = fold(whole) as RunState;
+        observe(state);
+        view.begin(state);
         const ports: SearchPorts = { searcher, evaluator, models, journal, clock: systemClock };
         await resumeSearch(whole, ports, signal, onlooker(view, observe));
       } finally {
@@ -176,14 +179,19 @@ async function conclude(
     // A command that has to be corrected has brought the run nowhere: there is nothing to sum up.
     if (!(error instanceof CollmError) || error instanceof UsageError || state === null) throw error;
     view.end();
-    printError(error, `; then go on with: ${program} resume ${folder}`);
+    printError(
+      error,
+      `${error.message.endsWith("resume") ? ":" : "; then go on with:"} ${program} resume ${shellWord(folder)}`,
+    );
     output.exitCode = error.exitCode;
   } finally {
     view.end();
     await close();
   }
+  if (state === null) return;
   view.say("");
-  if (state !== null) output.result(summarize(state, folder, status), summaryLines(state, folder, program));
+  if (output.json && status === "ended" && best(state) === null) view.say(noWinner(state));
+  output.result(summarize(state, folder, status), summaryLines(state, folder, program));
 }
 
 function onlooker(view: LiveView, observe: (state: RunState) => void): Parameters<typeof runSearch>[3] {
@@ -207,13 +215,43 @@ function checkNames(config: Config, space: SpaceDescription): void {
   }
 }
 
-function freeFolder({ space, searcher, seed }: Config): string {
+/** The run's folder and record: where `out` says, or under the first name of the default kind that is free. */
+async function claimRun({
+  out,
+  space,
+  searcher,
+  seed,
+}: Config): Promise<{ folder: string; journal: RunJournal }> {
+  if (out !== null) return { folder: out, journal: await createRun(out, systemClock) };
   const time = systemClock.now().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
   const name = `runs/${space}-${searcher}-seed${seed}-${time}`.replace(/[^A-Za-z0-9./_-]/g, "_");
   for (let copy = 1; ; copy++) {
     const folder = copy === 1 ? name : `${name}-${copy}`;
-    if (!existsSync(folder)) return folder;
+    try {
+      return { folder, journal: await createRun(folder, systemClock) };
+    } catch (error) {
+      // Another run that began in the same second has the name.
+      if (!(error instanceof UsageError) || !existsSync(folder)) throw error;
+    }
   }
+}
+
+/** Before a resume is recorded: it must be the same space. An evaluator that is away now is waited for later. */
+async function requireSameSpace(
+  evaluator: SpaceCatalog,
+  space: SpaceDescription,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const { digest } = await evaluator.describe(space.id, signal);
+    if (digest === space.digest) return;
+  } catch (error) {
+    if (error instanceof EvaluatorUnavailable) return;
+    throw error;
+  }
+  throw new ContractViolation(
+    `space ${space.id} is not what it was when the run began (its digest differs): serve the same data and version again`,
+  );
 }
 
 /** Before anything is started: the journal itself refuses again when it is made. */

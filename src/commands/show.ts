@@ -19,6 +19,7 @@ import {
 import { strategySummary } from "../search/strategy.ts";
 import { program } from "./compose.ts";
 import type { Output } from "./output.ts";
+import { plain } from "./style.ts";
 import { numbers, scoreText, shortNumber, summarize, summaryLines } from "./summary.ts";
 import { table } from "./table.ts";
 
@@ -26,7 +27,7 @@ export async function show(folder: string, round: number | undefined, output: Ou
   const { events } = await readRun(folder);
   const state = fold(events) as RunState;
   const lines = round === undefined ? overview(state, folder) : roundInFull(state, round);
-  output.result(summarize(state, folder), lines);
+  output.result(summarize(state, folder), lines.map(plain));
 }
 
 // --- internal ---

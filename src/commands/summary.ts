@@ -18,7 +18,7 @@ import {
   spend,
   trace,
 } from "../search/state.ts";
-import { paint } from "./style.ts";
+import { paint, shellWord } from "./style.ts";
 import { table } from "./table.ts";
 
 export type Status = "ended" | "interrupted" | "failed";
@@ -95,18 +95,19 @@ export function summaryLines(state: RunState, run: string, command: string): str
   }
   rows.push([
     "Ended",
-    `${endings[summary.stopReason]} (${budgetSpent(state)} of ${state.search.budget} evaluations, ${state.rounds.length} rounds)`,
+    `${endings[summary.stopReason]} (${budgetSpent(state)} of ${state.search.budget} evaluations, ${state.rounds.length} ${state.rounds.length === 1 ? "round" : "rounds"})`,
   ]);
   rows.push(["Funnel", funnelLine(lost)]);
   rows.push(["Spend", spendLine(state, spent)]);
   rows.push(["Run", run]);
+  const word = shellWord(run);
   const next = [
-    ...(state.ended === null ? [["go on", `${command} resume ${run}`]] : []),
-    ["every round", `${command} show ${run}`],
+    ...(state.ended === null ? [["go on", `${command} resume ${word}`]] : []),
+    ["every round", `${command} show ${word}`],
     ...(state.ended === "budget"
-      ? [["go on", `${command} resume ${run} --budget ${2 * state.search.budget}`]]
+      ? [["go on", `${command} resume ${word} --budget ${2 * state.search.budget}`]]
       : []),
-    ...(state.ended === null ? [] : [["check the record", `${command} replay ${run}`]]),
+    ...(state.ended === null ? [] : [["check the record", `${command} replay ${word}`]]),
   ] as const;
   for (const [index, [what, line]] of next.entries())
     rows.push([index === 0 ? "Next" : "", `${line}  ${paint(process.stdout, "dim", `# ${what}`)}`]);
@@ -116,7 +117,8 @@ export function summaryLines(state: RunState, run: string, command: string): str
 /** Why there is no winner, with the nearest miss. */
 export function noWinner(state: RunState): string {
   const missed = smallestCosts(state).filter(({ limit, smallest }) => smallest !== null && smallest > limit);
-  if (missed.length === 0) return "none: nothing could be evaluated within the limits";
+  if (missed.length === 0)
+    return "none: no evaluation gave a result; the funnel shows where candidates were lost";
   const misses = missed.map(
     ({ name, limit, smallest }) =>
       `no legal architecture at or below ${name} ${limit} found; the smallest seen costs ${shortNumber(smallest ?? 0)}`,
@@ -153,7 +155,7 @@ const endings: Record<StopReason | "stopped", string> = {
   rounds: "the last round is played",
   stalled: "several rounds in a row brought nothing new",
   "nothing-within-limit": "nothing within the limits was found",
-  stopped: "not finished",
+  stopped: "not finished: stopped, or still running",
 };
 
 function funnelLine(lost: Funnel): string {
@@ -187,14 +189,17 @@ function spendLine(state: RunState, spent: Spend): string {
     spent.inputTokens === null
       ? "tokens not told by the server"
       : `${spent.inputTokens} + ${spent.outputTokens ?? 0} tokens in ${spent.chatSeconds.toFixed(1)} s`;
-  const rejected = spent.rejectedReplies > 0 ? `, ${spent.rejectedReplies} of them unreadable` : "";
-  return `${evaluating}; ${spent.chatCalls} replies${rejected} of: ${players}; ${tokens}`;
+  const rejected = spent.rejectedReplies > 0 ? `, ${spent.rejectedReplies} unreadable` : "";
+  const failed = spent.failedAttempts > 0 ? `, after ${spent.failedAttempts} failed attempts` : "";
+  return `${evaluating}; ${spent.chatCalls} replies (${players}${rejected}${failed}); ${tokens}`;
 }
 
 function testNote(state: RunState): string {
   if (state.ended === null) return "";
   return state.space.splits.some(({ name }) => name === "test")
-    ? "test split: the evaluation failed"
+    ? state.winnerTests.size === 0
+      ? "test split: not asked yet"
+      : "test split: the evaluation failed"
     : "no test split in this space: the score is the one the search saw";
 }
 

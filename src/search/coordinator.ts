@@ -142,9 +142,14 @@ class Coordinator {
     );
     const nothingRead =
       recent.length > 0 && !recent.some(({ role, rejected }) => role === "generator" && rejected === null);
-    if ((reason === "stalled" || reason === "nothing-within-limit") && nothingRead) {
+    const neverRead = !this.#state.chats.some(
+      ({ role, rejected }) => role === "generator" && rejected === null,
+    );
+    const isIdle =
+      reason === "stalled" || reason === "nothing-within-limit" || (reason === "rounds" && neverRead);
+    if (isIdle && nothingRead) {
       throw new UnusableReply(
-        `no reply of ${this.#state.models?.generator ?? "the Generator"} could be read in the last ${this.#state.search.stallRounds} rounds (${recent.at(-1)?.rejected?.[0] ?? ""}); try another model, then resume`,
+        `no reply of ${this.#state.models?.generator ?? "the Generator"} could be read in the last ${Math.min(this.#state.search.stallRounds, this.#state.rounds.length)} rounds (${recent.at(-1)?.rejected?.[0] ?? ""}); try another model, then resume`,
       );
     }
     await this.#record({ type: "run-ended", reason, seal: this.#seal.value() });

@@ -24,7 +24,7 @@ export const searchConfigSchema = z.strictObject({
   seed: z.int().min(0),
   /** The most architectures to evaluate; a failed evaluation is paid for too. */
   budget: z.int().min(1),
-  /** The most rounds; null: 20, and in proportion for budgets above 100. */
+  /** The most rounds; null: see `roundLimit` in state.ts. */
   rounds: z.int().min(1).nullable(),
   /** Stop once the best objective value reaches this; null: never. */
   target: z.number().nullable(),
@@ -104,7 +104,10 @@ export const chatReplySchema = z.strictObject({
   finishReason: z.string().nullable(),
   inputTokens: z.int().nullable(),
   outputTokens: z.int().nullable(),
+  /** All the time it took to get this reply, waits and failed attempts included. */
   seconds: z.number(),
+  /** What went wrong in the attempts before this reply came, a phrase each. */
+  failures: z.array(z.string()),
 });
 export type ChatReply = z.infer<typeof chatReplySchema>;
 

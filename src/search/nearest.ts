@@ -7,6 +7,7 @@ import { closestMatch } from "leven";
 
 /** `; did you mean "NAME"?` when a valid name is near, else nothing. */
 export function didYouMean(name: string, valid: Iterable<string>): string {
-  const nearest = closestMatch(name, [...valid], { maxDistance: Math.max(3, Math.ceil(name.length / 2)) });
+  const maxDistance = Math.floor(name.length / 2);
+  const nearest = maxDistance === 0 ? undefined : closestMatch(name, [...valid], { maxDistance });
   return nearest === undefined ? "" : `; did you mean "${nearest}"?`;
 }

@@ -271,9 +271,13 @@ export function budgetLeft(state: RunState): number {
   return Math.max(0, state.search.budget - budgetSpent(state));
 }
 
-/** The most rounds: as configured, or 20 and in proportion for budgets above 100. */
+/**
+ * The most rounds: as configured; else, where roles are asked, 20 and in proportion for budgets above 100. Searchers
+ * without roles end by budget, so that a control never gets less of it.
+ */
 export function roundLimit(state: RunState): number {
-  return state.search.rounds ?? Math.max(20, Math.ceil(state.search.budget / 5));
+  if (state.search.rounds !== null) return state.search.rounds;
+  return state.models === null ? Number.POSITIVE_INFINITY : Math.max(20, Math.ceil(state.search.budget / 5));
 }
 
 /** Where candidates were lost. `proposed` is the sum of the eight states that follow it. */
@@ -340,6 +344,8 @@ export interface Spend {
   chatCalls: number;
   /** Replies that could not be read. */
   rejectedReplies: number;
+  /** Attempts that brought no reply at all: refused, broken off, or no reply of a model. */
+  failedAttempts: number;
   /** Sums over the calls whose server told; null when none did. */
   inputTokens: number | null;
   outputTokens: number | null;
@@ -357,6 +363,7 @@ export function spend(state: RunState): Spend {
     evaluations: budgetSpent(state),
     chatCalls: state.chats.length,
     rejectedReplies: state.chats.filter(({ rejected }) => rejected !== null).length,
+    failedAttempts: state.chats.reduce((total, { reply }) => total + reply.failures.length, 0),
     inputTokens: sum(state.chats.map(({ reply }) => reply.inputTokens)),
     outputTokens: sum(state.chats.map(({ reply }) => reply.outputTokens)),
     chatSeconds: sum(state.chats.map(({ reply }) => reply.seconds)) ?? 0,

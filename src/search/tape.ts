@@ -245,16 +245,24 @@ function difference(recorded: unknown, now: unknown, path = ""): string {
       return difference(recorded[key], now[key], path === "" ? key : `${path}.${key}`);
     }
   }
-  return `${path || "event"} is ${shown(recorded)} in the record, but comes out as ${shown(now)}`;
+  const [before, after] = [JSON.stringify(recorded) ?? "nothing", JSON.stringify(now) ?? "nothing"];
+  const start = Math.max(0, firstDifference(before, after) - 40);
+  return `${path || "event"} is ${excerpt(before, start)} in the record, but comes out as ${excerpt(after, start)}`;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
-function shown(value: unknown): string {
-  const json = JSON.stringify(value) ?? "nothing";
-  return json.length > 120 ? `${json.slice(0, 120)}…` : json;
+function firstDifference(first: string, second: string): number {
+  let at = 0;
+  while (at < first.length && first[at] === second[at]) at += 1;
+  return at;
+}
+
+function excerpt(text: string, start: number): string {
+  const end = start + 120;
+  return `${start > 0 ? "…" : ""}${text.slice(start, end)}${end < text.length ? "…" : ""}`;
 }
 
 const stoppedClock: Clock = {

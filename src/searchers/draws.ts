@@ -8,9 +8,10 @@ import type { Turn } from "../search/ports.ts";
 import type { Architecture } from "../search/space.ts";
 import { isOverLimit } from "../search/state.ts";
 
-/** How many batches of draws are tried before a turn makes do with what it has. */
-const mostBatches = 30;
-const smallestBatch = 20;
+/** How many draws are made before a turn makes do with what it has. */
+const mostDraws = 10_000;
+const firstBatch = 20;
+const largestBatch = 1_000;
 
 /** Up to `count` different architectures from `draw` that were not visited and keep to the limits. */
 export async function drawNew(
@@ -21,13 +22,12 @@ export async function drawNew(
 ): Promise<Architecture[]> {
   const seen = new Set(taken.map(({ text }) => text));
   const found: Architecture[] = [];
-  for (let batch = 0; batch < mostBatches && found.length < count; batch++) {
+  const isLimited = Object.keys(turn.state.search.limits).length > 0;
+  let size = firstBatch;
+  for (let draws = 0; draws < mostDraws && found.length < count; size = Math.min(2 * size, largestBatch)) {
     const fresh: Architecture[] = [];
-    for (
-      let drawn = 0;
-      drawn < Math.max(smallestBatch, count) && fresh.length < count - found.length;
-      drawn++
-    ) {
+    const wanted = isLimited ? size : count - found.length;
+    for (let batch = 0; batch < size && fresh.length < wanted; batch++, draws++) {
       const architecture = draw();
       if (seen.has(architecture.text) || turn.state.visited.has(architecture.text)) continue;
       seen.add(architecture.text);
@@ -35,7 +35,7 @@ export async function drawNew(
     }
     found.push(...(await withinLimits(turn, fresh)));
   }
-  return found;
+  return found.slice(0, count);
 }
 
 /** Those of some architectures that keep to every limit. Asks for costs only where there is a limit. */

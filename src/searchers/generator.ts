@@ -43,7 +43,14 @@ export function generatorPrompt(state: RunState, space: Space, strategy: string)
 export function readArchitectures(space: Space): (reply: ChatReply) => Reading<readonly unknown[]> {
   const names = space.description.dimensions.map(({ name }) => name);
   return ({ content, finishReason }) => {
-    const found = findJson(content).flatMap((value) => candidatesIn(space, value));
+    const values = findJson(content);
+    // What a model sets down as its answer counts; drafts on the way to it do not.
+    const answer = values.findLast(
+      (value) => isObject(value) && Array.isArray((value as Answer).architectures),
+    );
+    const found = (answer === undefined ? values : [(answer as Answer).architectures]).flatMap((value) =>
+      candidatesIn(space, value),
+    );
     if (found.length > 0) return { ok: true, value: found };
     const cut = finishReason === "length" ? "; it was cut off by the length limit" : "";
     const what = content.trim() === "" ? "the reply is empty" : "no architecture could be found in the reply";
@@ -77,6 +84,10 @@ function systemPrompt(state: RunState, space: Space): string {
     ].join("\n"),
     ["# What to write", form, "The example shows the form only; its choices mean nothing."].join("\n\n"),
   ].join("\n\n");
+}
+
+interface Answer {
+  readonly architectures?: unknown;
 }
 
 /** A list of architectures, one architecture, or an object that holds either under keys of its own. */

@@ -18,6 +18,7 @@ import {
   objective,
   type Round,
   type RunState,
+  strategyBefore,
   valueOf,
 } from "../search/state.ts";
 import {
@@ -47,9 +48,9 @@ export interface NavigatorBrief {
   readonly budget: number;
 }
 
-/** The prompt for the strategy of `round`: an opening in round 1, a refinement after it. */
+/** The prompt for the strategy of `round`: an opening as long as there is none, a refinement after that. */
 export function navigatorPrompt(state: RunState, space: Space, round: number): Prompt {
-  const last = state.rounds[round - 2];
+  const last = strategyBefore(state, round) === null ? undefined : state.rounds[round - 2];
   return {
     system: systemPrompt(state, space),
     user: last === undefined ? openingMessage(state, space) : refinementMessage(state, space, last),
@@ -86,7 +87,7 @@ function systemPrompt(state: RunState, space: Space): string {
   );
   return [
     "You are the Navigator of a neural architecture search: an expert in network design who decides where to look next.",
-    `You work with a Generator. You never list the next candidates yourself: you write a strategy in words, and the Generator turns it into ${min} to ${max} concrete architectures. The Generator remembers nothing and sees nothing but your latest strategy, so each strategy must stand alone: no "as before", no reference to results it cannot see. Every architecture is then evaluated, and you are shown the scores.`,
+    `You work with a Generator. You never list the next candidates yourself: you write a strategy in words, and the Generator turns it into ${min} to ${max} concrete architectures. The Generator remembers nothing and sees nothing but your latest strategy, so each strategy must stand alone: no "as before", no reference to results it cannot see. Every one that is legal, new and within the limits is evaluated, and you are shown the scores.`,
     describeProblem(state),
     describeSpace(space),
     [
@@ -151,7 +152,9 @@ function refinementMessage(state: RunState, space: Space, last: Round): string {
       `- Target: ${state.search.target === null ? `as ${metric.higherIsBetter ? "high" : "low"} as possible` : withUnit(state.search.target, metric.unit)}.`,
     ].join("\n"),
     [
-      "Now refine the strategy. Work out:",
+      state.search.memory.navigator
+        ? "Now refine the strategy. Work out:"
+        : "Now write the strategy for the next round from these results. Work out:",
       `- what the architectures with the best ${metric.name} have in common that the others lack, slot by slot;`,
       "- which ranges deserve more samples, which are settled and which are exhausted;",
       `- how ${metric.name} moves with cost, and whether there is capacity left to use;`,
@@ -242,7 +245,10 @@ function briefOf(state: RunState, space: Space, last: Round | undefined): Naviga
   };
 }
 
-/** By which factor the limit that is exceeded most is exceeded. */
+/** By how much the limit that is exceeded most is exceeded, in parts of that limit. */
 function excessOf(state: RunState, costs: Readonly<Record<string, number>>): number {
-  return Math.max(...Object.entries(state.search.limits).map(([name, limit]) => (costs[name] ?? 0) / limit));
+  const excesses = Object.entries(state.search.limits).map(
+    ([name, limit]) => ((costs[name] ?? 0) - limit) / (Math.abs(limit) || 1),
+  );
+  return Math.max(...excesses);
 }

@@ -40,14 +40,12 @@ interface Span {
 /** Every stretch from an opening bracket to the one that closes it, outside strings; outer ones before inner ones. */
 function balancedSpans(text: string): Span[] {
   const spans: Span[] = [];
+  // Each kind by itself: a bracket of prose that nothing closes must not hide the JSON around it.
   const braces: number[] = [];
   const brackets: number[] = [];
-  /** A bracket of prose that nothing closes must not hide the JSON around it: those in between are forgotten. */
-  const close = (opened: number[], others: number[], end: number) => {
+  const close = (opened: number[], end: number) => {
     const start = opened.pop();
-    if (start === undefined) return;
-    while ((others.at(-1) ?? -1) > start) others.pop();
-    spans.push({ start, end });
+    if (start !== undefined) spans.push({ start, end });
   };
   let inString = false;
   let before = "";
@@ -62,8 +60,8 @@ function balancedSpans(text: string): Span[] {
     if (character === '"') inString = braces.length + brackets.length > 0 && "{[,:".includes(before);
     else if (character === "{") braces.push(at);
     else if (character === "[") brackets.push(at);
-    else if (character === "}") close(braces, brackets, at + 1);
-    else if (character === "]") close(brackets, braces, at + 1);
+    else if (character === "}") close(braces, at + 1);
+    else if (character === "]") close(brackets, at + 1);
     if (!" \t\r\n".includes(character)) before = character;
   }
   return spans.sort((first, second) => first.start - second.start);

@@ -46,6 +46,7 @@ export const rulesModel: ChatModel = {
       inputTokens: 0,
       outputTokens: 0,
       seconds: 0,
+      failures: [],
     };
   },
 };

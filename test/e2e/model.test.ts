@@ -125,6 +125,7 @@ describe("a search", () => {
     expect(summary.spend).toMatchObject({
       chatCalls: requests.length,
       rejectedReplies: 0,
+      failedAttempts: 0,
       inputTokens: 11 * requests.length,
       outputTokens: 7 * requests.length,
       chatSeconds: expect.any(Number),

@@ -110,6 +110,7 @@ describe("a run with an evaluator of its own", () => {
       evaluations: 40,
       chatCalls: expect.any(Number),
       rejectedReplies: 0,
+      failedAttempts: 0,
       inputTokens: 0,
       outputTokens: 0,
       chatSeconds: 0,

@@ -41,6 +41,7 @@ export class ScriptedChat implements ChatModel {
       inputTokens: 10,
       outputTokens: 5,
       seconds: 0,
+      failures: [],
       ...fields,
     };
   }

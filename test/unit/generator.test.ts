@@ -42,6 +42,7 @@ function read(space: Space, content: unknown, finishReason = "stop") {
     inputTokens: null,
     outputTokens: null,
     seconds: 0,
+    failures: [],
   });
 }
 
@@ -70,6 +71,12 @@ describe("reading a reply", () => {
     ["citations in the prose", `As in [1] and [2, 3]: ${JSON.stringify([narrow])}`, [narrow]],
   ])("takes %s", (_, content, expected) => {
     expect(read(tiny, content)).toEqual({ ok: true, value: expected });
+  });
+
+  it("takes what is set down last as the answer, and not the drafts before it", () => {
+    const draft = JSON.stringify({ architectures: [narrow, { depth: [1, 1] }] });
+    const text = `A draft: ${draft}\nor ${JSON.stringify(narrow)}? No:\n${JSON.stringify({ architectures: [wide] })}`;
+    expect(read(tiny, text)).toEqual({ ok: true, value: [wide] });
   });
 
   it.each<[string, unknown, unknown[]]>([

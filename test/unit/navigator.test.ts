@@ -36,10 +36,13 @@ interface Played {
   readonly equivalenceKey?: () => string;
 }
 
-/** The state after some rounds of written candidates. */
+/** The state after some rounds of written candidates, each with a strategy. */
 async function played({ rounds, search = {}, description = tinyDescription, score, equivalenceKey }: Played) {
   const { run } = await setUp({
-    searcher: scriptedSearcher(rounds),
+    searcher: scriptedSearcher(async (turn) => {
+      await turn.setStrategy(`strategy of round ${turn.round}`);
+      return rounds[turn.round - 1] ?? [];
+    }),
     description,
     evaluator: new MemoryEvaluator({
       description,
@@ -84,6 +87,7 @@ describe("reading a strategy", () => {
     inputTokens: null,
     outputTokens: null,
     seconds: 0,
+    failures: [],
   });
 
   it("takes any text with some words in it, without the white space around it", () => {
@@ -309,6 +313,13 @@ describe("a refinement", () => {
     expect(user).not.toContain("Not evaluated:");
   });
 
+  it("asks for a refinement only where the conversation is kept", async () => {
+    expect(await refinement({ rounds: [[smallest]] })).toContain("Now refine the strategy.");
+    const memory = { navigator: false, generator: false };
+    const forgetful = await refinement({ rounds: [[smallest]], search: { memory } });
+    expect(forgetful).toContain("Now write the strategy for the next round from these results.");
+  });
+
   it("says so when there was nothing at all, and when there is no best yet", async () => {
     const empty = await refinement({ rounds: [[]] });
     expect(empty).toContain("The Generator gave no architectures.");
@@ -401,9 +412,11 @@ describe("memory", () => {
       models: { navigator: mute, generator: mute },
       search: { rounds: 1 },
     });
-    const after = await nothing.run();
+    await expect(nothing.run()).rejects.toThrow("no reply of");
+    const after = fold(nothing.journal.events) as RunState;
     expect(mute.requests.map(({ role }) => role)).toEqual(["navigator", "navigator"]);
-    expect(navigatorPrompt(after, tiny, 2).user).toContain("The Generator gave no architectures.");
+    // Without any strategy yet the next round opens the search once more.
+    expect(navigatorPrompt(after, tiny, 2).user).toContain("Nothing has been evaluated yet.");
   });
 });
 

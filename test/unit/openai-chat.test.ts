@@ -251,6 +251,7 @@ describe("a reply", () => {
   test("comes back whole", async () => {
     const { reply, model } = await open([chat("Some text.", { model: "tiny-1-2026-10" })]);
     expect(await reply()).toEqual({
+      failures: [],
       model: "tiny-1-2026-10",
       content: "Some text.",
       reasoning: null,
@@ -299,6 +300,7 @@ describe("a reply", () => {
     const { reply } = await open([answer]);
     const read = await reply();
     expect(read).toEqual({
+      failures: [],
       model: "tiny-1",
       content,
       reasoning: null,

@@ -166,8 +166,8 @@ describe("a text of megabytes", () => {
     ["of } after {", "{".repeat(size / 2) + "}".repeat(size / 2)],
     ["of ] after {", "{".repeat(size / 2) + "]".repeat(size / 2)],
     ["of ] after one [ among {", `[${"{".repeat(size / 2)}${"]".repeat(size / 2)}`],
-    ["of many small pieces that are none", "{]}".repeat(size / 30)],
-    ["of nested broken lists", `${"[1,".repeat(size / 6)}${"],".repeat(size / 6)}`],
+    ["of many small pieces that are none", "{]}".repeat(size / 60)],
+    ["of nested broken lists", `${"[1,".repeat(size / 30)}${"],".repeat(size / 30)}`],
   ])("%s comes to an end", (_, text) => {
     findJson(text);
   });

@@ -116,6 +116,7 @@ const replied = (
     inputTokens: 3,
     outputTokens: 2,
     seconds: 0.5,
+    failures: [],
     ...reply,
   },
 });
@@ -620,6 +621,7 @@ describe("roles", () => {
       evaluations: 0,
       chatCalls: 0,
       rejectedReplies: 0,
+      failedAttempts: 0,
       inputTokens: 0,
       outputTokens: 0,
       chatSeconds: 0,
@@ -632,6 +634,11 @@ describe("roles", () => {
     expect(
       spend(folded([started(), replied("navigator", 1, untold), replied("generator", 1)])),
     ).toMatchObject({ inputTokens: 3, outputTokens: 2 });
+    const failures = ["is busy", "broke off"];
+    expect(spend(folded([started(), replied("navigator", 1, { failures })]))).toMatchObject({
+      chatCalls: 1,
+      failedAttempts: 2,
+    });
   });
 
   it("go by the latest strategy of an earlier round", () => {
@@ -655,8 +662,12 @@ describe("roles", () => {
 });
 
 describe("the end", () => {
-  it("allows 20 rounds, in proportion more above a budget of 100, or as many as were asked for", () => {
-    const allowed = (changes: Partial<SearchConfig>) => roundLimit(folded([started(changes)]));
+  it("allows roles 20 rounds, in proportion more above a budget of 100, and others any number", () => {
+    const models = { navigator: "n", generator: "g" };
+    const allowed = (changes: Partial<SearchConfig>) =>
+      roundLimit(folded([{ ...started(changes), models } as EventBody]));
+    expect(roundLimit(folded([started({ budget: 100 })]))).toBe(Number.POSITIVE_INFINITY);
+    expect(roundLimit(folded([started({ budget: 100, rounds: 3 })]))).toBe(3);
     expect([1, 100, 101, 500].map((budget) => allowed({ budget }))).toEqual([20, 20, 21, 100]);
     expect(allowed({ budget: 500, rounds: 3 })).toBe(3);
   });

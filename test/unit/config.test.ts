@@ -1,0 +1,576 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import {
+  type Flags,
+  type ModelConfig,
+  pythonFromEnvironment,
+  readConfig,
+  readDirectSetup,
+  readKey,
+  readSetup,
+  searchConfigOf,
+  setupOf,
+} from "../../src/config.ts";
+import { UsageError } from "../../src/errors.ts";
+import { searchConfigSchema } from "../../src/search/events.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "collm-nas-config-"));
+let files = 0;
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+/** The path of a new file. */
+function yaml(text: string): string {
+  const path = join(folder, `search${++files}.yaml`);
+  writeFileSync(path, text);
+  return path;
+}
+
+/** What a file and flags that are wrong are refused with, without the path of the file. */
+async function refusal(text: string | undefined, flags: Flags = {}): Promise<string> {
+  const path = text === undefined ? undefined : yaml(text);
+  const error: unknown = await readConfig(path, flags).then(
+    () => new Error("not refused"),
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(UsageError);
+  const { message } = error as UsageError;
+  expect(message).not.toContain("\n");
+  if (path === undefined) return message;
+  expect(message).toContain(path);
+  return message.replace(`${path}: `, "");
+}
+
+const model: ModelConfig = {
+  name: "qwen3",
+  baseUrl: "https://api.openai.com/v1",
+  keyVariable: "OPENAI_API_KEY",
+  temperature: 0.6,
+  topP: null,
+  maxTokens: null,
+  timeoutSeconds: 600,
+  retries: 6,
+};
+const evaluator = { address: null, config: null, silenceSeconds: 120, patienceSeconds: 120 };
+
+describe("a configuration", () => {
+  it("needs the space alone; everything else has a default", async () => {
+    const defaults = {
+      space: "cells",
+      searcher: "collm",
+      seed: 0,
+      budget: 100,
+      rounds: null,
+      target: null,
+      limits: {},
+      overLimit: "skip",
+      equivalent: "evaluate",
+      task: null,
+      candidates: { min: 10, max: 20 },
+      memory: { navigator: true, generator: false },
+      structured: true,
+      stallRounds: 5,
+      model: null,
+      evaluator,
+      out: null,
+    };
+    expect(await readConfig(undefined, { space: "cells" })).toEqual(defaults);
+    expect(await readConfig(yaml("space: cells"), {})).toEqual(defaults);
+  });
+
+  it("is read from every key that a file may hold", async () => {
+    const whole = {
+      space: "cells",
+      searcher: "random",
+      seed: 7,
+      budget: 50,
+      rounds: 9,
+      target: 94.5,
+      limits: { flops_m: 120, params_m: 1.5 },
+      overLimit: "evaluate",
+      equivalent: "skip",
+      task: "They tell cats from dogs.",
+      candidates: { min: 5, max: 8 },
+      memory: { navigator: false, generator: true },
+      structured: false,
+      stallRounds: 2,
+      model: {
+        name: "qwen3",
+        baseUrl: "http://localhost:8000/v1",
+        keyVariable: "VLLM_KEY",
+        temperature: 0,
+        topP: 0.9,
+        maxTokens: 4_000,
+        timeoutSeconds: 30,
+        retries: 0,
+      },
+      evaluator: { address: "localhost:50051", config: null, silenceSeconds: 5, patienceSeconds: 0 },
+      out: "runs/mine",
+    };
+    expect(await readConfig(yaml(JSON.stringify(whole)), {})).toEqual(whole);
+  });
+
+  it("fills parts of a group with their defaults", async () => {
+    const config = await readConfig(
+      yaml("space: cells\nmodel: {name: qwen3}\nmemory: {generator: true}\nevaluator: {silenceSeconds: 9}"),
+      {},
+    );
+    expect(config.model).toEqual(model);
+    expect(config.memory).toEqual({ navigator: true, generator: true });
+    expect(config.evaluator).toEqual({ ...evaluator, silenceSeconds: 9 });
+  });
+
+  it("takes a file's null for a group as none given by the flags either", async () => {
+    const config = await readConfig(yaml("space: cells\nlimits:\nmodel:\nevaluator:"), {
+      limit: { flops_m: 3 },
+      model: "qwen3",
+      evaluator: "here:1",
+    });
+    expect(config).toMatchObject({
+      limits: { flops_m: 3 },
+      model: { name: "qwen3" },
+      evaluator: { address: "here:1" },
+    });
+  });
+});
+
+describe("flags", () => {
+  it("win over the file, one by one", async () => {
+    const file = yaml(
+      [
+        "space: cells",
+        "searcher: random",
+        "seed: 1",
+        "budget: 10",
+        "rounds: 2",
+        "target: 50",
+        "limits: {flops_m: 100, params_m: 2}",
+        "overLimit: evaluate",
+        "equivalent: skip",
+        "task: one",
+        "model: {name: small, baseUrl: 'http://localhost:1/v1', temperature: 0.1}",
+        "evaluator: {address: 'here:1', silenceSeconds: 7}",
+        "out: here",
+      ].join("\n"),
+    );
+    const flags = {
+      space: "layers",
+      searcher: "evolution",
+      seed: 0,
+      budget: 20,
+      rounds: 4,
+      target: 0,
+      limit: { flops_m: 90 },
+      overLimit: "skip",
+      equivalent: "evaluate",
+      task: "two",
+      model: "large",
+      baseUrl: "http://localhost:2/v1",
+      evaluator: "there:2",
+      out: "there",
+    };
+    expect(await readConfig(file, flags)).toMatchObject({
+      space: "layers",
+      searcher: "evolution",
+      seed: 0,
+      budget: 20,
+      rounds: 4,
+      target: 0,
+      limits: { flops_m: 90, params_m: 2 },
+      overLimit: "skip",
+      equivalent: "evaluate",
+      task: "two",
+      model: { name: "large", baseUrl: "http://localhost:2/v1", temperature: 0.1 },
+      evaluator: { address: "there:2", config: null, silenceSeconds: 7 },
+      out: "there",
+    });
+    for (const flag of Object.keys(flags) as (keyof typeof flags)[]) {
+      const alone = await readConfig(file, { [flag]: flags[flag] });
+      const without = await readConfig(file, {});
+      const changed = Object.keys(alone).filter(
+        (key) =>
+          JSON.stringify(alone[key as keyof typeof alone]) !==
+          JSON.stringify(without[key as keyof typeof alone]),
+      );
+      expect(changed, flag).toHaveLength(1);
+    }
+  });
+
+  it("that were not given change nothing", async () => {
+    const file = yaml(
+      "space: cells\nlimits: {flops_m: 3}\nmodel: {name: qwen3}\nevaluator: {address: 'here:1'}",
+    );
+    const none = {
+      space: undefined,
+      limit: undefined,
+      model: undefined,
+      evaluator: undefined,
+      seed: undefined,
+    };
+    expect(await readConfig(file, none)).toEqual(await readConfig(file, {}));
+  });
+
+  it("for the evaluator put away what the file says of the other way to get one", async () => {
+    const configured = yaml("space: cells\nevaluator: {config: table.yaml}");
+    expect((await readConfig(configured, { evaluator: "there:2" })).evaluator).toMatchObject({
+      address: "there:2",
+      config: null,
+    });
+    const running = yaml("space: cells\nevaluator: {address: 'here:1'}");
+    expect((await readConfig(running, { evaluatorConfig: "other.yaml" })).evaluator).toMatchObject({
+      address: null,
+      config: resolve("other.yaml"),
+    });
+    // Both at once contradict each other; whoever opens the evaluator says so.
+    expect(
+      (await readConfig(running, { evaluator: "there:2", evaluatorConfig: "o.yaml" })).evaluator,
+    ).toMatchObject({
+      address: "there:2",
+      config: resolve("o.yaml"),
+    });
+  });
+});
+
+describe("the evaluator's configuration file", () => {
+  it("is meant from where the file that names it is, and from here when a flag names it", async () => {
+    mkdirSync(join(folder, "deep"), { recursive: true });
+    const path = join(folder, "deep", "search.yaml");
+    writeFileSync(path, "space: cells\nevaluator: {config: ../tables/evaluator.yaml}");
+    expect((await readConfig(path, {})).evaluator.config).toBe(join(folder, "tables/evaluator.yaml"));
+    expect((await readConfig(path, { evaluatorConfig: "e.yaml" })).evaluator.config).toBe(resolve("e.yaml"));
+    writeFileSync(path, "space: cells\nevaluator: {config: /etc/evaluator.yaml}");
+    expect((await readConfig(path, {})).evaluator.config).toBe("/etc/evaluator.yaml");
+  });
+});
+
+describe("a wrong key", () => {
+  it.each([
+    ["a misspelt one", "space: cells\nbugdet: 5", 'unknown key "bugdet"; did you mean "budget"?'],
+    ["a misspelt one that has to be there", "spcae: cells", 'unknown key "spcae"; did you mean "space"?'],
+    [
+      "a flag's name",
+      "space: cells\nover-limit: skip",
+      'unknown key "over-limit"; did you mean "overLimit"?',
+    ],
+    ["one like no other", "space: cells\nxyzzyxyzzyx: 5", 'unknown key "xyzzyxyzzyx"'],
+    [
+      "one of a group",
+      "space: cells\nmodel: {name: m, temprature: 1}",
+      'unknown key "model.temprature"; did you mean "temperature"?',
+    ],
+    [
+      "one of a group that has to be there",
+      "space: cells\nmodel: {nmae: m}",
+      'unknown key "model.nmae"; did you mean "name"?',
+    ],
+    [
+      "one of a group by default",
+      "space: cells\nmemory: {navigater: true}",
+      'unknown key "memory.navigater"; did you mean "navigator"?',
+    ],
+    [
+      "one of a checked group",
+      "space: cells\ncandidates: {min: 1, max: 2, mix: 3}",
+      'unknown key "candidates.mix"; did you mean "',
+    ],
+    [
+      "one of the evaluator's",
+      "space: cells\nevaluator: {adress: 'a:1'}",
+      'unknown key "evaluator.adress"; did you mean "address"?',
+    ],
+    ["a key for a secret", "space: cells\nmodel: {name: m, apiKey: sk-123}", 'unknown key "model.apiKey"'],
+    ["a number", "space: cells\n1: 2", 'unknown key "1"'],
+    ["__proto__", "space: cells\n__proto__: {budget: 5}", 'unknown key "__proto__"'],
+  ])("is named with the nearest valid one: %s", async (_, text, expected) => {
+    const message = await refusal(text);
+    expect(message.startsWith(expected), message).toBe(true);
+    expect(message).not.toContain("sk-123");
+  });
+});
+
+describe("a wrong value", () => {
+  it.each([
+    ["no space", "budget: 5", "no space given; name one with --space (collm-nas spaces lists them)"],
+    ["nothing at all", "", "no space given; name one with --space (collm-nas spaces lists them)"],
+    ["an empty space", "space: ''", '"space" is "": '],
+    ["a space of null", "space:", '"space" is null: '],
+    ["a space in numbers", "space: 201", '"space" is 201: '],
+    ["no budget", "space: s\nbudget: 0", '"budget" is 0: '],
+    ["a negative budget", "space: s\nbudget: -5", '"budget" is -5: '],
+    ["half an evaluation", "space: s\nbudget: 1.5", '"budget" is 1.5: '],
+    ["a budget in letters", "space: s\nbudget: many", '"budget" is "many": '],
+    ["a budget that is not a number", "space: s\nbudget: .nan", '"budget" is NaN: '],
+    ["a budget without end", "space: s\nbudget: .inf", '"budget" is Infinity: '],
+    ["a negative seed", "space: s\nseed: -1", '"seed" is -1: '],
+    ["a seed beyond whole numbers", "space: s\nseed: 9007199254740993", '"seed" is 9007199254740992: '],
+    ["no rounds", "space: s\nrounds: 0", '"rounds" is 0: '],
+    ["a target in letters", "space: s\ntarget: best", '"target" is "best": '],
+    ["a target that is not a number", "space: s\ntarget: .nan", '"target" is NaN: '],
+    ["a limit in letters", "space: s\nlimits: {flops_m: low}", '"limits.flops_m" is "low": '],
+    ["a limit that is not a number", "space: s\nlimits: {flops_m: .nan}", '"limits.flops_m" is NaN: '],
+    ["one limit without a name", "space: s\nlimits: 120", '"limits" is 120: '],
+    ["a list of limits", "space: s\nlimits: [120]", '"limits" is [120]: '],
+    ["a misspelt choice", "space: s\noverLimit: skipp", '"overLimit" is "skipp": '],
+    ["an empty task", "space: s\ntask: ''", '"task" is "": '],
+    [
+      "fewest above most",
+      "space: s\ncandidates: {min: 9, max: 3}",
+      '"candidates" is {"min":9,"max":3}: has a min above its max',
+    ],
+    ["no candidates", "space: s\ncandidates: {min: 0, max: 3}", '"candidates.min" is 0: '],
+    ["too many candidates", "space: s\ncandidates: {min: 1, max: 1001}", '"candidates.max" is 1001: '],
+    ["half of the candidates", "space: s\ncandidates: {min: 5}", '"candidates.max" is missing'],
+    ["yes for true", "space: s\nmemory: {navigator: 'yes'}", '"memory.navigator" is "yes": '],
+    ["structured by number", "space: s\nstructured: 1", '"structured" is 1: '],
+    ["no patience before a stall", "space: s\nstallRounds: 0", '"stallRounds" is 0: '],
+    ["a model by name alone", "space: s\nmodel: qwen3", '"model" is "qwen3": '],
+    ["a model without a name", "space: s\nmodel: {temperature: 1}", "no model named; name one with --model"],
+    ["a model with an empty name", "space: s\nmodel: {name: ''}", '"model.name" is "": '],
+    [
+      "an address of no web server",
+      "space: s\nmodel: {name: m, baseUrl: 'ftp://host/v1'}",
+      '"model.baseUrl" is "ftp://host/v1": is no http(s) address',
+    ],
+    [
+      "an address without its scheme",
+      "space: s\nmodel: {name: m, baseUrl: 'localhost:8000'}",
+      '"model.baseUrl" is "localhost:8000": is no http(s) address',
+    ],
+    [
+      "a variable with a blank",
+      "space: s\nmodel: {name: m, keyVariable: 'MY KEY'}",
+      '"model.keyVariable" is "MY KEY": is no name of an environment variable',
+    ],
+    ["too hot a model", "space: s\nmodel: {name: m, temperature: 2.5}", '"model.temperature" is 2.5: '],
+    ["a share above one", "space: s\nmodel: {name: m, topP: 1.5}", '"model.topP" is 1.5: '],
+    ["no tokens", "space: s\nmodel: {name: m, maxTokens: 0}", '"model.maxTokens" is 0: '],
+    ["no time", "space: s\nmodel: {name: m, timeoutSeconds: 0}", '"model.timeoutSeconds" is 0: '],
+    ["fewer than no retries", "space: s\nmodel: {name: m, retries: -1}", '"model.retries" is -1: '],
+    ["an evaluator by address alone", "space: s\nevaluator: 'here:1'", '"evaluator" is "here:1": '],
+    [
+      "an address without a port",
+      "space: s\nevaluator: {address: here}",
+      '"evaluator.address" is "here": is not of the form HOST:PORT',
+    ],
+    ["a path that is none", "space: s\nevaluator: {config: 7}", '"evaluator.config" is 7: '],
+    ["no silence", "space: s\nevaluator: {silenceSeconds: 0}", '"evaluator.silenceSeconds" is 0: '],
+    [
+      "negative patience",
+      "space: s\nevaluator: {patienceSeconds: -1}",
+      '"evaluator.patienceSeconds" is -1: ',
+    ],
+    ["an empty folder", "space: s\nout: ''", '"out" is "": '],
+  ])("is named with its key, in one line: %s", async (_, text, expected) => {
+    const message = await refusal(text);
+    expect(message.startsWith(expected), message).toBe(true);
+  });
+
+  it("among a few choices brings the nearest one", async () => {
+    expect(await refusal("space: s\noverLimit: evaluat")).toContain('did you mean "evaluate"?');
+    expect(await refusal(undefined, { space: "s", equivalent: "skp" })).toBe(
+      '"equivalent" is "skp": Invalid option: expected one of "evaluate"|"skip"; did you mean "skip"?',
+    );
+  });
+
+  it("in a flag is refused like one in a file", async () => {
+    expect(await refusal(undefined)).toBe(
+      "no space given; name one with --space (collm-nas spaces lists them)",
+    );
+    expect(await refusal(undefined, { space: "s", budget: 0 })).toMatch(/^"budget" is 0: /);
+    expect(await refusal(undefined, { space: "s", evaluator: "here" })).toMatch(
+      /^"evaluator.address" is "here": /,
+    );
+    expect(await refusal(undefined, { space: "s", baseUrl: "http://h/v1" })).toBe(
+      "no model named; name one with --model",
+    );
+  });
+
+  it("in place of a group is named as such, also when a flag speaks of the group", async () => {
+    const flags = { model: "qwen3", limit: { flops_m: 1 }, evaluator: "here:1" };
+    expect(await refusal("space: s\nmodel: gpt", flags)).toMatch(/^"model" is "gpt": /);
+    expect(await refusal("space: s\nlimits: [1]", flags)).toMatch(/^"limits" is \[1\]: /);
+    expect(await refusal("space: s\nevaluator: there", flags)).toMatch(/^"evaluator" is "there": /);
+  });
+});
+
+describe("a file that is no configuration", () => {
+  it.each([
+    [
+      "a key twice",
+      "space: s\nbudget: 1\nbudget: 2",
+      "Map keys must be unique at line 3, column 1; correct the YAML",
+    ],
+    [
+      "a key twice in a group",
+      "space: s\nmodel: {name: a, name: b}",
+      "Map keys must be unique at line 2, column 18; correct the YAML",
+    ],
+    ["an open quote", "space: 'cells", "Missing closing 'quote at line 1, column 14; correct the YAML"],
+    ["two documents", "space: a\n---\nspace: b", "Source contains multiple documents"],
+    [
+      "a reference to nothing",
+      "space: s\ntask: *best",
+      "Unresolved alias (the anchor must be set before the alias): best; correct the YAML",
+    ],
+    [
+      "a tag there is not",
+      "space: !secret s",
+      "Unresolved tag: !secret at line 1, column 8; correct the YAML",
+    ],
+    [
+      "references that multiply",
+      `a: &a [${"x, ".repeat(20)}]\n${["b", "c", "d"].map((key, at) => `${key}: &${key} [${`*${"abc"[at]}, `.repeat(20)}]`).join("\n")}`,
+      "Excessive alias count indicates a resource exhaustion attack; correct the YAML",
+    ],
+    ["a list", "- space: s", 'expected keys and values, such as "space: NAME"'],
+    ["a word", "cells", 'expected keys and values, such as "space: NAME"'],
+  ])("is refused in one line: %s", async (_, text, expected) => {
+    const message = await refusal(text);
+    expect(message.startsWith(expected), message).toBe(true);
+  });
+
+  it("is refused when it is not there, or is a folder", async () => {
+    await expect(readConfig(join(folder, "nowhere.yaml"), {})).rejects.toThrow(
+      `cannot read ${join(folder, "nowhere.yaml")}: ENOENT; give the path of a YAML file`,
+    );
+    await expect(readConfig(folder, {})).rejects.toThrow(`cannot read ${folder}: EISDIR`);
+  });
+
+  it("may use references as YAML has them", async () => {
+    const config = await readConfig(yaml("space: &name cells\ntask: *name"), {});
+    expect(config.task).toBe("cells");
+  });
+});
+
+describe("secrets", () => {
+  const withKey = "http://me:hunter2@localhost:8000/v1";
+
+  it.each([
+    ["in a file", `space: s\nmodel: {name: m, baseUrl: '${withKey}'}`, {}],
+    ["in a flag", undefined, { space: "s", model: "m", baseUrl: withKey }],
+    ["as a user name alone", undefined, { space: "s", model: "m", baseUrl: "http://hunter2@localhost/v1" }],
+  ])("in the model's address are refused, and not repeated: %s", async (_, text, flags) => {
+    const message = await refusal(text, flags);
+    expect(message).toContain("model.baseUrl holds a password");
+    expect(message).toContain("model.keyVariable");
+    expect(message).not.toContain("hunter2");
+  });
+
+  it("in the environment do not reach what is stored with a run", async () => {
+    vi.stubEnv("OPENAI_API_KEY", "sk-hunter2");
+    const config = await readConfig(undefined, { space: "s", model: "m", evaluator: "here:1" });
+    const stored = JSON.stringify([setupOf(config), searchConfigOf(config), config]);
+    expect(stored).not.toContain("hunter2");
+    expect(setupOf(config)).toEqual({
+      model: { ...model, name: "m" },
+      evaluator: { ...evaluator, address: "here:1" },
+    });
+  });
+});
+
+describe("the model's key", () => {
+  it("is needed at OpenAI's own address, and the variable is named", () => {
+    vi.stubEnv("OPENAI_API_KEY", undefined);
+    expect(() => readKey(model)).toThrow(UsageError);
+    expect(() => readKey(model)).toThrow(
+      'model "qwen3" at https://api.openai.com/v1 needs a key; set OPENAI_API_KEY, or name another server with --base-url',
+    );
+    vi.stubEnv("OPENAI_API_KEY", "");
+    expect(() => readKey(model)).toThrow("needs a key");
+    vi.stubEnv("OPENAI_API_KEY", "sk-1");
+    expect(readKey(model)).toBe("sk-1");
+  });
+
+  it("is not needed elsewhere, but used where there is one", () => {
+    const local = { ...model, baseUrl: "http://localhost:8000/v1", keyVariable: "VLLM_KEY" };
+    vi.stubEnv("VLLM_KEY", undefined);
+    vi.stubEnv("OPENAI_API_KEY", "sk-1");
+    expect(readKey(local)).toBeNull();
+    vi.stubEnv("VLLM_KEY", "token");
+    expect(readKey(local)).toBe("token");
+  });
+
+  it("in the environment names no model: none is used unless it is named", async () => {
+    vi.stubEnv("OPENAI_API_KEY", "sk-1");
+    expect((await readConfig(undefined, { space: "s" })).model).toBeNull();
+    expect((await readConfig(yaml("space: s\nmodel: null"), {})).model).toBeNull();
+  });
+});
+
+describe("what is stored with a run", () => {
+  it("is the search, complete, as the record wants it", async () => {
+    const config = await readConfig(yaml("space: s\nevaluator: {patienceSeconds: 3}"), {});
+    const search = searchConfigOf(config);
+    expect(searchConfigSchema.parse(search)).toEqual(search);
+    expect(search.patienceSeconds).toBe(3);
+    expect(Object.keys(search).sort()).toEqual(Object.keys(searchConfigSchema.shape).sort());
+  });
+
+  it("is the set-up, which a resume reads again, with its own flags over it", async () => {
+    const config = await readConfig(
+      yaml(
+        "space: s\nmodel: {name: m, baseUrl: 'http://localhost:1/v1', temperature: 0.2}\nevaluator: {config: e.yaml}",
+      ),
+      {},
+    );
+    const stored: unknown = JSON.parse(JSON.stringify(setupOf(config)));
+    const before = structuredClone(stored);
+    expect(readSetup(stored, {})).toEqual(setupOf(config));
+    expect(readSetup(stored, { budget: 200, rounds: 5 })).toEqual(setupOf(config));
+    expect(readSetup(stored, { model: "other" }).model).toEqual({ ...config.model, name: "other" });
+    expect(readSetup(stored, { baseUrl: "http://localhost:2/v1" }).model).toEqual({
+      ...config.model,
+      baseUrl: "http://localhost:2/v1",
+    });
+    expect(readSetup(stored, { evaluator: "there:2" }).evaluator).toMatchObject({
+      address: "there:2",
+      config: null,
+    });
+    expect(readSetup(stored, { evaluatorConfig: "f.yaml" }).evaluator.config).toBe(resolve("f.yaml"));
+    expect(stored).toEqual(before);
+  });
+
+  it("of a run with the rules takes a model when a resume names one", () => {
+    const stored = { model: null, evaluator };
+    expect(readSetup(stored, { model: "qwen3" }).model).toEqual(model);
+    expect(() => readSetup(stored, { baseUrl: "http://localhost:1/v1" })).toThrow("no model named");
+  });
+
+  it("is refused when it is no set-up, and so are flags that are wrong", () => {
+    expect(() => readSetup({}, {})).toThrow("the run's record: ");
+    expect(() => readSetup({ model: null, evaluator, secret: 1 }, {})).toThrow(
+      'the run\'s record: unknown key "secret"',
+    );
+    const stored = { model: null, evaluator };
+    expect(() => readSetup(stored, { evaluator: "there" })).toThrow('"evaluator.address" is "there"');
+    expect(() => readSetup(stored, { model: "m", baseUrl: "http://me:hunter2@h/v1" })).toThrow(
+      "holds a password",
+    );
+  });
+});
+
+describe("a command without a run", () => {
+  it("has an evaluator of its own, or the one that a flag names", () => {
+    expect(readDirectSetup({})).toEqual(evaluator);
+    expect(readDirectSetup({ evaluator: "there:2" })).toEqual({ ...evaluator, address: "there:2" });
+    expect(readDirectSetup({ evaluatorConfig: "e.yaml" })).toEqual({
+      ...evaluator,
+      config: resolve("e.yaml"),
+    });
+    expect(() => readDirectSetup({ evaluator: "there" })).toThrow("is not of the form HOST:PORT");
+  });
+
+  it("starts the Python that the environment names, and an empty name is none", () => {
+    vi.stubEnv("COLLM_NAS_PYTHON", undefined);
+    expect(pythonFromEnvironment()).toBeNull();
+    vi.stubEnv("COLLM_NAS_PYTHON", "");
+    expect(pythonFromEnvironment()).toBeNull();
+    vi.stubEnv("COLLM_NAS_PYTHON", "/opt/python");
+    expect(pythonFromEnvironment()).toBe("/opt/python");
+  });
+});
