@@ -132,7 +132,7 @@ function commands(
     .command("show")
     .description("what a run found, round by round; also while it goes on")
     .argument("<run>", "the run's folder")
-    .option("--round <n>", "one round in full: strategy, candidates, replies", wholeFrom(1))
+    .option("--round <n>", "one round in full: strategy, candidates, what each reply cost", wholeFrom(1))
     .option("--json", "print one object on standard output and nothing else")
     .addHelpText("after", "\nExamples:\n  collm-nas show runs/NAME\n  collm-nas show runs/NAME --round 3")
     .action((run, { json, round }) =>

@@ -214,7 +214,7 @@ async function readYaml(file: string): Promise<Record<string, unknown>> {
   return pathsFrom(dirname(resolve(file)), value as Record<string, unknown>);
 }
 
-/** Paths in a file are meant from where the file is. */
+/** The path of an evaluator configuration named in a file is meant from where the file is. */
 function pathsFrom(folder: string, value: Record<string, unknown>): Record<string, unknown> {
   const evaluator = value["evaluator"];
   if (typeof evaluator !== "object" || evaluator === null) return value;

@@ -373,7 +373,7 @@ describe("a server that fails once", () => {
     expect(result.ended.stderr).toMatch(said);
     expect(rounds(result.run)).toBe(2);
     expect(requests).toHaveLength(6);
-    expect(result.summary.spend).toMatchObject({ chatCalls: 4, rejectedReplies: 0 });
+    expect(result.summary.spend).toMatchObject({ chatCalls: 4, rejectedReplies: 0, failedAttempts: 2 });
   });
 });
 
