@@ -287,7 +287,9 @@ function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, source: string):
       ? didYouMean(given, issue.values.map(String))
       : "";
   if (given === undefined) throw new UsageError(`${source}${missing[place] ?? `"${place}" is missing`}`);
-  const shown = typeof given === "number" ? String(given) : JSON.stringify(given);
+  // Not the password of an address that is wrong besides.
+  const shown =
+    typeof given === "number" ? String(given) : JSON.stringify(given).replace(/\/\/[^/@]*@/, "//…@");
   throw new UsageError(`${source}"${place}" is ${shown}: ${issue.message}${near}`);
 }
 

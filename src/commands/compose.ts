@@ -21,8 +21,9 @@ export const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
 export const program = existsSync(join(packageRoot, "src")) ? fromHere("bin/collm-nas") : "collm-nas";
 
 function fromHere(path: string): string {
-  const way = relative(process.cwd(), join(packageRoot, path));
-  return way.startsWith(".") ? way : `./${way}`;
+  const whole = join(packageRoot, path);
+  const way = relative(process.cwd(), whole);
+  return way.startsWith("..") ? whole : `./${way}`;
 }
 
 /** An evaluator in use, and how to put it away. */

@@ -26,11 +26,13 @@ export function openOutput(json: boolean): Output {
   };
 }
 
-/** One line for an error of ours, with the next step behind it; the whole stack for a bug. */
-export function printError(error: unknown, next = ""): void {
+/** One line for an error of ours, with the command to go on with behind it; the whole stack for a bug. */
+export function printError(error: unknown, resume: string | null = null): void {
+  const then = (message: string) =>
+    resume === null ? message : `${message.replace(/,? then resume$/, "")}; then go on with: ${resume}`;
   const text =
     error instanceof CollmError
-      ? `${error.message}${next}`
+      ? then(error.message)
       : `this is a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`;
   process.stderr.write(`${paint(process.stderr, "red", "collm-nas:")} ${text}\n`);
 }

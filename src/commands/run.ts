@@ -179,10 +179,7 @@ async function conclude(
     // A command that has to be corrected has brought the run nowhere: there is nothing to sum up.
     if (!(error instanceof CollmError) || error instanceof UsageError || state === null) throw error;
     view.end();
-    printError(
-      error,
-      `${error.message.endsWith("resume") ? ":" : "; then go on with:"} ${program} resume ${shellWord(folder)}`,
-    );
+    printError(error, `${program} resume ${shellWord(folder)}`);
     output.exitCode = error.exitCode;
   } finally {
     view.end();

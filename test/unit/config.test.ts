@@ -461,6 +461,12 @@ describe("secrets", () => {
     expect(message).not.toContain("hunter2");
   });
 
+  it("in an address that is wrong besides are not repeated either", async () => {
+    expect(await refusal(undefined, { space: "s", model: "m", baseUrl: "ftp://me:hunter2@host/v1" })).toBe(
+      '"model.baseUrl" is "ftp://…@host/v1": is no http(s) address',
+    );
+  });
+
   it("in the environment do not reach what is stored with a run", async () => {
     vi.stubEnv("OPENAI_API_KEY", "sk-hunter2");
     const config = await readConfig(undefined, { space: "s", model: "m", evaluator: "here:1" });
