@@ -32,9 +32,20 @@ const milliseconds = (value) => `${value.toFixed(0)} ms`;
 const megabytes = (kilobytes) => `${(kilobytes / 1024).toFixed(0)} MB`;
 
 const search = {
-  searcher: "collm", seed: 0, budget: 100, rounds: null, target: null, limits: {}, overLimit: "skip", equivalent: "evaluate",
-  task: null, candidates: { min: 10, max: 20 }, memory: { navigator: true, generator: false }, structured: true,
-  stallRounds: 5, patienceSeconds: 60,
+  searcher: "collm",
+  seed: 0,
+  budget: 100,
+  rounds: null,
+  target: null,
+  limits: {},
+  overLimit: "skip",
+  equivalent: "evaluate",
+  task: null,
+  candidates: { min: 10, max: 20 },
+  memory: { navigator: true, generator: false },
+  structured: true,
+  stallRounds: 5,
+  patienceSeconds: 60,
 };
 
 /** A whole search in this process; `evaluator` and `journal` may be instrumented. */
@@ -42,7 +53,9 @@ async function searchOnce(settings, space, evaluator, journal) {
   const searcher = searchers.find(({ name }) => name === settings.searcher);
   const models = settings.searcher === "collm" ? { navigator: rulesModel, generator: rulesModel } : null;
   const labels = models === null ? null : { navigator: rulesModel.label, generator: rulesModel.label };
-  const history = await journal.append([{ type: "run-started", run: "bench", search: settings, setup: {}, models: labels, space, versions: {} }]);
+  const history = await journal.append([
+    { type: "run-started", run: "bench", search: settings, setup: {}, models: labels, space, versions: {} },
+  ]);
   return await runSearch(history, { searcher, evaluator, models, journal, clock: systemClock }, never);
 }
 
@@ -54,7 +67,8 @@ function memoryJournal() {
 
 const parts = {
   async help() {
-    const bin = [], bare = [];
+    const bin = [],
+      bare = [];
     spawnSync(join(root, "bin/collm-nas"), ["--help"]);
     for (let pair = 0; pair < 15; pair++) {
       let begin = performance.now();
@@ -64,26 +78,69 @@ const parts = {
       spawnSync(process.execPath, ["-e", "0"]);
       bare.push(performance.now() - begin);
     }
-    return [["--help above `node -e 0`, median of 15 pairs", milliseconds(median(bin.map((value, pair) => value - bare[pair]))), "at most 120 ms"]];
+    return [
+      [
+        "--help above `node -e 0`, median of 15 pairs",
+        milliseconds(median(bin.map((value, pair) => value - bare[pair]))),
+        "at most 120 ms",
+      ],
+    ];
   },
 
   async reduce() {
     const space = await withEvaluator((evaluator) => evaluator.describe("analognas-baseline", never));
     const texts = [...new Space(space).all()].map(({ text }) => text);
     const at = systemClock.now();
-    const events = [{ v: 1, seq: 1, at, type: "run-started", run: "bench", search: { ...search, budget: 100_000 }, setup: {}, models: null, space, versions: {} }];
+    const events = [
+      {
+        v: 1,
+        seq: 1,
+        at,
+        type: "run-started",
+        run: "bench",
+        search: { ...search, budget: 100_000 },
+        setup: {},
+        models: null,
+        space,
+        versions: {},
+      },
+    ];
     const add = (body) => events.push({ v: 1, seq: events.length + 1, at, ...body });
     for (let round = 1; events.length < 100_000; round++) {
-      const measured = Array.from({ length: 20 }, (_, index) => ({ text: `${texts[(round * 20 + index) % texts.length]}${round}`, costs: { flops_m: 1, params_m: 1 }, equivalenceKey: "" }));
-      add({ type: "round-proposed", round, candidates: measured.map((each) => ({ raw: each.text, verdict: { kind: "accepted", measured: each, overLimit: false, twin: null } })) });
-      for (const [candidate, { text }] of measured.entries()) add({ type: "architecture-measured", round, candidate, text, outcome: { kind: "measurement", metrics: { accuracy: candidate }, seconds: 0 } });
+      const measured = Array.from({ length: 20 }, (_, index) => ({
+        text: `${texts[(round * 20 + index) % texts.length]}${round}`,
+        costs: { flops_m: 1, params_m: 1 },
+        equivalenceKey: "",
+      }));
+      add({
+        type: "round-proposed",
+        round,
+        candidates: measured.map((each) => ({
+          raw: each.text,
+          verdict: { kind: "accepted", measured: each, overLimit: false, twin: null },
+        })),
+      });
+      for (const [candidate, { text }] of measured.entries())
+        add({
+          type: "architecture-measured",
+          round,
+          candidate,
+          text,
+          outcome: { kind: "measurement", metrics: { accuracy: candidate }, seconds: 0 },
+        });
       add({ type: "round-closed", round, seal: "" });
     }
     const begin = performance.now();
     let state = null;
     for (const event of events) state = reduce(state, event);
     const took = performance.now() - begin;
-    return [[`reduce over ${events.length} events (best ${best(state).value})`, milliseconds(took), "under 1,000 ms"]];
+    return [
+      [
+        `reduce over ${events.length} events (best ${best(state).value})`,
+        milliseconds(took),
+        "under 1,000 ms",
+      ],
+    ];
   },
 
   async server() {
@@ -102,17 +159,35 @@ const parts = {
     for (let stream = 0; stream < 3; stream++) {
       const begin = performance.now();
       let answered = 0;
-      for await (const message of client.evaluate({ space, texts, split: "search" }, never)) answered += message.kind === "outcome" ? 1 : 0;
+      for await (const message of client.evaluate({ space, texts, split: "search" }, never))
+        answered += message.kind === "outcome" ? 1 : 0;
       rates.push(answered / ((performance.now() - begin) / 1000));
     }
-    const rss = Number(spawnSync("ps", ["-o", "rss=", "-p", String(server.pid)], { encoding: "utf8" }).stdout);
+    const rss = Number(
+      spawnSync("ps", ["-o", "rss=", "-p", String(server.pid)], { encoding: "utf8" }).stdout,
+    );
     await client.close();
     await server.stop();
-    const ready = spawnSync(python, ["-c", tableReady], { cwd: join(root, "python-evaluator"), encoding: "utf8" });
+    const ready = spawnSync(python, ["-c", tableReady], {
+      cwd: join(root, "python-evaluator"),
+      encoding: "utf8",
+    });
     return [
-      ["evaluations a second over one stream, median of 3 (15,625 each)", `${Math.round(median(rates))}`, "at least 5,000"],
-      ["Python server, start to listening, median of the 2nd to 4th start", milliseconds(median(starts.slice(1))), ""],
-      ["of this, table ready (cache checked against the source's hash)", ready.status === 0 ? milliseconds(Number(ready.stdout)) : ready.stderr.trim().split("\n").at(-1), "under 500 ms"],
+      [
+        "evaluations a second over one stream, median of 3 (15,625 each)",
+        `${Math.round(median(rates))}`,
+        "at least 5,000",
+      ],
+      [
+        "Python server, start to listening, median of the 2nd to 4th start",
+        milliseconds(median(starts.slice(1))),
+        "",
+      ],
+      [
+        "of this, table ready (cache checked against the source's hash)",
+        ready.status === 0 ? milliseconds(Number(ready.stdout)) : ready.stderr.trim().split("\n").at(-1),
+        "under 500 ms",
+      ],
       ["Python server, resident memory after that", megabytes(rss), "under 120 MB"],
     ];
   },
@@ -122,7 +197,8 @@ const parts = {
     await withEvaluator(async (evaluator) => {
       const space = await evaluator.describe("analognas-baseline", never);
       await searchOnce(search, space, evaluator, memoryJournal());
-      const walls = [], own = [];
+      const walls = [],
+        own = [];
       for (let repeat = 0; repeat < 5; repeat++) {
         const folder = join(scratch, `run-${repeat}`);
         const journal = await createRun(folder, systemClock);
@@ -132,28 +208,65 @@ const parts = {
         await journal.close();
         const { events } = await readRun(folder);
         const again = performance.now();
-        await replaySearch(events, searchers.find(({ name }) => name === "collm"));
+        await replaySearch(
+          events,
+          searchers.find(({ name }) => name === "collm"),
+        );
         own.push(performance.now() - again);
       }
-      rows.push(["100 evaluations with the rules, wall time after start, median of 5", milliseconds(median(walls)), "about 2,000 ms"]);
-      rows.push(["of this, Coordinator and rules (the run replayed from its record)", milliseconds(median(own)), "under 300 ms"]);
+      rows.push([
+        "100 evaluations with the rules, wall time after start, median of 5",
+        milliseconds(median(walls)),
+        "about 2,000 ms",
+      ]);
+      rows.push([
+        "of this, Coordinator and rules (the run replayed from its record)",
+        milliseconds(median(own)),
+        "under 300 ms",
+      ]);
     });
     const peak = join(scratch, "peak");
     const preload = `data:text/javascript,import{writeFileSync}from"node:fs";process.on("exit",()=>writeFileSync(${JSON.stringify(peak)},String(process.resourceUsage().maxRSS)))`;
     const begin = performance.now();
-    spawnSync(process.execPath, ["--import", preload, join(root, "dist/cli.js"), "run", "--space", "analognas-baseline", "--out", join(scratch, "whole"), "--json"]);
+    spawnSync(process.execPath, [
+      "--import",
+      preload,
+      join(root, "dist/cli.js"),
+      "run",
+      "--space",
+      "analognas-baseline",
+      "--out",
+      join(scratch, "whole"),
+      "--json",
+    ]);
     rows.push(["the same as a whole process", milliseconds(performance.now() - begin), ""]);
-    rows.push(["control plane, peak resident memory", megabytes(Number(readFileSync(peak, "utf8"))), "under 150 MB"]);
+    rows.push([
+      "control plane, peak resident memory",
+      megabytes(Number(readFileSync(peak, "utf8"))),
+      "under 150 MB",
+    ]);
     return rows;
   },
 
   async reference() {
     const data = join(root, "../shared/nasbench201/nasbench201.csv");
     const csv = process.env.COLLM_NASBENCH201_CSV ?? data;
-    if (!existsSync(csv)) return [["reference figures", "skipped: no table; name one in COLLM_NASBENCH201_CSV", ""]];
+    if (!existsSync(csv))
+      return [["reference figures", "skipped: no table; name one in COLLM_NASBENCH201_CSV", ""]];
     const configFile = join(scratch, "evaluator.yaml");
     writeFileSync(configFile, `nasbench201:\n  csv: ${JSON.stringify(csv)}\n`);
-    const expected = { random: [[93.79, 0.25], [71.47, 0.6], [45.39, 0.6]], "costliest-first": [[94.37, 0.05], [73.51, 0.05], [46.34, 0.3]] };
+    const expected = {
+      random: [
+        [93.79, 0.25],
+        [71.47, 0.6],
+        [45.39, 0.6],
+      ],
+      "costliest-first": [
+        [94.37, 0.05],
+        [73.51, 0.05],
+        [46.34, 0.3],
+      ],
+    };
     const rows = [];
     await withEvaluator(async (evaluator) => {
       for (const [place, id] of ["cifar10", "cifar100", "imagenet16-120"].entries()) {
@@ -167,7 +280,11 @@ const parts = {
           }
           const [figure, within] = expected[searcher][place];
           const off = Math.abs(mean(scores) - figure);
-          rows.push([`${searcher} on ${id}: test accuracy of the cell picked by validation, 20 seeds`, mean(scores).toFixed(2), `${figure} ± ${within}${off <= within ? "" : "  OUTSIDE"}`]);
+          rows.push([
+            `${searcher} on ${id}: test accuracy of the cell picked by validation, 20 seeds`,
+            mean(scores).toFixed(2),
+            `${figure} ± ${within}${off <= within ? "" : "  OUTSIDE"}`,
+          ]);
         }
       }
     }, configFile);

@@ -17,6 +17,7 @@ import {
   smallestCosts,
   spend,
   trace,
+  untestedWinner,
 } from "../search/state.ts";
 import { paint, shellWord } from "./style.ts";
 import { table } from "./table.ts";
@@ -197,7 +198,7 @@ function spendLine(state: RunState, spent: Spend): string {
 function testNote(state: RunState): string {
   if (state.ended === null) return "";
   return state.space.splits.some(({ name }) => name === "test")
-    ? state.winnerTests.size === 0
+    ? untestedWinner(state) !== null
       ? "test split: not asked yet"
       : "test split: the evaluation failed"
     : "no test split in this space: the score is the one the search saw";

@@ -78,6 +78,8 @@ export function readStrategy(reply: ChatReply): Reading<string> {
 
 function systemPrompt(state: RunState, space: Space): string {
   const { min, max } = state.search.candidates;
+  const { limits, overLimit } = state.search;
+  const onlyWithin = Object.keys(limits).length > 0 && overLimit === "skip" ? " and within the limit" : "";
   const outline = strategySections.map((section) =>
     section === "Directions"
       ? ["## Directions", ...space.description.dimensions.map(({ name }) => `### ${name}`)].join("\n")
@@ -87,7 +89,7 @@ function systemPrompt(state: RunState, space: Space): string {
   );
   return [
     "You are the Navigator of a neural architecture search: an expert in network design who decides where to look next.",
-    `You work with a Generator. You never list the next candidates yourself: you write a strategy in words, and the Generator turns it into ${min} to ${max} concrete architectures. The Generator remembers nothing and sees nothing but your latest strategy, so each strategy must stand alone: no "as before", no reference to results it cannot see. Every one that is legal, new and within the limits is evaluated, and you are shown the scores.`,
+    `You work with a Generator. You never list the next candidates yourself: you write a strategy in words, and the Generator turns it into ${min} to ${max} concrete architectures. The Generator remembers nothing and sees nothing but your latest strategy, so each strategy must stand alone: no "as before", no reference to results it cannot see. Every one that is legal and new${onlyWithin} is evaluated, and you are shown the scores.`,
     describeProblem(state),
     describeSpace(space),
     [
