@@ -459,7 +459,7 @@ describe("a disk that is full", () => {
       const run = join(disk, "run");
       const full = await collmNas(["run", reference.file, "--evaluator", quick.address, "--out", run]);
       expect(full.code, full.stderr).toBe(3);
-      expect(full.stderr).toContain("disk full; free space, then resume");
+      expect(full.stderr).toContain("disk full; free space; then go on with: ");
       expect(full.stderr).toContain(`resume ${run}`);
 
       rmSync(join(disk, "ballast"));
