@@ -113,39 +113,14 @@ export async function readConfig(file: string | undefined, flags: Flags): Promis
 }
 
 /** The part of a configuration that shapes decisions. */
-export function searchConfigOf(config: Config): SearchConfig {
-  const {
-    searcher,
-    seed,
-    budget,
-    rounds,
-    target,
-    limits,
-    overLimit,
-    equivalent,
-    task,
-    candidates,
-    memory,
-    structured,
-    stallRounds,
-  } = config;
-  const { patienceSeconds } = config.evaluator;
-  return {
-    searcher,
-    seed,
-    budget,
-    rounds,
-    target,
-    limits,
-    overLimit,
-    equivalent,
-    task,
-    candidates,
-    memory,
-    structured,
-    stallRounds,
-    patienceSeconds,
-  };
+export function searchConfigOf({
+  space: _space,
+  model: _model,
+  evaluator,
+  out: _out,
+  ...search
+}: Config): SearchConfig {
+  return { ...search, patienceSeconds: evaluator.patienceSeconds };
 }
 
 /** The part of a configuration that sets up the world. Holds no secret: keys stay in the environment. */

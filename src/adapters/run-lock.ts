@@ -24,6 +24,9 @@ const holderSchema = z.object({
 });
 type Holder = z.infer<typeof holderSchema>;
 
+/** Gives a file a second name, or fails with the system's code where it cannot. */
+export type HardLink = (from: string, to: string) => Promise<void>;
+
 /** The lock of a run that this process holds. */
 export class RunLock {
   readonly #path: string;
@@ -42,7 +45,7 @@ export class RunLock {
   }
 
   /** @throws JournalLocked unless nobody holds the lock, or a process of this host that is gone. */
-  static async take(folder: string, clock: Clock): Promise<RunLock> {
+  static async take(folder: string, clock: Clock, hardLink: HardLink = link): Promise<RunLock> {
     const path = RunLock.path(folder);
     const holder: Holder = {
       pid: process.pid,
@@ -51,7 +54,7 @@ export class RunLock {
       processStart: await processStart(process.pid),
     };
     const text = `${JSON.stringify(holder)}\n`;
-    return new RunLock(path, text, await takeLock(path, text));
+    return new RunLock(path, text, await takeLock(path, text, hardLink));
   }
 
   async release(): Promise<void> {
@@ -67,16 +70,16 @@ const lockAttempts = 100;
  *
  * @returns the pid of the dead process it was taken from, or null
  */
-async function takeLock(path: string, text: string): Promise<number | null> {
+async function takeLock(path: string, text: string, hardLink: HardLink): Promise<number | null> {
   const draft = `${path}.${process.pid}-${randomUUID()}`;
   try {
     await writeDurably(draft, text);
     for (let attempt = 0; attempt < lockAttempts; attempt++) {
-      if (await placeExclusively(draft, path)) return null;
+      if (await placeExclusively(draft, path, hardLink)) return null;
       const held = await readFile(path, "utf8").catch(unlessGone);
       if (held === null) continue;
       const holder = await requireDead(path, held);
-      if (await replaceLock(path, held, draft, text)) return holder.pid;
+      if (await replaceLock(path, held, draft, text, hardLink)) return holder.pid;
     }
     throw new JournalLocked(`${path} keeps changing hands: other processes are starting on this run`);
   } finally {
@@ -90,9 +93,15 @@ async function takeLock(path: string, text: string): Promise<number | null> {
  * Whoever replaces a lock holds a lock on doing so, taken by the same rules: a second one finds either that, or the
  * new lock.
  */
-async function replaceLock(path: string, dead: string, draft: string, text: string): Promise<boolean> {
+async function replaceLock(
+  path: string,
+  dead: string,
+  draft: string,
+  text: string,
+  hardLink: HardLink,
+): Promise<boolean> {
   const takeover = `${path}.takeover`;
-  await takeLock(takeover, text);
+  await takeLock(takeover, text, hardLink);
   try {
     if ((await readFile(path, "utf8").catch(unlessGone)) !== dead) return false;
     await rename(draft, path);
@@ -144,9 +153,9 @@ async function writeDurably(path: string, text: string): Promise<void> {
 }
 
 /** Gives a file a second name unless that name is taken; a copy where the file system knows no second names. */
-async function placeExclusively(from: string, to: string): Promise<boolean> {
+async function placeExclusively(from: string, to: string, hardLink: HardLink): Promise<boolean> {
   try {
-    await link(from, to).catch(async (error: unknown) => {
+    await hardLink(from, to).catch(async (error: unknown) => {
       if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(error))) throw error;
       await copyFile(from, to, constants.COPYFILE_EXCL);
     });

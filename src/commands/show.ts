@@ -17,10 +17,11 @@ import {
   isBetter,
 } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
+import { figure } from "../searchers/prompts.ts";
 import { program } from "./compose.ts";
 import type { Output } from "./output.ts";
 import { plain } from "./style.ts";
-import { numbers, scoreText, shortNumber, summarize, summaryLines } from "./summary.ts";
+import { numbers, scoreText, summarize, summaryLines } from "./summary.ts";
 import { table } from "./table.ts";
 
 export async function show(folder: string, round: number | undefined, output: Output): Promise<void> {
@@ -111,7 +112,7 @@ function fateOf(state: RunState, candidate: Candidate): { text: string; fate: st
   if (value !== null)
     return {
       text,
-      fate: `${shortNumber(value)}${verdict.kind === "equivalent" ? " (equivalent)" : verdict.kind === "accepted" && verdict.overLimit ? " (over the limit)" : ""}`,
+      fate: `${figure(value)}${verdict.kind === "equivalent" ? " (equivalent)" : verdict.kind === "accepted" && verdict.overLimit ? " (over the limit)" : ""}`,
     };
   if (outcome?.kind === "failure") return { text, fate: `failed: ${outcome.failure}` };
   return {

@@ -19,6 +19,7 @@ import {
   trace,
   untestedWinner,
 } from "../search/state.ts";
+import { figure } from "../searchers/prompts.ts";
 import { paint, shellWord } from "./style.ts";
 import { table } from "./table.ts";
 
@@ -122,14 +123,9 @@ export function noWinner(state: RunState): string {
     return "none: no evaluation gave a result; the funnel shows where candidates were lost";
   const misses = missed.map(
     ({ name, limit, smallest }) =>
-      `no legal architecture at or below ${name} ${limit} found; the smallest seen costs ${shortNumber(smallest ?? 0)}`,
+      `no legal architecture at or below ${name} ${limit} found; the smallest seen costs ${figure(smallest ?? 0)}`,
   );
   return `none: ${misses.join("; ")}`;
-}
-
-/** A number as a person wants it: at most six digits. */
-export function shortNumber(value: number): string {
-  return String(Number(value.toPrecision(6)));
 }
 
 /** `name value unit` for each entry. */
@@ -138,7 +134,7 @@ export function numbers(
   unit: (name: string) => string = () => "",
 ): string {
   return Object.entries(values)
-    .map(([name, value]) => `${name} ${shortNumber(value)}${unit(name)}`)
+    .map(([name, value]) => `${name} ${figure(value)}${unit(name)}`)
     .join("  ");
 }
 

@@ -22,14 +22,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createRun, journalPath, openRun, readRun } from "../../src/adapters/journal-file.ts";
+import { RunLock } from "../../src/adapters/run-lock.ts";
 import { Interrupted, JournalDamaged, JournalLocked, UsageError } from "../../src/errors.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import { runStarted, strategySet, testClock } from "../support/run-events.ts";
-
-vi.mock("node:fs/promises", async (original) => {
-  const real = await original<typeof fsPromises>();
-  return { ...real, link: vi.fn(real.link) };
-});
 
 let scratch: string;
 let folder: string;
@@ -783,15 +779,14 @@ describe("the lock", () => {
 
   it("is made by copying where the file system has no second names", async () => {
     await recorded(1);
-    vi.mocked(fsPromises.link).mockRejectedValue(systemError("EPERM"));
-    try {
-      const { journal } = await openRun(folder, clock);
-      expect(await failureOf(openRun(folder, clock))).toBeInstanceOf(JournalLocked);
-      await journal.close();
-      expect(readdirSync(folder)).toEqual(["journal.jsonl"]);
-    } finally {
-      vi.mocked(fsPromises.link).mockReset();
-    }
+    const noLinks = () => Promise.reject(systemError("EPERM"));
+    const lock = await RunLock.take(folder, clock, noLinks);
+    expect(await failureOf(RunLock.take(folder, clock, noLinks))).toBeInstanceOf(JournalLocked);
+    expect(await failureOf(openRun(folder, clock))).toBeInstanceOf(JournalLocked);
+    await lock.release();
+    expect(readdirSync(folder)).toEqual(["journal.jsonl"]);
+    const { journal } = await openRun(folder, clock);
+    await journal.close();
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { noWinner, scoreText, shortNumber, summarize, summaryLines } from "../../src/commands/summary.ts";
+import { noWinner, scoreText, summarize, summaryLines } from "../../src/commands/summary.ts";
+import { figure } from "../../src/searchers/prompts.ts";
 import type { ChatReply, Outcome, RunEvent } from "../../src/search/events.ts";
 import type { SpaceDescription } from "../../src/search/space.ts";
 import { fold, type RunState } from "../../src/search/state.ts";
@@ -273,7 +274,7 @@ describe("numbers", () => {
     [0, "0"],
     [-3, "-3"],
   ])("are shown with at most six digits: %d", (value, text) => {
-    expect(shortNumber(value)).toBe(text);
+    expect(figure(value)).toBe(text);
   });
 
   it("of the objective carry its unit", async () => {
