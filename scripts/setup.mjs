@@ -1,8 +1,10 @@
 /**
  * Makes a checkout ready to run: `node scripts/setup.mjs LEVEL`, where LEVEL is
  *
- *   demo   the Node packages and an evaluator that serves tables
- *   test   that, and everything the test suite needs
+ *   demo      the Node packages and an evaluator that serves tables
+ *   supernet  that, and PyTorch for the supernets and the examples that train one
+ *   test      that, and everything the test suite needs
+ *   bench     that, and the official code that measurements are paired with
  *
  * Owns node_modules/ and .venv/. A stamp inside each says what it was made from, so that a second call has only to
  * compare. A folder that an interrupted call left half made is made anew, and calls at the same time wait for each
@@ -29,11 +31,16 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const oldestNode = [20, 19];
 const oldestPython = [3, 11];
 
-/** What each level installs, in order. The tables' package names more than the evaluator uses: it comes alone. */
+/** What each level installs, in order. Some packages name more than is used of them: these come alone. */
+const tables = { file: "tables.txt", alone: true };
 const requirements = {
-  demo: [{ file: "light.txt" }, { file: "tables.txt", alone: true }],
-  test: [{ file: "test.txt" }, { file: "tables.txt", alone: true }],
+  demo: [{ file: "light.txt" }, tables],
+  supernet: [{ file: "examples.txt" }, tables],
+  test: [{ file: "test.txt" }, tables],
+  bench: [{ file: "test.txt" }, tables, { file: "bench.txt", alone: true }],
 };
+/** The levels, each with all that the ones before it have. */
+const levels = Object.keys(requirements);
 
 /** The installer of everything else in .venv: one version, and the digests of its wheels for Linux and macOS. */
 const uv = {
@@ -62,8 +69,8 @@ let interrupted;
 
 checkNode();
 const level = process.argv[2];
-if (process.argv.length !== 3 || !Object.hasOwn(requirements, level)) {
-  stop(`usage: node scripts/setup.mjs ${Object.keys(requirements).join("|")}`);
+if (process.argv.length !== 3 || !levels.includes(level)) {
+  stop(`usage: node scripts/setup.mjs ${levels.join("|")}`);
 }
 if (dueSteps().length > 0) {
   await takeLock();
@@ -194,7 +201,7 @@ async function installPackages() {
     });
   }
   stamp[level] = packagesMade(level);
-  if (level === "test") stamp.demo = packagesMade("demo");
+  for (const below of levels.slice(0, levels.indexOf(level))) stamp[below] = packagesMade(below);
   finishVenv(stamp);
 }
 

@@ -19,3 +19,18 @@ class TableDamaged(UsageError):
 
 class TableMissing(Exception):
     """A table is not on this machine; the text says where it was expected and how to get it."""
+
+
+class CheckpointMissing(Exception):
+    """A checkpoint is not on this machine; the text says what to download, from where, and where it was looked for."""
+
+
+class CheckpointUnusable(UsageError):
+    """A file is no checkpoint, is cut, holds more than weights, or holds the weights of something else."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+
+
+class ArchitectureRejected(UsageError):
+    """An architecture that the weights do not hold; the text has every reason."""

@@ -264,7 +264,7 @@ def _description(space: Space) -> pb.SpaceDescription:
             for each in space.metrics
         ],
         costs=[pb.Cost(name=each.name, unit=each.unit, meaning=each.meaning) for each in space.costs],
-        splits=[pb.Split(name=each.name, meaning=each.meaning) for each in space.splits],
+        splits=[pb.Split(name=each.name, meaning=each.meaning, data=each.data) for each in space.splits],
         parallelism=space.parallelism,
         max_batch=space.max_batch,
         provenance=space.provenance,

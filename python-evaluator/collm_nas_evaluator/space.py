@@ -45,10 +45,14 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Data that an evaluation may use: "search" drives a search, "test" is asked once, for the winner."""
+    """Data that an evaluation may use: "search" drives a search, "test" is asked once, for the winner.
+
+    `data` identifies the images: two splits with the same non-empty text use the same ones. No part of the digest.
+    """
 
     name: str
     meaning: str
+    data: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63ollm_nas/v1/evaluator.proto\x12\x0c\x63ollm_nas.v1\"\x13\n\x11ListSpacesRequest\"X\n\x12ListSpacesResponse\x12*\n\x06spaces\x18\x01 \x03(\x0b\x32\x1a.collm_nas.v1.SpaceSummary\x12\x16\n\x0eserver_version\x18\x02 \x01(\t\"Z\n\x0cSpaceSummary\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\x12\x11\n\tavailable\x18\x03 \x01(\x08\x12\x1a\n\x12unavailable_reason\x18\x04 \x01(\t\"(\n\x14\x44\x65scribeSpaceRequest\x12\x10\n\x08space_id\x18\x01 \x01(\t\"F\n\x15\x44\x65scribeSpaceResponse\x12-\n\x05space\x18\x01 \x01(\x0b\x32\x1e.collm_nas.v1.SpaceDescription\"\xa9\x02\n\x10SpaceDescription\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12+\n\ndimensions\x18\x04 \x03(\x0b\x32\x17.collm_nas.v1.Dimension\x12\x10\n\x08template\x18\x05 \x01(\t\x12%\n\x07metrics\x18\x06 \x03(\x0b\x32\x14.collm_nas.v1.Metric\x12!\n\x05\x63osts\x18\x07 \x03(\x0b\x32\x12.collm_nas.v1.Cost\x12#\n\x06splits\x18\x08 \x03(\x0b\x32\x13.collm_nas.v1.Split\x12\x13\n\x0bparallelism\x18\t \x01(\r\x12\x11\n\tmax_batch\x18\n \x01(\r\x12\x12\n\nprovenance\x18\x0b \x01(\t\"\x9b\x01\n\tDimension\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07meaning\x18\x02 \x01(\t\x12\x0f\n\x07\x63hoices\x18\x03 \x03(\t\x12\x0f\n\x07numeric\x18\x04 \x01(\x08\x12#\n\x06groups\x18\x05 \x03(\x0b\x32\x13.collm_nas.v1.Group\x12\x14\n\x0c\x61\x63tive_count\x18\x06 \x01(\t\x12\x12\n\nslot_names\x18\x07 \x03(\t\"#\n\x05Group\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\r\"O\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x0f\n\x07meaning\x18\x03 \x01(\t\x12\x18\n\x10higher_is_better\x18\x04 \x01(\x08\"3\n\x04\x43ost\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x0f\n\x07meaning\x18\x03 \x01(\t\"&\n\x05Split\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07meaning\x18\x02 \x01(\t\"S\n\x12MeasureCostRequest\x12\x10\n\x08space_id\x18\x01 \x01(\t\x12\x14\n\x0cspace_digest\x18\x02 \x01(\t\x12\x15\n\rarchitectures\x18\x03 \x03(\t\"D\n\x13MeasureCostResponse\x12-\n\x05\x63osts\x18\x01 \x03(\x0b\x32\x1e.collm_nas.v1.ArchitectureCost\"\xa9\x01\n\x10\x41rchitectureCost\x12\x14\n\x0c\x61rchitecture\x18\x01 \x01(\t\x12\x38\n\x05\x63osts\x18\x02 \x03(\x0b\x32).collm_nas.v1.ArchitectureCost.CostsEntry\x12\x17\n\x0f\x65quivalence_key\x18\x03 \x01(\t\x1a,\n\nCostsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"_\n\x0f\x45valuateRequest\x12\x10\n\x08space_id\x18\x01 \x01(\t\x12\x14\n\x0cspace_digest\x18\x02 \x01(\t\x12\r\n\x05split\x18\x03 \x01(\t\x12\x15\n\rarchitectures\x18\x04 \x03(\t\"s\n\x10\x45valuateResponse\x12(\n\x07outcome\x18\x01 \x01(\x0b\x32\x15.collm_nas.v1.OutcomeH\x00\x12*\n\x08progress\x18\x02 \x01(\x0b\x32\x16.collm_nas.v1.ProgressH\x00\x42\t\n\x07message\"\x94\x01\n\x07Outcome\x12\r\n\x05index\x18\x01 \x01(\r\x12\x14\n\x0c\x61rchitecture\x18\x02 \x01(\t\x12\x30\n\x0bmeasurement\x18\x03 \x01(\x0b\x32\x19.collm_nas.v1.MeasurementH\x00\x12(\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x15.collm_nas.v1.FailureH\x00\x42\x08\n\x06result\"\x87\x01\n\x0bMeasurement\x12\x37\n\x07metrics\x18\x01 \x03(\x0b\x32&.collm_nas.v1.Measurement.MetricsEntry\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"C\n\x07\x46\x61ilure\x12\'\n\x04kind\x18\x01 \x01(\x0e\x32\x19.collm_nas.v1.FailureKind\x12\x0f\n\x07message\x18\x02 \x01(\t\"9\n\x08Progress\x12\r\n\x05index\x18\x01 \x01(\r\x12\x10\n\x08\x66raction\x18\x02 \x01(\x01\x12\x0c\n\x04note\x18\x03 \x01(\t*m\n\x0b\x46\x61ilureKind\x12\x1c\n\x18\x46\x41ILURE_KIND_UNSPECIFIED\x10\x00\x12\x11\n\rOUT_OF_MEMORY\x10\x01\x12\x0e\n\nNOT_FINITE\x10\x02\x12\x10\n\x0cOUT_OF_RANGE\x10\x03\x12\x0b\n\x07\x43RASHED\x10\x04\x32\xde\x02\n\x10\x45valuatorService\x12O\n\nListSpaces\x12\x1f.collm_nas.v1.ListSpacesRequest\x1a .collm_nas.v1.ListSpacesResponse\x12X\n\rDescribeSpace\x12\".collm_nas.v1.DescribeSpaceRequest\x1a#.collm_nas.v1.DescribeSpaceResponse\x12R\n\x0bMeasureCost\x12 .collm_nas.v1.MeasureCostRequest\x1a!.collm_nas.v1.MeasureCostResponse\x12K\n\x08\x45valuate\x12\x1d.collm_nas.v1.EvaluateRequest\x1a\x1e.collm_nas.v1.EvaluateResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63ollm_nas/v1/evaluator.proto\x12\x0c\x63ollm_nas.v1\"\x13\n\x11ListSpacesRequest\"X\n\x12ListSpacesResponse\x12*\n\x06spaces\x18\x01 \x03(\x0b\x32\x1a.collm_nas.v1.SpaceSummary\x12\x16\n\x0eserver_version\x18\x02 \x01(\t\"Z\n\x0cSpaceSummary\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\x12\x11\n\tavailable\x18\x03 \x01(\x08\x12\x1a\n\x12unavailable_reason\x18\x04 \x01(\t\"(\n\x14\x44\x65scribeSpaceRequest\x12\x10\n\x08space_id\x18\x01 \x01(\t\"F\n\x15\x44\x65scribeSpaceResponse\x12-\n\x05space\x18\x01 \x01(\x0b\x32\x1e.collm_nas.v1.SpaceDescription\"\xa9\x02\n\x10SpaceDescription\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12+\n\ndimensions\x18\x04 \x03(\x0b\x32\x17.collm_nas.v1.Dimension\x12\x10\n\x08template\x18\x05 \x01(\t\x12%\n\x07metrics\x18\x06 \x03(\x0b\x32\x14.collm_nas.v1.Metric\x12!\n\x05\x63osts\x18\x07 \x03(\x0b\x32\x12.collm_nas.v1.Cost\x12#\n\x06splits\x18\x08 \x03(\x0b\x32\x13.collm_nas.v1.Split\x12\x13\n\x0bparallelism\x18\t \x01(\r\x12\x11\n\tmax_batch\x18\n \x01(\r\x12\x12\n\nprovenance\x18\x0b \x01(\t\"\x9b\x01\n\tDimension\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07meaning\x18\x02 \x01(\t\x12\x0f\n\x07\x63hoices\x18\x03 \x03(\t\x12\x0f\n\x07numeric\x18\x04 \x01(\x08\x12#\n\x06groups\x18\x05 \x03(\x0b\x32\x13.collm_nas.v1.Group\x12\x14\n\x0c\x61\x63tive_count\x18\x06 \x01(\t\x12\x12\n\nslot_names\x18\x07 \x03(\t\"#\n\x05Group\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\r\"O\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x0f\n\x07meaning\x18\x03 \x01(\t\x12\x18\n\x10higher_is_better\x18\x04 \x01(\x08\"3\n\x04\x43ost\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x0f\n\x07meaning\x18\x03 \x01(\t\"4\n\x05Split\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07meaning\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\t\"S\n\x12MeasureCostRequest\x12\x10\n\x08space_id\x18\x01 \x01(\t\x12\x14\n\x0cspace_digest\x18\x02 \x01(\t\x12\x15\n\rarchitectures\x18\x03 \x03(\t\"D\n\x13MeasureCostResponse\x12-\n\x05\x63osts\x18\x01 \x03(\x0b\x32\x1e.collm_nas.v1.ArchitectureCost\"\xa9\x01\n\x10\x41rchitectureCost\x12\x14\n\x0c\x61rchitecture\x18\x01 \x01(\t\x12\x38\n\x05\x63osts\x18\x02 \x03(\x0b\x32).collm_nas.v1.ArchitectureCost.CostsEntry\x12\x17\n\x0f\x65quivalence_key\x18\x03 \x01(\t\x1a,\n\nCostsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"_\n\x0f\x45valuateRequest\x12\x10\n\x08space_id\x18\x01 \x01(\t\x12\x14\n\x0cspace_digest\x18\x02 \x01(\t\x12\r\n\x05split\x18\x03 \x01(\t\x12\x15\n\rarchitectures\x18\x04 \x03(\t\"s\n\x10\x45valuateResponse\x12(\n\x07outcome\x18\x01 \x01(\x0b\x32\x15.collm_nas.v1.OutcomeH\x00\x12*\n\x08progress\x18\x02 \x01(\x0b\x32\x16.collm_nas.v1.ProgressH\x00\x42\t\n\x07message\"\x94\x01\n\x07Outcome\x12\r\n\x05index\x18\x01 \x01(\r\x12\x14\n\x0c\x61rchitecture\x18\x02 \x01(\t\x12\x30\n\x0bmeasurement\x18\x03 \x01(\x0b\x32\x19.collm_nas.v1.MeasurementH\x00\x12(\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x15.collm_nas.v1.FailureH\x00\x42\x08\n\x06result\"\x87\x01\n\x0bMeasurement\x12\x37\n\x07metrics\x18\x01 \x03(\x0b\x32&.collm_nas.v1.Measurement.MetricsEntry\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"C\n\x07\x46\x61ilure\x12\'\n\x04kind\x18\x01 \x01(\x0e\x32\x19.collm_nas.v1.FailureKind\x12\x0f\n\x07message\x18\x02 \x01(\t\"9\n\x08Progress\x12\r\n\x05index\x18\x01 \x01(\r\x12\x10\n\x08\x66raction\x18\x02 \x01(\x01\x12\x0c\n\x04note\x18\x03 \x01(\t*m\n\x0b\x46\x61ilureKind\x12\x1c\n\x18\x46\x41ILURE_KIND_UNSPECIFIED\x10\x00\x12\x11\n\rOUT_OF_MEMORY\x10\x01\x12\x0e\n\nNOT_FINITE\x10\x02\x12\x10\n\x0cOUT_OF_RANGE\x10\x03\x12\x0b\n\x07\x43RASHED\x10\x04\x32\xde\x02\n\x10\x45valuatorService\x12O\n\nListSpaces\x12\x1f.collm_nas.v1.ListSpacesRequest\x1a .collm_nas.v1.ListSpacesResponse\x12X\n\rDescribeSpace\x12\".collm_nas.v1.DescribeSpaceRequest\x1a#.collm_nas.v1.DescribeSpaceResponse\x12R\n\x0bMeasureCost\x12 .collm_nas.v1.MeasureCostRequest\x1a!.collm_nas.v1.MeasureCostResponse\x12K\n\x08\x45valuate\x12\x1d.collm_nas.v1.EvaluateRequest\x1a\x1e.collm_nas.v1.EvaluateResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ARCHITECTURECOST_COSTSENTRY']._serialized_options = b'8\001'
   _globals['_MEASUREMENT_METRICSENTRY']._loaded_options = None
   _globals['_MEASUREMENT_METRICSENTRY']._serialized_options = b'8\001'
-  _globals['_FAILUREKIND']._serialized_start=1990
-  _globals['_FAILUREKIND']._serialized_end=2099
+  _globals['_FAILUREKIND']._serialized_start=2004
+  _globals['_FAILUREKIND']._serialized_end=2113
   _globals['_LISTSPACESREQUEST']._serialized_start=46
   _globals['_LISTSPACESREQUEST']._serialized_end=65
   _globals['_LISTSPACESRESPONSE']._serialized_start=67
@@ -58,29 +58,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COST']._serialized_start=939
   _globals['_COST']._serialized_end=990
   _globals['_SPLIT']._serialized_start=992
-  _globals['_SPLIT']._serialized_end=1030
-  _globals['_MEASURECOSTREQUEST']._serialized_start=1032
-  _globals['_MEASURECOSTREQUEST']._serialized_end=1115
-  _globals['_MEASURECOSTRESPONSE']._serialized_start=1117
-  _globals['_MEASURECOSTRESPONSE']._serialized_end=1185
-  _globals['_ARCHITECTURECOST']._serialized_start=1188
-  _globals['_ARCHITECTURECOST']._serialized_end=1357
-  _globals['_ARCHITECTURECOST_COSTSENTRY']._serialized_start=1313
-  _globals['_ARCHITECTURECOST_COSTSENTRY']._serialized_end=1357
-  _globals['_EVALUATEREQUEST']._serialized_start=1359
-  _globals['_EVALUATEREQUEST']._serialized_end=1454
-  _globals['_EVALUATERESPONSE']._serialized_start=1456
-  _globals['_EVALUATERESPONSE']._serialized_end=1571
-  _globals['_OUTCOME']._serialized_start=1574
-  _globals['_OUTCOME']._serialized_end=1722
-  _globals['_MEASUREMENT']._serialized_start=1725
-  _globals['_MEASUREMENT']._serialized_end=1860
-  _globals['_MEASUREMENT_METRICSENTRY']._serialized_start=1814
-  _globals['_MEASUREMENT_METRICSENTRY']._serialized_end=1860
-  _globals['_FAILURE']._serialized_start=1862
-  _globals['_FAILURE']._serialized_end=1929
-  _globals['_PROGRESS']._serialized_start=1931
-  _globals['_PROGRESS']._serialized_end=1988
-  _globals['_EVALUATORSERVICE']._serialized_start=2102
-  _globals['_EVALUATORSERVICE']._serialized_end=2452
+  _globals['_SPLIT']._serialized_end=1044
+  _globals['_MEASURECOSTREQUEST']._serialized_start=1046
+  _globals['_MEASURECOSTREQUEST']._serialized_end=1129
+  _globals['_MEASURECOSTRESPONSE']._serialized_start=1131
+  _globals['_MEASURECOSTRESPONSE']._serialized_end=1199
+  _globals['_ARCHITECTURECOST']._serialized_start=1202
+  _globals['_ARCHITECTURECOST']._serialized_end=1371
+  _globals['_ARCHITECTURECOST_COSTSENTRY']._serialized_start=1327
+  _globals['_ARCHITECTURECOST_COSTSENTRY']._serialized_end=1371
+  _globals['_EVALUATEREQUEST']._serialized_start=1373
+  _globals['_EVALUATEREQUEST']._serialized_end=1468
+  _globals['_EVALUATERESPONSE']._serialized_start=1470
+  _globals['_EVALUATERESPONSE']._serialized_end=1585
+  _globals['_OUTCOME']._serialized_start=1588
+  _globals['_OUTCOME']._serialized_end=1736
+  _globals['_MEASUREMENT']._serialized_start=1739
+  _globals['_MEASUREMENT']._serialized_end=1874
+  _globals['_MEASUREMENT_METRICSENTRY']._serialized_start=1828
+  _globals['_MEASUREMENT_METRICSENTRY']._serialized_end=1874
+  _globals['_FAILURE']._serialized_start=1876
+  _globals['_FAILURE']._serialized_end=1943
+  _globals['_PROGRESS']._serialized_start=1945
+  _globals['_PROGRESS']._serialized_end=2002
+  _globals['_EVALUATORSERVICE']._serialized_start=2116
+  _globals['_EVALUATORSERVICE']._serialized_end=2466
 # @@protoc_insertion_point(module_scope)

@@ -131,12 +131,14 @@ class Cost(_message.Message):
     def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ..., meaning: _Optional[str] = ...) -> None: ...
 
 class Split(_message.Message):
-    __slots__ = ("name", "meaning")
+    __slots__ = ("name", "meaning", "data")
     NAME_FIELD_NUMBER: _ClassVar[int]
     MEANING_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
     name: str
     meaning: str
-    def __init__(self, name: _Optional[str] = ..., meaning: _Optional[str] = ...) -> None: ...
+    data: str
+    def __init__(self, name: _Optional[str] = ..., meaning: _Optional[str] = ..., data: _Optional[str] = ...) -> None: ...
 
 class MeasureCostRequest(_message.Message):
     __slots__ = ("space_id", "space_digest", "architectures")

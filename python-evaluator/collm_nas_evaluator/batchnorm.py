@@ -1,0 +1,114 @@
+"""Batch norm of an extracted network: new statistics from calibration images, and its end inside the convolution.
+
+Owns the two official recalibration rules and the folding. Knows no family and no image file.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+EPSILON = 1e-5
+
+
+class ConvNorm(nn.Module):
+    """A convolution without bias and its batch norm, [N, inputs, H, W] to [N, outputs, ceil(H/stride), …].
+
+    After `fold` the two are one convolution with a bias.
+    """
+
+    def __init__(  # noqa: PLR0913 - those of a convolution
+        self, inputs: int, outputs: int, kernel: int = 1, *, stride: int = 1, groups: int = 1, affine: bool = True
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+        self.norm: nn.Module = nn.BatchNorm2d(outputs, eps=EPSILON, affine=affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed: Tensor = self.norm(self.conv(x))
+        return normed
+
+    def fold(self) -> None:
+        """Replaces both by the convolution that computes the same in evaluation."""
+        norm = self.norm
+        if isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None:
+            weight, bias = fuse_conv_bn_weights(
+                self.conv.weight, None, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+            )
+            self.conv.weight, self.conv.bias = weight, bias
+            self.norm = nn.Identity()
+
+
+def fold(network: nn.Module) -> None:
+    """Folds every batch norm of `network` into the convolution before it (exact up to rounding)."""
+    for module in network.modules():
+        if isinstance(module, ConvNorm):
+            module.fold()
+
+
+@torch.no_grad()
+def recalibrate_by_average(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Sets the statistics to averages over the batches, weighted by their sizes: of means, and of biased variances.
+
+    During the pass every layer is normalised by the batch's own statistics. This is `set_running_statistics` of
+    ofa/imagenet_classification/elastic_nn/utils.py; no momentum, and what stood there before does not matter.
+    `batches` are [N, 3, H, W]. Raises ValueError when there is none, or one with a single value a channel.
+    """
+    norms = _norms(network)
+    sums = {norm: (torch.zeros_like(norm.running_mean), torch.zeros_like(norm.running_var)) for norm in norms}
+    images = 0
+
+    def add(norm: nn.BatchNorm2d, inputs: tuple[Any, ...], _: Tensor) -> None:
+        # With momentum 1 the running statistics are this batch's; their variance is the unbiased one.
+        batch, values = inputs[0].shape[0], inputs[0].numel() // inputs[0].shape[1]
+        sums[norm][0].add_(norm.running_mean, alpha=batch)
+        sums[norm][1].add_(norm.running_var, alpha=batch * (values - 1) / values)
+
+    hooks = [norm.register_forward_hook(add) for norm in norms]
+    try:
+        images = _pass(network, norms, 1.0, batches)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for norm, (mean, variance) in sums.items():
+        norm.running_mean, norm.running_var = mean / images, variance / images
+
+
+@torch.no_grad()
+def recalibrate_by_momentum(network: nn.Module, batches: Iterable[Tensor], momentum: float = 0.1) -> None:
+    """Starts from mean 0 and variance 1 and runs the batches in training mode, so that later ones weigh more.
+
+    This is `get_cand_err` of Search/tester.py in megvii-model/SinglePathOneShot; the variance is the unbiased one.
+    `batches` are [N, 3, H, W]. Raises ValueError when there is none, or one with a single value a channel.
+    """
+    norms = _norms(network)
+    _pass(network, norms, momentum, batches)
+
+
+def _norms(network: nn.Module) -> list[Any]:
+    """The batch norms, whose statistics are there (their declared types allow for none)."""
+    return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def _pass(network: nn.Module, norms: list[Any], momentum: float, batches: Iterable[Tensor]) -> int:
+    """Runs the batches from mean 0 and variance 1 with the norms alone in training mode; returns how many images."""
+    images = 0
+    kept = [(norm.momentum, norm.training) for norm in norms]
+    for norm in norms:
+        # New tensors: those that stand here may be slices of the supernet's.
+        norm.running_mean, norm.running_var = torch.zeros_like(norm.running_mean), torch.ones_like(norm.running_var)
+        norm.momentum = momentum
+        norm.train()
+    try:
+        for batch in batches:
+            network(batch)
+            images += batch.shape[0]
+    finally:
+        for norm, (before, training) in zip(norms, kept, strict=True):
+            norm.momentum = before
+            norm.train(training)
+    if images == 0:
+        raise ValueError("recalibration needs a batch of images")
+    return images
