@@ -60,7 +60,7 @@ def recalibrate_by_average(network: nn.Module, batches: Iterable[Tensor]) -> Non
     sums = {norm: (torch.zeros_like(norm.running_mean), torch.zeros_like(norm.running_var)) for norm in norms}
     images = 0
 
-    def add(norm: nn.BatchNorm2d, inputs: tuple[Any, ...], _: Tensor) -> None:
+    def add(norm: Any, inputs: tuple[Tensor, ...], _: Tensor) -> None:
         # With momentum 1 the running statistics are this batch's; their variance is the unbiased one.
         batch, values = inputs[0].shape[0], inputs[0].numel() // inputs[0].shape[1]
         sums[norm][0].add_(norm.running_mean, alpha=batch)

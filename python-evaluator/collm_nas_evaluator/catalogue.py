@@ -3,6 +3,7 @@
 Owns the ids of the spaces and which numbers stand behind each. Knows no file format and no transport.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from collm_nas_evaluator.backends.base import Backend, Unavailable
@@ -32,13 +33,29 @@ def load(configuration: Configuration) -> list[Backend | Unavailable]:
     Raises UsageError when a file that the configuration names is damaged, or when it names no space at all.
     """
     spaces: list[Backend | Unavailable] = []
+    if configuration.checkpoints:
+        spaces += _supernets(configuration)
     if configuration.nasbench201_csv is not None:
         spaces += _nasbench201(configuration.nasbench201_csv, configuration)
     if configuration.analognas:
         spaces += _analognas(configuration.cache_dir)
     if not spaces:
-        raise UsageError("the configuration names no space to serve; set nasbench201.csv, or leave analognas on")
+        raise UsageError(
+            "the configuration names no space to serve; set checkpoints.<space> or nasbench201.csv, or keep analognas"
+        )
     return spaces
+
+
+def _supernets(configuration: Configuration) -> Sequence[Backend | Unavailable]:
+    try:
+        from collm_nas_evaluator import hosting  # noqa: PLC0415 - PyTorch takes seconds, and tables do without
+    except ModuleNotFoundError as error:
+        reason = (
+            f"{error.name} is not installed: run `node scripts/setup.mjs supernet` in a checkout, or install "
+            "collm-nas-evaluator[supernets]"
+        )
+        return [Unavailable(space_id, f"a supernet, {space_id}", reason) for space_id in configuration.checkpoints]
+    return hosting.load(configuration)
 
 
 def _nasbench201(path: Path, configuration: Configuration) -> list[Backend | Unavailable]:

@@ -7,9 +7,11 @@ import argparse
 import hashlib
 import pickle
 import struct
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -18,9 +20,12 @@ from collm_nas_evaluator.errors import CheckpointMissing, CheckpointUnusable
 
 Shape = tuple[int, ...]
 
+_MARKS = {"AutoFormer": "cls_token", "SPOS": "features.", "Once-for-All": "blocks.0.conv."}
+"""How the name of some tensor begins in each family, for the sentence about a file of another one."""
 _COUNTER = ".num_batches_tracked"
 _NOT_LOADABLE = (
     RuntimeError,
+    OSError,
     pickle.UnpicklingError,
     EOFError,
     ValueError,
@@ -73,7 +78,9 @@ class Checkpoint:
         return weights
 
     def _first(self) -> str:
-        return f', the first being "{next(iter(self.tensors))}"' if self.tensors else ""
+        families = [family for family, mark in _MARKS.items() if any(name.startswith(mark) for name in self.tensors)]
+        looks = f"; it looks like a supernet of {families[0]}" if families else ""
+        return f', the first being "{next(iter(self.tensors))}"{looks}'
 
 
 def read(path: Path, container: str, rename: Callable[[str], str] = str, where_from: str = "") -> Checkpoint:
@@ -87,19 +94,24 @@ def read(path: Path, container: str, rename: Callable[[str], str] = str, where_f
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
-            # Training state may hold the arguments of the training; a Namespace is a record without behaviour.
-            with torch.serialization.safe_globals([argparse.Namespace]):
-                box = torch.load(file, map_location="cpu", weights_only=True)
+            box = _loaded(path, file)
     except FileNotFoundError as error:
         raise CheckpointMissing(f"{path} is not there{'; ' if where_from else ''}{where_from}") from error
     except OSError as error:
         raise CheckpointUnusable(path, f"cannot be read: {error.strerror or error}") from error
-    except _NOT_LOADABLE as error:
-        raise CheckpointUnusable(path, _why(error)) from error
     found = box.get(container, box) if isinstance(box, dict) else box
     if not isinstance(found, dict) or not found or not all(isinstance(each, Tensor) for each in found.values()):
         raise CheckpointUnusable(path, f'holds neither a dictionary of tensors nor one under "{container}"')
     return Checkpoint(path, digest, _named(path, found, rename))
+
+
+def _loaded(path: Path, file: BinaryIO) -> Any:
+    try:
+        # Training state may hold the arguments of the training; a Namespace is a record without behaviour.
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings(action="ignore"):
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except _NOT_LOADABLE as error:
+        raise CheckpointUnusable(path, _why(error)) from error
 
 
 def _named(path: Path, found: Mapping[object, Tensor], rename: Callable[[str], str]) -> dict[str, Tensor]:

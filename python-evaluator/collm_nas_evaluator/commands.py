@@ -1,4 +1,4 @@
-"""The commands: serving the configured spaces, and listing them.
+"""The commands: serving the configured spaces, listing them, and preparing their images.
 
 Owns what is printed on standard output. Knows no flag's form, no table and no message.
 """
@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from collm_nas_evaluator import catalogue, config, server
 from collm_nas_evaluator.backends.base import Unavailable
+from collm_nas_evaluator.errors import UsageError
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,9 +28,37 @@ def run(options: argparse.Namespace) -> int:
     entries = catalogue.load(config.read(options.config) if options.config else config.default())
     if options.command == "spaces":
         _list(entries)
+    elif options.command == "cache-images":
+        _cache_images(entries, options.space)
     else:
         _serve(entries, *options.listen)
     return 0
+
+
+def _cache_images(entries: list[server.Entry], wanted: list[str] | None) -> None:
+    """Prepares the images of the wanted spaces, each kind once. Raises UsageError when there is nothing to prepare."""
+    from collm_nas_evaluator import crops  # noqa: PLC0415 - loads PyTorch, which serving tables does without
+    from collm_nas_evaluator.backends.supernet import SupernetBackend  # noqa: PLC0415
+
+    offered = {entry.id if isinstance(entry, Unavailable) else entry.describe().id: entry for entry in entries}
+    unknown = [space_id for space_id in wanted or () if space_id not in offered]
+    if unknown:
+        raise UsageError(f"--space {unknown[0]} is none of {', '.join(offered)}")
+    prepared: dict[str, crops.Crops] = {}
+    reasons = []
+    for space_id in wanted or offered:
+        entry = offered[space_id]
+        if isinstance(entry, SupernetBackend):
+            prepared.update((str(each.folder), each) for each in entry.crops())
+        elif isinstance(entry, Unavailable):
+            reasons.append(f"{space_id} is unavailable: {entry.reason}")
+        elif wanted:
+            reasons.append(f"{space_id} looks at no images")
+    if reasons and (wanted or not prepared):
+        raise UsageError(reasons[0])
+    if not prepared:
+        raise UsageError("no space of this configuration looks at images; set checkpoints.<space> and imagenet.val")
+    crops.cache_all(list(prepared.values()), sys.stdout)
 
 
 def _end_with_stdin() -> None:

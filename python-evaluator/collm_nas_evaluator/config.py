@@ -5,7 +5,7 @@ Owns the keys and their meaning, and is their only reader. Knows no table and no
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,53 @@ import yaml
 
 from collm_nas_evaluator.errors import UsageError
 
-KEYS = ("nasbench201.csv", "nasbench201.latency_csv", "analognas", "cache_dir")
+SUPERNETS = ("ofa-w1.0", "ofa-w1.2", "ofa-digits", "spos", "autoformer-tiny", "autoformer-small", "autoformer-base")
+KEYS = (
+    "nasbench201.csv",
+    "nasbench201.latency_csv",
+    "analognas",
+    *(f"checkpoints.{space_id}" for space_id in SUPERNETS),
+    "imagenet.val",
+    "imagenet.train",
+    "imagenet.search",
+    "imagenet.held_out",
+    "spos.calibration_images",
+    "autoformer.choices",
+    "device",
+    "precision",
+    "cache_dir",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where images are: those a winner is tested on, those to calibrate with, and those to search with.
+
+    The search sees `search`, or `held_out` images of `train`, or, when neither is given, the same ones as the test.
+    """
+
+    val: Path | None = None
+    train: Path | None = None
+    search: Path | None = None
+    held_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What to serve: a CSV of the whole benchmark, one of latencies, the installed analog-nasbench package."""
+    """What to serve: a CSV of the whole benchmark, one of latencies, the installed analog-nasbench package, and
+    supernets by space id, with the images to score them on and the device that does it.
+    """
 
     cache_dir: Path
     nasbench201_csv: Path | None = None
     nasbench201_latency_csv: Path | None = None
     analognas: bool = True
+    checkpoints: Mapping[str, Path] = field(default_factory=dict)
+    images: Folders = Folders()
+    spos_calibration_images: int = 25_600
+    autoformer_choices: str = "released"
+    device: str = "auto"
+    precision: str | None = None
 
 
 def default() -> Configuration:
@@ -53,12 +89,29 @@ def read(path: Path) -> Configuration:
         values = _Reader(path).mapping(root, "")
     if "nasbench201.latency_csv" in values and "nasbench201.csv" not in values:
         raise UsageError(f"{path}: nasbench201.latency_csv needs nasbench201.csv beside it, which names the cells")
+    if "imagenet.search" in values and "imagenet.held_out" in values:
+        raise UsageError(f"{path}: imagenet.search and imagenet.held_out both say what to search with; leave one out")
+    if "imagenet.held_out" in values and "imagenet.train" not in values:
+        raise UsageError(f"{path}: imagenet.held_out needs imagenet.train, the images to hold some out of")
+    fields = {name: values[key] for key, name in _FIELDS.items() if key in values}
     return Configuration(
-        nasbench201_csv=values.get("nasbench201.csv"),
-        nasbench201_latency_csv=values.get("nasbench201.latency_csv"),
-        analognas=values.get("analognas", True),
         cache_dir=values.get("cache_dir", default().cache_dir),
+        checkpoints={each: values[f"checkpoints.{each}"] for each in SUPERNETS if f"checkpoints.{each}" in values},
+        images=Folders(**{key.removeprefix("imagenet."): values[key] for key in values if key.startswith("imagenet.")}),
+        **fields,
     )
+
+
+_FIELDS = {
+    "nasbench201.csv": "nasbench201_csv",
+    "nasbench201.latency_csv": "nasbench201_latency_csv",
+    "analognas": "analognas",
+    "spos.calibration_images": "spos_calibration_images",
+    "autoformer.choices": "autoformer_choices",
+    "device": "device",
+    "precision": "precision",
+}
+"""The field of the configuration that a key of its own fills."""
 
 
 class _Reader:
@@ -66,9 +119,15 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._leaves: Mapping[str, Callable[[yaml.Node, str], Any]] = {
-            key: self._flag if key == "analognas" else self._file for key in KEYS
+        others: Mapping[str, Callable[[yaml.Node, str], Any]] = {
+            "analognas": self._flag,
+            "imagenet.held_out": self._count,
+            "spos.calibration_images": self._count,
+            "autoformer.choices": self._one_of("released", "paper"),
+            "precision": self._one_of("fp32", "fp16", "bf16"),
+            "device": self._text,
         }
+        self._leaves = {key: others.get(key, self._file) for key in KEYS}
 
     def mapping(self, node: yaml.Node, place: str) -> dict[str, Any]:
         """The values below a mapping node, by dotted key; `place` is the mapping's own key with a dot after it."""
@@ -78,8 +137,8 @@ class _Reader:
         seen: set[str] = set()
         for key_node, value_node in node.value:
             key = f"{place}{key_node.value}" if isinstance(key_node, yaml.ScalarNode) else ""
-            if "." in key.removeprefix(place):
-                above, _, below = key.rpartition(".")
+            if "." in key.removeprefix(place) and place != "checkpoints.":  # the ids of supernets have dots
+                above, _, below = key.removeprefix(place).partition(".")
                 raise self._error(
                     key_node, f'unknown key "{key}"; a key "{below}" stands on a line of its own below "{above}:"'
                 )
@@ -98,6 +157,24 @@ class _Reader:
         if node.tag != "tag:yaml.org,2002:bool":
             raise self._error(node, f"{key} must be true or false")
         return yaml.SafeLoader.bool_values[str(node.value).lower()]
+
+    def _count(self, node: yaml.Node, key: str) -> int:
+        if node.tag != "tag:yaml.org,2002:int" or not str(node.value).isdecimal() or int(node.value) < 1:
+            raise self._error(node, f"{key} must be a whole number, at least 1")
+        return int(node.value)
+
+    def _one_of(self, *words: str) -> Callable[[yaml.Node, str], str]:
+        def read_word(node: yaml.Node, key: str) -> str:
+            if node.value not in words:
+                raise self._error(node, f"{key} must be one of {', '.join(words)}")
+            return str(node.value)
+
+        return read_word
+
+    def _text(self, node: yaml.Node, key: str) -> str:
+        if node.tag != "tag:yaml.org,2002:str" or not node.value:
+            raise self._error(node, f"{key} must be a word")
+        return str(node.value)
 
     def _file(self, node: yaml.Node, key: str) -> Path:
         if node.tag != "tag:yaml.org,2002:str" or not node.value or "\0" in node.value:

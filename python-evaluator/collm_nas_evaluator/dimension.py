@@ -14,6 +14,8 @@ from typing import Literal, NoReturn
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NUMBER_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+"""A choice is written into JSON as it stands."""
 
 Chosen = tuple[int | None, ...]
 """The index of the choice in each slot, None where the slot is inactive."""
@@ -59,7 +61,7 @@ class Dimension:
             self._contradicts("the name is no word of letters, digits and underscores")
         if not self.choices or "" in self.choices:
             self._contradicts("there is no choice, or an empty one")
-        if self.numeric and not all(NUMBER_TEXT.fullmatch(token) for token in self.choices):
+        if self.numeric and not all(JSON_NUMBER.fullmatch(token) for token in self.choices):
             self._contradicts("a numeric choice is no decimal number")
         if not all(math.isfinite(value) for value in self.values):
             self._contradicts("a numeric choice is beyond the range of numbers")

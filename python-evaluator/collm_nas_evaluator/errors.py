@@ -34,3 +34,10 @@ class CheckpointUnusable(UsageError):
 
 class ArchitectureRejected(UsageError):
     """An architecture that the weights do not hold; the text has every reason."""
+
+
+class ImagesUnusable(UsageError):
+    """A folder, archive or file is no set of images with labels for the classes at hand, or no image that is read."""
+
+    def __init__(self, path: Path | str, what: str) -> None:
+        super().__init__(f"{path}: {what}")

@@ -12,8 +12,10 @@ from collm_nas_evaluator.errors import UsageError
 
 
 def read(arguments: list[str] | None) -> argparse.Namespace:
-    """Reads `arguments` (None: those of the process) into `command`, `config`, and for serving `listen` (host and
-    port) and `exit_with_stdin`. Raises UsageError for a mistake, SystemExit after printing help or the version.
+    """Reads `arguments` (None: those of the process) into `command`, `config`, for serving `listen` (host and port)
+    and `exit_with_stdin`, for caching `space`, and for retraining the fields of its settings.
+
+    Raises UsageError for a mistake, SystemExit after printing help or the version.
     """
     about = "Measures neural architectures over gRPC."
     parser = _Parser(prog="collm-nas-evaluator", description=about, allow_abbrev=False)
@@ -27,6 +29,11 @@ def read(arguments: list[str] | None) -> argparse.Namespace:
     for command in (serve, spaces):
         config_help = "YAML; without one the installed table is served"
         command.add_argument("--config", type=Path, metavar="FILE", help=config_help)
+    cache_help = "decode every image once, for all evaluations to come"
+    cache = commands.add_parser("cache-images", help=cache_help, allow_abbrev=False)
+    cache.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML with checkpoints and imagenet")
+    space_help = "only for this space; may be given several times (default: every space that looks at images)"
+    cache.add_argument("--space", action="append", metavar="ID", help=space_help)
     return parser.parse_args(arguments)
 
 

@@ -1,10 +1,12 @@
 """The gRPC surface: translates between the contract's messages and backends, and decides nothing.
 
-Owns the statuses of proto/README.md, the heartbeat and the cancelling of calls. Knows no space and no table; no other
-module knows grpc.
+Owns the statuses of proto/README.md, the heartbeat, the cancelling of calls, and what becomes of a backend that raises.
+Knows no space and no table; no other module knows grpc.
 """
 
+import dataclasses
 import difflib
+import logging
 import queue
 import threading
 from collections.abc import Iterator, Sequence
@@ -16,7 +18,15 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from collm_nas_evaluator import __version__
-from collm_nas_evaluator.backends.base import Backend, Measurement, Outcome, Progress, Unavailable
+from collm_nas_evaluator.backends.base import (
+    Backend,
+    Failure,
+    FailureKind,
+    Measurement,
+    Outcome,
+    Progress,
+    Unavailable,
+)
 from collm_nas_evaluator.contract import evaluator_pb2 as pb
 from collm_nas_evaluator.errors import UsageError
 from collm_nas_evaluator.space import Architecture, Space
@@ -27,6 +37,10 @@ HEARTBEAT_SECONDS = 10.0
 CONCURRENT_CALLS = 64
 STOP_SECONDS = 0.3
 LONGEST_STATUS_TEXT = 1000
+OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError"}
+"""Names of classes, so that no library has to be imported to know its own."""
+
+_logger = logging.getLogger(__name__)
 
 Entry = Backend | Unavailable
 
@@ -76,7 +90,7 @@ class EvaluatorService:
 
         def run() -> None:
             try:
-                for answer in backend.evaluate(architectures, request.split, stop):
+                for answer in _answers(backend, architectures, request.split, stop):
                     answers.put(answer)
                     if stop.is_set():
                         return
@@ -166,6 +180,57 @@ def start(
         raise UsageError(f"cannot listen on {host}:{port}; {advice}") from error
     server.start()
     return RunningServer(server, checks, f"{host}:{bound}")
+
+
+def _answers(
+    backend: Backend, architectures: Sequence[Architecture], split: str, stop: threading.Event
+) -> Iterator[Outcome | Progress]:
+    """What the backend answers. Where it raises, the architecture it was at has failed, and it is asked for the rest.
+
+    Ends when every architecture is answered, or with the rest unanswered where the backend ends by itself.
+    """
+    unanswered = dict.fromkeys(range(len(architectures)))
+    while unanswered:
+        asked = list(unanswered)
+        at = asked[0]
+        failure: Failure | None = None
+        for answer in _until_it_raises(backend, [architectures[index] for index in asked], split, stop):
+            if isinstance(answer, Failure):
+                failure = answer
+                continue
+            at = asked[answer.index]
+            if isinstance(answer, Outcome):
+                del unanswered[at]
+            yield dataclasses.replace(answer, index=at)
+        if failure is None or not unanswered:
+            return
+        failed = at if at in unanswered else next(iter(unanswered))
+        _logger.error("%s has failed: %s", architectures[failed].text, failure.message)
+        del unanswered[failed]
+        yield Outcome(failed, failure)
+
+
+def _until_it_raises(
+    backend: Backend, architectures: Sequence[Architecture], split: str, stop: threading.Event
+) -> Iterator[Outcome | Progress | Failure]:
+    """What the backend answers, and last, where it raised, what that makes of the architecture it was at."""
+    failure: Failure | None = None
+    try:
+        yield from backend.evaluate(architectures, split, stop)
+    except Exception as error:
+        if stop.is_set():
+            return
+        _logger.exception("an evaluation raised")
+        failure = _failure(error)
+    # By now the exception is let go of, and with it whatever memory its frames hold.
+    if failure is not None:
+        yield failure
+
+
+def _failure(error: Exception) -> Failure:
+    is_memory = any(each.__name__ in OUT_OF_MEMORY for each in type(error).__mro__)
+    message = " ".join(f"{type(error).__name__}: {error}".split())
+    return Failure(FailureKind.OUT_OF_MEMORY if is_memory else FailureKind.CRASHED, message[:LONGEST_STATUS_TEXT])
 
 
 def _serialize(message: Message) -> bytes:

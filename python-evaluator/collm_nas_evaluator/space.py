@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 from collm_nas_evaluator.dimension import Chosen, Dimension, Group, Rejection
 
 LONGEST_RAW_TEXT = 100_000
+_WHITE_SPACE = " \t\r\n"
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\[([0-9]+)\]\}")
 
 
@@ -101,6 +102,11 @@ class Space:
             slots = {(at, slot) for at, each in enumerate(self.dimensions) for slot in range(each.length)}
             if set(places) != slots or len(places) != len(slots) or "" in literals[1:-1]:
                 raise ValueError("the template must name every slot once, with text between them")
+            if not self._reads_back():
+                raise ValueError(
+                    "a text of the template cannot be read back, for a choice holds what follows its place, or the "
+                    "text begins with { or white space or ends with white space"
+                )
 
     @cached_property
     def digest(self) -> str:
@@ -195,6 +201,21 @@ class Space:
         names, slots = cut[1::3], cut[2::3]
         return cut[0::3], [(self._positions.get(name, -1), int(slot)) for name, slot in zip(names, slots, strict=True)]
 
+    def _reads_back(self) -> bool:
+        """Whether every text of the template is cut into the very tokens that it was made of."""
+        literals, places = self._cut_template
+        for index, (position, _) in enumerate(places):
+            dimension = self.dimensions[position]
+            after = literals[index + 1]
+            is_last = index == len(places) - 1
+            for token in (*dimension.choices, "null") if dimension.active_count else dimension.choices:
+                if index == 0 and (literals[0] + token)[0] in f"{{{_WHITE_SPACE}":
+                    return False
+                text = token + after
+                if text[-1] in _WHITE_SPACE if is_last else text.find(after) < len(token):
+                    return False
+        return True
+
     @cached_property
     def _spelt_choices(self) -> list[tuple[str, ...]]:
         """What stands for each choice of each dimension in a canonical text."""
@@ -221,7 +242,7 @@ class Space:
             return raw
         if not isinstance(raw, str) or len(raw) > LONGEST_RAW_TEXT:
             return None
-        text = raw.strip(" \t\r\n")
+        text = raw.strip(_WHITE_SPACE)
         return _object_from_json(text) if text.startswith("{") else self._object_from_template(text)
 
     def _object_from_template(self, text: str) -> dict[str, list[str]] | None:

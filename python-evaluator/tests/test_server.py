@@ -1,7 +1,11 @@
 """The contract over a real port: what is answered, every status, and that the server goes on after each."""
 
+import dataclasses
+import json
+import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
@@ -53,6 +57,8 @@ class Scripted:
 
     def __init__(self, answer: Callable[[threading.Event], Iterator[Outcome | Progress]]) -> None:
         self._answer = answer
+        self.asked: list[list[str]] = []
+        """The texts of each call of `evaluate`."""
         self._space = Space(
             (Dimension("n", tuple(map(str, range(10))), (Group("", 1),), numeric=True),),
             id="scripted",
@@ -70,6 +76,7 @@ class Scripted:
     def evaluate(
         self, architectures: Sequence[Architecture], split: str, stop: threading.Event
     ) -> Iterator[Outcome | Progress]:
+        self.asked.append([architecture.text for architecture in architectures])
         return self._answer(stop)
 
     def evaluate_with(self, client: Client, count: int) -> list[pb.EvaluateResponse]:
@@ -175,6 +182,20 @@ def test_a_silent_backend_is_spoken_for(serve: Serve) -> None:
     assert [each.outcome.index for each in answers if each.HasField("outcome")] == [0, 1]
 
 
+def test_what_images_stand_behind_a_split_is_passed_on(serve: Serve) -> None:
+    class Described(Scripted):
+        def describe(self) -> Space:
+            splits = (Split("search", "", "images 1"), Split("test", "", "images 1"), Split("other", ""))
+            return dataclasses.replace(self._space, splits=splits)
+
+    answer = serve([Described(lambda stop: iter(()))]).describe("scripted")
+    assert [(each.name, each.data) for each in answer.splits] == [
+        ("search", "images 1"),
+        ("test", "images 1"),
+        ("other", ""),
+    ]
+
+
 # ----- Statuses -----
 
 
@@ -259,23 +280,157 @@ def test_the_server_goes_on_after_every_status(client: Client, digest: str) -> N
         assert answer.outcome.measurement.metrics["accuracy"] == ACCURACIES[7]
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_backend_that_breaks_ends_its_call_and_no_other(serve: Serve) -> None:
-    broken = [True]
+def test_a_backend_that_ends_too_early_ends_its_call_and_no_other(serve: Serve) -> None:
+    answers = [1, 2]
 
     def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
-        yield Outcome(0, Measurement({"accuracy": 1.0}, 0.0))
-        if broken.pop():
-            raise ArithmeticError("a bug")
-        yield Outcome(1, Measurement({"accuracy": 1.0}, 0.0))
+        for index in range(answers.pop(0)):
+            yield Outcome(index, Measurement({"accuracy": 1.0}, 0.0))
 
     backend = Scripted(answer)
     client = serve([backend])
     code, text = status_of(lambda: backend.evaluate_with(client, 2))
     assert code == "INTERNAL"
     assert "1 left to answer" in text
-    broken.append(False)
     assert len(backend.evaluate_with(client, 2)) == 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_backend_that_answers_twice_ends_its_call_and_fails_no_architecture(serve: Serve) -> None:
+    def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
+        for index in (0, 0, 1):
+            yield Outcome(index, Measurement({"accuracy": 1.0}, 0.0))
+
+    backend = Scripted(answer)
+    client = serve([backend])
+    assert status_of(lambda: backend.evaluate_with(client, 2))[0] == "INTERNAL"
+    assert client.list_spaces().spaces
+
+
+# ----- A backend that raises -----
+
+
+class Raising:
+    """The answers of a backend that measures the numbers below 10, and raises `error` at some of them."""
+
+    def __init__(self, at: set[int], error: Exception, *, tells: bool = True) -> None:
+        self._at = at
+        self._error = error
+        self._tells = tells
+        self.backend = Scripted(self._answer)
+
+    def _answer(self, stop: threading.Event) -> Iterator[Outcome | Progress]:
+        for index, text in enumerate(self.backend.asked[-1]):
+            number = json.loads(text)["n"][0]
+            if self._tells:
+                yield Progress(index, 0.5, "half")
+            if number in self._at:
+                raise self._error
+            yield Outcome(index, Measurement({"accuracy": float(number)}, 0.0))
+
+
+def outcomes_of(answers: list[pb.EvaluateResponse]) -> dict[int, pb.Outcome]:
+    outcomes = [each.outcome for each in answers if each.HasField("outcome")]
+    assert len({each.index for each in outcomes}) == len(outcomes)
+    return {each.index: each for each in outcomes}
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_an_exception_costs_the_one_architecture_it_came_from(
+    serve: Serve, caplog: pytest.LogCaptureFixture, tells: bool
+) -> None:
+    backend = Raising({1, 4}, ArithmeticError("a bug\n  in two lines"), tells=tells).backend
+    client = serve([backend])
+    outcomes = outcomes_of(backend.evaluate_with(client, 6))
+    assert sorted(outcomes) == list(range(6))
+    for index, each in outcomes.items():
+        assert each.architecture == f'{{"n":[{index}]}}'
+        if index in (1, 4):
+            assert each.failure.kind == pb.CRASHED
+            assert each.failure.message == "ArithmeticError: a bug in two lines"
+        else:
+            assert dict(each.measurement.metrics) == {"accuracy": float(index)}
+    assert [len(asked) for asked in backend.asked] == [6, 4, 1]
+    logged = [record for record in caplog.records if record.name == "collm_nas_evaluator.server"]
+    assert [record.exc_info is not None for record in logged] == [True, False, True, False]
+    assert logged[3].getMessage() == '{"n":[4]} has failed: ArithmeticError: a bug in two lines'
+    assert client.list_spaces().spaces
+
+
+def test_an_exception_belongs_to_the_architecture_of_the_latest_progress(serve: Serve) -> None:
+    def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
+        if len(backend.asked) == 1:
+            yield Progress(2, 0.1, "starting from the end")
+            raise ValueError("no")
+        for index in range(2):
+            yield Progress(index)
+            yield Outcome(index, Measurement({"accuracy": 1.0}, 0.0))
+
+    backend = Scripted(answer)
+    answers = backend.evaluate_with(serve([backend]), 3)
+    assert backend.asked[1] == ['{"n":[0]}', '{"n":[1]}']
+    assert outcomes_of(answers)[2].failure.message == "ValueError: no"
+    assert [each.progress.index for each in answers if each.HasField("progress")] == [2, 0, 1]
+
+
+def test_an_exception_before_the_first_answer_is_one_of_the_first_architecture(serve: Serve) -> None:
+    class Refusing(Scripted):
+        def evaluate(
+            self, architectures: Sequence[Architecture], split: str, stop: threading.Event
+        ) -> Iterator[Outcome | Progress]:
+            if len(architectures) == 2:
+                raise ValueError
+            return super().evaluate(architectures, split, stop)
+
+    backend = Refusing(lambda stop: iter([Outcome(0, Measurement({"accuracy": 1.0}, 0.0))]))
+    outcomes = outcomes_of(backend.evaluate_with(serve([backend]), 2))
+    assert outcomes[0].failure.message == "ValueError:"
+    assert outcomes[1].HasField("measurement")
+
+
+def test_an_exception_behind_the_last_answer_costs_nothing(serve: Serve) -> None:
+    def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
+        yield Outcome(0, Measurement({"accuracy": 1.0}, 0.0))
+        raise ValueError("too late")
+
+    backend = Scripted(answer)
+    (only,) = backend.evaluate_with(serve([backend]), 1)
+    assert only.outcome.HasField("measurement")
+
+
+class OutOfMemoryError(RuntimeError):
+    """Called like the one of a library that is not imported here."""
+
+
+class TooBig(OutOfMemoryError):
+    """One of its kind."""
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OutOfMemoryError("2 GiB"), TooBig("3 GiB")])
+def test_running_out_of_memory_is_told_apart(serve: Serve, error: Exception) -> None:
+    backend = Raising({0}, error).backend
+    outcomes = outcomes_of(backend.evaluate_with(serve([backend]), 2))
+    assert outcomes[0].failure.kind == pb.OUT_OF_MEMORY
+    assert outcomes[0].failure.message.startswith(type(error).__name__)
+    assert outcomes[1].HasField("measurement")
+
+
+def test_an_exception_is_let_go_of_before_the_next_evaluation(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, logger="collm_nas_evaluator.server")  # what is captured is held
+    alive: list[bool] = []
+    held: list[weakref.ref[Space]] = []
+
+    def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
+        if not held:
+            tensor = Space((Dimension("a", ("x",), (Group("", 1),)),))
+            held.append(weakref.ref(tensor))
+            raise OutOfMemoryError(f"as large as {tensor.size}")
+        alive.append(held[0]() is not None)
+        yield Outcome(0, Measurement({"accuracy": 1.0}, 0.0))
+
+    backend = Scripted(answer)
+    backend.evaluate_with(serve([backend]), 2)
+    assert alive == [False]
 
 
 # ----- Stopping -----

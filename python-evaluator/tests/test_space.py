@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collm_nas_evaluator.dimension import Dimension, Group
-from collm_nas_evaluator.space import LONGEST_RAW_TEXT, Architecture, Metric, Space
+from collm_nas_evaluator.space import LONGEST_RAW_TEXT, Architecture, Metric, Space, Split
 
 CELL = Space((Dimension("op", ("none", "skip"), (Group("a", 1), Group("b", 2))),), "|{op[0]}|+|{op[1]}|{op[2]}|")
 STAGES = Space(
@@ -140,6 +140,8 @@ def test_the_digest_changes_with_the_meaning_and_only_with_it() -> None:
         return Space((Dimension("x", choices, (Group("", 1),), meaning=meaning),), template, data_hash=data)
 
     same = {space().digest, space(meaning="another explanation").digest}
+    splits = {Space(space().dimensions, splits=(Split("search", "", data),)).digest for data in ("", "some images")}
+    assert len(splits) == 1
     others = {space(("b", "a")).digest, space(template="<{x[0]}>").digest, space(data="1").digest}
     with_metric = Space(space().dimensions, metrics=(Metric("accuracy", "percent", ""),)).digest
     assert len(same) == 1
@@ -154,6 +156,7 @@ def test_the_digest_changes_with_the_meaning_and_only_with_it() -> None:
         ([Dimension("a", ("1",), (Group("", 1),), active_count="b")], "", "names no numeric dimension"),
         ([Dimension("a", ("1",), (Group("", 2),))], "{a[0]}", "every slot once"),
         ([Dimension("a", ("1",), (Group("", 2),))], "{a[0]}{a[1]}", "text between"),
+        ([Dimension("a", ("1", "1|"), (Group("", 2),))], "<{a[0]}|{a[1]}>", "cannot be read back"),
     ],
 )
 def test_a_space_that_contradicts_itself_is_refused(dimensions: list[Dimension], template: str, what: str) -> None:
@@ -167,6 +170,7 @@ def test_a_space_that_contradicts_itself_is_refused(dimensions: list[Dimension],
         ({"name": "a b"}, "no word"),
         ({"choices": ()}, "no choice"),
         ({"choices": ("x",), "numeric": True}, "no decimal number"),
+        ({"choices": ("0256",), "numeric": True}, "no decimal number"),
         ({"choices": ("1e999",), "numeric": True}, "beyond the range"),
         ({"choices": ("1", "1.0"), "numeric": True}, "twice"),
         ({"groups": ()}, "no group"),

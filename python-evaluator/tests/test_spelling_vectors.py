@@ -24,6 +24,12 @@ def test_a_raw_architecture_is_read_as_the_vectors_say(case: dict[str, Any]) -> 
         assert sorted((each.code, each.place) for each in parsed) == expected
 
 
+@pytest.mark.parametrize("refused", VECTORS["refusedSpaces"], ids=lambda refused: refused["why"])
+def test_a_space_is_refused_as_the_vectors_say(refused: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        from_json(refused)
+
+
 @pytest.mark.parametrize(
     "case", [case for case in VECTORS["cases"] if "text" in case], ids=lambda case: case["text"][:60]
 )

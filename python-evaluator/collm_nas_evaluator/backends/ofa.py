@@ -94,19 +94,30 @@ PARAMS = Cost("params_m", "million parameters", "Trainable parameters of the who
 _CALIBRATION_IMAGES, _CALIBRATION_BATCH = 2000, 200
 
 
+SOURCE = "choices: the file's name (d234 e346 k357) and the resolutions of the authors' own search"
+
+
 def dimensions(resolutions: Iterable[int]) -> tuple[Dimension, ...]:
     """The four dimensions of the space, with the resolutions to choose from."""
     stages = [f"stage {stage}" for stage in range(1, 1 + STAGES)]
     blocks = tuple(Group(stage, DEEPEST) for stage in stages)
     names = tuple(f"{stage}, block {block}" for stage in stages for block in range(1, 1 + DEEPEST))
     one, five = (Group("network", 1),), (Group("stages", STAGES),)
-    by_depth = {"numeric": True, "active_count": "d", "slot_names": names, "groups": blocks}
+
+    def by_depth(name: str, choices: tuple[str, ...], meaning: str) -> Dimension:
+        return Dimension(name, choices, blocks, numeric=True, active_count="d", meaning=meaning, slot_names=names)
+
     return (
         Dimension("r", tuple(map(str, resolutions)), one, numeric=True, meaning=_RESOLUTION),
         Dimension("d", ("2", "3", "4"), five, numeric=True, meaning=_DEPTH, slot_names=tuple(stages)),
-        Dimension("ks", ("3", "5", "7"), meaning=_KERNEL, **by_depth),
-        Dimension("e", ("3", "4", "6"), meaning=_EXPANSION, **by_depth),
+        by_depth("ks", ("3", "5", "7"), _KERNEL),
+        by_depth("e", ("3", "4", "6"), _EXPANSION),
     )
+
+
+def held() -> Space:
+    """Everything that the weights of a supernet hold; resolutions are no weights, and any multiple of 4 will do."""
+    return Space(dimensions(range(16, 257, 4)), id="ofa")
 
 
 def load(path: str | Path, device: str | torch.device = "cpu", where_from: str = "") -> "Ofa":
@@ -164,6 +175,7 @@ class Ofa:
     """
 
     summary = SUMMARY
+    needs_training_images = True
 
     def __init__(self, checkpoint: checkpoints.Checkpoint, device: torch.device) -> None:
         (self.classes, mix), self.checkpoint = checkpoint.shape("classifier.linear.weight")[:2], checkpoint
@@ -172,7 +184,7 @@ class Ofa:
         name = f"a MobileNetV3 supernet of width {self.width} with {self.classes} classes"
         self.weights = checkpoint.held_against(shapes, name, device)
         self.size = {"width": self.width, "classes": self.classes}
-        self.held = Space(dimensions(range(16, 257, 4)), id="ofa")
+        self.held = held()
         self.counts = Counts(self.width, self.classes)
         self.costs = (FLOPS, MACS, PARAMS) if self.counts.table is not None else (MACS, PARAMS)
 
@@ -186,7 +198,7 @@ class Ofa:
         values = read_architecture(self.held, architecture)
         network = self.network(values)
         network.load_state_dict(self.activated(values), assign=True)
-        network.requires_grad_(False).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.requires_grad_(False).eval().to(memory_format=torch.channels_last)
         if calibration is not None:
             batchnorm.recalibrate_by_average(network, calibration)
         batchnorm.fold(network)
@@ -348,7 +360,7 @@ class Table:
         inputs, outputs = (self._channels(width) for width in _ends(place, _WIDTHS[1:7]))
         middle = round(inputs * expansion)
         before, after = _times_halved(place)
-        size = resolution // 2**before
+        size = resolution >> before
         out = _halved(size, after - before)
         flops = _table_conv(inputs, middle, 1, size) + _table_conv(1, middle, kernel, out)
         if (place - 1) // DEEPEST in _STAGES_WITH_SQUEEZE:
@@ -395,7 +407,7 @@ class _Block(nn.Module):
         self.point = ConvNorm(middle, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x if self.widen is None else self._activation(self.widen(x))
+        y: Tensor = x if self.widen is None else self._activation(self.widen(x))
         y = self._activation(self.depth(y))
         if self.squeeze is not None:
             y = self.squeeze(y)
@@ -425,7 +437,7 @@ def _short(name: str) -> str:
 
 def _divisible(width: float) -> int:
     """The multiple of 8 nearest to a width, at least 8 and at least 90 % of it."""
-    near = max(8, int(width + 4) // 8 * 8)
+    near: int = max(8, int(width + 4) // 8 * 8)
     return near if near >= 0.9 * width else near + 8
 
 
@@ -448,7 +460,7 @@ def _times_halved(place: int) -> tuple[int, int]:
 
 def _halved(size: int, times: int) -> int:
     """What `times` convolutions of stride 2 leave of a side."""
-    return -(-size // 2**times)
+    return -(-size // (1 << times))
 
 
 def _table_conv(inputs: int, outputs: int, kernel: int, size: int) -> int:

@@ -1,22 +1,53 @@
 """What a supernet is to the evaluator, and the backend that serves one of any family.
 
-Owns the served description, the order of an evaluation and what can go wrong with one. Knows no family and no transport.
+Owns the description of what is served, the order of an evaluation and what can go wrong with one. Knows no family and
+no transport.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from collm_nas_evaluator import scoring
+from collm_nas_evaluator.backends.base import (
+    ArchitectureCost,
+    Failure,
+    FailureKind,
+    Measurement,
+    Outcome,
+    Progress,
+)
 from collm_nas_evaluator.checkpoints import Checkpoint
+from collm_nas_evaluator.crops import Crops
 from collm_nas_evaluator.dimension import Dimension
-from collm_nas_evaluator.errors import ArchitectureRejected
-from collm_nas_evaluator.imagenet import Recipe
-from collm_nas_evaluator.space import Architecture, Cost, Space
+from collm_nas_evaluator.errors import ArchitectureRejected, ImagesUnusable
+from collm_nas_evaluator.imagenet import ImageSet, Recipe, subset
+from collm_nas_evaluator.scoring import Device, Hits, NotFinite, OutOfMemory, Stopped
+from collm_nas_evaluator.space import Architecture, Cost, Metric, Space, Split
+from collm_nas_evaluator.store import Key, Record, Store
 
-Values = Mapping[str, list[float | None]]
+Values = Mapping[str, Sequence[float | None]]
 """An architecture in numbers: for each dimension what stands in each of its slots, None where it is inactive."""
+
+RESOLUTION = "r"
+"""The name of the dimension that images are prepared by, where there is one; they depend on nothing else."""
+
+METRICS = (
+    Metric("accuracy", "percent", "Share of images whose class is the network's first answer."),
+    Metric("top5", "percent", "Share of images whose class is among the network's first five answers."),
+    Metric("images", "images", "How many images were classified."),
+)
+_MOST_AT_ONCE = 20_000
+_THREADS = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+"""How many threads decode images: as many as there are processors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +69,198 @@ class Calibration:
     batch: int
 
 
+class Supernet(Protocol):
+    """A family's supernet on its device: how a subnet is extracted, what it costs, and how images reach it."""
+
+    checkpoint: Checkpoint
+    classes: int
+    summary: str
+    size: Mapping[str, float]
+    needs_training_images: bool
+
+    @property
+    def costs(self) -> tuple[Cost, ...]:
+        """The costs of the family, the main one first."""
+        ...
+
+    def subnet(self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None) -> nn.Module:
+        """A static network in evaluation mode, [N, 3, r, r] to [N, classes]."""
+        ...
+
+    def cost_of(self, values: Values) -> dict[str, float]:
+        """A value for each of `costs`."""
+        ...
+
+    def validation(self, values: Values) -> Recipe:
+        """How an image is prepared for an architecture."""
+        ...
+
+    def calibration(self, values: Values) -> Calibration | None:
+        """Which images set an architecture's statistics; None for a network without batch norm."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Photographs:
+    """The images by split ("search", "test"), those to calibrate with, and where their crops are cached."""
+
+    splits: Mapping[str, tuple[ImageSet, str]]
+    """With each set its meaning in words."""
+    training: ImageSet | None
+    cache_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a search is told of a supernet: its id, a title for people, the choices, and where they come from."""
+
+    id: str
+    title: str
+    dimensions: tuple[Dimension, ...]
+    source: str = ""
+
+
+class SupernetBackend:
+    """A Backend over one supernet. Evaluations pass the device one at a time, those in the store are read from there.
+
+    The same calibration images serve every candidate, so that a candidate's number depends on nothing before it.
+    """
+
+    def __init__(
+        self, served: Served, supernet: Supernet, photographs: Photographs, device: Device, store: Store | None = None
+    ) -> None:
+        self._supernet, self._photographs, self._device, self._store = supernet, photographs, device, store
+        values = {each.name: [each.values[0]] for each in served.dimensions if each.name == RESOLUTION}
+        calibration, validation = supernet.calibration(values), supernet.validation(values)
+        self._pool = None
+        if calibration is not None:
+            assert photographs.training is not None  # noqa: S101 - whoever serves a supernet with batch norm gives them
+            self._pool = subset(photographs.training, calibration.images)
+        behind = {
+            "checkpoint": supernet.checkpoint.sha256,
+            "images": {name: images.hash for name, (images, _) in photographs.splits.items()},
+            "validation": validation.hash,
+            "calibration": calibration and self._pool and [calibration.recipe.hash, calibration.batch, self._pool.hash],
+            "precision": device.precision,
+        }
+        self._space = Space(
+            id=served.id,
+            title=served.title,
+            summary=supernet.summary,
+            dimensions=served.dimensions,
+            metrics=METRICS,
+            costs=supernet.costs,
+            splits=tuple(
+                Split(name, meaning, data=images.hash) for name, (images, meaning) in photographs.splits.items()
+            ),
+            parallelism=1,
+            max_batch=_MOST_AT_ONCE,
+            provenance="; ".join(
+                [
+                    f"{supernet.checkpoint.path.name}, SHA-256 {supernet.checkpoint.sha256}",
+                    *([served.source] if served.source else []),
+                    validation.name,
+                    *([f"{len(self._pool)} images, {calibration.recipe.name}"] if calibration and self._pool else []),
+                    f"{device.precision} on {device.name}",
+                ]
+            ),
+            data_hash=hashlib.sha256(json.dumps(behind, sort_keys=True).encode()).hexdigest(),
+        )
+
+    def describe(self) -> Space:
+        return self._space
+
+    def cost(self, architecture: Architecture) -> ArchitectureCost:
+        return ArchitectureCost(self._supernet.cost_of(values_of(self._space, architecture)))
+
+    def evaluate(
+        self, architectures: Sequence[Architecture], split: str, stop: threading.Event
+    ) -> Iterator[Outcome | Progress]:
+        for index, architecture in enumerate(architectures):
+            try:
+                for answer in self._evaluate(architecture, split, stop):
+                    if isinstance(answer, Measurement):
+                        yield Outcome(index, answer)
+                    else:
+                        yield Progress(index, *answer)
+            except Stopped:
+                return
+            except OutOfMemory as error:
+                yield Outcome(index, Failure(FailureKind.OUT_OF_MEMORY, str(error)))
+            except NotFinite as error:
+                yield Outcome(index, Failure(FailureKind.NOT_FINITE, str(error)))
+            except ImagesUnusable as error:
+                yield Outcome(index, Failure(FailureKind.CRASHED, str(error)))
+
+    def crops(self) -> list[Crops]:
+        """All prepared images that evaluations of this space's architectures look at, calibration last."""
+        sets = {images.hash: images for images, _ in self._photographs.splits.values()}
+        validated, calibrated = [], []
+        for resolution in next((each.values for each in self._space.dimensions if each.name == RESOLUTION), (0.0,)):
+            values = {RESOLUTION: [resolution]}
+            validated += [self._crops(images, self._supernet.validation(values)) for images in sets.values()]
+            calibration = self._supernet.calibration(values)
+            if calibration is not None and self._pool is not None:
+                calibrated.append(self._crops(self._pool, calibration.recipe))
+        return validated + calibrated
+
+    def _crops(self, images: ImageSet, recipe: Recipe) -> Crops:
+        return Crops(images, recipe, self._photographs.cache_dir, _THREADS)
+
+    def _evaluate(
+        self, architecture: Architecture, split: str, stop: threading.Event
+    ) -> Iterator[tuple[float, str] | Measurement]:
+        """Yields how far it is and what it does, and at last what was measured."""
+        images, _ = self._photographs.splits[split]
+        key = Key(self._space.digest, images.hash, architecture.text)
+        if self._store is not None and (known := self._store.find(key)) is not None:
+            yield Measurement(known.metrics, 0.0)
+            return
+        while not self._device.lock.acquire(timeout=1.0):
+            if stop.is_set():
+                raise Stopped
+            yield 0.0, "waiting for another evaluation"
+        try:
+            begin = time.perf_counter()
+            hits = None
+            for answer in self._hits(values_of(self._space, architecture), images, stop):
+                if isinstance(answer, Hits):
+                    hits = answer
+                else:
+                    yield answer
+            assert hits is not None  # noqa: S101 - the last answer
+            record = Record(_metrics(hits), time.perf_counter() - begin, hits.first)
+        finally:
+            self._device.lock.release()
+        if self._store is not None:
+            self._store.keep(key, record)
+        yield Measurement(record.metrics, record.seconds)
+
+    def _hits(self, values: Values, images: ImageSet, stop: threading.Event) -> Iterator[tuple[float, str] | Hits]:
+        yield 0.0, "calibrating" if self._pool is not None else "extracting"
+        try:
+            network = self._supernet.subnet(values, self._calibration_batches(values, stop))
+        except (RuntimeError, MemoryError) as error:
+            if not scoring.is_out_of_memory(error):
+                raise
+            raise OutOfMemory(f"a calibration batch does not fit into the memory of {self._device.name}") from error
+        crops = self._crops(images, self._supernet.validation(values))
+        note = "scoring" if crops.is_cached else "scoring, and decoding images: run cache-images once"
+        for answer in self._device.score(network, crops, stop):
+            yield answer if isinstance(answer, Hits) else (answer, note)
+
+    def _calibration_batches(self, values: Values, stop: threading.Event) -> Iterator[Tensor] | None:
+        calibration = self._supernet.calibration(values)
+        if calibration is None or self._pool is None:
+            return None
+        crops = self._crops(self._pool, calibration.recipe)
+        return self._device.batches(crops, calibration.batch, stop)
+
+
 def values_of(space: Space, architecture: Architecture) -> dict[str, list[float | None]]:
-    """The architecture in numbers: those of a numeric dimension, else the places of the choices."""
+    """The architecture in numbers. Every dimension of a supernet is numeric."""
     return {
-        dimension.name: [
-            None if choice is None else dimension.values[choice] if dimension.numeric else choice for choice in chosen
-        ]
+        dimension.name: [None if choice is None else dimension.values[choice] for choice in chosen]
         for dimension, chosen in zip(space.dimensions, architecture.choices, strict=True)
     }
 
@@ -56,11 +273,10 @@ def read_architecture(held: Space, raw: Mapping[str, Any]) -> dict[str, list[flo
     return values_of(held, parsed)
 
 
-class Supernet(Protocol):
-    """A family's supernet: what is searched, how a subnet is extracted, and how images reach it."""
-
-    checkpoint: Checkpoint
-    classes: int
-    summary: str
-    held: Space
-    costs: tuple[Cost, ...]
+def _metrics(hits: Hits) -> dict[str, float]:
+    count = len(hits.first)
+    return {
+        "accuracy": 100.0 * int(hits.first.sum()) / count,
+        "top5": 100.0 * int(hits.among_five.sum()) / count,
+        "images": float(count),
+    }

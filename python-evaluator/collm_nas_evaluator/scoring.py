@@ -1,0 +1,150 @@
+"""The device that networks run on: how a batch gets there, in which precision, and how many images at a time.
+
+Owns the batch size, out-of-memory and the counting of hits. Knows no family, no space and no image file.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from collm_nas_evaluator.crops import Crops
+from collm_nas_evaluator.errors import UsageError
+
+PRECISIONS: Mapping[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+_FIRST_BATCH = {"cuda": 512, "cpu": 64}
+_TOP = 5
+
+
+class NotFinite(Exception):
+    """A network answered NaN or infinity; the text says for which image of the set."""
+
+
+class OutOfMemory(Exception):
+    """Not even one image at a time fits into the device's memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What a network got right: for each image of the set whether its first answer was, and among the first five.
+
+    Both are booleans [images] in the order of the set.
+    """
+
+    first: NDArray[np.bool_]
+    among_five: NDArray[np.bool_]
+
+
+@dataclass
+class Device:
+    """One device, used by one evaluation at a time (`lock`)."""
+
+    name: str = "cpu"
+    precision: str = "fp32"
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    _batch_sizes: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.torch = torch.device(self.name)
+        if self.torch.type != "cuda" and self.precision != "fp32":
+            raise UsageError(f"precision {self.precision} needs a CUDA device, and this is {self.name}; leave it out")
+
+    def batches(self, crops: Crops, size: int, stop: threading.Event, start: int = 0) -> Iterator[Tensor]:
+        """The crops from `start` on as network inputs on the device, float32 [at most size, 3, r, r].
+
+        The next batch is read while one is worked on. Ends early, with Stopped, when `stop` is set.
+        """
+        pixels = crops.batches(size, start)
+        with ThreadPoolExecutor(1) as reader:
+            following = reader.submit(next, pixels, None)
+            while (batch := following.result()) is not None:
+                if stop.is_set():
+                    raise Stopped
+                following = reader.submit(next, pixels, None)
+                if self.torch.type == "cuda":
+                    batch = batch.pin_memory()
+                yield crops.recipe.prepare(batch.to(self.torch, non_blocking=True))
+
+    def score(self, network: nn.Module, crops: Crops, stop: threading.Event) -> Iterator[float | Hits]:
+        """Yields the share of images done after each batch, and at last the hits.
+
+        The batch size is halved until it fits, and kept for the next network with inputs of this kind.
+        Raises OutOfMemory, NotFinite, Stopped.
+        """
+        count = len(crops)
+        labels = torch.from_numpy(crops.labels).to(self.torch)
+        first, among_five = (torch.zeros(count, dtype=torch.bool, device=self.torch) for _ in range(2))
+        finite = torch.ones(count, dtype=torch.bool, device=self.torch)
+        done, kind = 0, crops.recipe.name
+        size = self._batch_sizes.get(kind, _FIRST_BATCH[self.torch.type])
+        while done < count:
+            try:
+                for batch in self.batches(crops, size, stop, start=done):
+                    place = slice(done, done + batch.shape[0])
+                    logits = self._forward(network, batch)
+                    best = logits.topk(min(_TOP, logits.shape[1])).indices == labels[place, None]
+                    first[place], among_five[place] = best[:, 0], best.any(1)
+                    finite[place] = logits.isfinite().all(1)
+                    if self.torch.type == "cuda":
+                        torch.cuda.current_stream(self.torch).synchronize()
+                    done = place.stop
+                    yield done / count
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if size == 1:
+                    raise OutOfMemory(f"one image at a time does not fit into the memory of {self.name}") from error
+            if done < count:  # outside the handler, whose traceback keeps the tensors of the failed pass alive
+                self._free()
+                size = max(1, size // 2)
+        self._batch_sizes[kind] = size
+        if not bool(finite.all()):
+            worst = int((~finite).nonzero()[0])
+            raise NotFinite(f"NaN or infinite logits for {int((~finite).sum())} of {count} images, first {worst}")
+        yield Hits(first.cpu().numpy(), among_five.cpu().numpy())
+
+    def _forward(self, network: nn.Module, batch: Tensor) -> Tensor:
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.torch.type, PRECISIONS[self.precision], enabled=self.precision != "fp32"),
+        ):
+            logits: Tensor = network(batch)
+        return logits.float()
+
+    def _free(self) -> None:
+        if self.torch.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+class Stopped(Exception):
+    """Nobody waits for the result any more."""
+
+
+def choose(name: str) -> str:
+    """The device that "auto" stands for. Raises UsageError for one that is not there."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError(f"device {name}: PyTorch finds no CUDA device here; write device: cpu, or auto")
+    try:
+        index = torch.device(name).index
+    except RuntimeError as error:
+        raise UsageError(f"device {name} is none that PyTorch knows; write cpu, cuda, cuda:1 or auto") from error
+    if index is not None and name.startswith("cuda") and index >= torch.cuda.device_count():
+        raise UsageError(f"device {name}: there are {torch.cuda.device_count()}, counted from cuda:0")
+    return name
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out; on a CPU it is a plain RuntimeError."""
+    text = str(error)
+    return (
+        isinstance(error, torch.OutOfMemoryError | MemoryError)
+        or "allocate memory" in text
+        or "not enough memory" in text
+    )

@@ -1,0 +1,349 @@
+"""The cache of crops: the same bytes as without it, whole or not at all, through kills, full disks and company."""
+
+import io
+import json
+import os
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from client import PACKAGE_ROOT
+from PIL import Image
+
+from collm_nas_evaluator.crops import Crops, cache_all
+from collm_nas_evaluator.errors import ImagesUnusable, UsageError
+from collm_nas_evaluator.imagenet import ImageSet, Pixels, Recipe, ofa_training, ofa_validation
+
+COUNT = 700
+"""Three chunks, the last not full."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two class folders of small photographs."""
+    root = tmp_path_factory.mktemp("images")
+    source = np.random.RandomState(0)
+    for label in range(2):
+        (root / f"c{label}").mkdir()
+    for number in range(COUNT):
+        pixels = source.randint(0, 256, (10, 14, 3), np.uint8)
+        Image.fromarray(pixels).save(root / f"c{number % 2}" / f"{number:04}.png")
+    return root
+
+
+@pytest.fixture
+def images(folder: Path) -> ImageSet:
+    return ImageSet.open(folder, 2)
+
+
+@pytest.fixture
+def make(images: ImageSet, tmp_path: Path) -> Callable[..., Crops]:
+    def made(recipe: Recipe | None = None, of: ImageSet = images, threads: int = 2) -> Crops:
+        return Crops(of, recipe or ofa_validation(8), tmp_path / "cache", threads)
+
+    return made
+
+
+def counting(recipe: Recipe) -> tuple[Recipe, list[int]]:
+    """The recipe, and the places it cropped."""
+    places: list[int] = []
+
+    def crop(image: Image.Image, place: int) -> Pixels:
+        places.append(place)
+        return recipe.crop(image, place)
+
+    return Recipe(recipe.name, recipe.pixels, crop, recipe.prepare), places
+
+
+def quiet(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def uncached(crops: Crops) -> torch.Tensor:
+    return torch.from_numpy(np.stack([crops.recipe.crop(crops.images.read(at), at) for at in range(len(crops))]))
+
+
+def all_of(crops: Crops, size: int = 64, start: int = 0) -> torch.Tensor:
+    return torch.cat(list(crops.batches(size, start)))
+
+
+def test_a_cache_holds_the_crops_to_the_bit(make: Callable[..., Crops]) -> None:
+    recipe, places = counting(ofa_training(8))
+    crops = make(recipe)
+    decoded = all_of(crops)
+    assert decoded.dtype == torch.uint8
+    assert decoded.shape == (COUNT, 8, 8, 3)
+    np.testing.assert_array_equal(decoded[123], recipe.crop(crops.images.read(123), 123))
+    assert not crops.is_cached
+    crops.cache(quiet)
+    assert crops.is_cached
+    places.clear()
+    assert torch.equal(all_of(crops, 100), decoded)
+    assert not places
+    assert crops.bytes == crops.folder.joinpath("pixels.u8").stat().st_size == COUNT * 8 * 8 * 3
+
+
+@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize(("size", "start"), [(1, 690), (64, 0), (64, 37), (1000, 0), (COUNT, 0), (256, COUNT)])
+def test_batches_come_in_order_from_anywhere(make: Callable[..., Crops], cached: bool, size: int, start: int) -> None:
+    crops = make(threads=3)
+    if cached:
+        crops.cache(quiet)
+    batches = list(crops.batches(size, start))
+    assert [len(batch) for batch in batches[:-1]] == [size] * (len(batches) - 1)
+    expected = [crops.recipe.crop(crops.images.read(place), place) for place in range(start, COUNT)]
+    np.testing.assert_array_equal(torch.cat(batches) if batches else [], expected)
+
+
+def test_labels_are_those_of_the_images(make: Callable[..., Crops]) -> None:
+    crops = make()
+    assert crops.labels.tolist() == [0] * (COUNT // 2) + [1] * (COUNT // 2)
+    assert len(crops) == COUNT
+
+
+def test_little_is_decoded_ahead_and_nothing_after_the_reader_leaves(make: Callable[..., Crops]) -> None:
+    recipe, places = counting(ofa_validation(8))
+    batches = make(recipe).batches(32)
+    next(batches)
+    time.sleep(0.2)
+    assert len(places) <= 3 * 32
+    batches.close()  # type: ignore[attr-defined]
+    places.clear()
+    time.sleep(0.1)
+    assert not places
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("crops")]
+
+
+def test_other_images_labels_and_recipes_have_caches_of_their_own(make: Callable[..., Crops], images: ImageSet) -> None:
+    crops = make()
+    crops.cache(quiet)
+    others = [make(ofa_training(8)), make(ofa_validation(9)), make(of=images.select(range(COUNT)[::-1]))]
+    assert not any(other.is_cached for other in others)
+    assert len({each.folder for each in [crops, *others]}) == 4
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "manifest.json").unlink(),
+        lambda folder: (folder / "manifest.json").write_text(""),
+        lambda folder: (folder / "manifest.json").write_text("[]"),
+        lambda folder: (folder / "manifest.json").write_bytes(b"\xff\xfe"),
+        lambda folder: (folder / "manifest.json").write_text("[" * 100_000),
+        lambda folder: rewrite(folder, images=COUNT - 1),
+        lambda folder: rewrite(folder, recipe="other"),
+        lambda folder: rewrite(folder, labels_sha256="0" * 64),
+        lambda folder: os.truncate(folder / "pixels.u8", 1000),
+        lambda folder: (folder / "pixels.u8").unlink(),
+    ],
+)
+def test_a_damaged_cache_is_none_and_is_built_again(make: Callable[..., Crops], damage: Callable[[Path], None]) -> None:
+    crops = make()
+    expected = all_of(crops)
+    crops.cache(quiet)
+    damage(crops.folder)
+    assert not crops.is_cached
+    assert torch.equal(all_of(crops), expected)
+    crops.cache(quiet)
+    assert crops.is_cached
+    assert torch.equal(all_of(crops), expected)
+
+
+def rewrite(folder: Path, **changes: object) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | changes))
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_named(make: Callable[..., Crops]) -> None:
+    crops = make()
+    crops.cache(quiet)
+    batches = crops.batches(1)
+    next(batches)
+    os.truncate(crops.folder / "pixels.u8", 10_000)
+    with pytest.raises(
+        UsageError, match=r"pixels\.u8 cannot be read: it ends at byte 1\d{4}, before image \d+; delete it"
+    ):
+        list(batches)
+
+
+def test_progress_counts_images_and_a_stop_keeps_what_is_done(make: Callable[..., Crops]) -> None:
+    recipe, places = counting(ofa_validation(8))
+    crops, stop, told = make(recipe), threading.Event(), []
+
+    def progress(done: int, total: int) -> None:
+        told.append((done, total))
+        if done >= 256:
+            stop.set()
+
+    crops.cache(progress, stop)
+    assert told == [(0, COUNT), (256, COUNT)]
+    assert not crops.is_cached
+    told.clear()
+    places.clear()
+    crops.cache(lambda done, total: told.append((done, total)))
+    assert told[0] == (256, COUNT)
+    assert told[-1] == (COUNT, COUNT)
+    assert min(places) == 256
+    assert torch.equal(all_of(crops), uncached(crops))
+
+
+def test_an_image_that_cannot_be_decoded_is_named_and_leaves_no_cache(folder: Path, tmp_path: Path) -> None:
+    for label in range(2):
+        (tmp_path / "images" / f"c{label}").mkdir(parents=True)
+        for number in range(300):
+            (tmp_path / "images" / f"c{label}" / f"{number:04}.png").hardlink_to(folder / "c0" / "0000.png")
+    damaged = tmp_path / "images" / "c1" / "0150.png"
+    damaged.unlink()
+    damaged.write_bytes(b"damaged")
+    crops = Crops(ImageSet.open(tmp_path / "images", 2), ofa_training(8), tmp_path / "cache", 2)
+    with pytest.raises(ImagesUnusable, match=r"c1/0150\.png: is no image"):
+        crops.cache(quiet)
+    with pytest.raises(ImagesUnusable, match=r"c1/0150\.png: is no image"):
+        all_of(crops)
+    assert not crops.is_cached
+
+
+BUILD = """
+import os, sys
+from pathlib import Path
+from collm_nas_evaluator.crops import Crops
+from collm_nas_evaluator.imagenet import ImageSet, Pixels, Recipe, ofa_validation
+recipe = ofa_validation(8)
+crops = Crops(ImageSet.open(Path(sys.argv[1]), 2), recipe, Path(sys.argv[2]), 2)
+pace = int(sys.argv[3])
+def progress(done, total):
+    print(done, flush=True)
+    if done >= pace:
+        sys.stdin.read()
+crops.cache(progress)
+"""
+
+
+def build(folder: Path, cache: Path, pace: int) -> "subprocess.Popen[str]":
+    """Another process that builds the cache, prints its progress, and halts at `pace` until its input ends."""
+    return subprocess.Popen(
+        [sys.executable, "-c", BUILD, str(folder), str(cache), str(pace)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=PACKAGE_ROOT,
+    )
+
+
+def test_a_killed_build_goes_on_where_it_was(folder: Path, make: Callable[..., Crops], tmp_path: Path) -> None:
+    with build(folder, tmp_path / "cache", pace=512) as killed:
+        assert killed.stdout is not None
+        assert [killed.stdout.readline() for _ in range(3)] == ["0\n", "256\n", "512\n"]
+        killed.kill()
+    recipe, places = counting(ofa_validation(8))
+    crops = make(recipe)
+    assert not crops.is_cached
+    with (crops.folder / "chunks").open("a") as log:
+        log.write("1")  # a line that was being written; the next must not continue it
+    stop, told = threading.Event(), []
+    crops.cache(lambda done, _: (told.append(done), stop.set())[0], stop)  # a line more, and another beginning
+    crops.cache(lambda done, _: told.append(done))
+    assert told[0] == 512
+    assert min(places) == 512
+    assert crops.is_cached
+    assert torch.equal(all_of(crops), uncached(crops))
+
+
+def test_another_builder_is_waited_for(folder: Path, make: Callable[..., Crops], tmp_path: Path) -> None:
+    recipe, places = counting(ofa_validation(8))
+    crops, told = make(recipe), []
+    with build(folder, tmp_path / "cache", pace=256) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        assert [other.stdout.readline() for _ in range(2)] == ["0\n", "256\n"]
+        stop = threading.Event()
+        crops.cache(lambda done, total: stop.set(), stop)
+        assert not crops.is_cached
+
+        def let_it_go_on(done: int, total: int) -> None:
+            told.append(done)
+            if other.stdin and not other.stdin.closed:
+                other.stdin.close()
+
+        crops.cache(let_it_go_on)
+    assert told[0] == 256
+    assert told[-1] == COUNT
+    assert not places
+    assert crops.is_cached
+    assert torch.equal(all_of(crops), uncached(crops))
+
+
+def test_a_full_disk_is_one_line_and_no_cache(make: Callable[..., Crops]) -> None:
+    recipe, places = counting(ofa_validation(8))
+    crops = make(recipe)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(UsageError) as error:
+            crops.cache(quiet)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(error.value).startswith(f"{crops.folder}: there is no room for the 134,400 bytes of its crops (")
+    assert str(error.value).endswith("; make room or set another cache_dir, and run again: finished crops are kept")
+    assert "\n" not in str(error.value)
+    assert not places  # seen before the work
+    assert not crops.is_cached
+    crops.cache(quiet)
+    assert crops.is_cached
+
+
+def test_a_disk_that_fills_up_keeps_what_is_done(make: Callable[..., Crops], monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, places = counting(ofa_validation(8))
+    crops = make(recipe)
+    monkeypatch.delattr(os, "posix_fallocate")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    crops.folder.mkdir(parents=True)
+    (crops.folder / "pixels.u8").touch()
+    os.truncate(crops.folder / "pixels.u8", crops.bytes)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(UsageError, match="there is no room"):
+            crops.cache(quiet)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    places.clear()
+    crops.cache(quiet)
+    assert min(places) == 512
+    assert torch.equal(all_of(crops), uncached(crops))
+
+
+def test_a_folder_that_cannot_be_made_is_named(make: Callable[..., Crops], tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(UsageError, match="the crops cannot be cached: Not a directory"):
+        make().cache(quiet)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_lines_say_what_went_where(make: Callable[..., Crops]) -> None:
+    crops, out = [make(ofa_training(8)), make()], io.StringIO()
+    cache_all(crops, out)
+    said = out.getvalue()
+    assert said == "".join(
+        f"{kind} 8, 700 images: 134,400 bytes to {each.folder}\n{kind} 8, 700 images: cached\n"
+        for kind, each in zip(("ofa training", "ofa validation"), crops, strict=True)
+    )
+    again = io.StringIO()
+    cache_all(crops[:1], again)
+    assert again.getvalue() == f"ofa training 8, 700 images: already in {crops[0].folder}\n"
+
+
+def test_a_terminal_gets_a_bar(make: Callable[..., Crops]) -> None:
+    out = Terminal()
+    cache_all([make()], out)
+    assert "/700" in out.getvalue()

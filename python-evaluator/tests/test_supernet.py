@@ -1,0 +1,263 @@
+"""Serving a supernet: every family end to end, the same number however it is reached, and what goes wrong."""
+
+import math
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import reduced
+import torch
+from client import Client
+from PIL import Image
+from torch import Tensor, nn
+
+from collm_nas_evaluator.backends.base import Failure, FailureKind, Measurement, Outcome, Progress
+from collm_nas_evaluator.backends.supernet import Photographs, Served, SupernetBackend
+from collm_nas_evaluator.contract import evaluator_pb2 as pb
+from collm_nas_evaluator.imagenet import ImageSet
+from collm_nas_evaluator.scoring import Device
+from collm_nas_evaluator.space import Architecture
+from collm_nas_evaluator.store import Key, Store
+
+FAMILIES = ("ofa", "spos", "autoformer")
+Make = Callable[..., SupernetBackend]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Image folders of five classes that differ in colour, so that answers differ from image to image."""
+    root = tmp_path_factory.mktemp("images")
+    source = np.random.RandomState(7)
+    for name, each_class in (("val", 8), ("train", 10)):
+        for label in range(reduced.OFA_CLASSES):
+            folder = root / name / f"class{label}"
+            folder.mkdir(parents=True)
+            for number in range(each_class):
+                coarse = source.randint(0, 255, (6, 8, 3)).astype(np.uint8)
+                Image.fromarray(coarse).resize((90, 70)).save(folder / f"{number}.jpg", quality=90)
+    return {name: root / name for name in ("val", "train")}
+
+
+@pytest.fixture(scope="module")
+def supernets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    root = tmp_path_factory.mktemp("checkpoints")
+    return {family: reduced.load(family, root) for family in FAMILIES}
+
+
+@pytest.fixture
+def make(folders: dict[str, Path], supernets: dict[str, Any], tmp_path: Path) -> Make:
+    """Makes a backend of a family over the image folders; `change` replaces its supernet."""
+
+    def backend(
+        family: str, *, store: Store | None = None, change: Any = None, training: bool = True
+    ) -> SupernetBackend:
+        val = ImageSet.open(folders["val"], reduced.OFA_CLASSES)
+        train = ImageSet.open(folders["train"], reduced.OFA_CLASSES) if training else None
+        splits = {"search": (val, "All images."), "test": (val, "All images.")}
+        served = Served(f"{family}-reduced", "A small random one", reduced.dimensions(family), "choices: the suite's")
+        photographs = Photographs(splits, train, tmp_path / "cache")
+        return SupernetBackend(served, change or supernets[family], photographs, Device(), store)
+
+    return backend
+
+
+def architectures(backend: SupernetBackend, count: int) -> list[Architecture]:
+    source = random.Random(3)
+    return [backend.describe().sample(source) for _ in range(count)]
+
+
+def measure(backend: SupernetBackend, architecture: Architecture, split: str = "search") -> Measurement | Failure:
+    answers = list(backend.evaluate([architecture], split, threading.Event()))
+    outcome = answers[-1]
+    assert isinstance(outcome, Outcome)
+    assert all(isinstance(each, Progress) for each in answers[:-1])
+    return outcome.result
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_over_the_contract(family: str, make: Make, serve: Callable[..., Client]) -> None:
+    backend = make(family)
+    client = serve([backend])
+    space = client.describe(f"{family}-reduced")
+    assert [metric.name for metric in space.metrics] == ["accuracy", "top5", "images"]
+    assert space.provenance.startswith(f"{family}, SHA-256 ")
+    assert {split.name for split in space.splits} == {"search", "test"}
+    assert space.splits[0].data == space.splits[1].data != ""
+    texts = [each.text for each in architectures(backend, 3)]
+    costs = client.cost(space.id, space.digest, texts)
+    assert [set(each.costs) for each in costs] == [{cost.name for cost in space.costs}] * 3
+    assert all(value > 0 for each in costs for value in each.costs.values())
+    answers: list[pb.EvaluateResponse] = list(client.evaluate(space.id, space.digest, texts))
+    outcomes = [each.outcome for each in answers if each.HasField("outcome")]
+    assert [each.architecture for each in outcomes] == texts
+    for each in outcomes:
+        metrics = each.measurement.metrics
+        assert metrics["images"] == 40
+        assert 0 <= metrics["accuracy"] <= metrics["top5"] == 100  # five classes
+        assert each.measurement.seconds > 0
+    assert any(each.progress.note for each in answers if each.HasField("progress"))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_cached_and_decoded_images_give_the_same_answers(family: str, make: Make, tmp_path: Path) -> None:
+    store = Store(tmp_path / "decoded.sqlite")
+    backend = make(family, store=store)
+    pair = architectures(backend, 2)
+    decoded = [measure(backend, each) for each in pair]
+    for crops in backend.crops():
+        assert not crops.is_cached
+        crops.cache(lambda done, total: None)
+    cached_store = Store(tmp_path / "cached.sqlite")
+    cached = make(family, store=cached_store)
+    assert all(crops.is_cached for crops in cached.crops())
+    for each, before in zip(pair, decoded, strict=True):
+        after = measure(cached, each)
+        assert isinstance(before, Measurement)
+        assert isinstance(after, Measurement)
+        assert after.metrics == before.metrics
+        data = backend.describe().splits[0].data
+        records = [one.find(Key(backend.describe().digest, data, each.text)) for one in (store, cached_store)]
+        assert records[0] is not None
+        assert records[1] is not None
+        assert np.array_equal(records[0].correct, records[1].correct)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_then_b_then_a(family: str, make: Make) -> None:
+    backend = make(family)
+    first, second = architectures(backend, 2)
+    results = [measure(backend, each) for each in (first, second, first)]
+    assert isinstance(results[0], Measurement)
+    assert isinstance(results[2], Measurement)
+    assert results[0].metrics == results[2].metrics
+
+
+def test_a_number_is_kept_with_what_each_image_said(make: Make, tmp_path: Path) -> None:
+    store = Store(tmp_path / "evaluations.sqlite")
+    backend = make("ofa", store=store)
+    architecture = architectures(backend, 1)[0]
+    first = measure(backend, architecture)
+    assert isinstance(first, Measurement)
+    space = backend.describe()
+    record = store.find(Key(space.digest, space.splits[0].data, architecture.text))
+    assert record is not None
+    assert record.correct.mean() * 100 == pytest.approx(first.metrics["accuracy"])
+    again = make("ofa", store=Store(tmp_path / "evaluations.sqlite"), change=_Broken(reduced.load("ofa", tmp_path)))
+    assert measure(again, architecture, "test") == Measurement(first.metrics, 0.0)
+
+
+class _Changed:
+    """A supernet whose networks are changed before they are used."""
+
+    def __init__(self, supernet: Any) -> None:
+        self._supernet = supernet
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._supernet, name)
+
+    def subnet(self, architecture: Any, calibration: Any = None) -> nn.Module:
+        return self.changed(self._supernet.subnet(architecture, calibration))
+
+    def changed(self, network: nn.Module) -> nn.Module:
+        raise NotImplementedError
+
+
+class _Broken(_Changed):
+    def changed(self, network: nn.Module) -> nn.Module:
+        raise AssertionError("nothing has to be evaluated")
+
+
+class _NotANumber(_Changed):
+    def changed(self, network: nn.Module) -> nn.Module:
+        next(network.parameters()).fill_(math.nan)
+        return network
+
+
+class _Hungry(_Changed):
+    """Its networks run out of memory for more than `most` images."""
+
+    most = 0
+
+    def changed(self, network: nn.Module) -> nn.Module:
+        def refuse(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            if inputs[0].shape[0] > self.most:
+                raise torch.OutOfMemoryError("made up")
+
+        network.register_forward_pre_hook(refuse)
+        return network
+
+
+def test_not_a_number_is_a_failure(make: Make, supernets: dict[str, Any]) -> None:
+    backend = make("ofa", change=_NotANumber(supernets["ofa"]))
+    failure = measure(backend, architectures(backend, 1)[0])
+    assert failure == Failure(FailureKind.NOT_FINITE, "NaN or infinite logits for 40 of 40 images, first 0")
+
+
+def test_out_of_memory_means_smaller_batches_and_then_a_failure(make: Make, supernets: dict[str, Any]) -> None:
+    whole = make("ofa")
+    hungry = _Hungry(supernets["ofa"])
+    backend = make("ofa", change=hungry)
+    pair = architectures(backend, 2)
+    failure = measure(backend, pair[0])
+    assert isinstance(failure, Failure)
+    assert failure.kind is FailureKind.OUT_OF_MEMORY
+    assert failure.message == "one image at a time does not fit into the memory of cpu"
+    hungry.most = 3
+    for each in pair:
+        result, expected = measure(backend, each), measure(whole, each)
+        assert isinstance(result, Measurement)
+        assert isinstance(expected, Measurement)
+        assert result.metrics == expected.metrics
+
+
+def test_an_evaluation_that_nobody_waits_for_stops(make: Make) -> None:
+    backend = make("ofa")
+    stop = threading.Event()
+    answers = []
+    for answer in backend.evaluate(architectures(backend, 3), "search", stop):
+        answers.append(answer)
+        stop.set()
+    assert answers == [Progress(0, 0.0, "calibrating")]
+    assert isinstance(measure(backend, architectures(backend, 1)[0]), Measurement)  # the device is free again
+
+
+def test_a_damaged_image_fails_the_candidate_by_name(
+    make: Make, folders: dict[str, Path], tmp_path: Path, supernets: dict[str, Any]
+) -> None:
+    damaged = tmp_path / "val"
+    for path in folders["val"].rglob("*.jpg"):
+        copy = damaged / path.relative_to(folders["val"])
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    broken = damaged / "class3" / "4.jpg"
+    broken.write_bytes(broken.read_bytes()[:300])
+    images = ImageSet.open(damaged, reduced.OFA_CLASSES)
+    photographs = Photographs({"search": (images, "")}, images, tmp_path / "cache")
+    served = Served("ofa-reduced", "", reduced.dimensions("ofa"))
+    backend = SupernetBackend(served, supernets["ofa"], photographs, Device())
+    failure = measure(backend, architectures(backend, 1)[0])
+    assert isinstance(failure, Failure)
+    assert failure.kind is FailureKind.CRASHED
+    assert str(broken) in failure.message
+
+
+def test_the_digest_tells_what_a_number_depends_on(
+    make: Make, supernets: dict[str, Any], tmp_path: Path, folders: dict[str, Path]
+) -> None:
+    digest = make("ofa").describe().digest
+    assert make("ofa").describe().digest == digest
+    other = reduced.load("ofa", tmp_path, seed=1)
+    assert make("ofa", change=other).describe().digest != digest
+    images = ImageSet.open(folders["train"], reduced.OFA_CLASSES)
+    served = Served("ofa-reduced", "A small random one", reduced.dimensions("ofa"))
+    photographs = Photographs({"search": (images, ""), "test": (images, "")}, images, tmp_path)
+    assert SupernetBackend(served, supernets["ofa"], photographs, Device()).describe().digest != digest
+
+
+def test_a_family_without_batch_norm_needs_no_training_images(make: Make) -> None:
+    backend = make("autoformer", training=False)
+    assert isinstance(measure(backend, architectures(backend, 1)[0]), Measurement)
