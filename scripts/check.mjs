@@ -14,7 +14,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const node = (name) => join(root, "node_modules/.bin", name);
 const python = (name) => join(root, ".venv/bin", name);
 const present = (...folders) => folders.filter((folder) => existsSync(join(root, folder)));
-const pythonSources = present("python-evaluator", "examples");
+const pythonSources = present("python-evaluator", "examples", "docker");
 const evaluator = join(root, "python-evaluator");
 // Colours are for eyes: some tools take any continuous integration for a terminal.
 const env = process.stdout.isTTY ? process.env : { NO_COLOR: "1", ...process.env };
@@ -27,6 +27,16 @@ const steps = [
   { name: "types", tool: "tsc", command: [node("tsc"), "-p", "tsconfig.json"] },
   { name: "types", tool: "mypy", command: [python("python"), "-m", "mypy"], folder: evaluator },
   { name: "contract", tool: "proto", command: ["node", "scripts/proto.mjs", "--check"] },
+  {
+    name: "docker",
+    tool: "hadolint",
+    command: [python("hadolint"), "docker/evaluator.Dockerfile", "docker/control.Dockerfile"],
+  },
+  {
+    name: "docker",
+    tool: "compose",
+    command: [python("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", "docker/compose.yaml"],
+  },
   { name: "build", tool: "collm-nas", command: ["bin/collm-nas", "--version"] },
   { name: "typescript", tool: "vitest", command: [node("vitest"), "run"] },
   { name: "python", tool: "pytest", command: [python("python"), "-m", "pytest"], folder: evaluator },

@@ -42,6 +42,13 @@ HELD_OUT_SEED = 2147483647
 SUBSET_SEED = 937162211
 """What once-for-all draws its calibration images from."""
 
+_VERSIONS = {"Pillow": PIL.__version__, "OpenCV": cv2.__version__, "torchvision": torchvision.__version__}
+LIBRARIES = (
+    *(f"{library} {'.'.join(version.split('.')[:2])}" for library, version in _VERSIONS.items()),
+    f"libjpeg {features.version('libjpeg_turbo') or features.version('jpg')}",
+)
+"""The libraries whose versions may change a pixel."""
+
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _AREAS, _SIDES = [0.08, 1.0], [3 / 4, 4 / 3]
 _FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP")
@@ -78,11 +85,8 @@ class Recipe:
 
     @property
     def hash(self) -> str:
-        """SHA-256 (hexadecimal) of the name and of the libraries whose versions could change a pixel."""
-        versions = {"Pillow": PIL.__version__, "OpenCV": cv2.__version__, "torchvision": torchvision.__version__}
-        lines = [f"{library} {'.'.join(version.split('.')[:2])}" for library, version in versions.items()]
-        lines.append(f"libjpeg {features.version('libjpeg_turbo') or features.version('jpg')}")
-        return hashlib.sha256("\n".join([self.name, *lines]).encode()).hexdigest()
+        """SHA-256 (hexadecimal) of the name and of the libraries that make its pixels."""
+        return hashlib.sha256("\n".join([self.name, *LIBRARIES]).encode()).hexdigest()
 
 
 def ofa_validation(pixels: int) -> Recipe:

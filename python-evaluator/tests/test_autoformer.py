@@ -226,9 +226,9 @@ def test_images_are_prepared_at_the_size_of_the_positions(supernet: AutoFormer) 
 
 
 def test_it_can_be_served(supernet: AutoFormer) -> None:
-    supernet: Supernet = reduced
-    assert [cost.name for cost in supernet.costs] == list(supernet.cost(LARGE))
-    assert not supernet.needs_training_images
+    served: Supernet = supernet
+    assert [cost.name for cost in served.costs] == list(supernet.cost(LARGE))
+    assert not served.needs_training_images
 
 
 # Architectures.

@@ -23,6 +23,19 @@ def test_relative_paths_are_relative_to_the_file(path: Path) -> None:
     )
 
 
+def test_supernets_images_and_device(path: Path) -> None:
+    path.write_text(
+        "checkpoints:\n  ofa-w1.2: files/ofa\n  autoformer-base: /files/base.pth\n"
+        "imagenet: {val: val, train: /data/train, held_out: 10000}\n"
+        "spos: {calibration_images: 5000}\nautoformer: {choices: paper}\ndevice: cuda:1\nprecision: bf16\n"
+    )
+    read = config.read(path)
+    assert read.checkpoints == {"ofa-w1.2": path.parent / "files/ofa", "autoformer-base": Path("/files/base.pth")}
+    assert read.images == config.Folders(val=path.parent / "val", train=Path("/data/train"), held_out=10_000)
+    assert (read.spos_calibration_images, read.autoformer_choices) == (5000, "paper")
+    assert (read.device, read.precision) == ("cuda:1", "bf16")
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}", "---\n"])
 def test_an_empty_file_means_the_defaults(path: Path, text: str) -> None:
     path.write_text(text)
@@ -52,6 +65,19 @@ def test_the_packages_spaces_can_be_left_out(path: Path) -> None:
         ("nasbench201: {csv: }", r"nasbench201\.csv must be a path"),
         ('nasbench201: {csv: "a\\0b"}', r"nasbench201\.csv must be a path"),
         ("nasbench201: {latency_csv: x}", r"latency_csv needs nasbench201\.csv"),
+        (
+            "checkpoints: {ofa-w1.3: x}",
+            r'unknown key "checkpoints.ofa-w1.3"; the nearest known key is "checkpoints.ofa-w1',
+        ),
+        ("checkpoints.spos: x", 'unknown key "checkpoints.spos"; a key "spos" stands .* below "checkpoints:"'),
+        ("checkpoints: {spos: 5}", "checkpoints.spos must be a path"),
+        ("imagenet: {held_out: 0, train: x}", "imagenet.held_out must be a whole number, at least 1"),
+        ("imagenet: {held_out: 0x10, train: x}", "imagenet.held_out must be a whole number"),
+        ("imagenet: {held_out: 10}", "imagenet.held_out needs imagenet.train"),
+        ("imagenet: {held_out: 10, train: x, search: y}", "both say what to search with; leave one out"),
+        ("precision: fp8", "precision must be one of fp32, fp16, bf16"),
+        ("autoformer: {choices: mine}", "autoformer.choices must be one of released, paper"),
+        ("device: [cpu]", "device must be a word"),
         ("analognas: 1", "analognas must be true or false"),
         ("analognas: 'true'", "analognas must be true or false"),
         ("cache_dir: true", "cache_dir must be a path"),

@@ -1,6 +1,7 @@
 """Photographs: the official recipes bit by bit, every layout of the files, odd images, and the fixed slices."""
 
 import contextlib
+import hashlib
 import io
 import struct
 import tarfile
@@ -13,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import parity
+import PIL
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -164,10 +166,12 @@ def test_recipes_have_hashes_of_their_own() -> None:
     assert imagenet.spos_validation().hash == imagenet.spos_validation(224).hash
 
 
-def test_a_hash_changes_with_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = imagenet.ofa_validation(32).hash
-    monkeypatch.setattr("PIL.__version__", "1.0.0")
-    assert imagenet.ofa_validation(32).hash != before
+def test_a_hash_depends_on_the_libraries_that_make_pixels() -> None:
+    libraries = [imagenet.LIBRARIES[at].rpartition(" ") for at in range(4)]
+    assert [name for name, _, _ in libraries] == ["Pillow", "OpenCV", "torchvision", "libjpeg"]
+    assert [PIL.__version__.startswith(f"{libraries[0][2]}."), libraries[1][2].count(".")] == [True, 1]
+    of = "\n".join(["ofa validation 32", *imagenet.LIBRARIES]).encode()
+    assert imagenet.ofa_validation(32).hash == hashlib.sha256(of).hexdigest()
 
 
 def test_class_folders_are_listed_as_torchvision_lists_them(tmp_path: Path) -> None:

@@ -75,8 +75,12 @@ class Supernet(Protocol):
     checkpoint: Checkpoint
     classes: int
     summary: str
-    size: Mapping[str, float]
     needs_training_images: bool
+
+    @property
+    def size(self) -> Mapping[str, float]:
+        """What tells it from the other members of its family, such as the width."""
+        ...
 
     @property
     def costs(self) -> tuple[Cost, ...]:
