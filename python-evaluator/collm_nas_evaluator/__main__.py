@@ -12,7 +12,7 @@ from collm_nas_evaluator.errors import UsageError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command. Returns the exit code: 0, or 2 after one line that says what to correct."""
+    """Runs one command. Returns the exit code: 0, 2 after one line that says what to correct, or 130 when stopped."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(0))  # an exception would surface anywhere in the imports below
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines repeat what the errors here say
@@ -24,6 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UsageError as error:
         sys.stderr.write(f"collm-nas-evaluator: {' '.join(str(error).split())}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("collm-nas-evaluator: stopped; the same command goes on from here\n")
+        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: nothing more to say
         return 0

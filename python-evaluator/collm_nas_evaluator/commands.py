@@ -1,4 +1,4 @@
-"""The commands: serving the configured spaces, listing them, and preparing their images.
+"""The commands: serving the configured spaces, listing them, preparing their images, and retraining.
 
 Owns what is printed on standard output. Knows no flag's form, no table and no message.
 """
@@ -20,11 +20,18 @@ from collm_nas_evaluator.errors import UsageError
 def run(options: argparse.Namespace) -> int:
     """Runs the command that `flags.read` read, and returns 0.
 
-    Serving ends with SystemExit at SIGINT or SIGTERM. Raises UsageError for whatever a person has to correct.
+    Serving ends with SystemExit at SIGINT or SIGTERM, what can be gone on with by KeyboardInterrupt. Raises UsageError
+    for whatever a person has to correct.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     if options.command == "serve" and options.exit_with_stdin:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
+    if options.command in ("retrain", "cache-images"):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+    if options.command == "retrain":
+        _retrain(options)
+        return 0
     entries = catalogue.load(config.read(options.config) if options.config else config.default())
     if options.command == "spaces":
         _list(entries)
@@ -33,6 +40,13 @@ def run(options: argparse.Namespace) -> int:
     else:
         _serve(entries, *options.listen)
     return 0
+
+
+def _retrain(options: argparse.Namespace) -> None:
+    from collm_nas_evaluator import retrain  # noqa: PLC0415 - loads PyTorch
+
+    settings = {name: value for name, value in vars(options).items() if name not in ("command", "config")}
+    retrain.run(retrain.Settings(**settings), sys.stdout)
 
 
 def _cache_images(entries: list[server.Entry], wanted: list[str] | None) -> None:

@@ -4,6 +4,7 @@ Owns every flag's name, form and help text. Knows nothing of what a command does
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,7 +35,46 @@ def read(arguments: list[str] | None) -> argparse.Namespace:
     cache.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML with checkpoints and imagenet")
     space_help = "only for this space; may be given several times (default: every space that looks at images)"
     cache.add_argument("--space", action="append", metavar="ID", help=space_help)
+    _retrain(commands.add_parser("retrain", help="train a winner of SPOS from scratch", allow_abbrev=False))
     return parser.parse_args(arguments)
+
+
+def _retrain(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Trains one architecture from scratch by the official recipe, to which the defaults belong. The same command "
+        "goes on with a training that was cut off."
+    )
+    command.add_argument("architecture", metavar="ARCHITECTURE", help='as text: \'{"op":[0,0,3, ... 20 numbers]}\'')
+    folders = {
+        "--train": "the training images, a folder a class or the official archive",
+        "--val": "the validation images",
+        "--folder": "where the files go, and where a training to go on with is",
+    }
+    for flag, text in folders.items():
+        command.add_argument(flag, type=Path, required=True, metavar="FOLDER", help=text)
+    for name, (kind, text) in RETRAINING.items():
+        flag = f"--{name.replace('_', '-')}"
+        command.add_argument(flag, type=kind, metavar=kind.__name__.upper(), help=text, default=argparse.SUPPRESS)
+
+
+RETRAINING: Mapping[str, tuple[type, str]] = {
+    "classes": (int, "how many classes there are (default 1000)"),
+    "iterations": (int, "batches to train on (default 300000)"),
+    "batch": (int, "images a batch (default 1024)"),
+    "learning_rate": (float, "the first one; it falls to 0 evenly (default 0.5)"),
+    "momentum": (float, "of the gradient (default 0.9)"),
+    "weight_decay": (float, "of all weights but batch norm (default 4e-05)"),
+    "label_smoothing": (float, "share of the label spread over all classes (default 0.1)"),
+    "dropout": (float, "before the classifier (default 0.1)"),
+    "pixels": (int, "side of the input (default 224)"),
+    "seed": (int, "of everything random (default 0)"),
+    "device": (str, "cpu, cuda, cuda:1 or auto (default auto)"),
+    "precision": (str, "fp32, or bf16 on CUDA (default fp32)"),
+    "workers": (int, "processes that decode images (default 8)"),
+    "checkpoint_every": (int, "batches between two checkpoints (default 1000)"),
+    "validate_every": (int, "batches between two validations (default 10000)"),
+}
+"""The settings of a retraining that have a default: what each is read as, and its help."""
 
 
 class _Parser(argparse.ArgumentParser):

@@ -159,7 +159,7 @@ def _members(archive: Path, file: BinaryIO, start: int, end: int) -> Iterator[Me
         file.seek(start)
         with tarfile.open(fileobj=file, mode="r:") as tar:
             while (member := tar.next()) is not None:
-                tar.members.clear()  # tarfile keeps them all
+                tar.members.clear()  # type: ignore[attr-defined] # tarfile keeps them all
                 if member.offset_data + member.size > end:
                     raise ImagesUnusable(archive, f"{damaged} ({member.name} goes beyond its end)")
                 if member.isfile() and not member.name.rpartition("/")[2].startswith("."):

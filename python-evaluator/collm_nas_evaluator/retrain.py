@@ -129,11 +129,11 @@ def run(settings: Settings, out: TextIO) -> Retrained:
     device = torch.device(scoring.choose(settings.device))
     if settings.precision != "fp32" and device.type != "cuda":
         raise UsageError(f"precision {settings.precision} needs a CUDA device, and this is {device}; leave it out")
-    images = {name: ImageSet.open(getattr(settings, name), settings.classes) for name in ("train", "val")}
+    images = ImageSet.open(settings.train, settings.classes), ImageSet.open(settings.val, settings.classes)
     settings.folder.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
-            return _Training(settings, values, images["train"], images["val"], device, out).run()
+            return _Training(settings, values, images, device, out).run()
         except (RuntimeError, MemoryError) as error:
             if not scoring.is_out_of_memory(error):
                 raise
@@ -141,10 +141,11 @@ def run(settings: Settings, out: TextIO) -> Retrained:
 
 
 class _Training:
-    def __init__(  # noqa: PLR0913
-        self, settings: Settings, values: Values, train: ImageSet, val: ImageSet, device: torch.device, out: TextIO
+    def __init__(
+        self, settings: Settings, values: Values, images: tuple[ImageSet, ImageSet], device: torch.device, out: TextIO
     ) -> None:
-        self._settings, self._train, self._val, self._device, self._out = settings, train, val, device, out
+        (train, self._val), self._train = images, images[0]
+        self._settings, self._device, self._out = settings, device, out
         passes = settings.statistics_iterations
         self._last = settings.iterations + (max(1, len(train) // settings.batch) if passes is None else passes)
         self._costs = spos.Counts(settings.widths, settings.classes, settings.pixels).cost(values)
@@ -157,7 +158,7 @@ class _Training:
     def run(self) -> Retrained:
         settings = self._settings
         self._resume()
-        batches = _Batches(len(self._train), settings, self._done, self._last)
+        batches = Batches(len(self._train), settings, self._done, self._last)
         loader = _loader(self._train, spos_training(settings.pixels), batches, settings.workers, self._device)
         shown = _Shown(self._device, settings.batch)
         with tqdm(total=self._last, initial=self._done, file=self._out, unit="batch", dynamic_ncols=True) as bar:
@@ -197,7 +198,7 @@ class _Training:
             for group in self._optimizer.param_groups:
                 group["lr"] = settings.learning_rate * (1 - self._done / settings.iterations)
             self._optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
         return loss.detach(), (logits.detach().argmax(1) == labels).sum()
 
@@ -265,7 +266,7 @@ class _Training:
 
 
 class _Shown:
-    """Loss and share of right answers since they were last shown, summed on the device, so that it is not waited for."""
+    """Loss and share of right answers since they were last shown, summed on the device without waiting for it."""
 
     def __init__(self, device: torch.device, batch: int) -> None:
         self._sums, self._batch, self._count = torch.zeros(2, device=device), batch, 0
@@ -278,7 +279,7 @@ class _Shown:
     def is_finite(self) -> bool:
         return bool(self._sums.isfinite().all())
 
-    def line(self, seconds: float, batches: int) -> str:
+    def line(self, seconds: float, batches: float) -> str:
         loss, hits = self._sums.tolist()
         count, speed = max(1, self._count), self._batch * batches / max(seconds, 1e-9)
         self._sums.zero_()
@@ -334,7 +335,7 @@ def _loaded(loader: DataLoader[Any]) -> Iterator[tuple[Tensor, Tensor]]:
         yield batch
 
 
-class _Batches:
+class Batches:
     """For each iteration after `done` the images of its batch: their places, and what each crop is drawn from.
 
     Epochs follow each other without a gap, each in an order of its own.

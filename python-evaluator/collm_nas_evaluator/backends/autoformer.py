@@ -239,7 +239,12 @@ class AutoFormer:
             f"{sizes.ratio:g}, {sizes.grid}x{sizes.grid} patches and {sizes.classes} classes"
         )
         self.weights = checkpoint.held_against(layout(sizes), name, device)
-        self.size = {"dim": sizes.dim, "heads": sizes.heads, "depth": sizes.depth, "classes": sizes.classes}
+        self.size: Mapping[str, float] = {
+            "dim": sizes.dim,
+            "heads": sizes.heads,
+            "depth": sizes.depth,
+            "classes": sizes.classes,
+        }
         everything = Choices(
             depths=tuple(range(1, 1 + sizes.depth)),
             dims=tuple(range(_DIM_STEP, 1 + sizes.dim, _DIM_STEP)),
