@@ -7,6 +7,8 @@ export * from "./errors.ts";
 export { GrpcEvaluator, type GrpcEvaluatorOptions } from "./adapters/grpc-evaluator.ts";
 export { createRun, openRun, readRun } from "./adapters/journal-file.ts";
 export { OpenAIChat, type OpenAIChatOptions } from "./adapters/openai-chat.ts";
+export { findPython, LocalEvaluator, type LocalEvaluatorOptions } from "./adapters/python-evaluator.ts";
+export { systemClock } from "./adapters/system-clock.ts";
 export { type Notice, type Observe, runSearch, type SearchPorts } from "./search/coordinator.ts";
 export type {
   ChatReply,
@@ -58,12 +60,17 @@ export {
   type Funnel,
   fold,
   funnel,
+  isBetter,
+  isOverLimit,
+  objective,
   type Round,
   type RunState,
   reduce,
   type Spend,
   spend,
+  testsOnSearchImages,
   trace,
+  valueOf,
 } from "./search/state.ts";
 export { replaySearch, resumeSearch } from "./search/tape.ts";
 export { rulesModel } from "./searchers/rules.ts";

@@ -194,8 +194,8 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
 
   // ----- Answers -----
 
-  #description(spaceId: string, answer: unknown): SpaceDescription {
-    const parsed = spaceDescriptionSchema.safeParse(answer);
+  #description(spaceId: string, answer: DescribeSpaceResponse__Output["space"]): SpaceDescription {
+    const parsed = spaceDescriptionSchema.safeParse(withoutEmptyData(answer));
     if (!parsed.success) {
       const issue = parsed.error.issues[0];
       throw this.#broken(
@@ -431,6 +431,13 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
 }
 
 // --- internal ---
+
+/** On the wire, what is not told is empty; in a description it is left out. */
+function withoutEmptyData(space: DescribeSpaceResponse__Output["space"]): unknown {
+  if (space === null) return null;
+  const splits = space.splits.map(({ data, ...split }) => (data === "" ? split : { ...split, data }));
+  return { ...space, splits };
+}
 
 function* batches(texts: readonly string[], size: number): Generator<string[]> {
   for (let first = 0; first < texts.length; first += size) yield texts.slice(first, first + size);

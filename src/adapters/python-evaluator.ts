@@ -9,7 +9,7 @@
  * ends. It has a process group of its own, so that Ctrl-C in a terminal reaches only this one, which then stops it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
 import { createInterface } from "node:readline";
 import { type CollmError, EvaluatorUnavailable, Interrupted, UsageError } from "../errors.ts";
@@ -22,6 +22,7 @@ import type {
   SpaceCatalog,
 } from "../search/ports.ts";
 import type { SpaceDescription } from "../search/space.ts";
+import { EvaluatorLog } from "./evaluator-log.ts";
 import { GrpcEvaluator } from "./grpc-evaluator.ts";
 
 export interface PythonEvaluatorOptions {
@@ -31,8 +32,8 @@ export interface PythonEvaluatorOptions {
   readonly configFile: string | null;
   /** Where python-evaluator/ lies. */
   readonly packageRoot: string;
-  /** What the evaluator writes to standard error is appended here; without: only its last line is kept, for errors. */
-  readonly logFile?: string;
+  /** Takes what the evaluator writes to standard error; its last line is kept for errors in any case. */
+  readonly log?: EvaluatorLog;
 }
 
 /** An evaluator that runs and listens. */
@@ -78,7 +79,7 @@ export async function startPythonEvaluator(
   }
 }
 
-export interface LocalEvaluatorOptions extends PythonEvaluatorOptions {
+export interface LocalEvaluatorOptions extends Omit<PythonEvaluatorOptions, "log"> {
   readonly silenceSeconds?: number;
 }
 
@@ -88,6 +89,7 @@ export interface LocalEvaluatorOptions extends PythonEvaluatorOptions {
  */
 export class LocalEvaluator implements Evaluator, SpaceCatalog {
   readonly #options: LocalEvaluatorOptions;
+  readonly #log = new EvaluatorLog();
   readonly #closing = new AbortController();
   #running: Promise<Running> | null = null;
   #startedBefore = false;
@@ -113,8 +115,13 @@ export class LocalEvaluator implements Evaluator, SpaceCatalog {
     try {
       yield* running.client.evaluate(request, signal);
     } catch (error) {
-      throw await running.explained(error);
+      throw await running.explained(error, this.#where());
     }
+  }
+
+  /** Appends to `file` what the evaluator has written to standard error and will write, however often it starts. */
+  logTo(file: string): void {
+    this.#log.begin(file);
   }
 
   /** Ends the evaluator if it runs; every later call is Interrupted. */
@@ -130,8 +137,13 @@ export class LocalEvaluator implements Evaluator, SpaceCatalog {
     try {
       return await call(running.client);
     } catch (error) {
-      throw await running.explained(error);
+      throw await running.explained(error, this.#where());
     }
+  }
+
+  /** Where to read all that it said, as it follows what went wrong. */
+  #where(): string {
+    return this.#log.file === null ? "" : ` (its log: ${this.#log.file})`;
   }
 
   /** The running evaluator. Calls that come while it starts wait for the same one. */
@@ -148,7 +160,7 @@ export class LocalEvaluator implements Evaluator, SpaceCatalog {
     };
     try {
       const running = new Running(
-        await startPythonEvaluator(this.#options, this.#closing.signal),
+        await startPythonEvaluator({ ...this.#options, log: this.#log }, this.#closing.signal),
         this.#options,
       );
       this.#startedBefore = true;
@@ -160,10 +172,9 @@ export class LocalEvaluator implements Evaluator, SpaceCatalog {
     } catch (error) {
       forget();
       // With these very settings it ran before.
-      if (error instanceof UsageError && this.#startedBefore) {
-        throw new EvaluatorUnavailable(error.message, { cause: error });
-      }
-      throw error;
+      const ranBefore = error instanceof UsageError && this.#startedBefore;
+      if (!ranBefore && !(error instanceof EvaluatorUnavailable)) throw error;
+      throw new EvaluatorUnavailable(error.message + this.#where(), { cause: error });
     }
   }
 }
@@ -183,14 +194,13 @@ class Running {
     });
   }
 
-  /** Says that the evaluator died where that is why a call failed. */
-  async explained(error: unknown): Promise<unknown> {
+  /** Says that the evaluator died where that is why a call failed, and `where` to read more. */
+  async explained(error: unknown, where: string): Promise<unknown> {
     if (!(error instanceof EvaluatorUnavailable)) return error;
     // The connection breaks a moment before the end of the process is known.
     const how = await within(0.25, this.server.ended);
-    return how === null
-      ? error
-      : new EvaluatorUnavailable(`${how}; the next call starts it again`, { cause: error });
+    const what = how === null ? error.message + where : `${how}${where}; the next call starts it again`;
+    return new EvaluatorUnavailable(what, { cause: error });
   }
 }
 
@@ -216,7 +226,7 @@ class Child {
     });
     // A child that is gone cannot be written to; that it is gone is told by `ended`.
     this.#child.stdin?.on("error", () => {});
-    this.#keepLastLine();
+    this.#keepStderr();
     this.ended = new Promise((done) => {
       this.#child.once("error", (error: NodeJS.ErrnoException) => {
         if (this.#child.pid !== undefined) return;
@@ -304,15 +314,10 @@ class Child {
     return this.#lastLine === "" ? "" : `, its last words: ${this.#lastLine}`;
   }
 
-  #keepLastLine(): void {
-    const { logFile } = this.#options;
+  #keepStderr(): void {
+    const { log } = this.#options;
     const stderr = this.#child.stderr as NodeJS.ReadableStream;
-    if (logFile !== undefined) {
-      const log = createWriteStream(logFile, { flags: "a" });
-      // The run goes on without its log.
-      log.on("error", () => {});
-      stderr.pipe(log);
-    }
+    stderr.on("data", (bytes: Buffer) => log?.write(bytes));
     createInterface({ input: stderr }).on("line", (line) => {
       if (line.trim() !== "") this.#lastLine = line.trim().slice(0, longestLine);
     });

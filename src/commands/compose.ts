@@ -5,14 +5,15 @@
  */
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type ModelConfig, pythonFromEnvironment, readKey, type Setup } from "../config.ts";
-import { Interrupted, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import type { Role } from "../search/events.ts";
 import { didYouMean } from "../search/nearest.ts";
 import type { ChatModel, Clock, Evaluator, Searcher, SpaceCatalog } from "../search/ports.ts";
 import { searchers } from "../searchers/registry.ts";
+
+export { systemClock } from "../adapters/system-clock.ts";
 
 /** The folder that holds package.json: as far from src/commands as from dist/commands. */
 export const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
@@ -29,6 +30,8 @@ function fromHere(path: string): string {
 /** An evaluator in use, and how to put it away. */
 export interface OpenedEvaluator {
   readonly evaluator: Evaluator & SpaceCatalog;
+  /** Appends to a file what an evaluator that was started here writes to standard error. */
+  readonly logTo: (file: string) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -45,7 +48,7 @@ export async function openEvaluator({
     }
     const { GrpcEvaluator } = await import("../adapters/grpc-evaluator.ts");
     const evaluator = new GrpcEvaluator({ address, silenceSeconds });
-    return { evaluator, close: async () => evaluator.close() };
+    return { evaluator, logTo: () => {}, close: async () => evaluator.close() };
   }
   const { LocalEvaluator, findPython } = await import("../adapters/python-evaluator.ts");
   const python = pythonFromEnvironment() ?? findPython(packageRoot);
@@ -58,10 +61,9 @@ export async function openEvaluator({
     python,
     configFile: config,
     packageRoot,
-
     silenceSeconds,
   });
-  return { evaluator, close: () => evaluator.close() };
+  return { evaluator, logTo: (file) => evaluator.logTo(file), close: () => evaluator.close() };
 }
 
 /** The models that play the roles: the one that was named, or the rules. */
@@ -87,20 +89,3 @@ export function findSearcher(name: string): Searcher {
   const names = searchers.map((searcher) => searcher.name);
   throw new UsageError(`unknown searcher "${name}"; they are ${names.join(", ")}${didYouMean(name, names)}`);
 }
-
-/** A timer set for longer than this fires at once. */
-const longestTimerMs = 2 ** 31 - 1;
-
-export const systemClock: Clock = {
-  now: () => new Date().toISOString(),
-  seconds: () => performance.now() / 1000,
-  sleep: async (seconds, signal) => {
-    try {
-      for (let left = seconds * 1000; left > 0; left -= longestTimerMs) {
-        await wait(Math.min(left, longestTimerMs), undefined, { signal });
-      }
-    } catch (error) {
-      throw new Interrupted("stopped on request", { cause: error });
-    }
-  },
-};

@@ -1,31 +1,48 @@
 /**
  * A search as it runs, in the terminal.
  *
- * Owns what is drawn on standard error: a line or two a round, and a bar with the best so far and the time left where
- * there is a terminal. Reads state through selectors and changes nothing.
+ * Owns what is drawn on standard error: a line or two a round, and where there is a terminal a bar with the best so far
+ * and the time left, and under it the evaluation under way once it takes a while. Elsewhere such an evaluation is told
+ * of now and then. Reads state through selectors and changes nothing.
  */
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import wrap from "wrap-ansi";
 import type { Notice } from "../search/coordinator.ts";
 import { strategySummary } from "../search/strategy.ts";
-import { best, budgetSpent, funnel, type RunState } from "../search/state.ts";
+import { best, budgetLeft, budgetSpent, funnel, type RunState } from "../search/state.ts";
+import { type Current, duration, Pace } from "./pace.ts";
 import { paint, plain } from "./style.ts";
 import { scoreText } from "./summary.ts";
 
 const narrowest = 60;
+/** What was drawn where a line is said now is longer, perhaps. */
+const clearToRight = "\u001b[K";
+/** An evaluation that is over sooner is not shown. */
+const shownAfterSeconds = 1;
+/** Without a terminal, nothing is told of evaluations as long as something was said so recently. */
+const quietSeconds = 30;
 
 export class LiveView {
   readonly #out: NodeJS.WriteStream;
   #bars: MultiBar | null = null;
   #bar: SingleBar | null = null;
+  readonly #seconds: () => number;
+  #state: RunState | null = null;
+  #pace: Pace;
+  #saidAt: number;
+  /** What the bar shows is older than the latest event. */
+  #hasNews = false;
+  #updatedAt = 0;
   /** Lines that the bar has taken and not drawn yet; it forgets them when it stops. */
   #undrawn: string[] = [];
   #bestBefore: number | null = null;
-  readonly #startedAt = performance.now();
-  #spentBefore: number | null = null;
 
-  constructor(out: NodeJS.WriteStream) {
+  /** @param seconds what only ever grows */
+  constructor(out: NodeJS.WriteStream, seconds: () => number = () => performance.now() / 1000) {
     this.#out = out;
+    this.#seconds = seconds;
+    this.#saidAt = seconds();
+    this.#pace = new Pace(seconds, 0);
   }
 
   /** The opening line. */
@@ -42,7 +59,8 @@ export class LiveView {
       `seed ${search.seed}`,
     ];
     this.say(wrap(parts.join(", "), this.#width()));
-    this.#spentBefore = budgetSpent(state);
+    this.#state = state;
+    this.#pace = new Pace(this.#seconds, state.seq);
     this.#bestBefore = best(state)?.value ?? null;
     if (!this.#out.isTTY) return;
     this.#bars = new MultiBar(
@@ -52,16 +70,20 @@ export class LiveView {
         hideCursor: true,
         clearOnComplete: true,
         barsize: 28,
-        fps: 12,
+        fps: 5,
         gracefulExit: false,
         emptyOnZero: true,
+        // A line that was said has moved what stood below it.
+        forceRedraw: true,
       },
       Presets.rect,
     );
+    this.#bars.on("update-pre", () => this.#updateBar());
     this.#bars.on("redraw-post", () => {
       this.#undrawn = [];
     });
     this.#bar = this.#bars.create(search.budget, budgetSpent(state), this.#payload(state));
+    this.#bars.create(1, 0, {}, { format: () => this.#currentLine() });
   }
 
   /** Takes a notice of the search. */
@@ -82,16 +104,19 @@ export class LiveView {
           );
         break;
       case "progress":
+        this.#pace.progress(notice);
+        this.#sayCurrent();
         break;
     }
   }
 
   /** One line above the bar. */
   say(line: string): void {
+    this.#saidAt = this.#seconds();
     if (this.#bars === null) this.#out.write(`${line}\n`);
     else {
       this.#undrawn.push(line);
-      this.#bars.log(`${line}\n`);
+      this.#bars.log(`${line.replaceAll("\n", `${clearToRight}\n`)}${clearToRight}\n`);
     }
   }
 
@@ -103,11 +128,43 @@ export class LiveView {
     for (const line of this.#undrawn.splice(0)) this.say(line);
   }
 
-  #recorded({ event, state }: Extract<Notice, { kind: "recorded" }>): void {
+  #recorded(notice: Extract<Notice, { kind: "recorded" }>): void {
+    const { event, state } = notice;
     if (event.type === "strategy-set") this.#strategy(event.round, plain(strategySummary(event.text)));
     if (event.type === "round-closed") this.#closed(event.round, state);
-    if (event.type === "architecture-measured" || event.type === "run-ended")
-      this.#bar?.update(budgetSpent(state), this.#payload(state));
+    this.#pace.recorded(notice);
+    this.#state = state;
+    this.#hasNews = true;
+    this.#sayCurrent();
+  }
+
+  // ----- The evaluation under way -----
+
+  /** Called whenever the bar is about to be drawn. The time left changes also while nothing happens. */
+  #updateBar(): void {
+    if (this.#bar === null || this.#state === null) return;
+    if (!this.#hasNews && this.#seconds() < this.#updatedAt + 1) return;
+    this.#hasNews = false;
+    this.#updatedAt = this.#seconds();
+    this.#bar.update(budgetSpent(this.#state), this.#payload(this.#state));
+  }
+
+  /** The line under the bar; empty as long as evaluations are quick. */
+  #currentLine(): string {
+    const current = this.#pace.current();
+    if (current === null || current.seconds < shownAfterSeconds) return "";
+    return paint(this.#out, "dim", `  ${currentWords(current)}`.slice(0, this.#width() - 1));
+  }
+
+  /** Where there is no bar: a line, unless something was said lately. */
+  #sayCurrent(): void {
+    const current = this.#pace.current();
+    const isLate = this.#seconds() >= this.#saidAt + quietSeconds;
+    if (this.#bars !== null || this.#state === null || current === null || !isLate) return;
+    const { best: score, left } = this.#payload(this.#state);
+    const done = `${budgetSpent(this.#state)}/${this.#state.search.budget} evaluated`;
+    const rest = [done, `best ${score}`, left].filter((part) => part !== "").join(", ");
+    this.say(`${currentWords(current)}; ${rest}`);
   }
 
   /** The strategy's summary in at most two lines. */
@@ -143,16 +200,26 @@ export class LiveView {
   }
 
   #payload(state: RunState): { best: string; left: string } {
-    const spent = budgetSpent(state);
-    const made = spent - (this.#spentBefore ?? 0);
-    const seconds = (performance.now() - this.#startedAt) / 1000;
-    const left = made === 0 ? "" : `${Math.ceil((seconds / made) * (state.search.budget - spent))} s left`;
+    const seconds = this.#pace.secondsLeft(state);
+    const isOver = seconds === null || budgetLeft(state) === 0;
+    const left = isOver ? "" : `${duration(Math.max(seconds, 1))} left`;
     return { best: scoreText(state, best(state)?.value ?? null), left };
   }
 
   #width(): number {
     return Math.max(narrowest, this.#out.columns ?? 100);
   }
+}
+
+/** Which evaluation it is, how far it has come, what the evaluator says of it, and for how long it has run. */
+function currentWords({ split, place, of, fraction, note, seconds }: Current): string {
+  const what = split === "test" ? "testing the winner" : `evaluating ${place} of ${of}`;
+  const told = [
+    fraction > 0 ? `${Math.floor(100 * fraction)} %` : "",
+    plain(note).replace(/\s+/g, " ").trim(),
+  ];
+  const details = [...told, seconds < 1 ? "" : `${duration(seconds)} so far`].filter((part) => part !== "");
+  return details.length === 0 ? what : `${what}: ${details.join(", ")}`;
 }
 
 function roundLabel(round: number): string {

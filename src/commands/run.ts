@@ -35,7 +35,7 @@ export async function run(
   const searcher = findSearcher(config.searcher);
   if (config.out !== null) refuseTaken(config.out);
   const view = new LiveView(process.stderr);
-  const { evaluator, close } = await openEvaluator(config);
+  const { evaluator, logTo, close } = await openEvaluator(config);
   try {
     const models = roleSearchers.has(searcher.name)
       ? await openModels(config.model, systemClock, sayRetry(view))
@@ -61,6 +61,7 @@ export async function run(
           versions: { ...(await versions()), evaluator: serverVersion },
         };
         const history = await journal.append([started]);
+        logTo(evaluatorLogPath(folder));
         const state = fold(history) as RunState;
         view.begin(state);
         observe(state);
@@ -108,7 +109,8 @@ export async function resume(
       }
       const setup = readSetup(before.setup, flags);
       const searcher = findSearcher(before.search.searcher);
-      const { evaluator, close } = await openEvaluator(setup);
+      const { evaluator, logTo, close } = await openEvaluator(setup);
+      logTo(evaluatorLogPath(folder));
       try {
         const models = roleSearchers.has(searcher.name)
           ? await openModels(setup.model, systemClock, sayRetry(view))
@@ -159,6 +161,11 @@ export async function replay(folder: string, output: Output): Promise<void> {
 }
 
 // --- internal ---
+
+/** Where the evaluator that a run starts writes its log; beside the journal, and no part of the record. */
+function evaluatorLogPath(folder: string): string {
+  return join(folder, "evaluator.log");
+}
 
 /** Runs `search`, then prints what the run came to, however it came to its end; errors pass through afterwards. */
 async function conclude(

@@ -5,7 +5,7 @@
  * of search/state.ts.
  */
 import type { StopReason } from "../search/events.ts";
-import { Space } from "../search/space.ts";
+import { Space, type SpaceDescription } from "../search/space.ts";
 import {
   best,
   budgetSpent,
@@ -16,6 +16,7 @@ import {
   type Spend,
   smallestCosts,
   spend,
+  testsOnSearchImages,
   trace,
   untestedWinner,
 } from "../search/state.ts";
@@ -42,6 +43,8 @@ export interface Summary {
     readonly metrics: Readonly<Record<string, number>>;
     readonly costs: Readonly<Record<string, number>>;
     readonly test: Readonly<Record<string, number>> | null;
+    /** Whether `test` was measured on the images that the search has seen, as the evaluator tells. */
+    readonly sameImagesAsSearch: boolean;
   } | null;
   readonly funnel: Funnel;
   readonly spend: Spend;
@@ -70,6 +73,7 @@ export function summarize(state: RunState, run: string, status?: Status): Summar
             metrics: winner.outcome.metrics,
             costs: winner.measured.costs,
             test: test?.kind === "measurement" ? test.metrics : null,
+            sameImagesAsSearch: test?.kind === "measurement" && testsOnSearchImages(state),
           },
     funnel: funnel(state),
     spend: spend(state),
@@ -85,14 +89,15 @@ export function summaryLines(state: RunState, run: string, command: string): str
   const rows: [string, string][] = [];
   if (winner === null) rows.push(["Winner", noWinner(state)]);
   else {
-    const score = numbers(winner.metrics, (name) => unitOf(state, name));
+    const score = numbers(winner.metrics, (name) => unitOf(state.space, name));
+    const caveat = winner.sameImagesAsSearch ? "  (same images as the search)" : "";
     rows.push(["Winner", bold(winner.text)]);
     rows.push(["", [score, numbers(winner.costs)].filter((part) => part !== "").join("  ")]);
     rows.push([
       "",
       winner.test === null
         ? testNote(state)
-        : `test split: ${numbers(winner.test, (name) => unitOf(state, name))}`,
+        : `test split: ${numbers(winner.test, (name) => unitOf(state.space, name))}${caveat}`,
     ]);
   }
   rows.push([
@@ -138,10 +143,11 @@ export function numbers(
     .join("  ");
 }
 
-/** The unit of a metric as it follows its number. */
-export function unitOf(state: RunState, metric: string): string {
-  const unit = state.space.metrics.find(({ name }) => name === metric)?.unit ?? "";
-  return unit === "percent" ? " %" : unit === "" ? "" : ` ${unit}`;
+/** The unit of a metric as it follows its number; none where the name says it already, as in `images 10000`. */
+export function unitOf({ metrics }: Pick<SpaceDescription, "metrics">, metric: string): string {
+  const unit = metrics.find(({ name }) => name === metric)?.unit ?? "";
+  if (unit === "" || unit === metric) return "";
+  return unit === "percent" ? " %" : ` ${unit}`;
 }
 
 // --- internal ---
@@ -203,5 +209,5 @@ function testNote(state: RunState): string {
 /** The objective's value with its unit, for a progress line. */
 export function scoreText(state: RunState, value: number | null): string {
   if (value === null) return "none yet";
-  return `${value.toFixed(2)}${unitOf(state, objective(state).name)}`;
+  return `${value.toFixed(2)}${unitOf(state.space, objective(state).name)}`;
 }

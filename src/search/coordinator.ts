@@ -37,6 +37,7 @@ import {
   reduce,
   roundLimit,
   sawWithinLimit,
+  testsOnSearchImages,
   transcript,
   untestedWinner,
 } from "./state.ts";
@@ -53,7 +54,16 @@ export interface SearchPorts {
 /** What an onlooker is told while a search runs. Nothing depends on it. */
 export type Notice =
   | { readonly kind: "recorded"; readonly event: RunEvent; readonly state: RunState }
-  | { readonly kind: "progress"; readonly text: string; readonly fraction: number; readonly note: string }
+  | {
+      readonly kind: "progress";
+      readonly split: "search" | "test";
+      readonly text: string;
+      /** Which one it is of how many that are evaluated together, from 1. */
+      readonly place: number;
+      readonly of: number;
+      readonly fraction: number;
+      readonly note: string;
+    }
   | { readonly kind: "asking"; readonly role: Role; readonly attempt: number }
   | { readonly kind: "waiting"; readonly seconds: number; readonly reason: string };
 
@@ -331,7 +341,8 @@ class Coordinator {
     if (text === null) return;
     await this.#evaluate("test", [text], (_, outcome) => {
       const seal = digestOf([this.#seal.value(), text, outcome]);
-      return this.#record({ type: "winner-tested", text, outcome, seal });
+      const same = testsOnSearchImages(this.#state) ? ({ sameImagesAsSearch: true } as const) : {};
+      return this.#record({ type: "winner-tested", text, outcome, ...same, seal });
     });
   }
 
@@ -357,7 +368,10 @@ class Coordinator {
         if (message.kind === "progress") {
           this.#observe({
             kind: "progress",
+            split,
             text: texts[index] as string,
+            place: index + 1,
+            of: texts.length,
             fraction: message.fraction,
             note: message.note,
           });

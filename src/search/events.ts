@@ -189,6 +189,8 @@ const bodySchemas = [
     type: z.literal("winner-tested"),
     text: z.string(),
     outcome: outcomeSchema,
+    /** There where the test split uses the images that the search has seen; else absent. */
+    sameImagesAsSearch: z.literal(true).exactOptional(),
     seal: z.string(),
   }),
 ] as const;

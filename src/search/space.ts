@@ -38,7 +38,16 @@ export const spaceDescriptionSchema = z.strictObject({
     .array(z.strictObject({ name, unit: z.string(), meaning: z.string(), higherIsBetter: z.boolean() }))
     .min(1),
   costs: z.array(z.strictObject({ name, unit: z.string(), meaning: z.string() })),
-  splits: z.array(z.strictObject({ name, meaning: z.string() })).min(1),
+  splits: z
+    .array(
+      z.strictObject({
+        name,
+        meaning: z.string(),
+        /** Two splits with the same text use the same images; absent: not told. */
+        data: z.string().min(1).exactOptional(),
+      }),
+    )
+    .min(1),
   parallelism: z.int().min(1),
   maxBatch: z.int().min(1),
   provenance: z.string(),

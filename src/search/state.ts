@@ -235,6 +235,12 @@ export function untestedWinner(state: RunState): string | null {
   return winner === null || !hasTest || state.winnerTests.has(winner.text) ? null : winner.text;
 }
 
+/** Whether the space's test split uses the same images as the search, as far as its evaluator tells. */
+export function testsOnSearchImages({ space }: Pick<RunState, "space">): boolean {
+  const dataOf = (split: string) => space.splits.find(({ name }) => name === split)?.data;
+  return dataOf("test") !== undefined && dataOf("test") === dataOf("search");
+}
+
 /** Every result within the limits: evaluated, or equivalent to an evaluated one. */
 function* results(state: RunState): Generator<Evaluation> {
   for (const { candidates } of state.rounds) {

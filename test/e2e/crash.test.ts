@@ -3,7 +3,7 @@
  * it stood and comes to what it would have come to, and no evaluator outlives it.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -24,6 +24,7 @@ import {
   type Settings,
   shown,
   slowPython,
+  slowWords,
   start,
   startEvaluator,
   type Summary,
@@ -373,8 +374,24 @@ describe("an evaluator", () => {
     const { code, stderr } = await process.ended;
     expect(code, stderr).toBe(0);
     expect(stderr).toContain("the Python evaluator was killed by SIGKILL");
+    const log = join(run, "evaluator.log");
+    expect(stderr).toContain(`(its log: ${log}); the next call starts it again`);
+    const said = () => readFileSync(log, "utf8").split(slowWords).length - 1;
+    expect(said()).toBe(2);
     expect(isRunning(second)).toBe(false);
     await expectSame(run, reference);
+    const longer = await resumed(run, ["--budget", "13"], { env: slowPython(0) });
+    expect(longer.stderr).not.toContain("evaluator.log");
+    expect(said()).toBe(3);
+  });
+
+  test("of the run's own leaves no log where there is no run", async () => {
+    const cwd = temporaryFolder();
+    const listed = await collmNas(["spaces", space], { cwd, env: slowPython(0) });
+    expect(listed.code, listed.stderr).toBe(0);
+    const refused = await collmNas(["run", "--space", "none", "--out", "run"], { cwd, env: slowPython(0) });
+    expect(refused.code).toBe(2);
+    expect(readdirSync(cwd)).toEqual([]);
   });
 
   test("that is gone for a while and comes back at the same address is waited for", async () => {

@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   collmNas,
   decisions,
@@ -22,6 +22,8 @@ import {
   temporaryFile,
   temporaryFolder,
 } from "../support/cli.ts";
+import { type GrpcServer, startGrpcServer } from "../support/grpc-server.ts";
+import { tinyDescription } from "../support/tiny-space.ts";
 
 const space = "analognas-baseline";
 const searchers = [
@@ -121,7 +123,14 @@ describe("a run with an evaluator of its own", () => {
 
   test("names the winner as an object and as text, with its score and its costs", () => {
     const { best, trace } = JSON.parse(stdout) as Summary;
-    expect(Object.keys(best ?? {}).sort()).toEqual(["architecture", "costs", "metrics", "test", "text"]);
+    expect(Object.keys(best ?? {}).sort()).toEqual([
+      "architecture",
+      "costs",
+      "metrics",
+      "sameImagesAsSearch",
+      "test",
+      "text",
+    ]);
     const operations = [...(best?.text ?? "").matchAll(/([a-z_0-9]+)~\d/g)].map(([, name]) => name);
     expect(best?.architecture).toEqual({ op: operations });
     expect(operations).toHaveLength(6);
@@ -148,6 +157,64 @@ describe("a run with an evaluator of its own", () => {
     const ended = await collmNas(["replay", run]);
     expect(ended, ended.stderr).toMatchObject({ code: 0, stderr: "" });
     expect(ended.stdout).toMatch(/^\d+ events replayed: every decision of the run came out as recorded\n$/);
+  });
+});
+
+describe("a space with several metrics, whose test uses the images of the search", () => {
+  const metrics = { accuracy: 75.25, accuracy_top5: 92.5, images: 10_000 };
+  const architecture = '{"depth":[1,1],"width":[16,null,16,null]}';
+  const line = "accuracy 75.25 %  accuracy_top5 92.5 %  images 10000";
+  let server: GrpcServer;
+
+  beforeAll(async () => {
+    const description = {
+      ...tinyDescription,
+      metrics: [
+        ...tinyDescription.metrics,
+        { name: "accuracy_top5", unit: "percent", meaning: "", higherIsBetter: true },
+        { name: "images", unit: "images", meaning: "", higherIsBetter: true },
+      ],
+      splits: [
+        { name: "search", meaning: "", data: "10,000 images" },
+        { name: "test", meaning: "", data: "10,000 images" },
+      ],
+    };
+    server = await startGrpcServer({
+      DescribeSpace: (_call, done) => done(null, { space: description }),
+      Evaluate: (call) => {
+        for (const [index, text] of call.request.architectures.entries())
+          call.write({ outcome: { index, architecture: text, measurement: { metrics, seconds: 1.5 } } });
+        call.end();
+      },
+    });
+  });
+
+  afterAll(() => server.kill());
+
+  test("is told of with all of them, each with its unit, and with what its test is worth", async () => {
+    const run = newRun();
+    const flags = ["--space", "tiny", "--evaluator", server.address, "--budget", "6", "--out", run];
+    const { code, stdout, stderr } = await collmNas(["run", ...flags]);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^ +${line}  flops_m \\S+  params_m \\S+$`, "m"));
+    expect(stdout).toMatch(new RegExp(`^ +test split: ${line}  \\(same images as the search\\)$`, "m"));
+    expect(stderr).toMatch(/^ +best 75\.25 % ↑, 6 evaluated/m);
+    expect(events(run).at(-1)).toMatchObject({ type: "winner-tested", sameImagesAsSearch: true });
+    const show = await collmNas(["show", run]);
+    expect(show.stdout).toContain(`test split: ${line}  (same images as the search)`);
+    expect(await json(["show", run])).toMatchObject({
+      best: { metrics, test: metrics, sameImagesAsSearch: true },
+    });
+    expect((await collmNas(["replay", run])).code).toBe(0);
+  });
+
+  test("is evaluated with all of them", async () => {
+    const flags = ["evaluate", architecture, "--space", "tiny", "--evaluator", server.address];
+    const { code, stdout, stderr } = await collmNas(flags);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^Split search +${line}$`, "m"));
+    const object = await collmNas([...flags, "--json"]);
+    expect(JSON.parse(object.stdout)).toMatchObject({ metrics, seconds: 1.5 });
   });
 });
 

@@ -205,9 +205,15 @@ export async function startEvaluator(settings: EvaluatorSettings = {}): Promise<
 
 const slowEvaluator = join(root, "test/support/slow_evaluator.py");
 
+/** What the evaluator of `slowPython` says on standard error whenever it starts. */
+export const slowWords = "an evaluator that takes its time";
+
 /** The environment under which the evaluator that a run starts takes `seconds` for each evaluation. */
 export function slowPython(seconds: number): Record<string, string> {
-  const wrapper = temporaryFile("python", `#!/bin/sh\nexec "${python}" "${slowEvaluator}" "$@"\n`);
+  const wrapper = temporaryFile(
+    "python",
+    `#!/bin/sh\necho "${slowWords}" >&2\nexec "${python}" "${slowEvaluator}" "$@"\n`,
+  );
   chmodSync(wrapper, 0o755);
   return { COLLM_NAS_PYTHON: wrapper, SLOW_SECONDS: `${seconds}` };
 }

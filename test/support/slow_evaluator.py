@@ -1,4 +1,4 @@
-"""The real Python evaluator, made slow: each evaluation takes SLOW_SECONDS longer.
+"""The real Python evaluator, made slow: each evaluation takes SLOW_SECONDS longer, and is announced in the middle.
 
 Started like the real one, also with `-m collm_nas_evaluator` before the command. Knows no table: it only waits.
 """
@@ -24,7 +24,10 @@ def _slowly(
     self: NasBench201, architectures: Sequence[Architecture], split: str, stop: threading.Event
 ) -> Iterator[Outcome | Progress]:
     for answer in _at_once(self, architectures, split, stop):
-        if stop.wait(_seconds):
+        if stop.wait(_seconds / 2):
+            return
+        yield Progress(answer.index, 0.5, "half of it")
+        if stop.wait(_seconds / 2):
             return
         yield answer
 

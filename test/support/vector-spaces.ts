@@ -24,7 +24,11 @@ export interface SpellingCase {
 
 export const spellingVectors = JSON.parse(
   readFileSync(new URL("../../proto/vectors/spelling.json", import.meta.url), "utf8"),
-) as { readonly spaces: Readonly<Record<string, Spelling>>; readonly cases: readonly SpellingCase[] };
+) as {
+  readonly spaces: Readonly<Record<string, Spelling>>;
+  readonly cases: readonly SpellingCase[];
+  readonly refusedSpaces: readonly (Spelling & { readonly why: string })[];
+};
 
 /** A whole description around a spelling: one metric, one cost, a search and a test split. */
 export function describedAs(id: string, { dimensions, template }: Spelling): SpaceDescription {

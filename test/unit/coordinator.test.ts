@@ -10,8 +10,9 @@ import {
 import type { Notice } from "../../src/search/coordinator.ts";
 import type { Outcome, RunEvent, Verdict } from "../../src/search/events.ts";
 import type { ChatRequest, EvaluationMessage, Evaluator, Turn } from "../../src/search/ports.ts";
-import type { Architecture } from "../../src/search/space.ts";
+import type { Architecture, SpaceDescription } from "../../src/search/space.ts";
 import { best, budgetSpent, evaluations, funnel, spend, trace } from "../../src/search/state.ts";
+import { replaySearch } from "../../src/search/tape.ts";
 import { bodies, facts, setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { type ChatScript, ScriptedChat } from "../support/scripted-chat.ts";
@@ -420,6 +421,30 @@ describe("the end of a search", () => {
     expect(journal.events.at(-1)?.seq).toBe(state.seq);
   });
 
+  it.each<[string, string | null, string | null, boolean]>([
+    ["the same text for both", "images 1", "images 1", true],
+    ["another text", "images 1", "images 2", false],
+    ["nothing of the one", null, "images 1", false],
+    ["nothing", null, null, false],
+  ])("records whether the test uses the images of the search, told %s", async (_, search, test, same) => {
+    type Split = SpaceDescription["splits"][number];
+    const [first, second] = tinyDescription.splits as [Split, Split];
+    const described = (split: Split, data: string | null) => (data === null ? split : { ...split, data });
+    const description = { ...tinyDescription, splits: [described(first, search), described(second, test)] };
+    const { journal, run } = await setUp({
+      description,
+      search: { budget: 1 },
+      searcher: scriptedSearcher([[narrow]]),
+    });
+    await run();
+    const [tested] = bodies(journal.events, "winner-tested");
+    expect(tested === undefined ? "none" : Object.keys(tested).includes("sameImagesAsSearch")).toBe(same);
+    expect(tested?.sameImagesAsSearch).toBe(same ? true : undefined);
+    expect(await replaySearch(journal.events, scriptedSearcher([[narrow]]))).toMatchObject({
+      complete: true,
+    });
+  });
+
   it("tests nothing where there is no test split, and nothing when there is no winner", async () => {
     const description = { ...tinyDescription, splits: [{ name: "search", meaning: "" }] };
     const evaluator = new MemoryEvaluator({ description });
@@ -624,7 +649,15 @@ describe("an evaluator that is away", () => {
     // The answer in between starts patience, and the waits, anew.
     expect(clock.waits).toEqual([0.25, 0.25]);
     expect(state.visited.get(wide)?.outcome).toMatchObject({ metrics: { accuracy: 1 } });
-    expect(notices).toContainEqual({ kind: "progress", text: middle, fraction: 0.5, note: "half" });
+    expect(notices).toContainEqual({
+      kind: "progress",
+      split: "search",
+      text: middle,
+      place: 2,
+      of: 3,
+      fraction: 0.5,
+      note: "half",
+    });
     expect(notices).toContainEqual(
       expect.objectContaining({
         kind: "waiting",

@@ -261,6 +261,20 @@ describe("spaces", () => {
     await expect(asked).rejects.toThrow(words);
   });
 
+  it("keeps what is told of the images behind a split, and nothing where nothing is told", async () => {
+    const splits = [
+      { name: "search", meaning: "", data: "images 1" },
+      { name: "test", meaning: "", data: "" },
+    ];
+    const { address } = await serve({
+      DescribeSpace: (_call, done) => done(null, { space: { ...tinyDescription, splits } }),
+    });
+    expect((await evaluatorAt(address).describe("tiny", quiet)).splits).toStrictEqual([
+      { name: "search", meaning: "", data: "images 1" },
+      { name: "test", meaning: "" },
+    ]);
+  });
+
   it("refuses a list with a space twice", async () => {
     const ListSpaces = (_call: unknown, done: (error: null, answer: object) => void) =>
       done(null, { spaces: [{ id: "tiny" }, { id: "tiny" }] });

@@ -11,10 +11,12 @@ import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { EvaluatorLog } from "../../src/adapters/evaluator-log.ts";
 import {
   findPython,
   LocalEvaluator,
   type LocalEvaluatorOptions,
+  type PythonEvaluatorOptions,
   startPythonEvaluator,
 } from "../../src/adapters/python-evaluator.ts";
 import { EvaluatorUnavailable, Interrupted, UsageError } from "../../src/errors.ts";
@@ -47,7 +49,7 @@ function script(...lines: string[]): string {
 const saysWhere = `echo '{"listening": "127.0.0.1:9", "pid": 1}'`;
 const staysUntilStdinEnds = "cat > /dev/null";
 
-function start(options: Partial<LocalEvaluatorOptions> = {}, signal = quiet) {
+function start(options: Partial<PythonEvaluatorOptions> = {}, signal = quiet) {
   return startPythonEvaluator({ python: python ?? "", configFile: null, packageRoot, ...options }, signal);
 }
 
@@ -164,7 +166,10 @@ describe("an evaluator that does not start", () => {
 
 describe("an evaluator that runs", () => {
   it("may print other lines before it says where it listens, and any number after", async () => {
+    const log = new EvaluatorLog();
+    log.begin(join(folder, "log"));
     const server = await start({
+      log,
       python: script(
         "echo hello",
         "echo '{}'",
@@ -174,7 +179,6 @@ describe("an evaluator that runs", () => {
         "echo done >&2",
         staysUntilStdinEnds,
       ),
-      logFile: join(folder, "log"),
     });
     cleanups.push(() => server.stop());
     expect(server.address).toBe("127.0.0.1:9");
@@ -215,6 +219,59 @@ describe("an evaluator that runs", () => {
     await evaluator.close();
     expect(await listing).toBeInstanceOf(Interrupted);
     expect(evaluators()).toEqual([]);
+  });
+});
+
+describe("the log of an evaluator", () => {
+  const file = () => join(folder, "evaluator.log");
+  const read = () => readFileSync(file(), "utf8");
+
+  it("holds what was said before it had a name, and everything after, across starts", async () => {
+    const evaluator = local({
+      python: script("echo early >&2", saysWhere, "sleep 0.05", "echo late >&2", "kill -9 $$"),
+    });
+    // Nobody listens there: each call fails, and the evaluator dies a moment later.
+    await failureOf(evaluator.list(quiet));
+    await until(() => evaluators().length === 0);
+    expect(existsSync(file())).toBe(false);
+    evaluator.logTo(file());
+    expect(read()).toBe("early\nlate\n");
+    await failureOf(evaluator.list(quiet));
+    await until(() => evaluators().length === 0);
+    await until(() => read() === "early\nlate\nearly\nlate\n");
+  });
+
+  it("is named by the error when the evaluator dies, and only then when there is one", async () => {
+    const evaluator = local({ python: script("echo oh no >&2", saysWhere, "sleep 0.05", "kill -9 $$") });
+    const killed = "the Python evaluator was killed by SIGKILL, its last words: oh no";
+    expect((await failureOf(evaluator.list(quiet))).message).toBe(`${killed}; the next call starts it again`);
+    evaluator.logTo(file());
+    expect((await failureOf(evaluator.list(quiet))).message).toBe(
+      `${killed} (its log: ${file()}); the next call starts it again`,
+    );
+  });
+
+  it("is appended to what is there already, and is there even if nothing is said", () => {
+    writeFileSync(file(), "from before\n");
+    const log = new EvaluatorLog();
+    log.begin(file());
+    log.write(Buffer.from("from now\n"));
+    expect(read()).toBe("from before\nfrom now\n");
+    const silent = new EvaluatorLog();
+    silent.begin(join(folder, "silent.log"));
+    expect(existsSync(join(folder, "silent.log"))).toBe(true);
+  });
+
+  it("keeps no more than the end without a file, and loses nothing but itself to a disk that refuses", () => {
+    const log = new EvaluatorLog();
+    for (let line = 0; line < 300; line++) log.write(Buffer.alloc(10_000, "x"));
+    log.write(Buffer.from("the end\n"));
+    log.begin(join(folder, "not/there"));
+    expect(log.file).toBeNull();
+    log.begin(file());
+    expect(log.file).toBe(file());
+    expect(read()).toHaveLength(1024 * 1024);
+    expect(read()).toMatch(/xthe end\n$/);
   });
 });
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { type SpellingCase, spellingVectors, vectorSpaces } from "../support/vector-spaces.ts";
+import { ContractViolation } from "../../src/errors.ts";
+import { Space } from "../../src/search/space.ts";
+import { describedAs, type SpellingCase, spellingVectors, vectorSpaces } from "../support/vector-spaces.ts";
 
 const byName = (cases: readonly SpellingCase[]) =>
   cases.map((each): [string, SpellingCase] => [`${each.space}: ${each.why}`, each]);
@@ -43,4 +45,8 @@ describe("the shared spelling vectors", () => {
       expect(space(name).fromText(text ?? "").text).toBe(text);
     },
   );
+
+  it.each(spellingVectors.refusedSpaces)("refuse a space with $why", (spelling) => {
+    expect(() => new Space(describedAs("refused", spelling))).toThrow(ContractViolation);
+  });
 });

@@ -75,6 +75,7 @@ describe("the object of --json", () => {
         metrics: { accuracy: expect.closeTo(94.9987, 3) },
         costs: { flops_m: 44, params_m: 1.375 },
         test: { accuracy: expect.closeTo(94.7487, 3) },
+        sameImagesAsSearch: false,
       },
       funnel: {
         proposed: 6,
@@ -136,16 +137,35 @@ describe("the object of --json", () => {
       metrics: [
         ...tinyDescription.metrics,
         { name: "top5", unit: "percent", meaning: "", higherIsBetter: true },
+        { name: "images", unit: "images", meaning: "", higherIsBetter: true },
+        { name: "latency", unit: "ms", meaning: "", higherIsBetter: false },
       ],
     };
-    const outcome: Outcome = { kind: "measurement", metrics: { accuracy: 70, top5: 90 }, seconds: 2.5 };
+    const metrics = { accuracy: 70, top5: 90, images: 50_000, latency: 1.5 };
+    const outcome: Outcome = { kind: "measurement", metrics, seconds: 2.5 };
     const evaluator = new MemoryEvaluator({ description, score: () => outcome });
     const state = folded(await record({ searcher: scriptedSearcher([[good]]), description, evaluator }));
     expect(summarize(state, "r")).toMatchObject({
-      best: { metrics: { accuracy: 70, top5: 90 }, test: { accuracy: 70, top5: 90 } },
+      best: { metrics, test: metrics },
       spend: { evaluationSeconds: 2.5 },
     });
-    expect(sections(state)["Winner"]?.[1]).toBe("accuracy 70 %  top5 90 %  flops_m 44  params_m 1.375");
+    const line = "accuracy 70 %  top5 90 %  images 50000  latency 1.5 ms";
+    expect(sections(state)["Winner"]?.slice(1)).toEqual([
+      `${line}  flops_m 44  params_m 1.375`,
+      `test split: ${line}`,
+    ]);
+  });
+
+  it("says of a test on the images of the search that it was one", async () => {
+    const splits = tinyDescription.splits.map((split) => ({ ...split, data: "the same 5000" }));
+    const description = { ...tinyDescription, splits };
+    const events = await record({ searcher: scriptedSearcher([[good]]), description });
+    expect(summarize(folded(events), "r").best).toMatchObject({ sameImagesAsSearch: true });
+    expect(sections(folded(events))["Winner"]?.[2]).toMatch(
+      /^test split: accuracy 94\.748\d* %  \(same images as the search\)$/,
+    );
+    const untested = folded(upTo(events, "winner-tested"));
+    expect(summarize(untested, "r").best).toMatchObject({ test: null, sameImagesAsSearch: false });
   });
 });
 

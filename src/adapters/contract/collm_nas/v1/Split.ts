@@ -4,9 +4,11 @@
 export interface Split {
   'name'?: (string);
   'meaning'?: (string);
+  'data'?: (string);
 }
 
 export interface Split__Output {
   'name': (string);
   'meaning': (string);
+  'data': (string);
 }

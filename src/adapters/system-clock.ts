@@ -1,0 +1,25 @@
+/**
+ * The clock of this machine.
+ *
+ * Owns how a wait is made of timers and ended by a signal. Knows nobody who waits.
+ */
+import { setTimeout as wait } from "node:timers/promises";
+import { Interrupted } from "../errors.ts";
+import type { Clock } from "../search/ports.ts";
+
+/** A timer set for longer than this fires at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => new Date().toISOString(),
+  seconds: () => performance.now() / 1000,
+  sleep: async (seconds, signal) => {
+    try {
+      for (let left = seconds * 1000; left > 0; left -= longestTimerMs) {
+        await wait(Math.min(left, longestTimerMs), undefined, { signal });
+      }
+    } catch (error) {
+      throw new Interrupted("stopped on request", { cause: error });
+    }
+  },
+};

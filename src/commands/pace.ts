@@ -1,0 +1,115 @@
+/**
+ * What is being evaluated right now, since when, and how long the rest will take.
+ *
+ * Owns the estimate: the seconds that evaluations really took and models needed, as far as the record tells them, else
+ * as far as they were watched. Knows no terminal, and the time only as the seconds it is handed.
+ */
+import type { Notice } from "../search/coordinator.ts";
+import { budgetLeft, evaluations, type RunState, spend, untestedWinner } from "../search/state.ts";
+
+type Recorded = Extract<Notice, { kind: "recorded" }>;
+type Progress = Extract<Notice, { kind: "progress" }>;
+
+/** The evaluation under way. */
+export interface Current {
+  readonly split: "search" | "test";
+  /** Which one it is of how many that are evaluated together, from 1. */
+  readonly place: number;
+  readonly of: number;
+  /** How much of it is done, 0 to 1; 0 also as long as the evaluator tells nothing. */
+  readonly fraction: number;
+  /** What the evaluator says of it; may be empty. */
+  readonly note: string;
+  /** How long it has taken so far. */
+  readonly seconds: number;
+}
+
+export class Pace {
+  readonly #seconds: () => number;
+  /** Events up to this one were recorded before anybody watched. */
+  readonly #from: number;
+  #group: { readonly split: "search" | "test"; readonly of: number; done: number } | null = null;
+  #heard: Progress | null = null;
+  #since = 0;
+  #watched = { evaluations: 0, seconds: 0 };
+
+  /** @param from the number of the last event that is recorded already */
+  constructor(seconds: () => number, from: number) {
+    this.#seconds = seconds;
+    this.#from = from;
+  }
+
+  recorded({ event, state }: Recorded): void {
+    if (event.type === "round-proposed")
+      this.#begin("search", event.candidates.filter(({ verdict }) => verdict.kind === "accepted").length);
+    if (event.type === "architecture-measured") this.#done(event.seq > this.#from);
+    if (event.type === "run-ended") this.#begin("test", untestedWinner(state) === null ? 0 : 1);
+    if (event.type === "round-closed" || event.type === "winner-tested") this.#group = null;
+  }
+
+  progress(notice: Progress): void {
+    this.#heard = notice;
+  }
+
+  /** The evaluation under way; null while there is none. */
+  current(): Current | null {
+    if (this.#group === null) return null;
+    const { split, of, done } = this.#group;
+    const { place, fraction, note } = this.#heard ?? { place: done + 1, fraction: 0, note: "" };
+    return { split, place, of, fraction, note, seconds: this.#seconds() - this.#since };
+  }
+
+  /** How long the rest of the budget will take if all of it is spent; null while nothing tells. */
+  secondsLeft(state: RunState): number | null {
+    const made = evaluations(state).length;
+    const each = this.#secondsEach(state);
+    if (made === 0 || each === null) return null;
+    const current = this.current();
+    const begun = current === null || current.split === "test" ? 0 : this.#begun(current, each);
+    return Math.max(
+      0,
+      each * (budgetLeft(state) - begun) + (spend(state).chatSeconds / made) * budgetLeft(state),
+    );
+  }
+
+  /** How much of the evaluation under way is done. */
+  #begun({ fraction, seconds }: Current, each: number): number {
+    return fraction > 0 ? fraction : Math.min(seconds / Math.max(each, Number.EPSILON), 1);
+  }
+
+  /** What one evaluation takes: as the evaluator tells, else as it was watched. */
+  #secondsEach(state: RunState): number | null {
+    const measured = evaluations(state).filter(({ outcome }) => outcome.kind === "measurement").length;
+    const told = spend(state).evaluationSeconds / state.space.parallelism;
+    if (told > 0) return told / measured;
+    return this.#watched.evaluations === 0 ? null : this.#watched.seconds / this.#watched.evaluations;
+  }
+
+  #begin(split: "search" | "test", of: number): void {
+    this.#group = of === 0 ? null : { split, of, done: 0 };
+    this.#next();
+  }
+
+  #done(isWatched: boolean): void {
+    if (this.#group === null) return;
+    if (isWatched) {
+      this.#watched.evaluations += 1;
+      this.#watched.seconds += this.#seconds() - this.#since;
+    }
+    this.#group.done += 1;
+    if (this.#group.done === this.#group.of) this.#group = null;
+    this.#next();
+  }
+
+  #next(): void {
+    this.#heard = null;
+    this.#since = this.#seconds();
+  }
+}
+
+/** A length of time in words, as coarse as it is long. */
+export function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

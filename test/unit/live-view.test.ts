@@ -1,0 +1,156 @@
+/** What is drawn while a search runs, on a terminal and elsewhere. */
+import { PassThrough } from "node:stream";
+import { setTimeout as wait } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "vitest";
+import { LiveView } from "../../src/commands/live-view.ts";
+import type { EvaluationMessage, Evaluator } from "../../src/search/ports.ts";
+import { fold, type RunState } from "../../src/search/state.ts";
+import { setUp } from "../support/core-ports.ts";
+import { MemoryEvaluator } from "../support/memory-evaluator.ts";
+import { scriptedSearcher } from "../support/scripted-searcher.ts";
+import { tinyDescription, tinySpace } from "../support/tiny-space.ts";
+
+const texts = [...tinySpace().all()].map(({ text }) => text);
+const description = { ...tinyDescription, parallelism: 1 };
+
+/** Ended after each test, so that no timer of a bar stays behind. */
+const views: LiveView[] = [];
+afterEach(() => {
+  for (const view of views.splice(0)) view.end();
+});
+
+/** A stream that keeps what is written, as a terminal without colours or as a file. */
+function stream(isTTY: boolean): { out: NodeJS.WriteStream; written: () => string } {
+  let written = "";
+  const out = new PassThrough();
+  out.on("data", (bytes: Buffer) => (written += bytes.toString()));
+  return {
+    out: Object.assign(out, { isTTY, columns: 80, hasColors: () => false }) as unknown as NodeJS.WriteStream,
+    written: () => written,
+  };
+}
+
+interface Clock {
+  seconds: number;
+}
+
+/** Plays a run of 2 + 2 evaluations and a test before a view; `evaluating` says what happens during each. */
+async function play(
+  out: NodeJS.WriteStream,
+  evaluating: (
+    clock: Clock,
+    text: string,
+  ) => AsyncGenerator<{ fraction: number; note: string }> | Generator<{ fraction: number; note: string }>,
+): Promise<void> {
+  const clock: Clock = { seconds: 1_000 };
+  const memory = new MemoryEvaluator({ description });
+  const evaluator: Evaluator = {
+    measureCosts: (request, signal) => memory.measureCosts(request, signal),
+    async *evaluate(request, signal): AsyncGenerator<EvaluationMessage> {
+      for await (const message of memory.evaluate(request, signal)) {
+        for await (const { fraction, note } of evaluating(clock, request.texts[message.index] as string))
+          yield { kind: "progress", index: message.index, fraction, note };
+        yield message;
+        // What was measured is recorded before time goes on.
+        await wait(0);
+      }
+    },
+  };
+  const { run, journal } = await setUp({
+    description,
+    evaluator,
+    searcher: scriptedSearcher([texts.slice(0, 2), texts.slice(2, 4)]),
+    search: { budget: 10, rounds: 2 },
+  });
+  const view = new LiveView(out, () => clock.seconds);
+  views.push(view);
+  view.begin(fold(journal.events) as RunState);
+  await run(undefined, (notice) => view.observe(notice));
+}
+
+/** Progress every four seconds of an evaluation of forty. */
+function* slowly(clock: Clock): Generator<{ fraction: number; note: string }> {
+  for (let step = 1; step <= 10; step++) {
+    clock.seconds += 4;
+    yield { fraction: step / 10, note: "decoding;\n run \u001b[31mcache-images once" };
+  }
+}
+
+describe("without a terminal", () => {
+  it("tells of a slow evaluation at most every 30 s: which one, how far, what it does, for how long, what is left", async () => {
+    const { out, written } = stream(false);
+    await play(out, slowly);
+    const lines = written().split("\n");
+    const told = lines.filter((line) => /^(evaluating|testing)/.test(line));
+    // Five evaluations take 200 s, and the lines of the rounds are news as well.
+    expect(told).toEqual([
+      "evaluating 1 of 2: 80 %, decoding; run [31mcache-images once, 32 s so far; 0/10 evaluated, best none yet",
+      expect.stringMatching(
+        /^evaluating 2 of 2: 60 %, decoding; run \[31mcache-images once, 24 s so far; 1\/10 evaluated, best \d+\.\d\d %, 6 min left$/,
+      ),
+      expect.stringMatching(
+        /^evaluating 1 of 2: 80 %, .*, 32 s so far; 2\/10 evaluated, best .*, 5 min left$/,
+      ),
+      expect.stringMatching(/^evaluating 2 of 2: 60 %, .*; 3\/10 evaluated/),
+      expect.stringMatching(/^testing the winner: 80 %, .*, 32 s so far; 4\/10 evaluated/),
+    ]);
+    expect(written()).not.toContain("\u001b");
+  });
+
+  it("tells of where the search is also when the evaluator reports nothing", async () => {
+    const { out, written } = stream(false);
+    // oxlint-disable-next-line require-yield
+    await play(out, function* (clock) {
+      clock.seconds += 40;
+    });
+    expect(written().split("\n")[1]).toMatch(/^evaluating 2 of 2; 1\/10 evaluated, best .* %, 6 min left$/);
+  });
+
+  it("says nothing of quick ones, however often they report", async () => {
+    const { out, written } = stream(false);
+    await play(out, function* (clock) {
+      for (let step = 1; step <= 50; step++) {
+        clock.seconds += 0.001;
+        yield { fraction: step / 50, note: "quick" };
+      }
+    });
+    expect(written()).not.toMatch(/evaluating|testing|quick/);
+    expect(written().trimEnd().split("\n")).toHaveLength(3);
+  });
+});
+
+describe("on a terminal", () => {
+  const until = async (isSo: () => boolean) => {
+    while (!isSo()) await wait(20);
+  };
+
+  it("draws the evaluation under way below the bar, and takes it away at the end", async () => {
+    const { out, written } = stream(true);
+    const parts: string[] = [];
+    await play(out, async function* (clock, text) {
+      if (text !== texts[1]) return;
+      clock.seconds += 12;
+      yield { fraction: 0.455, note: "calibrating" };
+      await until(() => written().includes("evaluating 2 of 2: 45 %, calibrating, 12 s so far"));
+      await until(() => written().includes("1/10 evaluated  best"));
+      clock.seconds += 100;
+      await until(() => written().includes("calibrating, 2 min so far"));
+      parts.push(written());
+    });
+    expect(parts).toHaveLength(1);
+    views[0]?.end();
+    expect(written().endsWith("\u001b[0J") || written().includes("\u001b[0J")).toBe(true);
+  });
+
+  it("draws no such line for quick ones", async () => {
+    const { out, written } = stream(true);
+    await play(out, async function* (clock) {
+      clock.seconds += 0.9;
+      await wait(250);
+      yield { fraction: 0.5, note: "quick" };
+      await wait(250);
+    });
+    expect(written()).toContain("/10 evaluated");
+    expect(written()).not.toMatch(/evaluating|testing|quick/);
+  });
+});

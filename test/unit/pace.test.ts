@@ -1,0 +1,181 @@
+/** What is being evaluated, and how long the rest takes. */
+import { setTimeout as wait } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { duration, Pace } from "../../src/commands/pace.ts";
+import type { Notice } from "../../src/search/coordinator.ts";
+import type { EvaluationMessage, Evaluator } from "../../src/search/ports.ts";
+import { fold, type RunState } from "../../src/search/state.ts";
+import { setUp } from "../support/core-ports.ts";
+import { MemoryEvaluator } from "../support/memory-evaluator.ts";
+import { scriptedSearcher } from "../support/scripted-searcher.ts";
+import { tinyDescription, tinySpace } from "../support/tiny-space.ts";
+
+const texts = [...tinySpace().all()].map(({ text }) => text);
+const oneAtATime = { ...tinyDescription, parallelism: 1 };
+
+interface Watched {
+  /** Seconds that the evaluator tells of each evaluation. */
+  readonly told?: number;
+  readonly rounds?: readonly number[];
+  readonly budget?: number;
+  readonly parallelism?: number;
+}
+
+/** Plays a run whose evaluations take `took` seconds each, and looks at the pace after every notice. */
+async function watch(
+  took: (evaluation: number) => number,
+  look: (pace: Pace, notice: Notice, state: RunState) => void,
+  { told = 0, rounds = [3], budget = 10, parallelism = 1 }: Watched = {},
+): Promise<void> {
+  let seconds = 100;
+  let evaluation = 0;
+  const description = { ...oneAtATime, parallelism };
+  const memory = new MemoryEvaluator({
+    description,
+    score: () => ({ kind: "measurement", metrics: { accuracy: 50 }, seconds: told }),
+  });
+  const evaluator: Evaluator = {
+    measureCosts: (request, signal) => memory.measureCosts(request, signal),
+    async *evaluate(request, signal): AsyncGenerator<EvaluationMessage> {
+      for await (const message of memory.evaluate(request, signal)) {
+        seconds += took(evaluation) / 4;
+        yield { kind: "progress", index: message.index, fraction: 0.25, note: "quarter" };
+        seconds += (3 * took(evaluation)) / 4;
+        evaluation += 1;
+        yield message;
+        // What was measured is recorded before time goes on.
+        await wait(0);
+      }
+    },
+  };
+  let next = 0;
+  const proposals = rounds.map((count) => texts.slice(next, (next += count)));
+  const { run, journal } = await setUp({
+    description,
+    evaluator,
+    searcher: scriptedSearcher(proposals),
+    search: { budget, rounds: rounds.length, candidates: { min: 1, max: 10 } },
+  });
+  let state = fold(journal.events) as RunState;
+  const pace = new Pace(() => seconds, state.seq);
+  await run(undefined, (notice) => {
+    if (notice.kind === "recorded") {
+      state = notice.state;
+      pace.recorded(notice);
+    }
+    if (notice.kind === "progress") pace.progress(notice);
+    look(pace, notice, state);
+  });
+}
+
+describe("the evaluation under way", () => {
+  it("is the one that progress tells of, else the next of its round, else the winner's test, else none", async () => {
+    const seen: unknown[] = [];
+    await watch(
+      () => 8,
+      (pace, notice) => {
+        const current = pace.current();
+        const what = notice.kind === "recorded" ? notice.event.type : notice.kind;
+        seen.push(
+          current === null
+            ? what
+            : `${what}: ${current.split} ${current.place}/${current.of} ${current.fraction} ${current.note} ${current.seconds}`,
+        );
+      },
+      { rounds: [2] },
+    );
+    expect(seen).toEqual([
+      "round-proposed: search 1/2 0  0",
+      "progress: search 1/2 0.25 quarter 2",
+      "architecture-measured: search 2/2 0  0",
+      "progress: search 2/2 0.25 quarter 2",
+      "architecture-measured",
+      "round-closed",
+      "run-ended: test 1/1 0  0",
+      "progress: test 1/1 0.25 quarter 2",
+      "winner-tested",
+    ]);
+  });
+});
+
+describe("the time left", () => {
+  const measured = (notice: Notice) =>
+    notice.kind === "recorded" && notice.event.type === "architecture-measured";
+
+  it("is not known before anything is measured", async () => {
+    const seen: unknown[] = [];
+    await watch(
+      () => 8,
+      (pace, notice, state) => {
+        if (seen.length < 2 && !measured(notice)) seen.push(pace.secondsLeft(state));
+      },
+    );
+    expect(seen).toEqual([null, null]);
+  });
+
+  it("follows from the seconds that evaluations were watched to take, less what is done of the one under way", async () => {
+    const left: unknown[] = [];
+    await watch(
+      (evaluation) => [4, 8, 12][evaluation] ?? 0,
+      (pace, notice, state) => {
+        if (measured(notice) || notice.kind === "progress") left.push(pace.secondsLeft(state));
+      },
+    );
+    // Of ten: nine at 4 s, then eight at 6 s, then seven at 8 s; a quarter of one less in between.
+    expect(left.slice(0, 6)).toEqual([null, 36, 35, 48, 46.5, 56]);
+  });
+
+  it("follows from the seconds that the evaluator tells where it tells them, so many at a time", async () => {
+    const left: unknown[] = [];
+    await watch(
+      () => 100,
+      (pace, notice, state) => {
+        if (measured(notice)) left.push(pace.secondsLeft(state));
+      },
+      { told: 10, parallelism: 2, rounds: [1, 1] },
+    );
+    expect(left).toEqual([45, 40]);
+  });
+
+  it("counts nothing that was recorded before anybody watched", async () => {
+    const left: unknown[] = [];
+    await watch(
+      () => 4,
+      (_, notice, state) => {
+        if (notice.kind !== "recorded" || notice.event.type !== "round-closed") return;
+        const late = new Pace(() => 0, notice.event.seq);
+        left.push(late.secondsLeft(state));
+      },
+    );
+    expect(left).toEqual([null]);
+  });
+
+  it("counts the time that models took besides", async () => {
+    const left: unknown[] = [];
+    await watch(
+      () => 4,
+      (pace, notice, state) => {
+        if (!measured(notice)) return;
+        const [chat] = [{ reply: { seconds: 6, failures: [], inputTokens: null, outputTokens: null } }];
+        left.push(
+          pace.secondsLeft({ ...state, chats: [{ ...chat, rejected: null }] } as unknown as RunState),
+        );
+      },
+      { rounds: [2] },
+    );
+    expect(left).toEqual([9 * 4 + 9 * 6, 8 * 4 + 8 * 3]);
+  });
+});
+
+describe("a length of time", () => {
+  it.each([
+    [0.4, "0 s"],
+    [89.4, "89 s"],
+    [90, "2 min"],
+    [3_600, "60 min"],
+    [5_370, "1 h 30 min"],
+    [100_000, "27 h 47 min"],
+  ])("%d s reads %s", (seconds, words) => {
+    expect(duration(seconds)).toBe(words);
+  });
+});
