@@ -308,7 +308,8 @@ def _allocate(file: IO[bytes], size: int) -> None:
     """Makes the file `size` bytes long, and takes them from the disk where that can be done at once."""
     before = os.fstat(file.fileno()).st_size
     try:
-        os.posix_fallocate(file.fileno(), 0, size)
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            os.posix_fallocate(file.fileno(), 0, size)
     except OSError as error:
         if error.errno not in _NO_ALLOCATION:
             file.truncate(before)  # what was taken before the disk was full

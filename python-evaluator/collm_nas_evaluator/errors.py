@@ -41,3 +41,7 @@ class ImagesUnusable(UsageError):
 
     def __init__(self, path: Path | str, what: str) -> None:
         super().__init__(f"{path}: {what}")
+
+
+class DeviceLost(Exception):
+    """The device answers nothing any more, whatever is evaluated on it; the process has to be started again."""

@@ -44,7 +44,7 @@ def _retrain(command: argparse.ArgumentParser) -> None:
         "Trains one architecture from scratch by the official recipe, to which the defaults belong. The same command "
         "goes on with a training that was cut off."
     )
-    command.add_argument("architecture", metavar="ARCHITECTURE", help='as text: \'{"op":[0,0,3, ... 20 numbers]}\'')
+    command.add_argument("architecture", metavar="ARCHITECTURE", help="as text: '{\"op\":[0,0,3, ... 20 numbers]}'")
     folders = {
         "--train": "the training images, a folder a class or the official archive",
         "--val": "the validation images",

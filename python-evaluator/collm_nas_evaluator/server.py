@@ -28,7 +28,7 @@ from collm_nas_evaluator.backends.base import (
     Unavailable,
 )
 from collm_nas_evaluator.contract import evaluator_pb2 as pb
-from collm_nas_evaluator.errors import UsageError
+from collm_nas_evaluator.errors import DeviceLost, UsageError
 from collm_nas_evaluator.space import Architecture, Space
 
 SERVICE = "collm_nas.v1.EvaluatorService"
@@ -41,6 +41,9 @@ OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError"}
 """Names of classes, so that no library has to be imported to know its own."""
 
 _logger = logging.getLogger(__name__)
+
+NOT_ABOUT_THE_ARCHITECTURE = (UsageError, OSError, DeviceLost)
+"""What a backend raises when no architecture can be evaluated now: an image is damaged, a disk or a device is gone."""
 
 Entry = Backend | Unavailable
 
@@ -85,17 +88,21 @@ class EvaluatorService:
         architectures = _architectures(space, request, context)
 
         # The backend runs in a thread of its own, so that a silent one can be spoken for and a cancelled one stopped.
-        answers: queue.SimpleQueue[Outcome | Progress | None] = queue.SimpleQueue()
+        answers: queue.SimpleQueue[Outcome | Progress | str | None] = queue.SimpleQueue()
         stop = threading.Event()
 
         def run() -> None:
+            last: str | None = None
             try:
                 for answer in _answers(backend, architectures, request.split, stop):
                     answers.put(answer)
                     if stop.is_set():
                         return
+            except NOT_ABOUT_THE_ARCHITECTURE as error:
+                _logger.error("evaluations are not possible: %s", error)
+                last = str(error)
             finally:
-                answers.put(None)
+                answers.put(last)
 
         def halt() -> None:
             stop.set()
@@ -108,7 +115,7 @@ class EvaluatorService:
 
     def _responses(
         self,
-        answers: "queue.SimpleQueue[Outcome | Progress | None]",
+        answers: "queue.SimpleQueue[Outcome | Progress | str | None]",
         architectures: Sequence[Architecture],
         context: grpc.ServicerContext,
     ) -> Iterator[pb.EvaluateResponse]:
@@ -119,9 +126,11 @@ class EvaluatorService:
                 answer = answers.get(timeout=self._heartbeat_seconds)
             except queue.Empty:
                 answer = latest if latest.index in unanswered else Progress(next(iter(unanswered)))
-            if answer is None:
+            if answer is None or isinstance(answer, str):
                 if context.is_active():
                     text = f"the evaluation broke off with {len(unanswered)} left to answer; the server's log says why"
+                    if answer:
+                        text = " ".join(answer.split())
                     _abort(context, grpc.StatusCode.INTERNAL, text)
                 return
             if isinstance(answer, Progress):
@@ -187,7 +196,8 @@ def _answers(
 ) -> Iterator[Outcome | Progress]:
     """What the backend answers. Where it raises, the architecture it was at has failed, and it is asked for the rest.
 
-    Ends when every architecture is answered, or with the rest unanswered where the backend ends by itself.
+    What is not about the architecture is raised all the same: it would fail every other one too. Ends when every
+    architecture is answered, or with the rest unanswered where the backend ends by itself.
     """
     unanswered = dict.fromkeys(range(len(architectures)))
     while unanswered:
@@ -217,6 +227,8 @@ def _until_it_raises(
     failure: Failure | None = None
     try:
         yield from backend.evaluate(architectures, split, stop)
+    except NOT_ABOUT_THE_ARCHITECTURE:
+        raise
     except Exception as error:
         if stop.is_set():
             return

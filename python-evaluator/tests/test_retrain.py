@@ -112,12 +112,14 @@ def test_the_recipe_is_the_official_one(settings: retrain.Settings) -> None:
         network.zero_grad()
         targets = torch.full((16, 10), 0.1 / 10)
         targets[torch.arange(16), torch.from_numpy(images.labels[places])] += 0.9
-        (-(targets * F.log_softmax(logits, 1)).sum(1).mean()).backward()
+        loss = -(targets * F.log_softmax(logits, 1)).sum(1).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
-            for name, each in network.named_parameters():
+            for name, parameter in network.named_parameters():
+                assert parameter.grad is not None
                 decay = 0.01 if name.endswith((".conv.weight", "head.weight")) else 0.0
-                buffers[name] = 0.9 * buffers[name] + each.grad + decay * each
-                each -= rate * buffers[name]
+                buffers[name] = 0.9 * buffers[name] + parameter.grad + decay * parameter
+                parameter.sub_(rate * buffers[name])
     state = weights_of(retrained.path)
     for name, expected in network.official_state().items():
         torch.testing.assert_close(state[f"module.{name}"], expected, rtol=1e-3, atol=1e-4)
@@ -237,7 +239,7 @@ def test_what_is_refused_before_anything_is_written(settings: retrain.Settings, 
         ({"precision": "fp16"}, "precision is fp16; choices are fp32, bf16"),
     ):
         with pytest.raises(UsageError, match=says):
-            dataclasses.replace(settings, **change)  # type: ignore[arg-type]
+            dataclasses.replace(settings, **change)
 
 
 def test_the_defaults_are_the_official_ones() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import reduced
 import torch
-from client import Client
+from client import Client, status_of
 from PIL import Image
 from torch import Tensor, nn
 
@@ -171,6 +171,23 @@ class _Broken(_Changed):
         raise AssertionError("nothing has to be evaluated")
 
 
+class _Gated(_Changed):
+    """Its first network stops in its first batch until the gate is open."""
+
+    def __init__(self, supernet: Any) -> None:
+        super().__init__(supernet)
+        self.reached, self.open, self.batches = threading.Event(), threading.Event(), 0
+
+    def changed(self, network: nn.Module) -> nn.Module:
+        def wait(_: nn.Module, __: tuple[Tensor, ...]) -> None:
+            self.batches += 1
+            self.reached.set()
+            assert self.open.wait(20)
+
+        network.register_forward_pre_hook(wait)
+        return network
+
+
 class _NotANumber(_Changed):
     def changed(self, network: nn.Module) -> nn.Module:
         next(network.parameters()).fill_(math.nan)
@@ -225,8 +242,8 @@ def test_an_evaluation_that_nobody_waits_for_stops(make: Make) -> None:
     assert isinstance(measure(backend, architectures(backend, 1)[0]), Measurement)  # the device is free again
 
 
-def test_a_damaged_image_fails_the_candidate_by_name(
-    make: Make, folders: dict[str, Path], tmp_path: Path, supernets: dict[str, Any]
+def test_a_damaged_image_ends_the_call_with_its_path(
+    folders: dict[str, Path], tmp_path: Path, supernets: dict[str, Any], serve: Callable[..., Client]
 ) -> None:
     damaged = tmp_path / "val"
     for path in folders["val"].rglob("*.jpg"):
@@ -239,10 +256,25 @@ def test_a_damaged_image_fails_the_candidate_by_name(
     photographs = Photographs({"search": (images, "")}, images, tmp_path / "cache")
     served = Served("ofa-reduced", "", reduced.dimensions("ofa"))
     backend = SupernetBackend(served, supernets["ofa"], photographs, Device())
-    failure = measure(backend, architectures(backend, 1)[0])
-    assert isinstance(failure, Failure)
-    assert failure.kind is FailureKind.CRASHED
-    assert str(broken) in failure.message
+    client, space = serve([backend]), backend.describe()
+    call = client.evaluate(space.id, space.digest, [architectures(backend, 1)[0].text])
+    status, text = status_of(lambda: list(call))
+    assert status == "INTERNAL"
+    assert str(broken) in text
+
+
+def test_a_cancelled_call_frees_the_device(make: Make, supernets: dict[str, Any], serve: Callable[..., Client]) -> None:
+    gate = _Gated(supernets["ofa"])
+    backend = make("ofa", change=gate)
+    client, space = serve([backend]), backend.describe()
+    texts = [each.text for each in architectures(backend, 3)]
+    call = client.evaluate(space.id, space.digest, texts)
+    assert gate.reached.wait(20)
+    call.cancel()
+    gate.open.set()
+    free = backend.evaluate(architectures(backend, 1), "search", threading.Event())
+    assert isinstance(list(free)[-1], Outcome)
+    assert gate.batches == 2  # the cancelled network's one, and the one that was free to run
 
 
 def test_the_digest_tells_what_a_number_depends_on(

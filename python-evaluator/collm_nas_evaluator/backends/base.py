@@ -79,8 +79,9 @@ class Backend(Protocol):
         """Yields one outcome for each architecture, in any order, and progress as it likes.
 
         `split` is one of the description's. What goes wrong with one architecture is its outcome; an exception counts
-        as one of the architecture of the latest progress, and the others are asked for again. A long evaluation looks
-        at `stop` now and then and returns soon after it is set, whatever is left.
+        as one of the architecture of the latest progress, and the others are asked for again. UsageError, OSError and
+        DeviceLost say that nothing can be evaluated now, and end the call. A long evaluation looks at `stop` now and
+        then and returns soon after it is set, whatever is left.
         """
         ...
 

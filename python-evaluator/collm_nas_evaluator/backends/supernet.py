@@ -28,7 +28,7 @@ from collm_nas_evaluator.backends.base import (
 from collm_nas_evaluator.checkpoints import Checkpoint
 from collm_nas_evaluator.crops import Crops
 from collm_nas_evaluator.dimension import Dimension
-from collm_nas_evaluator.errors import ArchitectureRejected, ImagesUnusable
+from collm_nas_evaluator.errors import ArchitectureRejected, DeviceLost
 from collm_nas_evaluator.imagenet import ImageSet, Recipe, subset
 from collm_nas_evaluator.scoring import Device, Hits, NotFinite, OutOfMemory, Stopped
 from collm_nas_evaluator.space import Architecture, Cost, Metric, Space, Split
@@ -193,8 +193,6 @@ class SupernetBackend:
                 yield Outcome(index, Failure(FailureKind.OUT_OF_MEMORY, str(error)))
             except NotFinite as error:
                 yield Outcome(index, Failure(FailureKind.NOT_FINITE, str(error)))
-            except ImagesUnusable as error:
-                yield Outcome(index, Failure(FailureKind.CRASHED, str(error)))
 
     def crops(self) -> list[Crops]:
         """All prepared images that evaluations of this space's architectures look at, calibration last."""
@@ -242,16 +240,18 @@ class SupernetBackend:
 
     def _hits(self, values: Values, images: ImageSet, stop: threading.Event) -> Iterator[tuple[float, str] | Hits]:
         yield 0.0, "calibrating" if self._pool is not None else "extracting"
-        try:
-            network = self._supernet.subnet(values, self._calibration_batches(values, stop))
-        except (RuntimeError, MemoryError) as error:
-            if not scoring.is_out_of_memory(error):
-                raise
-            raise OutOfMemory(f"a calibration batch does not fit into the memory of {self._device.name}") from error
         crops = self._crops(images, self._supernet.validation(values))
         note = "scoring" if crops.is_cached else "scoring, and decoding images: run cache-images once"
-        for answer in self._device.score(network, crops, stop):
-            yield answer if isinstance(answer, Hits) else (answer, note)
+        try:
+            network = self._supernet.subnet(values, self._calibration_batches(values, stop))
+            for answer in self._device.score(network, crops, stop):
+                yield answer if isinstance(answer, Hits) else (answer, note)
+        except (RuntimeError, MemoryError) as error:
+            if scoring.is_out_of_memory(error):
+                raise OutOfMemory(f"a calibration batch does not fit into the memory of {self._device.name}") from error
+            if "CUDA error" in str(error):
+                raise DeviceLost(f"{self._device.name} is lost ({error}); start the evaluator again") from error
+            raise
 
     def _calibration_batches(self, values: Values, stop: threading.Event) -> Iterator[Tensor] | None:
         calibration = self._supernet.calibration(values)
