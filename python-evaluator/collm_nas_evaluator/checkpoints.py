@@ -127,11 +127,11 @@ def _named(path: Path, found: Mapping[object, Tensor], rename: Callable[[str], s
 
 
 def _why(error: Exception) -> str:
-    text = str(error)
-    if "Unsupported" in text or "global" in text:
-        what = text.partition("Unsupported")[2].partition("\n")[0].strip(": ") or text
-        return f"holds more than weights, and nothing else is loaded (unsupported {what[:160]})"
-    return f"is no PyTorch checkpoint, or a cut one; download it again ({type(error).__name__}: {_line(text)[:160]})"
+    text = _line(str(error))
+    before, unsupported, what = text.partition("nsupported ")  # torch writes it with either letter
+    if unsupported or "global" in before.lower():
+        return f"holds more than weights, and nothing else is loaded (unsupported {(what or before).strip(': ')[:160]})"
+    return f"is no PyTorch checkpoint, or a cut one; download it again ({type(error).__name__}: {text[:160]})"
 
 
 def _line(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -214,21 +215,22 @@ def test_another_file_is_refused_with_the_first_difference(
 
 
 class _Bomb:
-    """What a hostile file would run when it is read."""
+    """What a hostile file would run when it is read: by a function that nobody has heard of, or by a notorious one."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, is_notorious: bool = False) -> None:
+        self.path, self.is_notorious = path, is_notorious
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (self.path,))
+        return (os.system, (f"touch {self.path}",)) if self.is_notorious else (Path.touch, (self.path,))
 
 
 @pytest.mark.parametrize("is_zip", [True, False])
+@pytest.mark.parametrize("is_notorious", [True, False])
 @pytest.mark.parametrize("place", ["whole", "key", "weights", "tensor", "beside", "deep"])
-def test_nothing_in_a_file_is_run(place: str, is_zip: bool, tmp_path: Path) -> None:
+def test_nothing_in_a_file_is_run(place: str, is_zip: bool, is_notorious: bool, tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     weights: dict[Any, Any] = dict(reduced.ofa_weights())
-    bomb = _Bomb(ran)
+    bomb = _Bomb(ran, is_notorious=is_notorious)
     containers: dict[str, Any] = {
         "whole": bomb,
         "key": {bomb: weights},

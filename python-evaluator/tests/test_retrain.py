@@ -1,9 +1,10 @@
 """Retraining: the official recipe step by step, going on after a cut, and the file it ends with."""
 
+import colorsys
 import dataclasses
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,28 @@ class Cut(Exception):
     """Power is gone."""
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Networks as small as these are slowest when two threads wait for each other on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Handwritten digits as 8-bit PNG files, 32 pixels a side, in class folders: every fifth one validates."""
+    """Handwritten digits as 8-bit PNG files, 32 pixels a side, in class folders: every fifth one validates.
+
+    Each digit has a hue of its own, so that a short training learns something.
+    """
     root = tmp_path_factory.mktemp("digits")
     data = load_digits()
-    for place, (image, label) in enumerate(zip(data.images[:600], data.target, strict=False)):
+    for place, (image, label) in enumerate(zip(data.images[:300], data.target, strict=False)):
         folder = root / ("val" if place % 5 == 4 else "train") / f"digit {label}"
         folder.mkdir(parents=True, exist_ok=True)
-        pixels = np.kron(image, np.ones((4, 4))) * 255 / 16
+        ink = np.kron(16 - image, np.ones((4, 4)))[:, :, None] / 16
+        pixels = 255 * ink * colorsys.hsv_to_rgb(label / 10, 1, 1)
         Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{place:04}.png")
     return root
 
@@ -68,20 +82,20 @@ def weights_of(path: Path) -> dict[str, torch.Tensor]:
     return state
 
 
-def test_a_short_training_learns(settings: retrain.Settings, tmp_path: Path) -> None:
+def test_a_short_training_learns(settings: retrain.Settings) -> None:
     out = io.StringIO()
     longer = dataclasses.replace(
-        settings, iterations=60, batch=32, validate_every=40, checkpoint_every=20, statistics_iterations=10
+        settings, iterations=60, validate_every=40, checkpoint_every=20, statistics_iterations=10
     )
     retrained = retrain.run(longer, out)
     losses = [float(text.partition(",")[0]) for text in out.getvalue().split("loss ")[1:]]
     assert losses[0] > 2.2
-    assert losses[-1] < losses[0] - 0.1
+    assert losses[-1] < losses[0] - 0.2
     assert "iteration 40: validation top-1" in out.getvalue()
     assert "images/s" in out.getvalue()
     result = json.loads((longer.folder / retrain.RESULT).read_text())
-    assert (result["top1"], result["top5"], result["images"]) == (retrained.top1, retrained.top5, 120)
-    assert retrained.top5 > 50
+    assert (result["top1"], result["top5"], result["images"]) == (retrained.top1, retrained.top5, 60)
+    assert retrained.top5 > 65
     assert retrained.path == longer.folder / retrain.RETRAINED
 
 
