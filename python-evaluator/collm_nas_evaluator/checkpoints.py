@@ -129,7 +129,7 @@ def _named(path: Path, found: Mapping[object, Tensor], rename: Callable[[str], s
 def _why(error: Exception) -> str:
     text = _line(str(error))
     before, unsupported, what = text.partition("nsupported ")  # torch writes it with either letter
-    if unsupported or "global" in before.lower():
+    if (unsupported and not what.startswith("operand")) or "global" in before.lower():
         return f"holds more than weights, and nothing else is loaded (unsupported {(what or before).strip(': ')[:160]})"
     return f"is no PyTorch checkpoint, or a cut one; download it again ({type(error).__name__}: {text[:160]})"
 

@@ -261,7 +261,7 @@ def test_a_cut_file_is_refused(share: float, is_zip: bool, tmp_path: Path) -> No
 def test_a_foreign_file_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "foreign"
     path.write_bytes(content)
-    with pytest.raises(CheckpointUnusable, match=str(path)):
+    with pytest.raises(CheckpointUnusable, match=f"{path}: (is no PyTorch checkpoint, or a cut one|holds neither)"):
         ofa.load(path)
 
 

@@ -101,7 +101,8 @@ def test_a_short_training_learns(settings: retrain.Settings) -> None:
 
 def test_the_recipe_is_the_official_one(settings: retrain.Settings) -> None:
     """The official loop written out on the same crops: schedule, decay of weights only, smoothing, statistics."""
-    retrained = retrain.run(dataclasses.replace(settings, dropout=0.0, weight_decay=0.01), io.StringIO())
+    few = dataclasses.replace(settings, iterations=3, learning_rate=0.001, dropout=0.0, weight_decay=20.0)
+    retrained = retrain.run(few, io.StringIO())
     torch.manual_seed(0)
     network = spos.Network(reduced.SPOS_WIDTHS, VALUES, 10, affine=True)
     for name, module in network.named_modules():
@@ -115,13 +116,13 @@ def test_the_recipe_is_the_official_one(settings: retrain.Settings) -> None:
     images, recipe = ImageSet.open(settings.train, 10), spos_training(32)
     order = np.random.RandomState([0, 0]).permutation(len(images))
     buffers = {name: torch.zeros_like(each) for name, each in network.named_parameters()}
-    for iteration in range(1, 9):
+    for iteration in range(1, 6):
         places = order[16 * (iteration - 1) : 16 * iteration]
         crops = torch.from_numpy(np.stack([recipe.crop(images.read(place), int(place)) for place in places]))
-        rate = max(0.0, 0.1 * (1 - iteration / 6))
+        rate = max(0.0, 0.001 * (1 - iteration / 3))
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
-                module.momentum = 0.1 if iteration <= 6 else 1 / (iteration - 6)
+                module.momentum = 0.1 if iteration <= 3 else 1 / (iteration - 3)
         logits = network(recipe.prepare(crops))
         network.zero_grad()
         targets = torch.full((16, 10), 0.1 / 10)
@@ -131,12 +132,13 @@ def test_the_recipe_is_the_official_one(settings: retrain.Settings) -> None:
         with torch.no_grad():
             for name, parameter in network.named_parameters():
                 assert parameter.grad is not None
-                decay = 0.01 if name.endswith((".conv.weight", "head.weight")) else 0.0
+                decay = 20.0 if name.endswith((".conv.weight", "head.weight")) else 0.0
                 buffers[name] = 0.9 * buffers[name] + parameter.grad + decay * parameter
                 parameter.sub_(rate * buffers[name])
     state = weights_of(retrained.path)
     for name, expected in network.official_state().items():
-        torch.testing.assert_close(state[f"module.{name}"], expected, rtol=1e-3, atol=1e-4)
+        furthest = (state[f"module.{name}"] - expected).abs().max() / expected.abs().max()
+        assert furthest < 0.01, name
 
 
 def test_the_file_has_the_official_names(settings: retrain.Settings) -> None:

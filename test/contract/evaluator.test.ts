@@ -1,4 +1,10 @@
 /** Every evaluator there is, held to the one suite. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { GrpcEvaluator } from "../../src/adapters/grpc-evaluator.ts";
 import { findPython, LocalEvaluator } from "../../src/adapters/python-evaluator.ts";
@@ -40,3 +46,36 @@ evaluatorSuite(
   },
   python === null ? "there is no .venv, run `npm run setup`" : null,
 );
+
+for (const family of ["ofa", "spos", "autoformer"]) {
+  evaluatorSuite(
+    `gRPC to the Python server, a small ${family} supernet`,
+    `${family}-reduced`,
+    startReducedSupernets,
+    python === null || !hasTorch() ? "there is no .venv with PyTorch, run `npm test`" : null,
+  );
+}
+
+/** The Python server with a small random supernet of each family. */
+async function startReducedSupernets() {
+  const folder = mkdtempSync(join(tmpdir(), "reduced-"));
+  const script = join(packageRoot, "test/support/reduced_supernets.py");
+  const child = spawn(python as string, [script, folder], { stdio: ["pipe", "pipe", "inherit"] });
+  const [line] = (await once(createInterface({ input: child.stdout }), "line")) as [string];
+  const evaluator = new GrpcEvaluator({ address: (JSON.parse(line) as { listening: string }).listening });
+  return {
+    evaluator,
+    close: async () => {
+      await evaluator.close();
+      child.stdin.end();
+      await once(child, "exit");
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+function hasTorch(): boolean {
+  return ["python3.11", "python3.12", "python3.13", "python3.14"].some((name) =>
+    existsSync(join(packageRoot, ".venv/lib", name, "site-packages/torch")),
+  );
+}

@@ -45,7 +45,6 @@ METRICS = (
     Metric("top5", "percent", "Share of images whose class is among the network's first five answers."),
     Metric("images", "images", "How many images were classified."),
 )
-_MOST_AT_ONCE = 20_000
 _THREADS = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 """How many threads decode images: as many as there are processors."""
 
@@ -122,6 +121,7 @@ class Served:
     title: str
     dimensions: tuple[Dimension, ...]
     source: str = ""
+    max_batch: int = 20_000
 
 
 class SupernetBackend:
@@ -158,7 +158,7 @@ class SupernetBackend:
                 Split(name, meaning, data=images.hash) for name, (images, meaning) in photographs.splits.items()
             ),
             parallelism=1,
-            max_batch=_MOST_AT_ONCE,
+            max_batch=served.max_batch,
             provenance="; ".join(
                 [
                     f"{supernet.checkpoint.path.name}, SHA-256 {supernet.checkpoint.sha256}",
