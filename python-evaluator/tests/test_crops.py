@@ -51,12 +51,13 @@ def make(images: ImageSet, tmp_path: Path) -> Callable[..., Crops]:
     return made
 
 
-def counting(recipe: Recipe) -> tuple[Recipe, list[int]]:
-    """The recipe, and the places it cropped."""
+def counting(recipe: Recipe, seconds: float = 0.0) -> tuple[Recipe, list[int]]:
+    """The recipe, taking so long more for each image, and the places it cropped."""
     places: list[int] = []
 
     def crop(image: Image.Image, place: int) -> Pixels:
         places.append(place)
+        time.sleep(seconds)
         return recipe.crop(image, place)
 
     return Recipe(recipe.name, recipe.pixels, crop, recipe.prepare), places
@@ -109,16 +110,26 @@ def test_labels_are_those_of_the_images(make: Callable[..., Crops]) -> None:
 
 
 def test_little_is_decoded_ahead_and_nothing_after_the_reader_leaves(make: Callable[..., Crops]) -> None:
+    recipe, places = counting(ofa_validation(8), seconds=0.01)
+    batches = make(recipe).batches(32)
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]
+    left = len(places)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("crops")]
+    time.sleep(0.1)
+    assert len(places) == left < 3 * 32
+
+
+def test_a_reader_that_waits_has_two_batches_made_ahead(make: Callable[..., Crops]) -> None:
     recipe, places = counting(ofa_validation(8))
     batches = make(recipe).batches(32)
     next(batches)
-    time.sleep(0.2)
-    assert len(places) <= 3 * 32
-    batches.close()  # type: ignore[attr-defined]
-    places.clear()
+    deadline = time.monotonic() + 30
+    while len(places) < 3 * 32 and time.monotonic() < deadline:
+        time.sleep(0.01)
     time.sleep(0.1)
-    assert not places
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("crops")]
+    assert sorted(places) == list(range(3 * 32))
+    batches.close()  # type: ignore[attr-defined]
 
 
 def test_other_images_labels_and_recipes_have_caches_of_their_own(make: Callable[..., Crops], images: ImageSet) -> None:
@@ -211,10 +222,10 @@ def test_an_image_that_cannot_be_decoded_is_named_and_leaves_no_cache(folder: Pa
 
 
 BUILD = """
-import os, sys
+import sys
 from pathlib import Path
 from collm_nas_evaluator.crops import Crops
-from collm_nas_evaluator.imagenet import ImageSet, Pixels, Recipe, ofa_validation
+from collm_nas_evaluator.imagenet import ImageSet, ofa_validation
 recipe = ofa_validation(8)
 crops = Crops(ImageSet.open(Path(sys.argv[1]), 2), recipe, Path(sys.argv[2]), 2)
 pace = int(sys.argv[3])
@@ -252,6 +263,7 @@ def test_a_killed_build_goes_on_where_it_was(folder: Path, make: Callable[..., C
     assert told[0] == 512
     assert min(places) == 512
     assert crops.is_cached
+    assert (crops.folder / "chunks").read_text().split("\n")[1:] == ["0", "1", "2", ""]
     assert torch.equal(all_of(crops), uncached(crops))
 
 

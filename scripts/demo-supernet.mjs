@@ -1,0 +1,37 @@
+/**
+ * `npm run demo:supernet`: one whole search over the subnets of a real supernet, of handwritten digits, that are
+ * extracted, calibrated and scored here. It needs no key, no GPU, no download and no model.
+ *
+ * Owns the demo's settings. Writes and prepares the images when they are not there yet. Whatever stands behind `--` on
+ * the command line is passed on: `npm run demo:supernet -- --seed 3`.
+ */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const images = "examples/digits/images";
+const config = "examples/digits/evaluator.yaml";
+const search = ["run", "--space", "ofa-digits", "--evaluator-config", config, "--budget", "40"];
+const limit = ["--limit", "macs_m=1"];
+
+// A child shares the terminal and stops by itself on Ctrl-C; waiting for it keeps its last words in order.
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
+
+if (!existsSync(`${root}${images}/test`)) {
+  await run(".venv/bin/python", "examples/train_digits_supernet.py", "images", images);
+}
+await run(".venv/bin/collm-nas-evaluator", "cache-images", "--config", config);
+await run("./bin/collm-nas", ...search, ...limit, ...process.argv.slice(2));
+
+/** Runs a command to its end; one that fails ends the demo with its exit code. */
+function run(command, ...args) {
+  console.error(`demo: ${command} ${args.join(" ")}\n`);
+  return new Promise((done) => {
+    const child = spawn(command, args, { stdio: "inherit", cwd: root });
+    child.on("exit", (code, signal) => {
+      if (code === 0) done();
+      else process.exit(code ?? (signal === null ? 1 : 3));
+    });
+  });
+}
