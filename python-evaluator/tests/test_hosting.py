@@ -94,7 +94,8 @@ def test_the_published_supernets(settings: Configuration) -> None:
     assert [cost.name for cost in spaces["autoformer-tiny"].costs] == ["params_m", "flops_m"]
     assert spaces["spos"].size == 4**20
     for space in spaces.values():
-        said = " ".join([space.summary, *(each.meaning for each in (*space.dimensions, *space.metrics, *space.splits))])
+        meanings = [each.meaning for each in space.dimensions] + [each.meaning for each in space.metrics]
+        said = " ".join([space.summary, *meanings, *(each.meaning for each in space.splits)])
         assert "mage" in said
         assert "ImageNet" not in said
         assert "Once" not in said
