@@ -309,6 +309,24 @@ async function withEvaluator(use, configFile = null) {
   }
 }
 
+for (const part of ["ofa", "autoformer", "costs", "memory"]) parts[part] = async () => supernets(part);
+
+/** The rows of a part that is measured in Python, beside the code under measurement. */
+function supernets(part) {
+  const env = { ...process.env, PYTHONPATH: join(root, "python-evaluator") };
+  const ran = spawnSync(python, [join(root, "bench/supernets.py"), part], {
+    env,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (ran.status !== 0) throw new Error(`bench/supernets.py ${part} ended with ${ran.status ?? ran.signal}`);
+  const rows = ran.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  return rows.map(({ what, measured, aim }) => [what, measured, aim]);
+}
+
 const chosen = process.argv.slice(2);
 const unknown = chosen.find((name) => !Object.hasOwn(parts, name));
 if (unknown !== undefined) {
