@@ -17,7 +17,7 @@ from collm_nas_evaluator.crops import Crops
 from collm_nas_evaluator.errors import UsageError
 
 PRECISIONS: Mapping[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-_FIRST_BATCH = {"cuda": 512, "cpu": 64}
+_FIRST_BATCH = {"cuda": 512, "cpu": 16}
 _TOP = 5
 
 

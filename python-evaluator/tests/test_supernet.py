@@ -176,11 +176,12 @@ class _Gated(_Changed):
 
     def __init__(self, supernet: Any) -> None:
         super().__init__(supernet)
-        self.reached, self.open, self.batches = threading.Event(), threading.Event(), 0
+        self.reached, self.open = threading.Event(), threading.Event()
+        self.batches: list[int] = []
 
     def changed(self, network: nn.Module) -> nn.Module:
-        def wait(_: nn.Module, __: tuple[Tensor, ...]) -> None:
-            self.batches += 1
+        def wait(network: nn.Module, _: tuple[Tensor, ...]) -> None:
+            self.batches.append(id(network))
             self.reached.set()
             assert self.open.wait(20)
 
@@ -274,7 +275,8 @@ def test_a_cancelled_call_frees_the_device(make: Make, supernets: dict[str, Any]
     gate.open.set()
     free = backend.evaluate(architectures(backend, 1), "search", threading.Event())
     assert isinstance(list(free)[-1], Outcome)
-    assert gate.batches == 2  # the cancelled network's one, and the one that was free to run
+    assert gate.batches.count(gate.batches[0]) == 1  # the cancelled network saw one batch
+    assert len(gate.batches) > 1
 
 
 def test_the_digest_tells_what_a_number_depends_on(
