@@ -287,7 +287,7 @@ def memory_part(folder: Path) -> None:
         before, after = _in_a_new_process(how, folder)
         row(
             f"resident memory, from scoring 1,000 images to scoring 10,000, {how}",
-            f"{megabytes(after - before)} more than {megabytes(before)}",
+            f"{(after - before) / 2**20:+.0f} MB on {megabytes(before)}",
             "under 50 MB" if how == "cached" else "",
         )
 
@@ -380,7 +380,7 @@ def _processor_seconds() -> float:
 
 
 def _shown(seconds: Seconds) -> str:
-    return ", ".join(f"{part} {each:.2f} s" for part, each in seconds.items())
+    return ", ".join(f"{part} {each:.3g} s" for part, each in seconds.items())
 
 
 @contextmanager
