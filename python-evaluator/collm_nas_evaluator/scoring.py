@@ -17,7 +17,9 @@ from collm_nas_evaluator.crops import Crops
 from collm_nas_evaluator.errors import UsageError
 
 PRECISIONS: Mapping[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-_FIRST_BATCH = {"cuda": 512, "cpu": 16}
+_BATCH_ON_CUDA = 512
+_PIXELS_AT_ONCE, _FEWEST, _MOST = 600_000, 16, 256
+"""On a CPU a batch is fastest while its layers stay in the cache, and small ones cost a call each."""
 _TOP = 5
 
 
@@ -81,7 +83,7 @@ class Device:
         first, among_five = (torch.zeros(count, dtype=torch.bool, device=self.torch) for _ in range(2))
         finite = torch.ones(count, dtype=torch.bool, device=self.torch)
         done, kind = 0, crops.recipe.name
-        size = self._batch_sizes.get(kind, _FIRST_BATCH[self.torch.type])
+        size = self._batch_sizes.get(kind) or self._first_batch(crops.recipe.pixels)
         while done < count:
             try:
                 for batch in self.batches(crops, size, stop, start=done):
@@ -107,6 +109,11 @@ class Device:
             worst = int((~finite).nonzero()[0])
             raise NotFinite(f"NaN or infinite logits for {int((~finite).sum())} of {count} images, first {worst}")
         yield Hits(first.cpu().numpy(), among_five.cpu().numpy())
+
+    def _first_batch(self, pixels: int) -> int:
+        if self.torch.type == "cuda":
+            return _BATCH_ON_CUDA
+        return min(_MOST, max(_FEWEST, _PIXELS_AT_ONCE // pixels**2))
 
     def _forward(self, network: nn.Module, batch: Tensor) -> Tensor:
         with (
