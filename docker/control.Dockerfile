@@ -1,7 +1,7 @@
 # The control plane, `collm-nas`, for an evaluator that runs elsewhere. From the checkout's root:
 #
 #   docker build -f docker/control.Dockerfile -t collm-nas .
-#   docker run --rm --network host -v collm-nas-runs:/work/runs collm-nas run presets/ofa-330.yaml --evaluator HOST:PORT
+#   docker run --rm --network host -v collm-nas-runs:/srv/runs collm-nas run presets/ofa-330.yaml --evaluator HOST:PORT
 #
 # Every RUN calls a script that the tests run too.
 FROM node:22-slim AS build
@@ -15,9 +15,9 @@ RUN docker/build-control.sh
 
 FROM node:22-slim
 
-WORKDIR /work
+WORKDIR /srv
 COPY docker/make-folders.sh /opt/collm-nas/docker/
-RUN /opt/collm-nas/docker/make-folders.sh 1000:1000 /work/runs
+RUN /opt/collm-nas/docker/make-folders.sh 1000:1000 /srv/runs
 COPY presets/ presets/
 COPY --from=build /opt/collm-nas/package.json /opt/collm-nas/package.json
 COPY --from=build /opt/collm-nas/node_modules/ /opt/collm-nas/node_modules/
@@ -26,6 +26,6 @@ COPY --from=build /opt/collm-nas/dist/ /opt/collm-nas/dist/
 
 ENV NODE_ENV=production
 USER 1000:1000
-VOLUME /work/runs
+VOLUME /srv/runs
 ENTRYPOINT ["node", "/opt/collm-nas/dist/cli.js"]
 CMD ["--help"]

@@ -179,6 +179,6 @@ describe("docker/compose.yaml", () => {
     ]);
     expect(existsSync(join(root, "docker", binds[0]?.source ?? ""))).toBe(true);
     expect(evaluator.volumes).toContain("cache:/cache");
-    expect(control.volumes).toEqual(["runs:/work/runs"]);
+    expect(control.volumes).toEqual(["runs:/srv/runs"]);
   });
 });
