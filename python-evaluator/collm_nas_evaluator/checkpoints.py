@@ -23,7 +23,7 @@ Shape = tuple[int, ...]
 _MARKS = {"AutoFormer": "cls_token", "SPOS": "features.", "Once-for-All": "blocks.0.conv."}
 """How the name of some tensor begins in each family, for the sentence about a file of another one."""
 _COUNTER = ".num_batches_tracked"
-_NOT_LOADABLE = (
+NOT_LOADABLE = (
     RuntimeError,
     OSError,
     pickle.UnpicklingError,
@@ -110,7 +110,7 @@ def _loaded(path: Path, file: BinaryIO) -> Any:
         # Training state may hold the arguments of the training; a Namespace is a record without behaviour.
         with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings(action="ignore"):
             return torch.load(file, map_location="cpu", weights_only=True)
-    except _NOT_LOADABLE as error:
+    except NOT_LOADABLE as error:
         raise CheckpointUnusable(path, _why(error)) from error
 
 

@@ -15,7 +15,6 @@ import dataclasses
 import json
 import math
 import os
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from collm_nas_evaluator import scoring
+from collm_nas_evaluator import checkpoints, scoring
 from collm_nas_evaluator.backends import spos
 from collm_nas_evaluator.backends.supernet import Values, values_of
 from collm_nas_evaluator.errors import ArchitectureRejected, ImagesUnusable, UsageError
@@ -42,16 +41,6 @@ PRECISIONS = ("fp32", "bf16")
 _SHOWN_EVERY = 20
 _VALIDATED_AT_ONCE = 200
 _TOP = 5
-_NOT_LOADABLE = (
-    OSError,
-    RuntimeError,
-    pickle.UnpicklingError,
-    EOFError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +239,7 @@ class _Training:
             box = torch.load(path, map_location=self._device, weights_only=True)
         except FileNotFoundError:
             return
-        except _NOT_LOADABLE as error:
+        except checkpoints.NOT_LOADABLE as error:
             raise UsageError(f"{path} is no checkpoint that training goes on from; move it away ({error})") from error
         behind = box.get("behind") if isinstance(box, dict) else None
         if not isinstance(behind, dict):

@@ -56,6 +56,11 @@ class Device:
         if self.torch.type != "cuda" and self.precision != "fp32":
             raise UsageError(f"precision {self.precision} needs a CUDA device, and this is {self.name}; leave it out")
 
+    def __str__(self) -> str:
+        """The device and its precision, as it stands beside a number."""
+        has_tf32 = self.torch.type == "cuda" and self.precision == "fp32" and torch.backends.cudnn.allow_tf32
+        return f"{self.precision} on {self.name}{', TF32 in convolutions' if has_tf32 else ''}"
+
     def batches(self, crops: Crops, size: int, stop: threading.Event, start: int = 0) -> Iterator[Tensor]:
         """The crops from `start` on as network inputs on the device, float32 [at most size, 3, r, r].
 

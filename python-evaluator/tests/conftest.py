@@ -87,3 +87,14 @@ def serve() -> Iterator[Callable[..., Client]]:
     for running, client in started:
         client.close()
         running.stop()
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Small networks are slowest when two threads of PyTorch wait for each other on a busy machine."""
+    import torch  # noqa: PLC0415 - only those who ask for this need it
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -1,5 +1,7 @@
 """The process: what it prints, how it ends, and that no mistake of a person shows a traceback."""
 
+import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +13,9 @@ from typing import Any
 
 import pytest
 from client import PACKAGE_ROOT, Client, process
+from PIL import Image
+
+from collm_nas_evaluator import flags, retrain
 
 COMMAND = [sys.executable, "-m", "collm_nas_evaluator"]
 
@@ -18,7 +23,7 @@ COMMAND = [sys.executable, "-m", "collm_nas_evaluator"]
 def run(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
     command = [*COMMAND, *arguments]
     return subprocess.run(
-        command, input=stdin, capture_output=True, text=True, timeout=20, cwd=PACKAGE_ROOT, check=False
+        command, input=stdin, capture_output=True, text=True, timeout=60, cwd=PACKAGE_ROOT, check=False
     )
 
 
@@ -113,6 +118,8 @@ def test_it_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         (["serve", "--listen", "no host:0"], "cannot listen on no host:0"),
         (["serve", "--config", "nowhere.yaml"], "nowhere.yaml cannot be read"),
         (["spaces", "--config", "."], "cannot be read: Is a directory"),
+        (["cache-images"], "the following arguments are required: --config"),
+        (["retrain", "{}", "--train", "a", "--val", "b"], "the following arguments are required: --folder"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[str], what: str) -> None:
@@ -170,3 +177,58 @@ def test_version_and_help_are_answered() -> None:
     assert run("--version").stdout == "0.1.0\n"
     assert "--exit-with-stdin" in run("serve", "--help").stdout
     assert os.linesep in run("--help").stdout
+
+
+def pictures(folder: Path, classes: int, each: int) -> Path:
+    """An image folder of plain colours."""
+    for label in range(classes):
+        (folder / f"{label}").mkdir(parents=True)
+        for number in range(each):
+            Image.new("RGB", (40, 40), (20 * label, 10 * number, 99)).save(folder / f"{label}" / f"{number}.png")
+    return folder
+
+
+def test_images_are_cached_once(tmp_path: Path) -> None:
+    pictures(tmp_path / "images", classes=10, each=3)
+    digits = PACKAGE_ROOT.parent / "examples" / "digits" / "ofa_digits.pth"
+    (tmp_path / "evaluator.yaml").write_text(
+        f"checkpoints: {{ofa-digits: {digits}, spos: nothing}}\nimagenet: {{val: images, train: images}}\n"
+        "analognas: false\ncache_dir: cache\n"
+    )
+    command = ["cache-images", "--config", str(tmp_path / "evaluator.yaml")]
+    first, second = run(*command), run(*command, "--space", "ofa-digits")
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert first.stdout.count(": cached\n") == 2  # validation and calibration
+    assert second.stdout.count("already in") == 2
+    for space_id, what in (("spos", "spos is unavailable: "), ("ofa", "--space ofa is none of ofa-digits, spos")):
+        refused = run(*command, "--space", space_id)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert what in refused.stderr
+
+
+def test_a_retraining_that_is_stopped_says_so_and_goes_on(tmp_path: Path) -> None:
+    images = str(pictures(tmp_path / "images", classes=2, each=8))
+    folders = ["--train", images, "--val", images, "--folder", str(tmp_path / "out")]
+    small = ["--classes", "2", "--batch", "4", "--pixels", "32", "--workers", "0", "--device", "cpu"]
+    often = ["--checkpoint-every", "1", "--iterations", "9999"]
+    command = [sys.executable, "-m", "collm_nas_evaluator", "retrain", json.dumps({"op": [0] * 20})]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [*command, *folders, *small, *often], stdout=pipe, stderr=pipe, text=True, cwd=PACKAGE_ROOT
+    ) as training:
+        checkpoint = tmp_path / "out" / "checkpoint.pth.tar"
+        until = time.monotonic() + 120
+        while not checkpoint.exists() and training.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        training.send_signal(signal.SIGINT)
+        _, said = training.communicate(timeout=60)
+    assert checkpoint.exists(), said
+    assert training.returncode == 130
+    assert said == "collm-nas-evaluator: stopped; the same command goes on from here\n"
+
+
+def test_the_help_of_retrain_tells_the_defaults() -> None:
+    settings = {each.name: each.default for each in dataclasses.fields(retrain.Settings)}
+    for name, (kind, text) in flags.RETRAINING.items():
+        assert text.endswith(f"(default {settings[name]})")
+        assert isinstance(settings[name], kind)

@@ -4,7 +4,7 @@ import colorsys
 import dataclasses
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +22,14 @@ from collm_nas_evaluator.backends import spos
 from collm_nas_evaluator.errors import ArchitectureRejected, ImagesUnusable, UsageError
 from collm_nas_evaluator.imagenet import ImageSet, spos_training
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ARCHITECTURE = json.dumps({"op": [0, 1, 2, 3] * 5})
 VALUES = {"op": [0.0, 1.0, 2.0, 3.0] * 5}
 
 
 class Cut(Exception):
     """Power is gone."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Networks as small as these are slowest when two threads wait for each other on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

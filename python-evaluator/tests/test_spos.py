@@ -2,7 +2,7 @@
 
 import copy
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from collm_nas_evaluator.backends import spos
 from collm_nas_evaluator.backends.supernet import read_architecture
 from collm_nas_evaluator.errors import ArchitectureRejected, CheckpointMissing, CheckpointUnusable
 from collm_nas_evaluator.space import Space
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 PAPER = {"op": [0, 0, 3, 3, 3, 2, 1, 3, 3, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3]}
 """SPOS of the CoLLM-NAS paper, Table 8."""
@@ -45,15 +47,6 @@ def pictures(count: int, seed: int = 0) -> Tensor:
     """Inputs from 0 to 255, with other offsets a channel."""
     offsets = torch.tensor([90.0, 120.0, 150.0])[:, None, None]
     return (reduced.pictures(PIXELS, count, seed) * 40 + offsets).clamp(0, 255).round()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Networks as small as these are slowest when two threads wait for each other on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

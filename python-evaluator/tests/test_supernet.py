@@ -264,6 +264,22 @@ def test_a_damaged_image_ends_the_call_with_its_path(
     assert str(broken) in text
 
 
+class _Lost(_Changed):
+    def changed(self, network: nn.Module) -> nn.Module:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
+def test_a_lost_device_ends_the_call_instead_of_failing_every_candidate(
+    make: Make, supernets: dict[str, Any], serve: Callable[..., Client]
+) -> None:
+    backend = make("ofa", change=_Lost(supernets["ofa"]))
+    client, space = serve([backend]), backend.describe()
+    call = client.evaluate(space.id, space.digest, [each.text for each in architectures(backend, 2)])
+    status, text = status_of(lambda: list(call))
+    assert (status, text[:11]) == ("INTERNAL", "cpu is lost")
+    assert "start the evaluator again" in text
+
+
 def test_a_cancelled_call_frees_the_device(make: Make, supernets: dict[str, Any], serve: Callable[..., Client]) -> None:
     gate = _Gated(supernets["ofa"])
     backend = make("ofa", change=gate)

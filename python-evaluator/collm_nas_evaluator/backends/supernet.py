@@ -165,7 +165,7 @@ class SupernetBackend:
                     *([served.source] if served.source else []),
                     validation.name,
                     *([f"{len(self._pool)} images, {calibration.recipe.name}"] if calibration and self._pool else []),
-                    f"{device.precision} on {device.name}",
+                    str(device),
                 ]
             ),
             data_hash=hashlib.sha256(json.dumps(behind, sort_keys=True).encode()).hexdigest(),
