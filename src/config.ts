@@ -6,14 +6,15 @@
  */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { UsageError } from "./errors.ts";
-import type { SearchConfig } from "./search/events.ts";
+import { type Role, roleSchema, type SearchConfig, wordingSchema } from "./search/events.ts";
 import { didYouMean } from "./search/nearest.ts";
 
 // ----- Schema -----
 
-const modelSchema = z.strictObject({
+const serverShape = {
   /** The model's name as its server knows it. */
   name: z.string().min(1),
   baseUrl: z
@@ -29,6 +30,29 @@ const modelSchema = z.strictObject({
   maxTokens: z.int().min(1).nullable().default(null),
   timeoutSeconds: z.number().positive().default(600),
   retries: z.int().min(0).default(6),
+};
+const serverSchema = z.strictObject(serverShape);
+/** The settings of one model behind one server. */
+export type ServerConfig = z.infer<typeof serverSchema>;
+
+/** What a role has otherwise than the model that both share. */
+const overridesSchema = z.strictObject(
+  Object.fromEntries(
+    Object.entries(serverShape).map(([key, schema]) => [
+      key,
+      (schema instanceof z.ZodDefault ? schema.unwrap() : schema).exactOptional(),
+    ]),
+  ) as unknown as { [K in keyof typeof serverShape]: z.ZodExactOptional<z.ZodType<ServerConfig[K]>> },
+);
+
+const modelSchema = z.strictObject({
+  ...serverShape,
+  roles: z
+    .strictObject({
+      navigator: overridesSchema.exactOptional(),
+      generator: overridesSchema.exactOptional(),
+    })
+    .exactOptional(),
 });
 export type ModelConfig = z.infer<typeof modelSchema>;
 
@@ -47,6 +71,11 @@ const evaluatorSchema = z.strictObject({
   patienceSeconds: z.number().min(0).default(120),
 });
 export type EvaluatorConfig = z.infer<typeof evaluatorSchema>;
+
+/** The odds of a dimension's choices. */
+const oddsSchema = z
+  .record(z.string(), z.number().min(0))
+  .refine((odds) => Object.values(odds).some((share) => share > 0), "gives no choice any odds");
 
 const configSchema = z.strictObject({
   space: z.string().min(1),
@@ -67,6 +96,17 @@ const configSchema = z.strictObject({
     .strictObject({ navigator: z.boolean().default(true), generator: z.boolean().default(false) })
     .default({ navigator: true, generator: false }),
   structured: z.boolean().default(true),
+  /** Whether the prompts hold more than the paper's: what was lost and why, and how much budget is left. */
+  hints: z.boolean().default(true),
+  wording: wordingSchema.default("standard"),
+  /** The paper's settings as one bundle; see `paperBundle`. */
+  paper: z.boolean().default(false),
+  /** Whether dimensions and choices get neutral names and another order. */
+  blind: z.boolean().default(false),
+  /** Whether the test split is asked for everything that was evaluated, after the end. */
+  oracle: z.boolean().default(false),
+  prior: z.record(z.string(), oddsSchema).nullable().default(null),
+  early: z.string().min(1).nullable().default(null),
   stallRounds: z.int().min(1).default(5),
   model: modelSchema.nullable().default(null),
   evaluator: evaluatorSchema.default(evaluatorSchema.parse({})),
@@ -106,9 +146,17 @@ export interface Flags {
  */
 export async function readConfig(file: string | undefined, flags: Flags): Promise<Config> {
   const fromFile = file === undefined ? {} : await readYaml(file);
-  const merged = withFlags(fromFile, flags);
-  const source = file === undefined ? "" : `${file}: `;
-  const config = parseStrictly(configSchema, merged, source);
+  return parseConfig(withFlags(fromFile, flags), file === undefined ? "" : `${file}: `);
+}
+
+/**
+ * The configuration in an object as a file would hold it. `source` begins each message.
+ *
+ * @throws UsageError naming the key and what is wrong with it
+ */
+export function parseConfig(raw: Record<string, unknown>, source: string): Config {
+  const whole = withPaper(withConversation(raw), source);
+  const config = parseStrictly(configSchema, whole, source);
   return { ...config, model: checkedModel(config.model, source) };
 }
 
@@ -118,9 +166,29 @@ export function searchConfigOf({
   model: _model,
   evaluator,
   out: _out,
+  paper: _paper,
+  hints,
+  wording,
+  blind,
+  oracle,
+  prior,
+  early,
+  task,
   ...search
 }: Config): SearchConfig {
-  return { ...search, patienceSeconds: evaluator.patienceSeconds };
+  return {
+    ...search,
+    // The task names the data: what is blind to the space's names is told nothing of it.
+    task: blind ? null : task,
+    patienceSeconds: evaluator.patienceSeconds,
+    // What stands at its default stays out of the record.
+    ...(hints ? {} : { hints }),
+    ...(wording === "standard" ? {} : { wording }),
+    ...(blind ? { blind } : {}),
+    ...(oracle ? { oracle } : {}),
+    ...(prior === null ? {} : { prior }),
+    ...(early === null ? {} : { early }),
+  };
 }
 
 /** The part of a configuration that sets up the world. Holds no secret: keys stay in the environment. */
@@ -142,10 +210,15 @@ export function readDirectSetup(flags: Flags): EvaluatorConfig {
   return parseStrictly(evaluatorSchema, evaluator ?? {}, "");
 }
 
+/** The settings of the model that plays a role. */
+export function serverOf({ roles, ...shared }: ModelConfig, role: Role): ServerConfig {
+  return { ...shared, ...roles?.[role] };
+}
+
 // ----- The environment -----
 
 /** The key for a model, or null where its server needs none. Only ever asked for a model that was named. */
-export function readKey({ name, baseUrl, keyVariable }: ModelConfig): string | null {
+export function readKey({ name, baseUrl, keyVariable }: ServerConfig): string | null {
   const key = process.env[keyVariable];
   if (key !== undefined && key !== "") return key;
   if (new URL(baseUrl).hostname !== "api.openai.com") return null;
@@ -162,7 +235,35 @@ export function pythonFromEnvironment(): string | null {
 
 // --- internal ---
 
-async function readYaml(file: string): Promise<Record<string, unknown>> {
+/** What `paper: true` stands for (paper, Algorithm 1 and appendix E). */
+const paperBundle = {
+  overLimit: "evaluate",
+  candidates: { min: 10, max: 20 },
+  structured: false,
+  hints: false,
+} as const;
+
+function withPaper(raw: Record<string, unknown>, source: string): Record<string, unknown> {
+  if (raw["paper"] !== true) return raw;
+  for (const [key, value] of Object.entries(paperBundle)) {
+    const given = raw[key];
+    if (given === undefined || isDeepStrictEqual(given, value)) continue;
+    throw new UsageError(
+      `${source}"${key}" is ${JSON.stringify(given)}, but paper: true stands for ${JSON.stringify(value)}; leave one of them out`,
+    );
+  }
+  return { ...raw, ...paperBundle };
+}
+
+/** The one model of "solo" keeps its conversation unless told otherwise: nothing else carries what it has learned. */
+function withConversation(raw: Record<string, unknown>): Record<string, unknown> {
+  const memory = raw["memory"] ?? {};
+  if (raw["searcher"] !== "solo" || typeof memory !== "object") return raw;
+  return { ...raw, memory: { generator: true, ...memory } };
+}
+
+/** A YAML file as it stands. @throws UsageError naming the place that is wrong */
+export async function readYaml(file: string): Promise<Record<string, unknown>> {
   const { parseDocument } = await import("yaml");
   let text: string;
   try {
@@ -224,8 +325,9 @@ function defined(values: Record<string, unknown>): Record<string, unknown> {
 
 function checkedModel(model: ModelConfig | null, source: string): ModelConfig | null {
   if (model === null) return null;
-  const { username, password } = new URL(model.baseUrl);
-  if (username !== "" || password !== "") {
+  for (const role of roleSchema.options) {
+    const { username, password } = new URL(serverOf(model, role).baseUrl);
+    if (username === "" && password === "") continue;
     throw new UsageError(
       `${source}model.baseUrl holds a password, which would be stored with the run; put it into an environment variable and name that in model.keyVariable`,
     );

@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type ModelConfig, pythonFromEnvironment, readKey, type Setup } from "../config.ts";
+import { type ModelConfig, pythonFromEnvironment, readKey, type Setup, serverOf } from "../config.ts";
 import { UsageError } from "../errors.ts";
 import type { Role } from "../search/events.ts";
 import { didYouMean } from "../search/nearest.ts";
@@ -77,9 +77,12 @@ export async function openModels(
     return { navigator: rulesModel, generator: rulesModel };
   }
   const { OpenAIChat } = await import("../adapters/openai-chat.ts");
-  const { name, ...settings } = model;
-  const player = new OpenAIChat({ ...settings, model: name, apiKey: readKey(model), clock, onRetry });
-  return { navigator: player, generator: player };
+  const open = (role: Role) => {
+    const { name, ...settings } = serverOf(model, role);
+    const apiKey = readKey(serverOf(model, role));
+    return new OpenAIChat({ ...settings, model: name, apiKey, clock, onRetry });
+  };
+  return { navigator: open("navigator"), generator: open("generator") };
 }
 
 /** @throws UsageError naming the nearest searcher */

@@ -17,7 +17,7 @@ import type { Searcher, SpaceCatalog } from "../search/ports.ts";
 import type { SpaceDescription } from "../search/space.ts";
 import { best, fold, type RunState, untestedWinner } from "../search/state.ts";
 import { replaySearch, resumeSearch } from "../search/tape.ts";
-import { roleSearchers } from "../searchers/registry.ts";
+import { asksRoles } from "../searchers/registry.ts";
 import { findSearcher, openEvaluator, openModels, packageRoot, program, systemClock } from "./compose.ts";
 import { LiveView } from "./live-view.ts";
 import { type Output, printError } from "./output.ts";
@@ -37,9 +37,7 @@ export async function run(
   const view = new LiveView(process.stderr);
   const { evaluator, logTo, close } = await openEvaluator(config);
   try {
-    const models = roleSearchers.has(searcher.name)
-      ? await openModels(config.model, systemClock, sayRetry(view))
-      : null;
+    const models = asksRoles(config) ? await openModels(config.model, systemClock, sayRetry(view)) : null;
     const space = await evaluator.describe(config.space, signal);
     checkNames(config, space);
     const { serverVersion } = await evaluator.list(signal);
@@ -112,7 +110,7 @@ export async function resume(
       const { evaluator, logTo, close } = await openEvaluator(setup);
       logTo(evaluatorLogPath(folder));
       try {
-        const models = roleSearchers.has(searcher.name)
+        const models = asksRoles(before.search)
           ? await openModels(setup.model, systemClock, sayRetry(view))
           : null;
         await requireSameSpace(evaluator, before.space, signal);

@@ -39,6 +39,7 @@ import {
   sawWithinLimit,
   testsOnSearchImages,
   transcript,
+  untestedByOracle,
   untestedWinner,
 } from "./state.ts";
 
@@ -133,6 +134,7 @@ class Coordinator {
         else await this.#end(reason);
       }
       await this.#testWinner();
+      await this.#testAll();
       // A record that is being replayed may go on after an end, because a resume prolonged the run.
       if (this.#state.ended !== null) return this.#state;
     }
@@ -344,6 +346,18 @@ class Coordinator {
       const same = testsOnSearchImages(this.#state) ? ({ sameImagesAsSearch: true } as const) : {};
       return this.#record({ type: "winner-tested", text, outcome, ...same, seal });
     });
+  }
+
+  async #testAll(): Promise<void> {
+    const texts = untestedByOracle(this.#state);
+    if (texts.length === 0) return;
+    const outcomes = new Map<number, Outcome>();
+    await this.#evaluate("test", texts, async (index, outcome) => {
+      outcomes.set(index, outcome);
+    });
+    const results = texts.map((text, index) => ({ text, outcome: outcomes.get(index) as Outcome }));
+    const seal = digestOf([this.#seal.value(), results]);
+    await this.#record({ type: "oracle-tested", results, seal });
   }
 
   /** Has every text evaluated and hands each outcome over as it comes; asks again for what has no answer yet. */

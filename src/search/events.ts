@@ -18,6 +18,10 @@ const numbers = z.record(z.string(), z.number());
 export const roleSchema = z.enum(["navigator", "generator"]);
 export type Role = z.infer<typeof roleSchema>;
 
+/** Wordings of the prompts that say the same. */
+export const wordingSchema = z.enum(["standard", "concise", "coaching"]);
+export type Wording = z.infer<typeof wordingSchema>;
+
 /** Everything that shapes the decisions of a search, and nothing else. */
 export const searchConfigSchema = z.strictObject({
   searcher: z.string(),
@@ -44,6 +48,18 @@ export const searchConfigSchema = z.strictObject({
   stallRounds: z.int().min(1),
   /** How long to wait for an evaluator that went away, in seconds. */
   patienceSeconds: z.number().min(0),
+  /** The odds of each choice by dimension, for searchers that draw from fixed odds; they need not add up to 1. */
+  prior: z.record(z.string(), z.record(z.string(), z.number().min(0))).exactOptional(),
+  /** The searcher that a portfolio begins with; absent: see searchers/portfolio.ts. */
+  early: z.string().exactOptional(),
+  /** Which of the equivalent wordings of the prompts is used; absent: the first one. */
+  wording: wordingSchema.exactOptional(),
+  /** False: the prompts hold what the paper's do, and no more; absent: all that helps. */
+  hints: z.literal(false).exactOptional(),
+  /** True: after the end the test split is asked for everything that was evaluated; absent: for the winner alone. */
+  oracle: z.literal(true).exactOptional(),
+  /** True: the space is the one of `original` under neutral names; absent: as its evaluator describes it. */
+  blind: z.literal(true).exactOptional(),
 });
 export type SearchConfig = z.infer<typeof searchConfigSchema>;
 
@@ -129,6 +145,8 @@ const bodySchemas = [
     /** The model that plays each role, in the words to show. */
     models: modelsSchema.nullable(),
     space: spaceDescriptionSchema,
+    /** The space under its own names, where the search is blind to them. */
+    original: spaceDescriptionSchema.exactOptional(),
     versions: z.record(z.string(), z.string()),
   }),
   z.strictObject({
@@ -191,6 +209,15 @@ const bodySchemas = [
     outcome: outcomeSchema,
     /** There where the test split uses the images that the search has seen; else absent. */
     sameImagesAsSearch: z.literal(true).exactOptional(),
+    seal: z.string(),
+  }),
+  /**
+   * What the test split says of everything evaluated, asked after the end and seen by no decision. `seal` is the digest
+   * of the seal before this line and the results.
+   */
+  z.strictObject({
+    type: z.literal("oracle-tested"),
+    results: z.array(z.strictObject({ text: z.string(), outcome: outcomeSchema })),
     seal: z.string(),
   }),
 ] as const;

@@ -61,6 +61,8 @@ export interface RunState extends Omit<Started, "type"> {
   readonly chats: ChatCall[];
   ended: StopReason | null;
   readonly winnerTests: Map<string, Outcome>;
+  /** What the test split says of architectures that need not have won, by canonical text. */
+  readonly oracleTests: Map<string, Outcome>;
   resumes: number;
   /** Rounds up to this one no longer count as idle: a person resumed the run after it had stalled. */
   idleFrom: number;
@@ -88,6 +90,7 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
       chats: [],
       ended: null,
       winnerTests: new Map(),
+      oracleTests: new Map(),
       resumes: 0,
       idleFrom: 0,
     };
@@ -153,6 +156,9 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
       break;
     case "winner-tested":
       state.winnerTests.set(event.text, event.outcome);
+      break;
+    case "oracle-tested":
+      for (const { text, outcome } of event.results) state.oracleTests.set(text, outcome);
       break;
   }
   return state;
@@ -231,8 +237,21 @@ export function best(state: RunState): Best | null {
 /** The winner, when its space has a test split and its one test has not been made; else null. */
 export function untestedWinner(state: RunState): string | null {
   const winner = best(state);
-  const hasTest = state.space.splits.some(({ name }) => name === "test");
-  return winner === null || !hasTest || state.winnerTests.has(winner.text) ? null : winner.text;
+  return winner === null || !hasTest(state) || state.winnerTests.has(winner.text) ? null : winner.text;
+}
+
+/** Everything evaluated whose test the oracle was asked for and has not given yet, in the order evaluated. */
+export function untestedByOracle(state: RunState): string[] {
+  if (state.search.oracle !== true || !hasTest(state)) return [];
+  const texts = evaluations(state).flatMap(({ measured, outcome }) =>
+    outcome.kind === "measurement" ? [measured.text] : [],
+  );
+  return [...new Set(texts)].filter((text) => !state.oracleTests.has(text));
+}
+
+/** Whether the space has a test split at all. */
+export function hasTest({ space }: Pick<RunState, "space">): boolean {
+  return space.splits.some(({ name }) => name === "test");
 }
 
 /** Whether the space's test split uses the same images as the search, as far as its evaluator tells. */

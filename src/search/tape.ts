@@ -78,7 +78,11 @@ export async function replaySearch(
 function resumePoint(events: readonly RunEvent[]): number {
   const settled = events.findLastIndex(
     ({ type }) =>
-      type === "run-started" || type === "round-closed" || type === "run-ended" || type === "winner-tested",
+      type === "run-started" ||
+      type === "round-closed" ||
+      type === "run-ended" ||
+      type === "winner-tested" ||
+      type === "oracle-tested",
   );
   return behindResumes(events, settled + 1);
 }
@@ -220,6 +224,10 @@ class Tape {
     const outcomes: { text: string; outcome: Outcome }[] = [];
     for (const event of this.#recorded.slice(this.#at)) {
       if (event.type === "run-resumed") continue;
+      if (split === "test" && event.type === "oracle-tested") {
+        outcomes.push(...event.results);
+        break;
+      }
       if (event.type !== (split === "search" ? "architecture-measured" : "winner-tested")) break;
       outcomes.push({ text: event.text, outcome: event.outcome });
     }

@@ -3,6 +3,7 @@
  *
  * Owns the list and nothing else.
  */
+import type { SearchConfig } from "../search/events.ts";
 import type { Searcher } from "../search/ports.ts";
 import { collm } from "./collm.ts";
 import { costliestFirst } from "./costliest-first.ts";
@@ -21,5 +22,10 @@ export const searchers: readonly Searcher[] = [
   costliestFirst,
 ];
 
-/** The names of searchers whose roles need a model or the rules. */
-export const roleSearchers: ReadonlySet<string> = new Set([collm.name]);
+/** The names of searchers that ask the roles, and so need a model or the rules. */
+const roleSearchers: ReadonlySet<string> = new Set([collm.name]);
+
+/** Whether a search asks the roles. */
+export function asksRoles({ searcher }: Pick<SearchConfig, "searcher">): boolean {
+  return roleSearchers.has(searcher);
+}

@@ -10,7 +10,7 @@ import type { Searcher } from "../../src/search/ports.ts";
 import { randomStream } from "../../src/search/random.ts";
 import { type Architecture, Space, type SpaceDescription } from "../../src/search/space.ts";
 import { best, evaluations, funnel, type RunState, valueOf } from "../../src/search/state.ts";
-import { roleSearchers } from "../../src/searchers/registry.ts";
+import { asksRoles } from "../../src/searchers/registry.ts";
 import { rulesModel } from "../../src/searchers/rules.ts";
 import { bodies, setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
@@ -83,7 +83,7 @@ export async function search(
     searcher,
     description,
     evaluator,
-    models: roleSearchers.has(searcher.name) ? { navigator: rulesModel, generator: rulesModel } : null,
+    models: asksRoles({ searcher: searcher.name }) ? { navigator: rulesModel, generator: rulesModel } : null,
     search: { budget: 40, candidates: { min: 10, max: 20 }, stallRounds: 5, ...changes },
   });
   const state = await run();
