@@ -5,20 +5,16 @@
  * itself is search/coordinator.ts and search/tape.ts.
  */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createRun, openRun, type RunJournal, readRun } from "../adapters/journal-file.ts";
-import { type Config, type Flags, readConfig, readSetup, searchConfigOf, setupOf } from "../config.ts";
-import { CollmError, ContractViolation, EvaluatorUnavailable, Interrupted, UsageError } from "../errors.ts";
-import { runSearch, type SearchPorts } from "../search/coordinator.ts";
-import type { EventBody } from "../search/events.ts";
-import { didYouMean } from "../search/nearest.ts";
-import type { Searcher, SpaceCatalog } from "../search/ports.ts";
-import type { SpaceDescription } from "../search/space.ts";
-import { best, fold, type RunState, untestedWinner } from "../search/state.ts";
-import { replaySearch, resumeSearch } from "../search/tape.ts";
-import { asksRoles } from "../searchers/registry.ts";
-import { findSearcher, openEvaluator, openModels, packageRoot, program, systemClock } from "./compose.ts";
+import { type Config, type Flags, readConfig, readSetup } from "../config.ts";
+import { CollmError, Interrupted, UsageError } from "../errors.ts";
+import type { Observe } from "../search/coordinator.ts";
+import type { Searcher } from "../search/ports.ts";
+import { best, fold, isComplete, type RunState } from "../search/state.ts";
+import { replaySearch } from "../search/tape.ts";
+import { findSearcher, openEvaluator, program, systemClock } from "./compose.ts";
+import { assemble, assembleAgain, conduct, goOn, type SayRetry } from "./conduct.ts";
 import { LiveView } from "./live-view.ts";
 import { type Output, printError } from "./output.ts";
 import { shellWord } from "./style.ts";
@@ -32,14 +28,13 @@ export async function run(
   signal: AbortSignal,
 ): Promise<void> {
   const config = await readConfig(file, flags);
-  const searcher = findSearcher(config.searcher);
+  findSearcher(config.searcher);
   if (config.out !== null) refuseTaken(config.out);
   const view = new LiveView(process.stderr);
   const { evaluator, logTo, close } = await openEvaluator(config);
   try {
-    const models = asksRoles(config) ? await openModels(config.model, systemClock, sayRetry(view)) : null;
-    const space = await evaluator.describe(config.space, signal);
-    checkNames(config, space);
+    const described = await evaluator.describe(config.space, signal);
+    const ensemble = await assemble(config, described, evaluator, sayRetry(view));
     const { serverVersion } = await evaluator.list(signal);
     const { folder, journal } = await claimRun(config);
     await conclude(
@@ -48,27 +43,12 @@ export async function run(
       view,
       () => journal.close(),
       async (observe) => {
-        const started: EventBody = {
-          type: "run-started",
-          run: folder,
-          search: searchConfigOf(config),
-          setup: setupOf(config),
-          models:
-            models === null ? null : { navigator: models.navigator.label, generator: models.generator.label },
-          space,
-          versions: { ...(await versions()), evaluator: serverVersion },
+        const begin = (state: RunState) => {
+          logTo(evaluatorLogPath(folder));
+          view.begin(state);
+          observe(state);
         };
-        const history = await journal.append([started]);
-        logTo(evaluatorLogPath(folder));
-        const state = fold(history) as RunState;
-        view.begin(state);
-        observe(state);
-        await runSearch(
-          history,
-          { searcher, evaluator, models, journal, clock: systemClock },
-          signal,
-          onlooker(view, observe),
-        );
+        await conduct(config, ensemble, serverVersion, journal, signal, begin, onlooker(view, observe));
       },
     );
   } finally {
@@ -84,19 +64,19 @@ export async function resume(
   signal: AbortSignal,
 ): Promise<void> {
   const view = new LiveView(process.stderr);
-  const { journal, events, repairs } = await openRun(folder, systemClock);
+  const opened = await openRun(folder, systemClock);
   await conclude(
     folder,
     output,
     view,
-    () => journal.close(),
+    () => opened.journal.close(),
     async (observe) => {
-      const before = fold(events) as RunState;
+      const before = fold(opened.events) as RunState;
       observe(before);
-      for (const repair of repairs) view.say(repair);
+      for (const repair of opened.repairs) view.say(repair);
       const budget = flags.budget ?? null;
       const rounds = flags.rounds ?? null;
-      if (before.ended !== null && budget === null && rounds === null && untestedWinner(before) === null) {
+      if (budget === null && rounds === null && isComplete(before)) {
         view.say(`the run has ended (${before.ended}); prolong it with --budget or --rounds`);
         return;
       }
@@ -106,34 +86,15 @@ export async function resume(
         );
       }
       const setup = readSetup(before.setup, flags);
-      const searcher = findSearcher(before.search.searcher);
       const { evaluator, logTo, close } = await openEvaluator(setup);
       logTo(evaluatorLogPath(folder));
       try {
-        const models = asksRoles(before.search)
-          ? await openModels(setup.model, systemClock, sayRetry(view))
-          : null;
-        await requireSameSpace(evaluator, before.space, signal);
-        const resumed = await journal.append([
-          {
-            type: "run-resumed",
-            budget,
-            rounds,
-            setup: { ...setup },
-            models:
-              models === null
-                ? null
-                : { navigator: models.navigator.label, generator: models.generator.label },
-            versions: await versions(),
-            repairs: [...repairs],
-          },
-        ]);
-        const whole = [...events, ...resumed];
-        const state = fold(whole) as RunState;
-        observe(state);
-        view.begin(state);
-        const ports: SearchPorts = { searcher, evaluator, models, journal, clock: systemClock };
-        await resumeSearch(whole, ports, signal, onlooker(view, observe));
+        const ensemble = await assembleAgain(before, setup, evaluator, signal, sayRetry(view));
+        const begin = (state: RunState) => {
+          observe(state);
+          view.begin(state);
+        };
+        await goOn(opened, { budget, rounds, setup }, ensemble, signal, begin, onlooker(view, observe));
       } finally {
         await close();
       }
@@ -196,25 +157,15 @@ async function conclude(
   output.result(summarize(state, folder, status), summaryLines(state, folder, program));
 }
 
-function onlooker(view: LiveView, observe: (state: RunState) => void): Parameters<typeof runSearch>[3] {
+function onlooker(view: LiveView, observe: (state: RunState) => void): Observe {
   return (notice) => {
     if (notice.kind === "recorded") observe(notice.state);
     view.observe(notice);
   };
 }
 
-function sayRetry(view: LiveView): (seconds: number, reason: string) => void {
+function sayRetry(view: LiveView): SayRetry {
   return (seconds, reason) => view.observe({ kind: "waiting", seconds, reason });
-}
-
-/** Costs named by limits must be the space's. */
-function checkNames(config: Config, space: SpaceDescription): void {
-  const costs = space.costs.map(({ name }) => name);
-  for (const name of Object.keys(config.limits)) {
-    if (costs.includes(name)) continue;
-    const known = costs.length === 0 ? "it has none" : `they are ${costs.join(", ")}`;
-    throw new UsageError(`space ${space.id} has no cost "${name}"; ${known}${didYouMean(name, costs)}`);
-  }
 }
 
 /** The run's folder and record: where `out` says, or under the first name of the default kind that is free. */
@@ -238,24 +189,6 @@ async function claimRun({
   }
 }
 
-/** Before a resume is recorded: it must be the same space. An evaluator that is away now is waited for later. */
-async function requireSameSpace(
-  evaluator: SpaceCatalog,
-  space: SpaceDescription,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    const { digest } = await evaluator.describe(space.id, signal);
-    if (digest === space.digest) return;
-  } catch (error) {
-    if (error instanceof EvaluatorUnavailable) return;
-    throw error;
-  }
-  throw new ContractViolation(
-    `space ${space.id} is not what it was when the run began (its digest differs): serve the same data and version again`,
-  );
-}
-
 /** Before anything is started: the journal itself refuses again when it is made. */
 function refuseTaken(folder: string): void {
   if (existsSync(join(folder, "journal.jsonl"))) {
@@ -263,11 +196,4 @@ function refuseTaken(folder: string): void {
       `${folder} already holds a run, and no run is overwritten; choose another --out, or go on with: ${program} resume ${folder}`,
     );
   }
-}
-
-async function versions(): Promise<Record<string, string>> {
-  const { version } = JSON.parse(await readFile(join(packageRoot, "package.json"), "utf8")) as {
-    version: string;
-  };
-  return { collmNas: version, node: process.version };
 }

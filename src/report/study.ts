@@ -8,6 +8,7 @@ import { UsageError } from "../errors.ts";
 import { digestOf } from "../search/digest.ts";
 import type { SpaceDescription } from "../search/space.ts";
 import type { RunState } from "../search/state.ts";
+import type { Reference } from "./bench-record.ts";
 
 /** A run as it was read. */
 export interface ReportedRun {
@@ -32,29 +33,6 @@ export interface Cohort {
   /** Runs that came to an end of their own, by seed; no seed twice. */
   readonly runs: readonly ReportedRun[];
   readonly lost: readonly LostRun[];
-}
-
-/** Numbers to hold a space's cohorts against. */
-export interface Reference {
-  /** The id of the space. */
-  readonly space: string;
-  /** The best value of the objective on each split, where all of the space was measured. */
-  readonly optimum: { readonly search: number; readonly test: number | null } | null;
-  readonly printed: readonly PrintedRow[];
-}
-
-/** A row as a publication prints it. */
-export interface PrintedRow {
-  readonly label: string;
-  readonly source: string;
-  readonly search: MeanAndDeviation | null;
-  readonly test: MeanAndDeviation | null;
-}
-
-export interface MeanAndDeviation {
-  readonly mean: number;
-  /** Null where none is printed. */
-  readonly sd: number | null;
 }
 
 /** Everything a report is made of. */

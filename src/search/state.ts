@@ -249,6 +249,11 @@ export function untestedByOracle(state: RunState): string[] {
   return [...new Set(texts)].filter((text) => !state.oracleTests.has(text));
 }
 
+/** Whether the run has come to an end of its own and everything asked after it has been answered. */
+export function isComplete(state: RunState): boolean {
+  return state.ended !== null && untestedWinner(state) === null && untestedByOracle(state).length === 0;
+}
+
 /** Whether the space has a test split at all. */
 export function hasTest({ space }: Pick<RunState, "space">): boolean {
   return space.splits.some(({ name }) => name === "test");

@@ -1,0 +1,49 @@
+/**
+ * What a bench leaves beside its runs: which runs belong to it, what they are called, and what to hold them against.
+ *
+ * Owns the form of `bench.json`. Knows no file; what a run came to stands in its own journal and nowhere else.
+ */
+import { z } from "zod";
+
+const meanAndDeviationSchema = z.strictObject({ mean: z.number(), sd: z.number().nullable().default(null) });
+
+/** A row as a publication prints it. */
+export const printedRowSchema = z.strictObject({
+  label: z.string().min(1),
+  source: z.string().min(1),
+  search: meanAndDeviationSchema.nullable().default(null),
+  test: meanAndDeviationSchema.nullable().default(null),
+});
+export type PrintedRow = z.infer<typeof printedRowSchema>;
+
+/** Numbers to hold the runs on one space against. */
+export const referenceSchema = z.strictObject({
+  /** The id of the space. */
+  space: z.string().min(1),
+  /** The best value of the objective on each split, where all of the space was measured. */
+  optimum: z.strictObject({ search: z.number(), test: z.number().nullable() }).nullable(),
+  printed: z.array(printedRowSchema),
+});
+export type Reference = z.infer<typeof referenceSchema>;
+
+export const benchRecordSchema = z.strictObject({
+  format: z.literal(1),
+  title: z.string(),
+  cells: z.array(
+    z.strictObject({
+      label: z.string(),
+      isControl: z.boolean(),
+      space: z.string(),
+      seed: z.int().min(0),
+      /** The run's folder, from the folder that holds this record. */
+      folder: z.string(),
+      status: z.enum(["pending", "done", "failed"]),
+      /** Why it failed; null otherwise. */
+      reason: z.string().nullable(),
+    }),
+  ),
+  references: z.array(referenceSchema),
+  command: z.string(),
+  versions: z.record(z.string(), z.string()),
+});
+export type BenchRecord = z.infer<typeof benchRecordSchema>;
