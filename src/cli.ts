@@ -34,6 +34,13 @@ Examples:
   collm-nas resume runs/NAME
   collm-nas resume runs/NAME --budget 200
   collm-nas resume runs/NAME --model qwen3 --base-url http://localhost:8001/v1`,
+  bench: `
+Examples:
+  collm-nas bench presets/bench/digital-cells.yaml
+  collm-nas bench plan.yaml --seeds 3 --budget 20
+  collm-nas bench plan.yaml --model qwen3 --base-url http://localhost:8000/v1
+
+The README explains a plan's keys. Runs that are finished are not made again.`,
   evaluate: `
 Examples:
   collm-nas evaluate '|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|' --space analognas-baseline
@@ -137,6 +144,26 @@ function commands(
     .addHelpText("after", "\nExamples:\n  collm-nas show runs/NAME\n  collm-nas show runs/NAME --round 3")
     .action((run, { json, round }) =>
       perform(json, async (output) => (await import("./commands/show.ts")).show(run, round, output)),
+    );
+
+  program
+    .command("bench")
+    .description("make the runs of a plan, several at a time, and compare them; goes on where it was stopped")
+    .argument("<plan>", "the plan in YAML: searchers, spaces, seeds, settings (presets/ has some)")
+    .option("--seeds <n>", "so many seeds, from 0, instead of the plan's", wholeFrom(1))
+    .option("--budget <n>", "another budget for every run", wholeFrom(1))
+    .option("--parallel <n>", "how many runs are under way at once (default: the plan's, or 4)", wholeFrom(1))
+    .option("--model <name>", "the language model that plays the roles")
+    .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
+    .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
+    .option("--evaluator-config <file>", "configuration of the evaluator that is started")
+    .option("--out <dir>", "the bench's folder (default: benches/NAME OF THE PLAN)")
+    .option("--json", "print one object on standard output and nothing else")
+    .addHelpText("after", examples.bench)
+    .action((file, { json, ...flags }) =>
+      perform(json, async (output, signal) =>
+        (await import("./commands/bench.ts")).bench(file, flags, output, signal),
+      ),
     );
 
   program

@@ -291,7 +291,7 @@ export async function readYaml(file: string): Promise<Record<string, unknown>> {
 }
 
 /** The path of an evaluator configuration named in a file is meant from where the file is. */
-function pathsFrom(folder: string, value: Record<string, unknown>): Record<string, unknown> {
+export function pathsFrom(folder: string, value: Record<string, unknown>): Record<string, unknown> {
   const evaluator = value["evaluator"];
   if (typeof evaluator !== "object" || evaluator === null) return value;
   const { config } = evaluator as { config?: unknown };
@@ -300,7 +300,8 @@ function pathsFrom(folder: string, value: Record<string, unknown>): Record<strin
     : value;
 }
 
-function withFlags(file: Record<string, unknown>, flags: Flags): Record<string, unknown> {
+/** A file's keys, overruled by flags. */
+export function withFlags(file: Record<string, unknown>, flags: Flags): Record<string, unknown> {
   const { limit, model, baseUrl, evaluator, evaluatorConfig, ...same } = flags;
   const merged: Record<string, unknown> = { ...file, ...defined(same) };
   const into = (key: string, values: Record<string, unknown>) => {
@@ -342,7 +343,7 @@ const missing: Readonly<Record<string, string>> = {
 };
 
 /** Parses, or says in one line which key is wrong, how, and what was probably meant. */
-function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, source: string): T {
+export function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, source: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   // A misspelt key is often the reason why another one is missing.

@@ -347,7 +347,7 @@ async function requireJournal(folder: string): Promise<void> {
 }
 
 /** Makes the entries of a folder last; file systems that cannot do so say EINVAL or ENOTSUP. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");
   try {
     await handle.sync();

@@ -54,6 +54,11 @@ export interface RunName {
   readonly isControl: boolean;
 }
 
+/** A run of a plan that left nothing to read. */
+export interface LostCell extends LostRun, RunName {
+  readonly space: string;
+}
+
 /** The space that a run was about, under its own names. */
 export function spaceOf(state: RunState): SpaceDescription {
   return state.original ?? state.space;
@@ -69,7 +74,7 @@ export function spaceOf(state: RunState): SpaceDescription {
 export function cohortsOf(
   runs: readonly ReportedRun[],
   named: ReadonlyMap<string, RunName> = new Map(),
-  lost: readonly (LostRun & RunName & { readonly space: string })[] = [],
+  lost: readonly LostCell[] = [],
 ): Cohort[] {
   refuseMixedData(runs);
   const labels = labelsOf(runs.filter(({ folder }) => !named.has(folder)));

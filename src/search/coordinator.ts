@@ -464,7 +464,8 @@ class Coordinator {
   }
 }
 
-function askAgain(reasons: readonly string[]): string {
+/** What a role is told whose reply could not be read. */
+export function askAgain(reasons: readonly string[]): string {
   const list = reasons.map((reason) => `- ${reason}`).join("\n");
   return `Your last reply could not be used:\n${list}\n\nAnswer the same request again, complete and in the form asked for, with these points put right.`;
 }

@@ -1,0 +1,305 @@
+/**
+ * `bench`: the runs of a plan, several at a time against one evaluator.
+ *
+ * Owns which runs are still to be made, how many are under way at once, and the record of what belongs together. Each
+ * run is an ordinary one in a folder of its own; what they add up to is report/'s business.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import pLimit from "p-limit";
+import { createRun, journalPath, openRun, readRun } from "../adapters/journal-file.ts";
+import { RunLock } from "../adapters/run-lock.ts";
+import { cannotWrite } from "../adapters/system-error.ts";
+import { type Config, type EvaluatorConfig, searchConfigOf, setupOf } from "../config.ts";
+import { CollmError, Interrupted, JournalLocked, UsageError } from "../errors.ts";
+import { type Plan, type PlanFlags, type PlannedRun, readPlan } from "../plan.ts";
+import type { BenchRecord, Reference } from "../report/bench-record.ts";
+import type { Notice } from "../search/coordinator.ts";
+import type { Evaluator, SpaceCatalog } from "../search/ports.ts";
+import { Space, type SpaceDescription } from "../search/space.ts";
+import { fold, isComplete, type RunState } from "../search/state.ts";
+import { BenchView } from "./bench-view.ts";
+import { openEvaluator, program, systemClock } from "./compose.ts";
+import { assemble, assembleAgain, checkLimits, conduct, goOn, versions } from "./conduct.ts";
+import { measureOptimum } from "./optimum.ts";
+import type { Output } from "./output.ts";
+import { benchRecordName } from "./read-study.ts";
+import { shellWord } from "./style.ts";
+
+type Cell = BenchRecord["cells"][number];
+
+/** Makes the runs of a plan that are not there yet. */
+export async function bench(
+  file: string,
+  flags: PlanFlags,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  const plan = await readPlan(file, flags);
+  const view = new BenchView(process.stderr, plan.runs);
+  for (const remark of plan.remarks) view.say(remark);
+  await mkdir(plan.out, { recursive: true }).catch((error: unknown) => {
+    throw cannotWrite(plan.out, error);
+  });
+  const lock = await RunLock.take(plan.out, systemClock).catch((error: unknown) => {
+    if (error instanceof JournalLocked) throw error;
+    throw cannotWrite(RunLock.path(plan.out), error);
+  });
+  try {
+    const { evaluator, logTo, close } = await openEvaluator({ evaluator: evaluatorOf(plan, file) });
+    try {
+      logTo(join(plan.out, "evaluator.log"));
+      await new Bench(plan, benchCommand(file, plan, flags), evaluator, view, signal).run(output);
+    } finally {
+      view.end();
+      await close();
+    }
+  } finally {
+    await lock.release();
+  }
+}
+
+// --- internal ---
+
+class Bench {
+  readonly #plan: Plan;
+  readonly #command: string;
+  readonly #evaluator: Evaluator & SpaceCatalog;
+  readonly #view: BenchView;
+  readonly #signal: AbortSignal;
+  readonly #cells: Cell[];
+  #references: readonly Reference[] = [];
+  #versions: Record<string, string> = {};
+  #storing: Promise<void> = Promise.resolve();
+
+  constructor(
+    plan: Plan,
+    command: string,
+    evaluator: Evaluator & SpaceCatalog,
+    view: BenchView,
+    signal: AbortSignal,
+  ) {
+    this.#plan = plan;
+    this.#command = command;
+    this.#evaluator = evaluator;
+    this.#view = view;
+    this.#signal = signal;
+    this.#cells = plan.runs.map(({ label, isControl, config, folder }) => ({
+      label,
+      isControl,
+      space: config.space,
+      seed: config.seed,
+      folder,
+      status: "pending",
+      reason: null,
+    }));
+  }
+
+  async run(output: Output): Promise<void> {
+    const { serverVersion } = await this.#evaluator.list(this.#signal);
+    this.#versions = { ...(await versions()), evaluator: serverVersion };
+    const spaces = await this.#describeSpaces();
+    for (const { config } of this.#plan.runs)
+      checkLimits(config, spaces.get(config.space) as SpaceDescription);
+    await this.#findReferences(spaces);
+    await this.#store();
+    const limit = pLimit(this.#plan.parallel);
+    const stopped = new AbortController();
+    await Promise.all(
+      this.#plan.runs.map((run, index) =>
+        limit(async () => {
+          if (this.#signal.aborted || stopped.signal.aborted) return;
+          const described = spaces.get(run.config.space) as SpaceDescription;
+          await this.#settle(run, index, described, serverVersion);
+        }),
+      ),
+    );
+    await this.#store();
+    this.#view.end();
+    if (this.#signal.aborted)
+      throw new Interrupted(
+        `stopped with ${this.#count("done")} of ${this.#cells.length} runs done; the same command goes on from here: ${this.#command}`,
+      );
+    await this.#conclude(output);
+  }
+
+  async #describeSpaces(): Promise<Map<string, SpaceDescription>> {
+    const ids = [...new Set(this.#plan.runs.map(({ config }) => config.space))];
+    const described = new Map<string, SpaceDescription>();
+    for (const id of ids) described.set(id, await this.#evaluator.describe(id, this.#signal));
+    return described;
+  }
+
+  async #findReferences(spaces: ReadonlyMap<string, SpaceDescription>): Promise<void> {
+    const references: Reference[] = [];
+    for (const [id, description] of spaces) {
+      const optimum = this.#plan.measuresOptimum
+        ? await measureOptimum(this.#evaluator, new Space(description), this.#signal)
+        : null;
+      references.push({ space: id, optimum, printed: [...(this.#plan.printed[id] ?? [])] });
+    }
+    this.#references = references;
+  }
+
+  /** Brings one run to its end, and notes what became of it. A failure stops no other run. */
+  async #settle(
+    run: PlannedRun,
+    index: number,
+    described: SpaceDescription,
+    serverVersion: string,
+  ): Promise<void> {
+    const cell = this.#cells[index] as Cell;
+    const observe = (notice: Notice) => this.#view.observe(run, notice);
+    try {
+      await this.#bringToEnd(run, described, serverVersion, observe);
+      this.#cells[index] = { ...cell, status: "done" };
+    } catch (error) {
+      if (error instanceof Interrupted && this.#signal.aborted) return;
+      if (!(error instanceof CollmError)) throw error;
+      this.#cells[index] = { ...cell, status: "failed", reason: error.message };
+      this.#view.failed(run, error.message);
+      await this.#store();
+    }
+    this.#view.settled(run);
+  }
+
+  async #bringToEnd(
+    { config, folder: relative }: PlannedRun,
+    described: SpaceDescription,
+    serverVersion: string,
+    observe: (notice: Notice) => void,
+  ): Promise<void> {
+    const folder = join(this.#plan.out, relative);
+    const sayRetry = (seconds: number, reason: string) => observe({ kind: "waiting", seconds, reason });
+    const ignore = () => {};
+    if (!existsSync(journalPath(folder))) {
+      const ensemble = await assemble(config, described, this.#evaluator, sayRetry);
+      const journal = await createRun(folder, systemClock);
+      try {
+        await conduct(config, ensemble, serverVersion, journal, this.#signal, ignore, observe);
+      } finally {
+        await journal.close();
+      }
+      return;
+    }
+    const before = fold((await readRun(folder)).events) as RunState;
+    refuseOther(folder, before, config);
+    if (isComplete(before)) return;
+    const opened = await openRun(folder, systemClock);
+    try {
+      const state = fold(opened.events) as RunState;
+      const setup = setupOf(config);
+      const ensemble = await assembleAgain(state, setup, this.#evaluator, this.#signal, sayRetry);
+      await goOn(opened, { budget: null, rounds: null, setup }, ensemble, this.#signal, ignore, observe);
+    } finally {
+      await opened.journal.close();
+    }
+  }
+
+  #count(status: Cell["status"]): number {
+    return this.#cells.filter((cell) => cell.status === status).length;
+  }
+
+  /** Writes the record; whoever reads it meanwhile sees the one before. */
+  async #store(): Promise<void> {
+    this.#storing = this.#storing.then(async () => {
+      const record: BenchRecord = {
+        format: 1,
+        title: this.#plan.title,
+        cells: this.#cells,
+        references: [...this.#references],
+        command: this.#command,
+        versions: this.#versions,
+      };
+      const path = join(this.#plan.out, benchRecordName);
+      try {
+        await writeFile(`${path}.part`, `${JSON.stringify(record, null, 1)}\n`);
+        await rename(`${path}.part`, path);
+      } catch (error) {
+        throw cannotWrite(path, error);
+      }
+    });
+    await this.#storing;
+  }
+
+  async #conclude(output: Output): Promise<void> {
+    const failed = this.#cells.filter(({ status }) => status === "failed");
+    const { study, lines }: { study: unknown[]; lines: string[] } = { study: [], lines: [] };
+    const next = `${program} report ${shellWord(this.#plan.out)} --out report.html`;
+    output.result(
+      {
+        bench: this.#plan.out,
+        runs: this.#cells.length,
+        done: this.#count("done"),
+        failed: failed.map(({ folder, label, space, seed, reason }) => ({
+          folder,
+          label,
+          space,
+          seed,
+          reason,
+        })),
+        tables: study,
+      },
+      [...lines, "", `Runs    ${this.#plan.out}`, `Next    ${next}`],
+    );
+    // What failed can be mended, and the same command then makes what is missing.
+    if (failed.length > 0) output.exitCode = 3;
+  }
+}
+
+/** One evaluator serves all runs of a bench. */
+function evaluatorOf(plan: Plan, file: string): EvaluatorConfig {
+  const [first, ...others] = plan.runs.map(({ config }) => config.evaluator);
+  if (first === undefined) throw new UsageError(`${file}: the matrix is empty`);
+  if (others.some((other) => !isDeepStrictEqual(other, first)))
+    throw new UsageError(
+      `${file}: "evaluator" differs between runs; one evaluator serves them all, so set it in "run"`,
+    );
+  return first;
+}
+
+/** A run that is there already must be the one that the plan means. */
+function refuseOther(folder: string, state: RunState, config: Config): void {
+  const { patienceSeconds: _was, ...recorded } = state.search;
+  const { patienceSeconds: _is, ...planned } = searchConfigOf(config);
+  const differing = Object.keys({ ...recorded, ...planned }).find(
+    (key) => !isDeepStrictEqual(recorded[key as keyof typeof recorded], planned[key as keyof typeof planned]),
+  );
+  const say = (key: string, was: unknown, is: unknown) =>
+    new UsageError(
+      `${folder} was run with another ${key} (${JSON.stringify(was ?? null)}, not ${JSON.stringify(is ?? null)}); choose another --out, or move that folder away`,
+    );
+  if (differing !== undefined)
+    throw say(
+      differing,
+      recorded[differing as keyof typeof recorded],
+      planned[differing as keyof typeof planned],
+    );
+  if (state.models === null) return;
+  const [was, is] = [state.setup["model"], config.model].map(samplingOf);
+  if (!isDeepStrictEqual(was, is)) throw say("model", was, is);
+}
+
+/** What of a model's settings shapes its replies: where the server is and how patiently it is asked does not. */
+function samplingOf(model: unknown): unknown {
+  if (typeof model !== "object" || model === null) return null;
+  const kept = ["name", "temperature", "topP", "maxTokens", "roles"];
+  return Object.fromEntries(kept.map((key) => [key, (model as Record<string, unknown>)[key] ?? null]));
+}
+
+/** The command that makes the same bench again, or goes on with it. */
+function benchCommand(file: string, plan: Plan, flags: PlanFlags): string {
+  const options = Object.entries({
+    seeds: flags.seeds,
+    budget: flags.budget,
+    parallel: flags.parallel,
+    model: flags.model,
+    "base-url": flags.baseUrl,
+    evaluator: flags.evaluator,
+    "evaluator-config": flags.evaluatorConfig,
+    out: plan.out,
+  }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${shellWord(String(value))}`]));
+  return [program, "bench", shellWord(file), ...options].join(" ");
+}

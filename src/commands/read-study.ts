@@ -1,0 +1,127 @@
+/**
+ * Folders into a study: run folders, folders that a bench made, and folders of run folders.
+ *
+ * Owns which folders are runs and what happens to one that cannot be read: it is named and left out. What the runs add
+ * up to is report/'s business.
+ */
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { journalPath, readRun } from "../adapters/journal-file.ts";
+import { unusable } from "../adapters/system-error.ts";
+import { CollmError, JournalDamaged, UsageError } from "../errors.ts";
+import { type BenchRecord, benchRecordSchema, type Reference } from "../report/bench-record.ts";
+import {
+  cohortsOf,
+  type LostCell,
+  type LostRun,
+  type ReportedRun,
+  type RunName,
+  type Study,
+} from "../report/study.ts";
+import { fold, type RunState } from "../search/state.ts";
+import { systemClock } from "./compose.ts";
+import { versions } from "./conduct.ts";
+
+/** The file that says which runs belong to a bench. */
+export const benchRecordName = "bench.json";
+
+/**
+ * Reads everything that some paths hold.
+ *
+ * @param command what makes the same report again
+ * @throws UsageError when a path holds no run, JournalDamaged when no run at all could be read, and whatever
+ *   report/study.ts refuses
+ */
+export async function readStudy(paths: readonly string[], command: string): Promise<Study> {
+  const found: Found = { folders: [], names: new Map(), lost: [], references: [], titles: [] };
+  for (const path of paths) await find(path, found);
+  const runs: ReportedRun[] = [];
+  const unreadable: LostRun[] = [];
+  for (const folder of new Set(found.folders)) {
+    try {
+      runs.push({ folder, state: fold((await readRun(folder)).events) as RunState });
+    } catch (error) {
+      if (!(error instanceof CollmError)) throw error;
+      unreadable.push({ folder, reason: error.message });
+    }
+  }
+  const [first] = unreadable;
+  if (runs.length === 0 && first !== undefined)
+    throw new JournalDamaged(`none of ${unreadable.length} runs could be read; the first: ${first.reason}`);
+  return {
+    title:
+      found.titles.length === 1 ? (found.titles[0] as string) : "Architecture search: a comparison of runs",
+    cohorts: cohortsOf(runs, found.names, found.lost),
+    references: found.references,
+    unreadable,
+    command,
+    madeAt: systemClock.now(),
+    versions: await versions(),
+  };
+}
+
+// --- internal ---
+
+interface Found {
+  readonly folders: string[];
+  readonly names: Map<string, RunName>;
+  readonly lost: LostCell[];
+  readonly references: Reference[];
+  readonly titles: string[];
+}
+
+async function find(path: string, found: Found): Promise<void> {
+  if (existsSync(journalPath(path))) {
+    found.folders.push(path);
+    return;
+  }
+  if (existsSync(join(path, benchRecordName))) {
+    take(path, await readRecord(path), found);
+    return;
+  }
+  const entries = await readdir(path, { withFileTypes: true }).catch((error: unknown) => {
+    throw unusable(`cannot read ${path}`, error);
+  });
+  const before = found.folders.length + found.lost.length;
+  for (const name of entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort()) {
+    const folder = join(path, name);
+    if (existsSync(journalPath(folder))) found.folders.push(folder);
+  }
+  if (found.folders.length + found.lost.length === before)
+    throw new UsageError(
+      `${path} holds no run (neither journal.jsonl nor ${benchRecordName}, nor folders with one); name a run's folder, a bench's, or one full of runs`,
+    );
+}
+
+function take(path: string, record: BenchRecord, found: Found): void {
+  found.titles.push(record.title);
+  found.references.push(...record.references);
+  for (const { folder: relative, label, isControl, space, status, reason } of record.cells) {
+    const folder = join(path, relative);
+    found.names.set(folder, { label, isControl });
+    if (existsSync(journalPath(folder)) && status !== "failed") found.folders.push(folder);
+    else
+      found.lost.push({
+        folder,
+        label,
+        isControl,
+        space,
+        reason: reason ?? "not run yet: give the bench's command again",
+      });
+  }
+}
+
+async function readRecord(folder: string): Promise<BenchRecord> {
+  const path = join(folder, benchRecordName);
+  try {
+    return benchRecordSchema.parse(JSON.parse(await readFile(path, "utf8")));
+  } catch (error) {
+    throw new JournalDamaged(
+      `${path} is no record of a bench (${error instanceof Error ? (error.message.split("\n")[0] ?? "") : "unreadable"}); give the bench's command again to make it anew`,
+    );
+  }
+}

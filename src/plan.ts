@@ -1,0 +1,272 @@
+/**
+ * The plan of a bench: searchers, spaces, seeds and settings, and the runs that they make together.
+ *
+ * Owns the form of the file and the matrix. Knows no space and no evaluator: whether a space, a cost or a choice
+ * exists is asked later, and before any run begins.
+ */
+import { basename, dirname, resolve } from "node:path";
+import { z } from "zod";
+import {
+  type Config,
+  type Flags,
+  parseConfig,
+  parseStrictly,
+  pathsFrom,
+  readYaml,
+  searchConfigOf,
+  serverOf,
+  withFlags,
+} from "./config.ts";
+import { UsageError } from "./errors.ts";
+import { type PrintedRow, printedRowSchema } from "./report/bench-record.ts";
+import { didYouMean } from "./search/nearest.ts";
+import { asksRoles, searchers } from "./searchers/registry.ts";
+
+/** What stands beside the searchers of every plan that does not say otherwise. */
+const usualControls = ["random", "costliest-first", "prior-random", "surrogate"];
+
+const keysSchema = z.record(z.string(), z.unknown());
+
+const planSchema = z.strictObject({
+  title: z.string().min(1),
+  /** Ids, or ids with keys of a run's configuration that hold for that space alone. */
+  spaces: z.union([z.array(z.string().min(1)), z.record(z.string(), keysSchema)]),
+  /** How many, from 0, or a list. */
+  seeds: z.union([z.int().min(1), z.array(z.int().min(0))]),
+  searchers: z.array(z.string().min(1)),
+  /** Searchers that run once a space and seed, without settings and grid, to measure the others against; null: the usual ones. */
+  controls: z.array(z.string().min(1)).nullable().default(null),
+  /** Named variations of `run`. */
+  settings: z.record(z.string(), keysSchema).default({}),
+  /** Keys of a run's configuration, such as memory.navigator, with the values to try; all combinations are run. */
+  grid: z.record(z.string(), z.array(z.unknown()).min(1)).default({}),
+  /** Keys of a run's configuration that hold for every run. */
+  run: keysSchema.default({}),
+  /** How many runs are under way at once. */
+  parallel: z.int().min(1).max(64).default(4),
+  /** Whether the plan says nothing without a language model, so that it is refused without one. */
+  needsModel: z.boolean().default(false),
+  /** Whether all of each space is measured first, to know its optimum. For tables only. */
+  optimum: z.boolean().default(false),
+  /** Rows that a publication prints, by space; the first one is the mean to reach. */
+  printed: z.record(z.string(), z.array(printedRowSchema)).default({}),
+  out: z.string().min(1).nullable().default(null),
+});
+
+/** Flags of `bench` that change a plan. */
+export interface PlanFlags
+  extends Pick<Flags, "model" | "baseUrl" | "evaluator" | "evaluatorConfig" | "budget"> {
+  readonly seeds?: number | undefined;
+  readonly parallel?: number | undefined;
+  readonly out?: string | undefined;
+}
+
+/** One run of the matrix. */
+export interface PlannedRun {
+  readonly label: string;
+  readonly isControl: boolean;
+  readonly config: Config;
+  /** From the bench's folder. */
+  readonly folder: string;
+}
+
+export interface Plan {
+  readonly title: string;
+  readonly runs: readonly PlannedRun[];
+  readonly parallel: number;
+  readonly measuresOptimum: boolean;
+  /** Rows that a publication prints, by space. */
+  readonly printed: Readonly<Record<string, readonly PrintedRow[]>>;
+  readonly out: string;
+  /** What the reader should know of the plan as it was read, a sentence each. */
+  readonly remarks: readonly string[];
+}
+
+/**
+ * Reads a plan and makes its runs.
+ *
+ * @throws UsageError naming the key, before anything runs: for an empty matrix, a seed given twice, two runs of one
+ *   name, and for whatever no single run may have
+ */
+export async function readPlan(file: string, flags: PlanFlags): Promise<Plan> {
+  const source = `${file}: `;
+  const plan = parseStrictly(planSchema, await readYaml(file), source);
+  const { seeds, parallel, out, ...runFlags } = flags;
+  refuseReserved(plan, source);
+  const shared = withFlags(pathsFrom(dirname(resolve(file)), plan.run), runFlags);
+  const spaces = spacesOf(plan.spaces, source);
+  const { entries, remarks } = entriesOf(plan, [shared, ...spaces.values()], source);
+  const everySeed = seedsOf(seeds ?? plan.seeds, source);
+  const runs = [...spaces].flatMap(([space, ofSpace]) =>
+    entries.flatMap((entry) =>
+      everySeed.map((seed) => plannedRun(entry, merged(shared, ofSpace), space, seed, source)),
+    ),
+  );
+  const twice = repeated(runs.map(({ folder }) => folder));
+  if (twice !== undefined)
+    throw new UsageError(`${source}the matrix makes ${twice} twice; leave one of the two out`);
+  const unplayed = runs.find(({ config }) => config.model === null && asksRoles(searchConfigOf(config)));
+  if (plan.needsModel && unplayed !== undefined)
+    throw new UsageError(
+      `${source}this plan is about a language model, and none is named; add --model NAME --base-url URL`,
+    );
+  return {
+    title: plan.title,
+    runs,
+    parallel: parallel ?? plan.parallel,
+    measuresOptimum: plan.optimum,
+    printed: plan.printed,
+    out: out ?? plan.out ?? `benches/${fileName(basename(file).replace(/\.ya?ml$/, ""))}`,
+    remarks,
+  };
+}
+
+// --- internal ---
+
+type PlanFile = z.infer<typeof planSchema>;
+type Keys = Record<string, unknown>;
+
+/** A column of the matrix: a searcher with one variation of the settings. */
+interface Entry {
+  readonly searcher: string;
+  readonly variation: string;
+  readonly keys: Keys;
+  readonly isControl: boolean;
+}
+
+/** What the matrix itself gives to each run. */
+const reserved = ["space", "seed", "searcher", "out"];
+
+function refuseReserved({ run, spaces, settings, grid }: PlanFile, source: string): void {
+  const places: [string, object][] = [
+    ["run", run],
+    ["grid", grid],
+  ];
+  if (!Array.isArray(spaces))
+    for (const [id, keys] of Object.entries(spaces)) places.push([`spaces.${id}`, keys]);
+  for (const [name, keys] of Object.entries(settings)) places.push([`settings.${name}`, keys]);
+  for (const [place, keys] of places) {
+    const key = reserved.find((each) => Object.hasOwn(keys, each));
+    if (key !== undefined)
+      throw new UsageError(
+        `${source}"${place}" sets "${key}", which the matrix gives to each run; remove it`,
+      );
+  }
+}
+
+function spacesOf(spaces: PlanFile["spaces"], source: string): Map<string, Keys> {
+  const entries = Array.isArray(spaces)
+    ? spaces.map((id): [string, Keys] => [id, {}])
+    : Object.entries(spaces);
+  if (entries.length === 0) throw new UsageError(`${source}"spaces" is empty; name at least one`);
+  const twice = repeated(entries.map(([id]) => id));
+  if (twice !== undefined) throw new UsageError(`${source}"spaces" names ${twice} twice; leave one out`);
+  return new Map(entries);
+}
+
+function seedsOf(seeds: PlanFile["seeds"], source: string): number[] {
+  if (typeof seeds === "number") return Array.from({ length: seeds }, (_, seed) => seed);
+  if (seeds.length === 0)
+    throw new UsageError(`${source}"seeds" is empty; give a number of seeds, or a list`);
+  const twice = repeated(seeds);
+  if (twice !== undefined) throw new UsageError(`${source}"seeds" holds ${twice} twice; leave one out`);
+  return seeds;
+}
+
+function entriesOf(
+  { searchers: names, controls: chosen, settings, grid }: PlanFile,
+  given: readonly Keys[],
+  source: string,
+): { entries: Entry[]; remarks: string[] } {
+  const controls = chosen ?? usualControls;
+  const known = searchers.map(({ name }) => name);
+  for (const name of [...names, ...controls]) {
+    if (!known.includes(name))
+      throw new UsageError(
+        `${source}unknown searcher "${name}"; they are ${known.join(", ")}${didYouMean(name, known)}`,
+      );
+  }
+  if (names.length + controls.length === 0)
+    throw new UsageError(`${source}"searchers" and "controls" are empty; name at least one searcher`);
+  const hasOdds = given.some((keys) => Object.hasOwn(keys, "prior"));
+  const kept = controls.filter((name) => name !== "prior-random" || hasOdds || chosen !== null);
+  const varied = names.flatMap((searcher) =>
+    variationsOf(settings, grid).map(
+      (variation): Entry => ({ searcher, isControl: kept.includes(searcher), ...variation }),
+    ),
+  );
+  const plain = kept
+    .filter((searcher) => !varied.some((entry) => entry.searcher === searcher && entry.variation === ""))
+    .map((searcher): Entry => ({ searcher, variation: "", keys: {}, isControl: true }));
+  const remarks =
+    kept.length < controls.length
+      ? ["the control prior-random is left out: the plan gives no odds (run.prior)"]
+      : [];
+  return { entries: [...varied, ...plain], remarks };
+}
+
+/** Every setting with every combination of the grid; one without a name where there is neither. */
+function variationsOf(
+  settings: PlanFile["settings"],
+  grid: PlanFile["grid"],
+): Pick<Entry, "variation" | "keys">[] {
+  const named = Object.entries(settings).map(([variation, keys]) => ({ variation, keys: keys as Keys }));
+  let variations = named.length === 0 ? [{ variation: "", keys: {} as Keys }] : named;
+  for (const [path, values] of Object.entries(grid)) {
+    variations = variations.flatMap(({ variation, keys }) =>
+      values.map((value) => ({
+        variation: [variation, `${path}=${typeof value === "string" ? value : JSON.stringify(value)}`]
+          .filter((part) => part !== "")
+          .join(" "),
+        keys: merged(keys, nested(path.split("."), value)),
+      })),
+    );
+  }
+  return variations;
+}
+
+function plannedRun(
+  { searcher, variation, keys, isControl }: Entry,
+  given: Keys,
+  space: string,
+  seed: number,
+  source: string,
+): PlannedRun {
+  const place = [searcher, variation].filter((part) => part !== "").join(" ");
+  const config = parseConfig({ ...merged(given, keys), space, searcher, seed }, `${source}${place}: `);
+  const label = asksRoles(searchConfigOf(config)) ? `${place} (${playersOf(config)})` : place;
+  return { label, isControl, config, folder: `runs/${fileName(space)}/${fileName(label)}/seed${seed}` };
+}
+
+function playersOf({ model }: Config): string {
+  if (model === null) return "rules";
+  return [...new Set([serverOf(model, "navigator").name, serverOf(model, "generator").name])].join(" and ");
+}
+
+/** The keys of the second over those of the first, objects within objects too. */
+function merged(under: Keys, over: Keys): Keys {
+  const result = { ...under };
+  for (const [key, value] of Object.entries(over)) {
+    const before = result[key];
+    result[key] = isKeys(before) && isKeys(value) && key !== "prior" ? merged(before, value) : value;
+  }
+  return result;
+}
+
+function isKeys(value: unknown): value is Keys {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function nested([key = "", ...rest]: readonly string[], value: unknown): Keys {
+  return { [key]: rest.length === 0 ? value : nested(rest, value) };
+}
+
+/** The first member that comes a second time. */
+function repeated<T>(members: readonly T[]): T | undefined {
+  return members.find((member, index) => members.indexOf(member) < index);
+}
+
+/** A text as part of a path, on any file system. */
+function fileName(text: string): string {
+  return text.replace(/[^A-Za-z0-9._=-]+/g, "-").replace(/^[-.]+|-+$/g, "") || "unnamed";
+}

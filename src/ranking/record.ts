@@ -1,0 +1,112 @@
+/**
+ * The record of a ranking experiment: one line on how it was set up, then one a trial.
+ *
+ * Owns the shape of the lines and when two set-ups are the same experiment. Knows nothing of files, and keeps no score:
+ * scores are worked out from the lines (score.ts).
+ */
+import { z } from "zod";
+import { JournalDamaged, UsageError } from "../errors.ts";
+import { chatReplySchema } from "../search/events.ts";
+
+const formatVersion = 1;
+const stamp = { v: z.literal(formatVersion), seq: z.int().min(1), at: z.iso.datetime() };
+const setting = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+
+const headerSchema = z.strictObject({
+  ...stamp,
+  type: z.literal("ranking-started"),
+  /** All that shapes a trial and its ranking. How many trials there are does not: their number can be raised. */
+  config: z.record(z.string(), setting),
+  /** Where the model and the evaluator were; opaque here, and no part of the experiment. */
+  setup: z.record(z.string(), z.unknown()),
+  versions: z.record(z.string(), z.string()),
+});
+export type RankingHeader = z.infer<typeof headerSchema>;
+
+const replySchema = z.strictObject({
+  reply: chatReplySchema,
+  /** Why it could not be read; null: it was. */
+  rejected: z.array(z.string()).nullable(),
+});
+export type RankingReply = z.infer<typeof replySchema>;
+
+const trialSchema = z.strictObject({
+  ...stamp,
+  type: z.literal("trial-ranked"),
+  trial: z.int().min(1),
+  /** In the order in which they were shown. */
+  architectures: z.array(
+    z.strictObject({ text: z.string(), value: z.number(), costs: z.record(z.string(), z.number()) }),
+  ),
+  replies: z.array(replySchema),
+  /** The model's ranking: places in `architectures`, from 1, the best one first. Null: unreadable, or no model. */
+  ranking: z.array(z.int().min(1)).nullable(),
+});
+/** One finished trial. */
+export type Trial = z.infer<typeof trialSchema>;
+
+/** A line before it gets its number and time. */
+export type RankingBody = Omit<RankingHeader, keyof typeof stamp> | Omit<Trial, keyof typeof stamp>;
+
+/** The line that stands at place `seq`, from 1. */
+export function stamped(body: RankingBody, seq: number, at: string): unknown {
+  return { v: formatVersion, seq, at, ...body };
+}
+
+/** Whether a value can be the first line of such a record, of whatever version. */
+export function isRankingHeader(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "type" in value && value.type === "ranking-started";
+}
+
+/**
+ * The finished trials of a record.
+ *
+ * @param lines parsed; the first one is a header
+ * @param path named in errors
+ * @throws UsageError naming the first setting that differs from `config`, JournalDamaged for a line that cannot be
+ */
+export function readTrials(
+  lines: readonly unknown[],
+  config: RankingHeader["config"],
+  path: string,
+): readonly Trial[] {
+  const parse = <T>(schema: z.ZodType<T>, line: number): T => {
+    const parsed = schema.safeParse(lines[line - 1]);
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    throw new JournalDamaged(
+      `${path}, line ${line}: ${issue?.path.join(".") || "line"}: ${issue?.message}; restore the file from a copy, or name another --out`,
+    );
+  };
+  const stored = parse(headerSchema, 1).config;
+  for (const key of new Set([...Object.keys(config), ...Object.keys(stored)])) {
+    if (config[key] === stored[key]) continue;
+    throw new UsageError(
+      `${path} holds a ranking with another ${key}: ${shown(stored[key])} there, ${shown(config[key])} here; name another --out, or give the same again`,
+    );
+  }
+  return lines.slice(1).map((_, index) => {
+    const trial = parse(trialSchema, index + 2);
+    if (trial.trial === index + 1 && isWhole(trial)) return trial;
+    throw new JournalDamaged(
+      `${path}, line ${index + 2}: trial ${trial.trial} cannot stand here; restore the file from a copy, or name another --out`,
+    );
+  });
+}
+
+// --- internal ---
+
+/** A ranking names every architecture once. */
+function isWhole({ ranking, architectures }: Trial): boolean {
+  if (ranking === null) return true;
+  const places = new Set(ranking);
+  return (
+    ranking.length === architectures.length &&
+    places.size === ranking.length &&
+    architectures.every((_, at) => places.has(at + 1))
+  );
+}
+
+function shown(value: z.infer<typeof setting> | undefined): string {
+  return value === null || value === undefined ? "none" : JSON.stringify(value);
+}
