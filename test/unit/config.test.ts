@@ -10,6 +10,7 @@ import {
   readDirectSetup,
   readKey,
   readSetup,
+  serverOf,
   searchConfigOf,
   setupOf,
 } from "../../src/config.ts";
@@ -74,6 +75,13 @@ describe("a configuration", () => {
       candidates: { min: 10, max: 20 },
       memory: { navigator: true, generator: false },
       structured: true,
+      hints: true,
+      wording: "standard",
+      paper: false,
+      blind: false,
+      oracle: false,
+      prior: null,
+      early: null,
       stallRounds: 5,
       model: null,
       evaluator,
@@ -98,6 +106,13 @@ describe("a configuration", () => {
       candidates: { min: 5, max: 8 },
       memory: { navigator: false, generator: true },
       structured: false,
+      hints: false,
+      wording: "concise",
+      paper: false,
+      blind: true,
+      oracle: true,
+      prior: { op: { conv: 3, skip: 1 } },
+      early: "random",
       stallRounds: 2,
       model: {
         name: "qwen3",
@@ -108,6 +123,7 @@ describe("a configuration", () => {
         maxTokens: 4_000,
         timeoutSeconds: 30,
         retries: 0,
+        roles: { navigator: { temperature: 1 }, generator: { name: "small", maxTokens: null } },
       },
       evaluator: { address: "localhost:50051", config: null, silenceSeconds: 5, patienceSeconds: 0 },
       out: "runs/mine",
@@ -136,6 +152,80 @@ describe("a configuration", () => {
       model: { name: "qwen3" },
       evaluator: { address: "here:1" },
     });
+  });
+});
+
+describe("the paper's bundle", () => {
+  it("stands for the paper's settings", async () => {
+    expect(await readConfig(yaml("space: cells\npaper: true"), {})).toMatchObject({
+      paper: true,
+      overLimit: "evaluate",
+      candidates: { min: 10, max: 20 },
+      structured: false,
+      hints: false,
+    });
+  });
+
+  it("may be said beside one of them that agrees, and refuses one that does not", async () => {
+    await expect(readConfig(yaml("space: s\npaper: true\noverLimit: evaluate"), {})).resolves.toMatchObject({
+      overLimit: "evaluate",
+    });
+    const file = yaml("space: s\npaper: true");
+    await expect(readConfig(file, { overLimit: "skip" })).rejects.toThrow(
+      `${file}: "overLimit" is "skip", but paper: true stands for "evaluate"; leave one of them out`,
+    );
+    await expect(
+      readConfig(yaml("space: s\npaper: true\ncandidates: {min: 1, max: 20}"), {}),
+    ).rejects.toThrow(`"candidates" is {"min":1,"max":20}, but paper: true stands for {"min":10,"max":20}`);
+  });
+});
+
+describe("one model that plays alone", () => {
+  it("keeps its conversation unless told otherwise", async () => {
+    expect((await readConfig(yaml("space: s"), { searcher: "solo" })).memory.generator).toBe(true);
+    expect((await readConfig(yaml("space: s\nsearcher: solo"), {})).memory.generator).toBe(true);
+    const forgetful = yaml("space: s\nsearcher: solo\nmemory: {generator: false}");
+    expect((await readConfig(forgetful, {})).memory.generator).toBe(false);
+  });
+});
+
+describe("a model's settings by role", () => {
+  it("are the shared ones with what the role has otherwise", async () => {
+    const file = yaml(
+      "space: s\nmodel: {name: big, temperature: 0.6, roles: {navigator: {temperature: 1}, generator: {name: small}}}",
+    );
+    const config = await readConfig(file, {});
+    expect(serverOf(config.model as ModelConfig, "navigator")).toEqual({
+      ...model,
+      name: "big",
+      temperature: 1,
+    });
+    expect(serverOf(config.model as ModelConfig, "generator")).toEqual({ ...model, name: "small" });
+  });
+
+  it("are as strict as the shared ones", async () => {
+    const bad = (roles: string) => readConfig(yaml(`space: s\nmodel: {name: m, roles: ${roles}}`), {});
+    await expect(bad("{navigator: {temprature: 1}}")).rejects.toThrow(
+      'unknown key "model.roles.navigator.temprature"',
+    );
+    await expect(bad("{navigator: {temperature: 3}}")).rejects.toThrow(
+      '"model.roles.navigator.temperature" is 3',
+    );
+    await expect(bad("{judge: {}}")).rejects.toThrow('unknown key "model.roles.judge"');
+    await expect(bad("{generator: {baseUrl: 'http://me:secret@here/v1'}}")).rejects.toThrow(
+      "holds a password",
+    );
+  });
+});
+
+describe("a prior", () => {
+  it("gives at least one choice of each dimension some odds, and none of them less than none", async () => {
+    await expect(readConfig(yaml("space: s\nprior: {op: {conv: 0}}"), {})).rejects.toThrow(
+      '"prior.op" is {"conv":0}: gives no choice any odds',
+    );
+    await expect(readConfig(yaml("space: s\nprior: {op: {conv: -1}}"), {})).rejects.toThrow(
+      '"prior.op.conv" is -1',
+    );
   });
 });
 
@@ -508,13 +598,36 @@ describe("the model's key", () => {
   });
 });
 
+const searchKeys = Object.keys(searchConfigSchema.shape).sort();
+/** Keys that a record has only where they say something unusual. */
+const optionalKeys = ["blind", "early", "hints", "oracle", "prior", "wording"];
+
 describe("what is stored with a run", () => {
   it("is the search, complete, as the record wants it", async () => {
     const config = await readConfig(yaml("space: s\nevaluator: {patienceSeconds: 3}"), {});
     const search = searchConfigOf(config);
     expect(searchConfigSchema.parse(search)).toEqual(search);
     expect(search.patienceSeconds).toBe(3);
-    expect(Object.keys(search).sort()).toEqual(Object.keys(searchConfigSchema.shape).sort());
+    expect(Object.keys(search).sort()).toEqual(searchKeys.filter((key) => !optionalKeys.includes(key)));
+  });
+
+  it("has what was set otherwise than usual, and nothing of it else", async () => {
+    const config = await readConfig(
+      yaml(
+        "space: s\nhints: false\nwording: coaching\nblind: true\noracle: true\nprior: {op: {a: 1}}\nearly: random",
+      ),
+      {},
+    );
+    const search = searchConfigOf(config);
+    expect(searchConfigSchema.parse(search)).toEqual(search);
+    expect(Object.keys(search).sort()).toEqual(searchKeys);
+  });
+
+  it("tells a blind search no task, for a task names the data", async () => {
+    const told = yaml("space: s\ntask: They tell cats from dogs.");
+    expect(searchConfigOf(await readConfig(told, {})).task).toBe("They tell cats from dogs.");
+    const blind = yaml("space: s\ntask: They tell cats from dogs.\nblind: true");
+    expect(searchConfigOf(await readConfig(blind, {})).task).toBe(null);
   });
 
   it("is the set-up, which a resume reads again, with its own flags over it", async () => {

@@ -1,0 +1,180 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { UsageError } from "../../src/errors.ts";
+import { type PlanFlags, readPlan } from "../../src/plan.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "collm-nas-plan-"));
+let files = 0;
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function plan(lines: string, flags: PlanFlags = {}) {
+  const path = join(folder, `plan${++files}.yaml`);
+  writeFileSync(path, lines);
+  return readPlan(path, flags);
+}
+
+const small = "title: T\nspaces: [cells]\nseeds: 2\nsearchers: [evolution]\ncontrols: [random]\n";
+
+/** `label on space` of every run, each once, in order. */
+async function columns(lines: string, flags: PlanFlags = {}): Promise<string[]> {
+  const { runs } = await plan(lines, flags);
+  return [...new Set(runs.map(({ label, config }) => `${label} on ${config.space}`))];
+}
+
+describe("a plan", () => {
+  it("makes a run of each searcher, space and seed, in a folder of its own", async () => {
+    const { runs, title, parallel, out } = await plan(
+      "title: T\nspaces: [a, b]\nseeds: [3, 5]\nsearchers: [evolution, random]\ncontrols: [random]\n",
+    );
+    expect(runs.map(({ folder: path }) => path)).toEqual([
+      "runs/a/evolution/seed3",
+      "runs/a/evolution/seed5",
+      "runs/a/random/seed3",
+      "runs/a/random/seed5",
+      "runs/b/evolution/seed3",
+      "runs/b/evolution/seed5",
+      "runs/b/random/seed3",
+      "runs/b/random/seed5",
+    ]);
+    expect(runs.map(({ isControl }) => isControl).slice(0, 4)).toEqual([false, false, true, true]);
+    expect(runs[3]?.config).toMatchObject({ space: "a", searcher: "random", seed: 5, budget: 100 });
+    expect({ title, parallel }).toEqual({ title: "T", parallel: 4 });
+    expect(out).toBe(`benches/plan${files}`);
+  });
+
+  it("crosses settings and grid, which controls do without", async () => {
+    const crossed =
+      "title: T\nspaces: [s]\nseeds: 1\nsearchers: [evolution]\ncontrols: [random]\n" +
+      "settings: {plain: {}, half: {budget: 50}}\n" +
+      "grid: {candidates: [{min: 1, max: 2}], memory.navigator: [true, false]}\n";
+    const { runs } = await plan(crossed);
+    expect(runs.map(({ label }) => label)).toEqual([
+      'evolution plain candidates={"min":1,"max":2} memory.navigator=true',
+      'evolution plain candidates={"min":1,"max":2} memory.navigator=false',
+      'evolution half candidates={"min":1,"max":2} memory.navigator=true',
+      'evolution half candidates={"min":1,"max":2} memory.navigator=false',
+      "random",
+    ]);
+    expect(runs[3]?.config).toMatchObject({
+      budget: 50,
+      candidates: { min: 1, max: 2 },
+      memory: { navigator: false, generator: false },
+    });
+    expect(runs[4]?.config).toMatchObject({ budget: 100, memory: { navigator: true, generator: false } });
+    expect(new Set(runs.map(({ folder: path }) => path)).size).toBe(5);
+  });
+
+  it("has the usual controls unless it says otherwise, the prior among them where it gives odds", async () => {
+    const usual = "title: T\nspaces: [s]\nseeds: 1\nsearchers: [evolution]\n";
+    expect(await columns(usual)).toEqual([
+      "evolution on s",
+      "random on s",
+      "costliest-first on s",
+      "surrogate on s",
+    ]);
+    expect((await plan(usual)).remarks).toEqual([
+      "the control prior-random is left out: the plan gives no odds (run.prior)",
+    ]);
+    const odds = `${usual}run: {prior: {op: {conv: 1}}}\n`;
+    expect(await columns(odds)).toContain("prior-random on s");
+    expect((await plan(odds)).remarks).toEqual([]);
+    expect(await columns(`${usual}controls: []\n`)).toEqual(["evolution on s"]);
+  });
+
+  it("has keys that hold for one space alone, over those of all runs and under those of a setting", async () => {
+    const { runs } = await plan(
+      "title: T\nspaces: {a: {task: Of a., budget: 5}, b: {}}\nseeds: 1\nsearchers: [evolution]\ncontrols: []\n" +
+        "settings: {s: {budget: 9}}\nrun: {task: Of all., budget: 7, limits: {c: 1}}\n",
+    );
+    expect(runs.map(({ config: { task, budget, limits } }) => ({ task, budget, limits }))).toEqual([
+      { task: "Of a.", budget: 9, limits: { c: 1 } },
+      { task: "Of all.", budget: 9, limits: { c: 1 } },
+    ]);
+  });
+
+  it("says of a searcher with roles who plays them", async () => {
+    const roles = small.replace("[evolution]", "[collm]");
+    expect(await columns(roles)).toEqual(["collm (rules) on cells", "random on cells"]);
+    expect(await columns(roles, { model: "qwen3", baseUrl: "http://localhost:1/v1" })).toEqual([
+      "collm (qwen3) on cells",
+      "random on cells",
+    ]);
+    expect(await columns(`${roles}grid: {model.name: [big, small]}\n`)).toEqual([
+      "collm model.name=big (big) on cells",
+      "collm model.name=small (small) on cells",
+      "random on cells",
+    ]);
+  });
+
+  it("yields to flags", async () => {
+    const flags = { seeds: 1, budget: 7, parallel: 2, out: "there", evaluatorConfig: "e.yaml" };
+    const { runs, parallel, out } = await plan(`${small}run: {budget: 50}\n`, flags);
+    expect(runs.map(({ config }) => [config.seed, config.budget])).toEqual([
+      [0, 7],
+      [0, 7],
+    ]);
+    expect({ parallel, out }).toEqual({ parallel: 2, out: "there" });
+    expect(runs[0]?.config.evaluator.config).toBe(resolve("e.yaml"));
+  });
+
+  it("means the path of an evaluator's configuration from where the plan is", async () => {
+    const { runs } = await plan(`${small}run: {evaluator: {config: e.yaml}}\n`);
+    expect(runs[0]?.config.evaluator.config).toBe(join(folder, "e.yaml"));
+  });
+
+  it.each([
+    [
+      "an unknown searcher",
+      small.replace("[evolution]", "[evolutio]"),
+      'unknown searcher "evolutio"; they are ',
+    ],
+    ["one near a known one", small.replace("[evolution]", "[evolutio]"), 'did you mean "evolution"'],
+    ["an unknown control", small.replace("[random]", "[randum]"), 'unknown searcher "randum"'],
+    [
+      "no searcher at all",
+      small.replace("[evolution]", "[]").replace("[random]", "[]"),
+      "are empty; name at least one",
+    ],
+    ["no space", small.replace("[cells]", "[]"), '"spaces" is empty'],
+    ["a space twice", small.replace("[cells]", "[cells, cells]"), '"spaces" names cells twice'],
+    ["no seeds", small.replace("seeds: 2", "seeds: []"), '"seeds" is empty'],
+    ["seeds repeated", small.replace("seeds: 2", "seeds: [1, 2, 1]"), '"seeds" holds 1 twice'],
+    [
+      "a searcher twice",
+      small.replace("[evolution]", "[evolution, evolution]"),
+      "the matrix makes runs/cells/evolution/seed0 twice",
+    ],
+    ["a grid over nothing", `${small}grid: {budget: []}\n`, '"grid.budget" is []'],
+    [
+      "a space inside run",
+      `${small}run: {space: other}\n`,
+      '"run" sets "space", which the matrix gives to each run',
+    ],
+    ["a seed inside a setting", `${small}settings: {s: {seed: 1}}\n`, '"settings.s" sets "seed"'],
+    [
+      "an unknown key of a run",
+      `${small}run: {buget: 5}\n`,
+      'evolution: unknown key "buget"; did you mean "budget"?',
+    ],
+    ["a wrong value in a grid", `${small}grid: {budget: [0]}\n`, 'evolution budget=0: "budget" is 0'],
+    ["an unknown key of the plan", `${small}seed: 5\n`, 'unknown key "seed"; did you mean "seeds"?'],
+    [
+      "no model where it is about one",
+      small.replace("[evolution]", "[collm]") + "needsModel: true\n",
+      "none is named; add --model NAME",
+    ],
+  ])("is refused with %s", async (_, lines, message) => {
+    const refusal = plan(lines);
+    await expect(refusal).rejects.toThrow(UsageError);
+    await expect(refusal).rejects.toThrow(message);
+    await expect(refusal).rejects.toThrow(`plan${files}.yaml: `);
+  });
+
+  it("about a model is taken once one is named", async () => {
+    const about = `${small.replace("[evolution]", "[collm]")}needsModel: true\n`;
+    expect(await columns(about, { model: "m" })).toContain("collm (m) on cells");
+  });
+});
