@@ -10,16 +10,19 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import pLimit from "p-limit";
 import { createRun, journalPath, openRun, readRun } from "../adapters/journal-file.ts";
+import { unreachable } from "../adapters/model-server.ts";
 import { RunLock } from "../adapters/run-lock.ts";
 import { cannotWrite } from "../adapters/system-error.ts";
-import { type Config, type EvaluatorConfig, searchConfigOf, setupOf } from "../config.ts";
+import { type Config, type EvaluatorConfig, searchConfigOf, serverOf, setupOf } from "../config.ts";
 import { CollmError, Interrupted, JournalLocked, UsageError } from "../errors.ts";
 import { type Plan, type PlanFlags, type PlannedRun, readPlan } from "../plan.ts";
 import type { BenchRecord, Reference } from "../report/bench-record.ts";
 import type { Notice } from "../search/coordinator.ts";
+import { roleSchema } from "../search/events.ts";
 import type { Evaluator, SpaceCatalog } from "../search/ports.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
 import { fold, isComplete, type RunState } from "../search/state.ts";
+import { asksRoles } from "../searchers/registry.ts";
 import { BenchView } from "./bench-view.ts";
 import { openEvaluator, program, systemClock } from "./compose.ts";
 import { assemble, assembleAgain, checkLimits, conduct, goOn, versions } from "./conduct.ts";
@@ -40,6 +43,7 @@ export async function bench(
   const plan = await readPlan(file, flags);
   const view = new BenchView(process.stderr, plan.runs);
   for (const remark of plan.remarks) view.say(remark);
+  await requireServers(plan, signal);
   await mkdir(plan.out, { recursive: true }).catch((error: unknown) => {
     throw cannotWrite(plan.out, error);
   });
@@ -246,6 +250,21 @@ class Bench {
     );
     // What failed can be mended, and the same command then makes what is missing.
     if (failed.length > 0) output.exitCode = 3;
+  }
+}
+
+/** Before anything runs: a plan about models without a server would end in failures only. */
+async function requireServers({ runs }: Plan, signal: AbortSignal): Promise<void> {
+  const asking = runs.filter(({ config }) => asksRoles(searchConfigOf(config)));
+  const addresses = asking.flatMap(({ config: { model } }) =>
+    model === null ? [] : roleSchema.options.map((role) => serverOf(model, role).baseUrl),
+  );
+  for (const baseUrl of new Set(addresses)) {
+    const reason = await unreachable(baseUrl, signal);
+    if (reason !== null)
+      throw new UsageError(
+        `this plan needs a language model, and no server answers at ${baseUrl} (${reason}); start it, or name another with --base-url`,
+      );
   }
 }
 
