@@ -105,5 +105,6 @@ export function facts(state: RunState): unknown {
     visited: byKey(rest.visited),
     firstOfKey: byKey(rest.firstOfKey),
     winnerTests: byKey(rest.winnerTests),
+    oracleTests: byKey(rest.oracleTests),
   });
 }
