@@ -108,7 +108,7 @@ export async function readPlan(file: string, flags: PlanFlags): Promise<Plan> {
   const unplayed = runs.find(({ config }) => config.model === null && asksRoles(searchConfigOf(config)));
   if (plan.needsModel && unplayed !== undefined)
     throw new UsageError(
-      `${source}this plan is about a language model, and none is named; add --model NAME --base-url URL`,
+      `${source}this plan needs a language model, and none is named; add --model NAME --base-url URL`,
     );
   return {
     title: plan.title,

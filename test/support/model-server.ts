@@ -291,6 +291,35 @@ export function playRoles(space?: SpaceDescription): (request: ModelRequest) => 
   };
 }
 
+/**
+ * Answers as a cooperative model would that has nothing but the prompt: it reads there which dimensions an architecture
+ * has, and answers a request for architectures by a short strategy and drawn ones, in a fence and one after another, as
+ * the paper's model does; any other by the strategy alone. Knows no space, so that it plays a blind search too.
+ */
+export function playFromPrompt(): (request: ModelRequest) => Answer {
+  return ({ body }) => {
+    const random = randomStream(body.seed ?? 0, "model server");
+    const system = String(body.messages?.find(({ role }) => role === "system")?.["content"] ?? "");
+    if (!system.includes("```json")) return chat(strategyText(random));
+    const dimensions = [...system.matchAll(/^## `(\w+)`: (one slot,|(\d+) slots, each) one of (.+)$/gm)];
+    const drawnList = (choices: string, slots: number) =>
+      Array.from({ length: slots }, () => {
+        const choice = pick(random, choices.split(", "));
+        return Number.isNaN(Number(choice)) ? choice : Number(choice);
+      });
+    const architectures = Array.from({ length: 12 }, () =>
+      Object.fromEntries(
+        dimensions.map(([, name = "", , slots = "1", choices = ""]) => [
+          name,
+          drawnList(choices, Number(slots)),
+        ]),
+      ),
+    );
+    const list = architectures.map((each) => JSON.stringify(each)).join("\n");
+    return chat(`${strategyText(random)}\n\n\`\`\`json\n${list}\n\`\`\``);
+  };
+}
+
 /** The part of JSON Schema that is drawn from. */
 export interface Schema {
   readonly [keyword: string]: unknown;

@@ -1,0 +1,261 @@
+/**
+ * A bench as a person makes one: runs of a plan against one real evaluator, stopped, killed, gone on with, and with
+ * runs in it that fail.
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { BenchRecord } from "../../src/report/bench-record.ts";
+import {
+  collmNas,
+  type Ended,
+  type EvaluatorProcess,
+  events,
+  start,
+  startEvaluator,
+  temporaryFile,
+  temporaryFolder,
+  until,
+} from "../support/cli.ts";
+import {
+  chat,
+  type ModelServer,
+  playRoles,
+  startModelServer,
+  unauthorized,
+} from "../support/model-server.ts";
+
+let evaluator: EvaluatorProcess;
+const servers: ModelServer[] = [];
+
+beforeAll(async () => {
+  evaluator = await startEvaluator();
+});
+afterAll(() => Promise.all(servers.map((each) => each.close())));
+
+const lines = [
+  "title: A small bench",
+  "spaces: [analognas-baseline]",
+  "seeds: 2",
+  "searchers: [evolution]",
+  "controls: [random]",
+  "run: {budget: 20}",
+];
+
+interface Result {
+  readonly bench: string;
+  readonly runs: number;
+  readonly done: number;
+  readonly failed: readonly { folder: string; label: string; reason: string }[];
+  readonly tables: readonly { id: string; rows: readonly (readonly string[])[] }[];
+}
+
+function plan(...text: string[]): string {
+  return temporaryFile("plan.yaml", text.join("\n"));
+}
+
+function args(file: string, out: string, ...flags: string[]): string[] {
+  return ["bench", file, "--evaluator", evaluator.address, "--out", out, ...flags];
+}
+
+async function made(file: string, out: string, ...flags: string[]): Promise<Result> {
+  const ended = await collmNas([...args(file, out, ...flags), "--json"]);
+  expect(ended.code, ended.stderr).toBe(0);
+  return JSON.parse(ended.stdout) as Result;
+}
+
+function record(out: string): BenchRecord {
+  return JSON.parse(readFileSync(join(out, "bench.json"), "utf8")) as BenchRecord;
+}
+
+/** The first line on standard error that is the program's own last word. */
+function refusal({ stderr }: Ended): string {
+  return stderr.trim().split("\n").at(-1) ?? "";
+}
+
+describe("a bench", () => {
+  test("makes ordinary runs, which it does not make again", async () => {
+    const out = join(temporaryFolder(), "bench");
+    const file = plan(...lines);
+    const first = await made(file, out);
+    expect(first).toMatchObject({ bench: out, runs: 4, done: 4, failed: [] });
+    const folders = record(out).cells.map(({ folder }) => join(out, folder));
+    expect(record(out).cells.map(({ label, isControl, status }) => [label, isControl, status])).toEqual([
+      ["evolution", false, "done"],
+      ["evolution", false, "done"],
+      ["random", true, "done"],
+      ["random", true, "done"],
+    ]);
+    for (const folder of folders) expect((await collmNas(["replay", folder])).code).toBe(0);
+    const bytes = folders.map((folder) => readFileSync(join(folder, "journal.jsonl"), "utf8"));
+    expect(await made(file, out)).toEqual(first);
+    expect(folders.map((folder) => readFileSync(join(folder, "journal.jsonl"), "utf8"))).toEqual(bytes);
+  });
+
+  test("finds the same as each run by itself", async () => {
+    const out = join(temporaryFolder(), "bench");
+    await made(plan(...lines), out);
+    const alone = join(temporaryFolder(), "run");
+    const flags = [
+      "--space",
+      "analognas-baseline",
+      "--searcher",
+      "evolution",
+      "--seed",
+      "1",
+      "--budget",
+      "20",
+    ];
+    await collmNas(["run", ...flags, "--evaluator", evaluator.address, "--out", alone]);
+    const texts = (run: string) =>
+      events(run).flatMap((event) => (event.type === "architecture-measured" ? [event.text] : []));
+    expect(texts(join(out, "runs/analognas-baseline/evolution/seed1"))).toEqual(texts(alone));
+    expect(texts(alone)).toHaveLength(20);
+  });
+
+  test("takes more seeds in, and makes only those", async () => {
+    const out = join(temporaryFolder(), "bench");
+    const file = plan(...lines);
+    await made(file, out, "--seeds", "1");
+    const old = statSync(join(out, "runs/analognas-baseline/random/seed0/journal.jsonl")).mtimeMs;
+    expect(await made(file, out, "--seeds", "3")).toMatchObject({ runs: 6, done: 6 });
+    expect(statSync(join(out, "runs/analognas-baseline/random/seed0/journal.jsonl")).mtimeMs).toBe(old);
+  });
+
+  test("goes on where it was killed", async () => {
+    const slow = await startEvaluator({ slowSeconds: 0.05 });
+    const out = join(temporaryFolder(), "bench");
+    const file = plan(...lines);
+    const command = ["bench", file, "--out", out, "--evaluator", slow.address];
+    const killed = start(command);
+    const running = join(out, "runs/analognas-baseline/evolution/seed0");
+    await until("a run is under way", () => existsSync(running) && events(running).length > 5);
+    killed.kill("SIGKILL");
+    await killed.ended;
+    const begun = events(running);
+    expect(begun.at(-1)?.type).not.toBe("run-ended");
+    const ended = await collmNas([...command, "--json"]);
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(JSON.parse(ended.stdout)).toMatchObject({ runs: 4, done: 4 });
+    expect(events(running).slice(0, begun.length)).toEqual(begun);
+    expect((await collmNas(["replay", running])).code).toBe(0);
+    await slow.kill();
+  });
+
+  test("stops at Ctrl-C with the command to go on with", async () => {
+    const slow = await startEvaluator({ slowSeconds: 0.05 });
+    const out = join(temporaryFolder(), "bench");
+    const file = plan(...lines);
+    const stopped = start(["bench", file, "--out", out, "--evaluator", slow.address]);
+    const running = join(out, "runs/analognas-baseline/evolution/seed0");
+    await until("a run is under way", () => existsSync(running) && events(running).length > 5);
+    stopped.interrupt();
+    const ended = await stopped.ended;
+    expect(ended.code).toBe(3);
+    expect(refusal(ended)).toMatch(
+      /stopped with 0 of 4 runs done; the same command goes on from here: .* bench .*plan\.yaml/,
+    );
+    expect(ended.stdout).toBe("");
+    expect(record(out).cells.map(({ status }) => status)).toEqual(Array.from({ length: 4 }, () => "pending"));
+    await slow.kill();
+  });
+
+  test("is made by one process at a time", async () => {
+    const slow = await startEvaluator({ slowSeconds: 0.05 });
+    const out = join(temporaryFolder(), "bench");
+    const command = ["bench", plan(...lines), "--out", out, "--evaluator", slow.address];
+    const first = start(command);
+    await until("it has begun", () => existsSync(join(out, "bench.json")));
+    const second = await collmNas(command);
+    expect(second.code).toBe(5);
+    expect(refusal(second)).toContain(out);
+    first.kill("SIGKILL");
+    await first.ended;
+    await slow.kill();
+  });
+});
+
+describe("a run that fails in a bench", () => {
+  const roles = [...lines.slice(0, 3), "searchers: [collm]", ...lines.slice(4)];
+
+  test("is named with its reason, stops no other, and is made once its cause is gone", async () => {
+    let isRefusing = true;
+    const good = playRoles();
+    const server = await startModelServer((request) => (isRefusing ? unauthorized() : good(request)));
+    servers.push(server);
+    const out = join(temporaryFolder(), "bench");
+    const file = plan(...roles);
+    const flags = ["--model", "m", "--base-url", server.baseUrl];
+    const ended = await collmNas([...args(file, out, ...flags), "--json"]);
+    expect(ended.code, ended.stderr).toBe(3);
+    const result = JSON.parse(ended.stdout) as Result;
+    expect(result).toMatchObject({ runs: 4, done: 2 });
+    expect(result.failed.map(({ label, reason }) => [label, reason.includes("401")])).toEqual([
+      ["collm (m)", true],
+      ["collm (m)", true],
+    ]);
+    expect(ended.stderr).toContain("collm (m) on analognas-baseline, seed 0: failed: ");
+    const [main] = result.tables;
+    expect(main?.rows.flat().join(" ")).toContain("0 of 2");
+    isRefusing = false;
+    expect(await made(file, out, ...flags)).toMatchObject({ runs: 4, done: 4, failed: [] });
+  });
+
+  test("is one whose record is damaged or another's", async () => {
+    const out = join(temporaryFolder(), "bench");
+    const file = plan(...lines);
+    await made(file, out);
+    const damaged = join(out, "runs/analognas-baseline/random/seed0/journal.jsonl");
+    writeFileSync(damaged, readFileSync(damaged, "utf8").replace('"seq":3', '"seq":4'));
+    const broken = await collmNas([...args(file, out), "--json"]);
+    expect(broken.code).toBe(3);
+    expect(JSON.parse(broken.stdout)).toMatchObject({ done: 3, failed: [{ label: "random" }] });
+    expect(refusal(broken)).toContain("journal.jsonl, line 3");
+    const larger = await collmNas([...args(file, out), "--budget", "30", "--json"]);
+    expect(larger.code).toBe(3);
+    expect(JSON.parse(larger.stdout)).toMatchObject({ done: 0 });
+    expect(larger.stderr).toContain("was run with another budget (20, not 30); choose another --out");
+  });
+
+  test("is one whose replies cannot be read", async () => {
+    const server = await startModelServer(() => chat("I would rather not."));
+    servers.push(server);
+    const out = join(temporaryFolder(), "bench");
+    const ended = await collmNas([
+      ...args(plan(...roles), out, "--model", "m", "--base-url", server.baseUrl, "--seeds", "1"),
+      "--json",
+    ]);
+    expect(ended.code).toBe(3);
+    const { failed } = JSON.parse(ended.stdout) as Result;
+    expect(failed.map(({ reason }) => reason)).toEqual([expect.stringContaining("could be read")]);
+  });
+});
+
+describe("a plan that cannot be run", () => {
+  test.each([
+    ["an unknown space", [lines[0], "spaces: [analognas-baselin]", ...lines.slice(2)], "analognas-baseline"],
+    [
+      "a cost that the space has not",
+      [...lines.slice(0, 5), "run: {limits: {flop_m: 3}}"],
+      'did you mean "flops_m"',
+    ],
+    ["seeds repeated", [...lines.slice(0, 2), "seeds: [1, 1]", ...lines.slice(3)], '"seeds" holds 1 twice'],
+    ["an unknown searcher", [...lines.slice(0, 3), "searchers: [evolutio]", ...lines.slice(4)], "evolution"],
+  ])("is refused with %s before anything runs", async (_, text, message) => {
+    const out = join(temporaryFolder(), "bench");
+    const ended = await collmNas(args(plan(...(text as string[])), out));
+    expect(ended.code).toBe(2);
+    expect(refusal(ended)).toContain(message);
+    expect(existsSync(join(out, "runs"))).toBe(false);
+    expect(existsSync(join(out, "bench.json"))).toBe(false);
+  });
+
+  test("is refused where a file stands in its way", async () => {
+    const out = temporaryFile("taken", "");
+    const ended = await collmNas(args(plan(...lines), out));
+    expect(ended.code).toBeGreaterThan(1);
+    expect(refusal(ended)).toContain(out);
+    rmSync(out);
+    mkdirSync(out);
+  });
+});
