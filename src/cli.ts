@@ -41,6 +41,18 @@ Examples:
   collm-nas bench plan.yaml --model qwen3 --base-url http://localhost:8000/v1
 
 The README explains a plan's keys. Runs that are finished are not made again.`,
+  report: `
+Examples:
+  collm-nas report benches/NAME --out report.html
+  collm-nas report runs/one runs/two --markdown report.md
+  collm-nas report runs --out report.html --csv report-data
+
+A RUN is a run's folder, a bench's, or one full of run folders. An earlier report is overwritten, nothing else is.`,
+  rank: `
+Examples:
+  collm-nas rank --space analognas-baseline
+  collm-nas rank --space analognas-baseline --model qwen3 --base-url http://localhost:8000/v1
+  collm-nas rank --space my-space --evaluator localhost:50051 --split test --draws fixed --out ranking.jsonl`,
   evaluate: `
 Examples:
   collm-nas evaluate '|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|' --space analognas-baseline
@@ -94,6 +106,7 @@ function commands(
       "evaluate or skip candidates that compute the same function as an earlier one (default: evaluate)",
     )
     .option("--task <sentence>", "what the architectures are for, told to the models")
+    .option("--blind", "search under neutral names in another order: shows what a model knows by heart")
     .option("--model <name>", "the language model that plays both roles; without one, written rules do")
     .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
     .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
@@ -164,6 +177,53 @@ function commands(
       perform(json, async (output, signal) =>
         (await import("./commands/bench.ts")).bench(file, flags, output, signal),
       ),
+    );
+
+  program
+    .command("rank")
+    .description(
+      "whether a model tells good architectures from bad ones by their structure, beside ranking by cost",
+    )
+    .argument("[file]", "a configuration as `run` takes it: space, task, seed, structured, model, evaluator")
+    .option("--space <id>", "the space; all of it is measured")
+    .option("--split <name>", "search or test: the values to rank by", split, "search" as const)
+    .option("--model <name>", "the language model that ranks; without one, the costs alone do")
+    .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
+    .option("--by <cost>", "the only cost to rank by (default: each that the space has)")
+    .option("--trials <n>", "how many trials; a later, larger number goes on", wholeFrom(1), 40)
+    .option(
+      "--cells <n>",
+      "how many architectures a trial has, one from each bin of equal count",
+      wholeFrom(2),
+      10,
+    )
+    .option("--draws <how>", "fresh for every trial, or fixed: one set for all", draws, "fresh" as const)
+    .option("--seed <n>", "the seed of all randomness (default: 0)", wholeFrom(0))
+    .option("--task <sentence>", "what the architectures are for, told to the model")
+    .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
+    .option("--evaluator-config <file>", "configuration of the evaluator that is started")
+    .option("--out <file>", "the record, one line a trial; goes on where it ends (default: rankings/…)")
+    .option("--json", "print one object on standard output and nothing else")
+    .addHelpText("after", examples.rank)
+    .action((file, { json, ...flags }) =>
+      perform(json, async (output, signal) =>
+        (await import("./commands/rank.ts")).rank(file, flags, output, signal),
+      ),
+    );
+
+  program
+    .command("report")
+    .description(
+      "put runs together: a page with tables and figures, the same as markdown, or the data behind it",
+    )
+    .argument("<run...>", "folders of runs, of benches, or full of run folders")
+    .option("--out <file>", "the page, in one file (default: report.html, where no other form is asked for)")
+    .option("--markdown <file>", "the tables as markdown")
+    .option("--csv <dir>", "the data of every table and figure, a CSV file each")
+    .option("--json", "print one object on standard output and nothing else")
+    .addHelpText("after", examples.report)
+    .action((runs, { json, ...flags }) =>
+      perform(json, async (output) => (await import("./commands/report.ts")).report(runs, flags, output)),
     );
 
   program
@@ -261,6 +321,11 @@ function limit(text: string, before: Readonly<Record<string, number>> | undefine
 
 function split(text: string): "search" | "test" {
   if (text !== "search" && text !== "test") throw new InvalidArgumentError("It has to be search or test.");
+  return text;
+}
+
+function draws(text: string): "fresh" | "fixed" {
+  if (text !== "fresh" && text !== "fixed") throw new InvalidArgumentError("It has to be fresh or fixed.");
   return text;
 }
 

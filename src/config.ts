@@ -132,6 +132,7 @@ export interface Flags {
   readonly overLimit?: string | undefined;
   readonly equivalent?: string | undefined;
   readonly task?: string | undefined;
+  readonly blind?: boolean | undefined;
   readonly model?: string | undefined;
   readonly baseUrl?: string | undefined;
   readonly evaluator?: string | undefined;

@@ -29,7 +29,8 @@ import { assemble, assembleAgain, checkLimits, conduct, goOn, versions } from ".
 import { measureOptimum } from "./optimum.ts";
 import type { Output } from "./output.ts";
 import { benchRecordName } from "./read-study.ts";
-import { shellWord } from "./style.ts";
+import { paint, shellWord } from "./style.ts";
+import { table } from "./table.ts";
 
 type Cell = BenchRecord["cells"][number];
 
@@ -230,7 +231,8 @@ class Bench {
 
   async #conclude(output: Output): Promise<void> {
     const failed = this.#cells.filter(({ status }) => status === "failed");
-    const { study, lines }: { study: unknown[]; lines: string[] } = { study: [], lines: [] };
+    const { benchLines } = await import("./bench-summary.ts");
+    const { tables, lines } = await benchLines(this.#plan.out);
     const next = `${program} report ${shellWord(this.#plan.out)} --out report.html`;
     output.result(
       {
@@ -244,9 +246,15 @@ class Bench {
           seed,
           reason,
         })),
-        tables: study,
+        tables,
       },
-      [...lines, "", `Runs    ${this.#plan.out}`, `Next    ${next}`],
+      [
+        ...lines,
+        ...table([
+          ["Runs", `${this.#count("done")} of ${this.#cells.length} in ${this.#plan.out}`],
+          ["Next", `${next}  ${paint(process.stdout, "dim", "# every table, with figures")}`],
+        ]),
+      ],
     );
     // What failed can be mended, and the same command then makes what is missing.
     if (failed.length > 0) output.exitCode = 3;

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { OpenedRun, RunJournal } from "../adapters/journal-file.ts";
 import { type Config, searchConfigOf, type Setup, setupOf } from "../config.ts";
 import { ContractViolation, EvaluatorUnavailable, UsageError } from "../errors.ts";
+import { BlindEvaluator, blindSpace } from "../search/blind.ts";
 import { type Observe, runSearch, type SearchPorts } from "../search/coordinator.ts";
 import type { Role, RunEvent } from "../search/events.ts";
 import { didYouMean } from "../search/nearest.ts";
@@ -48,7 +49,8 @@ export async function assemble(
   const models = asksRoles(searchConfigOf(config))
     ? await openModels(config.model, systemClock, sayRetry)
     : null;
-  return { searcher, models, space: described, evaluator };
+  const seen = config.blind ? blinded(described, config.seed, evaluator) : { space: described, evaluator };
+  return { searcher, models, ...seen };
 }
 
 /** Begins the record of a new run and searches to the end. `onBegin` is told once the first event is stored. */
@@ -94,7 +96,11 @@ export async function assembleAgain(
   const models = asksRoles(state.search) ? await openModels(model, systemClock, sayRetry) : null;
   const described = state.original ?? state.space;
   await requireSameSpace(evaluator, described, signal);
-  return { searcher, models, space: described, evaluator };
+  const seen =
+    state.original === undefined
+      ? { space: described, evaluator }
+      : blinded(described, state.search.seed, evaluator);
+  return { searcher, models, ...seen };
 }
 
 /** What a resume changes; null: as before. */
@@ -149,6 +155,18 @@ export async function versions(): Promise<Record<string, string>> {
 }
 
 // --- internal ---
+
+function blinded(
+  original: SpaceDescription,
+  seed: number,
+  evaluator: Evaluator,
+): Pick<Ensemble, "space" | "original" | "evaluator"> {
+  return {
+    space: blindSpace(original, seed),
+    original,
+    evaluator: new BlindEvaluator(evaluator, original, seed),
+  };
+}
 
 function labelsOf(models: Record<Role, ChatModel> | null): RunState["models"] {
   return models === null ? null : { navigator: models.navigator.label, generator: models.generator.label };

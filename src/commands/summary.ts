@@ -4,6 +4,7 @@
  * Owns the shape of `--json` and the wording of the closing lines. Computes nothing itself: every number is a selector
  * of search/state.ts.
  */
+import { reveal } from "../search/blind.ts";
 import type { StopReason } from "../search/events.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
 import {
@@ -40,6 +41,8 @@ export interface Summary {
   readonly best: {
     readonly architecture: Record<string, (string | number | null)[]>;
     readonly text: string;
+    /** The same architecture under its own names where the search was blind to them; else null. */
+    readonly original: string | null;
     readonly metrics: Readonly<Record<string, number>>;
     readonly costs: Readonly<Record<string, number>>;
     readonly test: Readonly<Record<string, number>> | null;
@@ -70,6 +73,8 @@ export function summarize(state: RunState, run: string, status?: Status): Summar
         : {
             architecture: space.toObject(space.fromText(winner.text)),
             text: winner.text,
+            original:
+              state.original === undefined ? null : reveal(state.original, state.search.seed)(winner.text),
             metrics: winner.outcome.metrics,
             costs: winner.measured.costs,
             test: test?.kind === "measurement" ? test.metrics : null,
@@ -92,6 +97,7 @@ export function summaryLines(state: RunState, run: string, command: string): str
     const score = numbers(winner.metrics, (name) => unitOf(state.space, name));
     const caveat = winner.sameImagesAsSearch ? "  (same images as the search)" : "";
     rows.push(["Winner", bold(winner.text)]);
+    if (winner.original !== null) rows.push(["", `under its own names: ${winner.original}`]);
     rows.push(["", [score, numbers(winner.costs)].filter((part) => part !== "").join("  ")]);
     rows.push([
       "",

@@ -127,6 +127,7 @@ describe("a run with an evaluator of its own", () => {
       "architecture",
       "costs",
       "metrics",
+      "original",
       "sameImagesAsSearch",
       "test",
       "text",

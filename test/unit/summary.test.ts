@@ -75,6 +75,7 @@ describe("the object of --json", () => {
         metrics: { accuracy: expect.closeTo(94.9987, 3) },
         costs: { flops_m: 44, params_m: 1.375 },
         test: { accuracy: expect.closeTo(94.7487, 3) },
+        original: null,
         sameImagesAsSearch: false,
       },
       funnel: {

@@ -1,0 +1,31 @@
+/**
+ * What a bench came to, for the terminal: the tables that answer first; the report has them all.
+ *
+ * Owns the choice of tables and how they are drawn without a page. Computes nothing.
+ */
+import { tablesOf } from "../report/comparison.ts";
+import type { Table } from "../report/exhibit.ts";
+import { readStudy } from "./read-study.ts";
+import { paint } from "./style.ts";
+import { table } from "./table.ts";
+
+/** The beginnings of the ids of the tables that are drawn. */
+const drawn = /^(results|blind)-/;
+
+export async function benchLines(folder: string): Promise<{ tables: Table[]; lines: string[] }> {
+  const tables = tablesOf(await readStudy([folder], ""));
+  return {
+    tables,
+    lines: tables
+      .filter(({ id }) => drawn.test(id))
+      .flatMap(({ title, columns, rows }) => [
+        paint(process.stdout, "bold", title),
+        "",
+        ...table(
+          rows,
+          columns.map(({ name }) => name),
+        ),
+        "",
+      ]),
+  };
+}
