@@ -17,6 +17,7 @@ import { type Config, type EvaluatorConfig, searchConfigOf, serverOf, setupOf } 
 import { CollmError, Interrupted, JournalLocked, UsageError } from "../errors.ts";
 import { type Plan, type PlanFlags, type PlannedRun, readPlan } from "../plan.ts";
 import type { BenchRecord, Reference } from "../report/bench-record.ts";
+import { settingsOf } from "../report/study.ts";
 import type { Notice } from "../search/coordinator.ts";
 import { roleSchema } from "../search/events.ts";
 import type { Evaluator, SpaceCatalog } from "../search/ports.ts";
@@ -289,31 +290,18 @@ function evaluatorOf(plan: Plan, file: string): EvaluatorConfig {
 
 /** A run that is there already must be the one that the plan means. */
 function refuseOther(folder: string, state: RunState, config: Config): void {
-  const { patienceSeconds: _was, ...recorded } = state.search;
-  const { patienceSeconds: _is, ...planned } = searchConfigOf(config);
-  const differing = Object.keys({ ...recorded, ...planned }).find(
-    (key) => !isDeepStrictEqual(recorded[key as keyof typeof recorded], planned[key as keyof typeof planned]),
+  const recorded = settingsOf(state);
+  const planned = settingsOf({
+    search: searchConfigOf(config),
+    setup: { ...setupOf(config) },
+    models: state.models,
+  });
+  const differing = Object.keys(planned).find((key) => !isDeepStrictEqual(recorded[key], planned[key]));
+  if (differing === undefined) return;
+  const [was, is] = [recorded, planned].map((settings) => JSON.stringify(settings[differing] ?? null));
+  throw new UsageError(
+    `${folder} was run with another ${differing} (${was}, not ${is}); choose another --out, or move that folder away`,
   );
-  const say = (key: string, was: unknown, is: unknown) =>
-    new UsageError(
-      `${folder} was run with another ${key} (${JSON.stringify(was ?? null)}, not ${JSON.stringify(is ?? null)}); choose another --out, or move that folder away`,
-    );
-  if (differing !== undefined)
-    throw say(
-      differing,
-      recorded[differing as keyof typeof recorded],
-      planned[differing as keyof typeof planned],
-    );
-  if (state.models === null) return;
-  const [was, is] = [state.setup["model"], config.model].map(samplingOf);
-  if (!isDeepStrictEqual(was, is)) throw say("model", was, is);
-}
-
-/** What of a model's settings shapes its replies: where the server is and how patiently it is asked does not. */
-function samplingOf(model: unknown): unknown {
-  if (typeof model !== "object" || model === null) return null;
-  const kept = ["name", "temperature", "topP", "maxTokens", "roles"];
-  return Object.fromEntries(kept.map((key) => [key, (model as Record<string, unknown>)[key] ?? null]));
 }
 
 /** The command that makes the same bench again, or goes on with it. */

@@ -43,12 +43,15 @@ export async function readStudy(paths: readonly string[], command: string): Prom
       runs.push({ folder, state: fold((await readRun(folder)).events) as RunState });
     } catch (error) {
       if (!(error instanceof CollmError)) throw error;
-      unreadable.push({ folder, reason: error.message });
+      const cell = found.names.get(folder);
+      const lost = { folder, reason: error.message };
+      if (cell === undefined) unreadable.push(lost);
+      else found.lost.push({ ...lost, ...cell });
     }
   }
-  const [first] = unreadable;
-  if (runs.length === 0 && first !== undefined)
-    throw new JournalDamaged(`none of ${unreadable.length} runs could be read; the first: ${first.reason}`);
+  const lost = [...unreadable, ...found.lost];
+  if (runs.length === 0 && lost.length > 0)
+    throw new JournalDamaged(`none of ${lost.length} runs can be reported; the first: ${lost[0]?.reason}`);
   return {
     title:
       found.titles.length === 1 ? (found.titles[0] as string) : "Architecture search: a comparison of runs",
@@ -65,7 +68,8 @@ export async function readStudy(paths: readonly string[], command: string): Prom
 
 interface Found {
   readonly folders: string[];
-  readonly names: Map<string, RunName>;
+  /** What a plan says of a folder. */
+  readonly names: Map<string, Omit<LostCell, keyof LostRun>>;
   readonly lost: LostCell[];
   readonly references: Reference[];
   readonly titles: string[];
@@ -102,7 +106,7 @@ function take(path: string, record: BenchRecord, found: Found): void {
   found.references.push(...record.references);
   for (const { folder: relative, label, isControl, space, status, reason } of record.cells) {
     const folder = join(path, relative);
-    found.names.set(folder, { label, isControl });
+    found.names.set(folder, { label, isControl, space });
     if (existsSync(journalPath(folder)) && status !== "failed") found.folders.push(folder);
     else
       found.lost.push({

@@ -27,8 +27,10 @@ export interface Cohort {
   readonly label: string;
   /** Whether it is there for the others to be measured against. */
   readonly isControl: boolean;
-  /** The space under its own names, also where the search was blind to them. */
-  readonly space: SpaceDescription;
+  readonly spaceId: string;
+  /** The space under its own names, also where the search was blind to them; null: no run on it could be read. */
+  readonly space: SpaceDescription | null;
+  /** Whether the search was kept from the space's names, as far as its runs tell. */
   readonly isBlind: boolean;
   /** Runs that came to an end of their own, by seed; no seed twice. */
   readonly runs: readonly ReportedRun[];
@@ -64,11 +66,29 @@ export function spaceOf(state: RunState): SpaceDescription {
   return state.original ?? state.space;
 }
 
+/** The cohorts on one space. */
+export interface SpaceGroup {
+  readonly id: string;
+  /** Null: no run on it could be read. */
+  readonly space: SpaceDescription | null;
+  readonly cohorts: readonly Cohort[];
+}
+
+/** Cohorts by space, in the order in which the spaces come up. */
+export function bySpace(cohorts: readonly Cohort[]): SpaceGroup[] {
+  const ids = [...new Set(cohorts.map(({ spaceId }) => spaceId))];
+  return ids.map((id) => {
+    const members = cohorts.filter(({ spaceId }) => spaceId === id);
+    return { id, space: members.find(({ space }) => space !== null)?.space ?? null, cohorts: members };
+  });
+}
+
 /**
- * Groups runs into cohorts: by what their plan calls them, else by everything in their configuration but the seed.
+ * Groups runs into cohorts: by what their plan calls them, else by searcher and models, and always by everything else in
+ * their configuration but the seed, which then stands in the label.
  *
  * @param named what a plan says of a folder
- * @param lost runs of a cohort that failed before they could be read, by the label of the cohort and its space
+ * @param lost runs of a plan that left nothing to read; a cohort is made of them where no run of theirs was read
  * @throws UsageError when two runs of one space id were made on different data, or a cohort holds a seed twice
  */
 export function cohortsOf(
@@ -77,24 +97,34 @@ export function cohortsOf(
   lost: readonly LostCell[] = [],
 ): Cohort[] {
   refuseMixedData(runs);
-  const labels = labelsOf(runs.filter(({ folder }) => !named.has(folder)));
+  const names = new Map(
+    runs.map(({ folder, state }) => [
+      folder,
+      named.get(folder) ?? { label: plainLabel(state), isControl: false },
+    ]),
+  );
+  const labels = labelsOf(runs, names);
   const cohorts = new Map<string, { -readonly [K in keyof Cohort]: Cohort[K] }>();
+  /** The first cohort of each name, which what was lost under that name belongs to. */
+  const firstOf = new Map<string, string>();
   for (const run of runs) {
     const { state } = run;
-    const name = named.get(run.folder) ?? {
-      label: labels.get(run.folder) ?? state.search.searcher,
-      isControl: false,
-    };
     const space = spaceOf(state);
-    const key = JSON.stringify([space.id, name.label]);
+    const name = names.get(run.folder) as RunName;
+    const label = labels.get(run.folder) ?? name.label;
+    const key = keyOf(space.id, label);
     const cohort = cohorts.get(key) ?? {
-      ...name,
+      label,
+      isControl: name.isControl,
+      spaceId: space.id,
       space,
       isBlind: state.search.blind === true,
       runs: [],
-      lost: lost.filter((each) => each.space === space.id && each.label === name.label),
+      lost: [],
     };
     cohorts.set(key, cohort);
+    const nameKey = keyOf(space.id, name.label);
+    firstOf.set(nameKey, firstOf.get(nameKey) ?? key);
     const twin = cohort.runs.find((each) => each.state.search.seed === state.search.seed);
     if (twin !== undefined)
       throw new UsageError(
@@ -104,14 +134,49 @@ export function cohortsOf(
       cohort.lost = [...cohort.lost, { folder: run.folder, reason: "unfinished: resume it first" }];
     else cohort.runs = [...cohort.runs, run];
   }
+  for (const { folder, reason, label, isControl, space: spaceId } of lost) {
+    const nameKey = keyOf(spaceId, label);
+    const key = firstOf.get(nameKey) ?? nameKey;
+    const space = runs.map(({ state }) => spaceOf(state)).find(({ id }) => id === spaceId) ?? null;
+    const cohort = cohorts.get(key) ?? {
+      label,
+      isControl,
+      spaceId,
+      space,
+      isBlind: false,
+      runs: [],
+      lost: [],
+    };
+    cohorts.set(key, cohort);
+    cohort.lost = [...cohort.lost, { folder, reason }];
+  }
   for (const cohort of cohorts.values())
-    cohort.runs = [...cohort.runs].sort(
-      (first, second) => first.state.search.seed - second.state.search.seed,
-    );
+    cohort.runs = cohort.runs.toSorted((first, second) => first.state.search.seed - second.state.search.seed);
   return [...cohorts.values()];
 }
 
+/**
+ * Everything that makes one configuration another, the seed and the searcher's name apart: settings of the search and
+ * the models that played its roles. Where a server was and how patiently it was asked is no part of it.
+ */
+export function settingsOf(state: Pick<RunState, "search" | "setup" | "models">): Record<string, unknown> {
+  const { seed: _seed, searcher: _searcher, patienceSeconds: _patience, ...search } = state.search;
+  const optional = {
+    hints: true,
+    wording: "standard",
+    blind: false,
+    oracle: false,
+    prior: null,
+    early: null,
+  };
+  return { ...optional, ...search, model: state.models === null ? null : samplingOf(state.setup["model"]) };
+}
+
 // --- internal ---
+
+function keyOf(spaceId: string, label: string): string {
+  return JSON.stringify([spaceId, label]);
+}
 
 function refuseMixedData(runs: readonly ReportedRun[]): void {
   const first = new Map<string, ReportedRun>();
@@ -126,41 +191,48 @@ function refuseMixedData(runs: readonly ReportedRun[]): void {
   }
 }
 
-/** A label for each folder: the searcher and who plays its roles, and what else tells configurations apart. */
-function labelsOf(runs: readonly ReportedRun[]): Map<string, string> {
-  const plain = ({ state }: ReportedRun) =>
-    [
-      state.search.searcher,
-      ...(state.models === null
-        ? []
-        : [`(${[...new Set([state.models.navigator, state.models.generator])].join(" and ")})`]),
-    ].join(" ");
-  const settings = new Map(runs.map((run) => [run.folder, settingsOf(run.state)]));
-  const labels = new Map<string, string>();
-  for (const run of runs) {
-    const alike = runs.filter((other) => plain(other) === plain(run));
-    const own = settings.get(run.folder) ?? {};
-    const differing = Object.keys(own).filter((key) =>
-      alike.some(
-        (other) => digestOf(settings.get(other.folder)?.[key] ?? null) !== digestOf(own[key] ?? null),
-      ),
-    );
-    const details = differing.map((key) => `${key} ${JSON.stringify(own[key] ?? null)}`);
-    labels.set(run.folder, [plain(run), ...details].join(", "));
-  }
-  return labels;
+/** The searcher and who played its roles. */
+function plainLabel({ search, models }: RunState): string {
+  if (models === null) return search.searcher;
+  return `${search.searcher} (${[...new Set([models.navigator, models.generator])].join(" and ")})`;
 }
 
-/** Everything that makes one configuration another, the seed apart. */
-function settingsOf(state: RunState): Record<string, unknown> {
-  const { seed: _seed, searcher: _searcher, ...search } = state.search;
-  const optional = {
-    hints: true,
-    wording: "standard",
-    blind: false,
-    oracle: false,
-    prior: null,
-    early: null,
+/** A label for each folder: its name, and the settings that tell it from others of that name on the same space. */
+function labelsOf(runs: readonly ReportedRun[], names: ReadonlyMap<string, RunName>): Map<string, string> {
+  const nameKey = ({ folder, state }: ReportedRun) =>
+    keyOf(spaceOf(state).id, names.get(folder)?.label ?? "");
+  const settings = new Map(runs.map(({ folder, state }) => [folder, Object.entries(settingsOf(state))]));
+  /** Every value that a setting has among the runs of one name. */
+  const seen = new Map<string, Set<string>>();
+  const settingKey = (run: ReportedRun, setting: string) => `${setting} ${nameKey(run)}`;
+  for (const run of runs) {
+    for (const [setting, value] of settings.get(run.folder) ?? []) {
+      const key = settingKey(run, setting);
+      seen.set(key, (seen.get(key) ?? new Set()).add(digestOf(value ?? null)));
+    }
+  }
+  return new Map(
+    runs.map((run) => {
+      const details = (settings.get(run.folder) ?? [])
+        .filter(([setting]) => (seen.get(settingKey(run, setting))?.size ?? 0) > 1)
+        .map(([setting, value]) => `${setting} ${JSON.stringify(value ?? null)}`);
+      return [run.folder, [names.get(run.folder)?.label ?? "", ...details].join(", ")];
+    }),
+  );
+}
+
+/** What of the models' settings shapes their replies. */
+function samplingOf(model: unknown): unknown {
+  const keys = (value: unknown): Readonly<Record<string, unknown>> =>
+    typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  const { roles, ...shared } = keys(model);
+  const ofRole = (role: string) => {
+    const server = { ...shared, ...keys(keys(roles)[role]) };
+    return Object.fromEntries(
+      ["name", "temperature", "topP", "maxTokens"].map((key) => [key, server[key] ?? null]),
+    );
   };
-  return { ...optional, ...search, model: state.models === null ? null : (state.setup["model"] ?? null) };
+  return model === null || model === undefined
+    ? null
+    : { navigator: ofRole("navigator"), generator: ofRole("generator") };
 }

@@ -1,0 +1,41 @@
+/**
+ * A report in a few sentences made of its numbers.
+ *
+ * Owns the wording of the summary. Every number in it stands in a table too.
+ */
+import { type ComparedCohort, type ComparedSpace, pairedDifference, searchValue } from "./compared.ts";
+import { finalMean, compare } from "./figures/subject.ts";
+import { range, signed } from "./format.ts";
+import { fewestPairs, type PairedVerdict } from "./statistics.ts";
+
+/** One sentence or two on a space. */
+export function abstractOf(space: ComparedSpace): string {
+  const { id, higherIsBetter, decimals } = space;
+  const objective = space.space?.metrics[0]?.name ?? "value";
+  const found = space.cohorts
+    .filter((cohort) => finalMean(cohort) !== null)
+    .toSorted((first, second) => compare(first, second, higherIsBetter));
+  const said = (cohort: ComparedCohort) =>
+    `${(finalMean(cohort) as number).toFixed(decimals)} over ${cohort.outcomes.length} ${cohort.outcomes.length === 1 ? "run" : "runs"}`;
+  const best = found.find(({ isControl }) => !isControl);
+  const control = found.find(({ isControl }) => isControl);
+  const [first] = found;
+  if (first === undefined) return `On ${id} no finished run found anything.`;
+  if (best === undefined || control === undefined)
+    return `On ${id}, ${(best ?? first).label} has the best mean ${objective} on the search split: ${said(best ?? first)}.`;
+  const { mean, interval, pairs, verdict } = pairedDifference(best, control, searchValue, higherIsBetter);
+  const numbers =
+    interval === null
+      ? ""
+      : ` (paired by seed ${signed(mean, decimals)}, 95 % interval ${range(interval, (value) => signed(value, decimals))}, ${pairs} pairs)`;
+  return `On ${id}, ${best.label} is the best of the searches by mean ${objective} on the search split: ${said(best)}. The strongest control, ${control.label}, has ${said(control)}; ${verdicts[verdict]}${numbers}.`;
+}
+
+// --- internal ---
+
+const verdicts: Record<PairedVerdict, string> = {
+  ahead: "the search is ahead of it",
+  behind: "the search is behind it",
+  tie: "no difference between the two was shown",
+  "too few": `with fewer than ${fewestPairs} pairs of runs nothing is said about the difference`,
+};

@@ -1,0 +1,163 @@
+/**
+ * The cohorts on one space with what their runs came to, ready to be set against each other.
+ *
+ * Owns which reference belongs to which space, what a paired difference is, and the sentences that several captions
+ * share. Makes no table.
+ */
+import { digestOf } from "../search/digest.ts";
+import { hasTest, testsOnSearchImages } from "../search/state.ts";
+import type { PrintedRow, Reference } from "./bench-record.ts";
+import { decimalsFor, listed, slug } from "./format.ts";
+import { outcomeOf, type RunOutcome } from "./outcome.ts";
+import { comparePaired, type PairedComparison } from "./statistics.ts";
+import { bySpace, type Cohort, type SpaceGroup, type Study } from "./study.ts";
+
+export interface ComparedCohort extends Cohort {
+  /** One for each of `runs`. */
+  readonly outcomes: readonly RunOutcome[];
+  /** Runs that were meant to be made: those that are counted and those that were lost. */
+  readonly planned: number;
+}
+
+export interface ComparedSpace {
+  readonly id: string;
+  readonly space: SpaceGroup["space"];
+  /** The id as part of the ids of exhibits; no two spaces of a study share one. */
+  readonly slug: string;
+  readonly cohorts: readonly ComparedCohort[];
+  readonly optimum: Reference["optimum"];
+  readonly printed: readonly PrintedRow[];
+  readonly higherIsBetter: boolean;
+  /** The objective's name, unit and direction. */
+  readonly objective: string;
+  /** How many decimals its values are shown with. */
+  readonly decimals: number;
+  readonly hasTest: boolean;
+  readonly testsOnSearchImages: boolean;
+}
+
+/** What of a run is compared. */
+export interface Measure {
+  readonly id: "search" | "test";
+  readonly name: string;
+  readonly of: (outcome: RunOutcome) => number | null;
+}
+
+export const searchValue: Measure = { id: "search", name: "search value", of: ({ last }) => last.best };
+export const pickedTest: Measure = { id: "test", name: "test of the picked", of: ({ last }) => last.test };
+
+/** Everything that a study compares, space by space. */
+export function comparedSpaces({ cohorts, references }: Study): ComparedSpace[] {
+  const taken: string[] = [];
+  return bySpace(cohorts).map(({ id, space, cohorts: members }) => {
+    const compared = members.map(
+      (cohort): ComparedCohort => ({
+        ...cohort,
+        outcomes: cohort.runs.map(outcomeOf),
+        planned: cohort.runs.length + cohort.lost.length,
+      }),
+    );
+    const own = references.filter((reference) => reference.space === id);
+    const optimum = own.find((reference) => reference.optimum !== null)?.optimum ?? null;
+    const printed = new Map(own.flatMap((reference) => reference.printed.map((row) => [digestOf(row), row])));
+    const name = uniqueSlug(id, taken);
+    taken.push(name);
+    const metric = space?.metrics[0];
+    const numbers = [
+      ...compared.flatMap(({ outcomes }) => outcomes.flatMap(({ last }) => [last.best, last.test])),
+      ...[...printed.values()].flatMap(({ search, test }) => [search?.mean ?? null, test?.mean ?? null]),
+      optimum?.search ?? null,
+    ].filter((value) => value !== null);
+    return {
+      id,
+      space,
+      slug: name,
+      cohorts: compared,
+      optimum,
+      printed: [...printed.values()],
+      higherIsBetter: metric?.higherIsBetter ?? true,
+      objective:
+        metric === undefined
+          ? "the objective"
+          : `${metric.name} (${[metric.unit, metric.higherIsBetter ? "higher is better" : "lower is better"].filter((part) => part !== "").join(", ")})`,
+      decimals: decimalsFor(numbers),
+      hasTest: space !== null && hasTest({ space }),
+      testsOnSearchImages: space !== null && testsOnSearchImages({ space }),
+    };
+  });
+}
+
+/** The label, and whether it is a control. */
+export function nameOf({ label, isControl }: Cohort): string {
+  return isControl ? `${label} (control)` : label;
+}
+
+/** As a word of the data. */
+export function kindOf({ isControl }: Cohort): "search" | "control" {
+  return isControl ? "control" : "search";
+}
+
+/** How the runs of two cohorts with the same seed differ, first minus second, where both have a value. */
+export function pairedDifference(
+  first: ComparedCohort,
+  second: ComparedCohort,
+  { of }: Measure,
+  higherIsBetter: boolean,
+): PairedComparison {
+  const differences = first.outcomes.flatMap((outcome) => {
+    const partner = second.outcomes.find(({ seed }) => seed === outcome.seed);
+    const [own, other] = [of(outcome), partner === undefined ? null : of(partner)];
+    return own === null || other === null ? [] : [own - other];
+  });
+  return comparePaired(differences, higherIsBetter);
+}
+
+// ----- Sentences -----
+
+/** How many runs there are, and how many more were meant to be. */
+export function runsSentence(cohorts: readonly ComparedCohort[]): string {
+  const counted = cohorts.reduce((sum, { outcomes }) => sum + outcomes.length, 0);
+  const planned = cohorts.reduce((sum, cohort) => sum + cohort.planned, 0);
+  return counted === planned
+    ? `All ${planned} planned runs are counted.`
+    : `${counted} of ${planned} planned runs are counted; those that failed or did not finish are in no number.`;
+}
+
+/** What the value of a run is, on which split. */
+export function measureSentence(
+  { id }: Measure,
+  { objective, testsOnSearchImages: isSame }: ComparedSpace,
+): string {
+  if (id === "search")
+    return `Search value: ${objective} on the search split of the best architecture within the limits.`;
+  const caveat = isSame ? " The test split of this space uses the same images as its search split." : "";
+  return `Test of the picked: ${objective} on the test split of the architecture that the search split alone picked; the search never saw that value.${caveat}`;
+}
+
+/** What costs may be at most; nothing where there is no limit. */
+export function limitsSentences(cohorts: readonly ComparedCohort[]): string[] {
+  const limits = cohorts.flatMap(({ runs }) =>
+    runs.map(({ state }) =>
+      Object.entries(state.search.limits).map(([name, limit]) => {
+        const unit = state.space.costs.find((cost) => cost.name === name)?.unit ?? "";
+        return [name, "at most", `${limit}`, unit].filter((part) => part !== "").join(" ");
+      }),
+    ),
+  );
+  const [first = "", ...others] = new Set(limits.map(listed));
+  if (others.length > 0) return ["Limits differ between these searches."];
+  return first === "" ? [] : [`Limits: ${first}.`];
+}
+
+export const intervalSentence =
+  "Intervals are 95 % percentile bootstrap intervals of a mean (10,000 resamples, fixed seed); with few runs they are somewhat narrow.";
+
+// --- internal ---
+
+function uniqueSlug(id: string, taken: readonly string[]): string {
+  const wanted = slug(id) || "space";
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? wanted : `${wanted}-${number}`;
+    if (!taken.includes(name)) return name;
+  }
+}

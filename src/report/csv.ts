@@ -1,0 +1,22 @@
+/**
+ * The data behind an exhibit as a CSV file (RFC 4180).
+ *
+ * Owns the dialect: a head line, CRLF, numbers in full precision with a decimal point, nothing for what is not known. A
+ * text that a spreadsheet would take for a formula (it begins with =, +, -, @, a tab or a carriage return) gets an apostrophe
+ * before it, for labels and reasons may come from elsewhere; numbers stand as they are, negative ones too.
+ */
+import { stringify } from "csv-stringify/sync";
+import type { DataRow } from "./exhibit.ts";
+
+/** Empty for no data. */
+export function csvOf(data: readonly DataRow[]): string {
+  const [first] = data;
+  if (first === undefined) return "";
+  const columns = Object.keys(first);
+  return stringify([columns, ...data.map((row) => columns.map((column) => row[column] ?? null))], {
+    record_delimiter: "windows",
+    // With a delimiter of one's own, lone line ends would stand unquoted.
+    quote_record_delimiter: true,
+    escape_formulas: true,
+  });
+}

@@ -1,0 +1,181 @@
+/**
+ * How often each choice was taken in each slot, round by round: a heat map in which narrowing shows.
+ *
+ * Owns the order of its rows and when slots are put together because there are too many.
+ */
+import * as Plot from "@observablehq/plot";
+import { evaluations } from "../../search/state.ts";
+import type { SpaceDescription } from "../../search/space.ts";
+import type { ComparedCohort, ComparedSpace } from "../compared.ts";
+import type { DataRow, Figure } from "../exhibit.ts";
+import { architectureReader } from "../own-names.ts";
+import { draw, keyHeight, seriesColour, shortened } from "./canvas.ts";
+import { mostRounds } from "./round-bests.ts";
+import type { Subject } from "./subject.ts";
+
+/** With more rows than this, the slots of a dimension are put together. */
+const mostRows = 72;
+const rowHeight = 14;
+
+/** A slot, or all slots of a dimension; with the choices that it has. */
+interface Place {
+  readonly name: string;
+  readonly choices: readonly string[];
+}
+
+interface Cell {
+  readonly place: string;
+  readonly choice: string;
+  readonly row: string;
+  readonly round: number;
+  readonly share: number;
+  readonly count: number;
+}
+
+/** A heat map for each search with roles that is shown in detail, or for the first one where none has roles. */
+export function choicesFigures({ space, detailed, withRoles }: Subject): Figure[] {
+  const cohorts = withRoles.length > 0 ? withRoles : detailed.slice(0, 1);
+  return cohorts.flatMap((cohort, index) => choicesFigure(space, cohort, index) ?? []);
+}
+
+// --- internal ---
+
+function choicesFigure(
+  { id, slug: name, space }: ComparedSpace,
+  cohort: ComparedCohort,
+  index: number,
+): Figure | null {
+  if (space === null) return null;
+  const isTogether = slotsOf(space).reduce((sum, { choices }) => sum + choices.length + 1, 0) > mostRows;
+  const places = isTogether
+    ? space.dimensions.map(({ name: dimension, choices }): Place => ({ name: dimension, choices }))
+    : slotsOf(space);
+  const cells = cellsOf(cohort, places, isTogether);
+  if (cells.length === 0) return null;
+  const rounds = Array.from({ length: Math.max(...cells.map(({ round }) => round)) }, (_, at) => at + 1);
+  const headings = places.map((place) => rowOf(place.name, null));
+  const rows = places.flatMap((place) => [
+    rowOf(place.name, null),
+    ...place.choices.map((choice) => rowOf(place.name, choice)),
+  ]);
+  const colour = seriesColour(0);
+  const key = [0, 0.25, 0.5, 0.75, 1].map((share) => ({ text: `${100 * share} %`, colour, opacity: share }));
+  const every = Math.ceil(rounds.length / 20);
+  const longest = Math.max(
+    ...places.flatMap((place) => place.choices.map((choice) => Math.min(24, choice.length))),
+  );
+  const svg = draw({
+    label: `Heat map: the share of architectures that took each choice in each ${isTogether ? "dimension" : "slot"}, by round, for ${cohort.label} on ${id}.`,
+    key,
+    height: keyHeight(key) + 24 + rows.length * rowHeight + 42,
+    marginLeft: Math.max(70, 20 + longest * 6.8),
+    marginRight: 20,
+    marginTop: 8 + keyHeight(key),
+    marginBottom: 42,
+    x: {
+      type: "band",
+      domain: rounds,
+      label: "round",
+      labelArrow: "none",
+      padding: 0.06,
+      tickSize: 0,
+      tickFormat: (round: number) => ((round - 1) % every === 0 ? `${round}` : ""),
+    },
+    y: {
+      type: "band",
+      domain: rows,
+      label: null,
+      padding: 0.06,
+      tickSize: 0,
+      tickFormat: (row: string) => (headings.includes(row) ? "" : shortened(choiceOf(row), 24)),
+    },
+    opacity: { type: "identity" },
+    marks: [
+      Plot.cell(cells, { x: "round", y: "row", fill: colour, fillOpacity: "share" }),
+      Plot.text(headings, {
+        y: (row: string) => row,
+        frameAnchor: "left",
+        text: (row: string) => shortened(placeOf(row), 60),
+        textAnchor: "start",
+        fontWeight: "bold",
+        dy: -1,
+      }),
+    ],
+  });
+  return {
+    id: `choices-${index + 1}-${name}`,
+    title: `Choices that ${cohort.label} evaluated on ${id}`,
+    caption: `The share of the architectures evaluated in a round that took each choice, ${isTogether ? "over all slots of a dimension that are in use" : "slot by slot, among those that use the slot"}; all ${cohort.runs.length} runs together. The darker a row grows (lighter on a dark page), the more the search has settled on that choice.`,
+    data: cells.map(
+      ({ place, choice, round, share, count }): DataRow => ({
+        search: cohort.label,
+        slot: place,
+        choice,
+        round,
+        share,
+        count,
+      }),
+    ),
+    svg,
+  };
+}
+
+function slotsOf({ dimensions }: SpaceDescription): Place[] {
+  return dimensions.flatMap(({ name, choices, groups, slotNames }) => {
+    const length = groups.reduce((sum, { size }) => sum + size, 0);
+    return Array.from({ length }, (_, slot) => {
+      const own = slotNames[slot] ?? "";
+      return { name: `${length === 1 ? name : `${name}[${slot}]`}${own === "" ? "" : `: ${own}`}`, choices };
+    });
+  });
+}
+
+function cellsOf(cohort: ComparedCohort, places: readonly Place[], isTogether: boolean): Cell[] {
+  const most = mostRounds([cohort]);
+  /** By round, then place, then choice. */
+  const counts = Array.from({ length: most }, () => places.map(({ choices }) => choices.map(() => 0)));
+  for (const { state } of cohort.runs) {
+    const read = architectureReader(state);
+    for (const { candidate, measured } of evaluations(state)) {
+      let place = 0;
+      for (const [dimension, slots] of (read(measured.text)?.choices ?? []).entries()) {
+        for (const choice of slots) {
+          const row = counts[candidate.round - 1]?.[isTogether ? dimension : place];
+          if (choice !== null && row !== undefined) row[choice] = (row[choice] ?? 0) + 1;
+          place += 1;
+        }
+      }
+    }
+  }
+  return counts.flatMap((byPlace, index) =>
+    places.flatMap(({ name, choices }, at): Cell[] => {
+      const own = byPlace[at] ?? [];
+      const total = own.reduce((sum, count) => sum + count, 0);
+      if (total === 0) return [];
+      return choices.map((choice, of) => {
+        const count = own[of] ?? 0;
+        return {
+          place: name,
+          choice,
+          row: rowOf(name, choice),
+          round: index + 1,
+          share: count / total,
+          count,
+        };
+      });
+    }),
+  );
+}
+
+/** Names a row; null: the heading of a place. */
+function rowOf(place: string, choice: string | null): string {
+  return JSON.stringify([place, choice]);
+}
+
+function placeOf(row: string): string {
+  return (JSON.parse(row) as [string, string | null])[0];
+}
+
+function choiceOf(row: string): string {
+  return (JSON.parse(row) as [string, string | null])[1] ?? "";
+}

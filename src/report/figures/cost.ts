@@ -1,0 +1,156 @@
+/**
+ * Cost against value of what was evaluated, with the limit and the Pareto front.
+ *
+ * Owns which cost is shown, what is left out where there is too much, and what the front is.
+ */
+import * as Plot from "@observablehq/plot";
+import { evaluations, valueOf } from "../../search/state.ts";
+import { type ComparedCohort, nameOf } from "../compared.ts";
+import type { DataRow, Figure } from "../exhibit.ts";
+import { amount, listed } from "../format.ts";
+import { ownNames } from "../own-names.ts";
+import { quantile } from "../statistics.ts";
+import { draw, extent, keyHeight, type Look, shortened, thinned } from "./canvas.ts";
+import type { Subject } from "./subject.ts";
+
+const mostPoints = 2_000;
+
+interface Point {
+  readonly cohort: ComparedCohort;
+  readonly text: string;
+  readonly cost: number;
+  readonly value: number;
+}
+
+/** A scatter of the searches shown in detail; null where the space has no cost or nothing was evaluated. */
+export function costFigure({ space, detailed, looks, choice }: Subject): Figure | null {
+  const { id, slug, objective, higherIsBetter } = space;
+  const limits = detailed.flatMap(({ runs }) => runs.map(({ state }) => state.search.limits));
+  const costs = space.space?.costs ?? [];
+  const cost = costs.find(({ name }) => limits.some((limit) => limit[name] !== undefined)) ?? costs[0];
+  if (cost === undefined) return null;
+  const points = detailed.flatMap((cohort) => pointsOf(cohort, cost.name));
+  if (points.length === 0) return null;
+  const front = paretoFront(points, higherIsBetter);
+  const shown = [...new Set([...thinned(points, mostPoints - front.length), ...front])];
+  const ordered = points.map(({ value }) => value);
+  const [worst, best] = higherIsBetter
+    ? [quantile(ordered, 0.05) as number, Math.max(...ordered)]
+    : [quantile(ordered, 0.95) as number, Math.min(...ordered)];
+  const y = extent([worst, best]);
+  const inside = shown.filter(({ value }) => value >= y[0] && value <= y[1]);
+  const beyond = points.filter(({ value }) => value < y[0] || value > y[1]).length;
+  const limit = [...new Set(limits.flatMap((each) => each[cost.name] ?? []))];
+  const x = extent([...inside.map((point) => point.cost), ...limit]);
+  const lookOf = (cohort: ComparedCohort) => looks.get(cohort.label) as Look;
+  const key = detailed.map((cohort) => ({
+    text: shortened(nameOf(cohort), 40),
+    colour: lookOf(cohort).colour,
+    symbol: lookOf(cohort).symbol,
+  }));
+  const unit = cost.unit === "" ? "" : ` (${cost.unit})`;
+  const svg = draw({
+    label: `Scatter plot: ${objective} against ${cost.name} of architectures evaluated on ${id} by ${listed(detailed.map(nameOf))}, with the Pareto front.`,
+    key,
+    keyTop: 20,
+    height: 400 + keyHeight(key),
+    marginLeft: 62,
+    marginRight: 20,
+    marginTop: 32 + keyHeight(key),
+    marginBottom: 44,
+    x: { domain: x, label: `${cost.name}${unit}`, labelAnchor: "center", labelArrow: "none", ticks: 8 },
+    y: { domain: y, label: objective, labelArrow: "none", ticks: 6, grid: true },
+    marks: [
+      ...detailed.map((cohort) =>
+        Plot.dot(
+          inside.filter((point) => point.cohort === cohort),
+          {
+            x: "cost",
+            y: "value",
+            stroke: lookOf(cohort).colour,
+            strokeOpacity: 0.55,
+            symbol: lookOf(cohort).symbol,
+            r: 2.4,
+          },
+        ),
+      ),
+      Plot.line(front, {
+        x: "cost",
+        y: "value",
+        curve: "step-after",
+        stroke: "currentColor",
+        strokeWidth: 1.25,
+        clip: true,
+      }),
+      ...limit.map((value) => Plot.ruleX([value], { stroke: "currentColor", strokeDasharray: "5 4" })),
+      ...limit.map((value) =>
+        Plot.text([0], {
+          x: [value],
+          frameAnchor: "bottom",
+          text: [`limit ${amount(value)}`],
+          textAnchor: "start",
+          dx: 5,
+          dy: -6,
+        }),
+      ),
+    ],
+  });
+  return {
+    id: `cost-${slug}`,
+    title: `Cost and value of what was evaluated on ${id}`,
+    caption: [
+      `Each mark is one architecture that a search evaluated in any of its runs, by ${cost.name} and by its value on the search split; an architecture that several runs of a search evaluated is shown once.`,
+      "The line is the Pareto front of all of them: nothing evaluated costs less and is better.",
+      ...(shown.length < points.length
+        ? [
+            `Of ${amount(points.length)} architectures ${amount(shown.length)} are in the figure and its data, evenly picked, the front kept whole.`,
+          ]
+        : []),
+      ...(beyond > 0 ? [`${amount(beyond)} of the worst values lie beyond the axis.`] : []),
+      choice,
+    ].join(" "),
+    data: shown.map(
+      (point): DataRow => ({
+        search: point.cohort.label,
+        [cost.name]: point.cost,
+        value: point.value,
+        on_front: front.includes(point) ? 1 : 0,
+        architecture: front.includes(point) ? point.text : null,
+      }),
+    ),
+    svg,
+  };
+}
+
+/** What nothing beats in both cost and value, by rising cost. */
+export function paretoFront<Item extends Pick<Point, "cost" | "value">>(
+  points: readonly Item[],
+  higherIsBetter: boolean,
+): Item[] {
+  const sign = higherIsBetter ? 1 : -1;
+  const order = points.toSorted(
+    (first, second) => first.cost - second.cost || sign * (second.value - first.value),
+  );
+  const front: Item[] = [];
+  for (const point of order) {
+    const last = front.at(-1);
+    if (last === undefined || sign * (point.value - last.value) > 0) front.push(point);
+  }
+  return front;
+}
+
+// --- internal ---
+
+function pointsOf(cohort: ComparedCohort, cost: string): Point[] {
+  const found = new Map<string, Point>();
+  for (const { state } of cohort.runs) {
+    const open = ownNames(state) ?? ((text: string) => text);
+    for (const { measured, outcome } of evaluations(state)) {
+      const text = open(measured.text);
+      const [paid, value] = [measured.costs[cost], valueOf(state, outcome)];
+      if (paid === undefined || value === null || found.has(text)) continue;
+      found.set(text, { cohort, text, cost: paid, value });
+    }
+  }
+  return [...found.values()];
+}

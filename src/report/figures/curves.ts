@@ -1,0 +1,160 @@
+/**
+ * The best so far, by evaluation.
+ *
+ * Owns what is averaged and at which evaluations it is shown.
+ */
+import * as Plot from "@observablehq/plot";
+import { type ComparedCohort, intervalSentence, nameOf } from "../compared.ts";
+import type { DataRow, Figure } from "../exhibit.ts";
+import { fixed, listed } from "../format.ts";
+import { stepAfter } from "../outcome.ts";
+import { bootstrapMean, type Interval, mean } from "../statistics.ts";
+import { draw, endLabels, extent, faint, type Look } from "./canvas.ts";
+import type { Subject } from "./subject.ts";
+
+/** How many evaluations have a band at most: each costs a bootstrap. */
+const mostPlaces = 40;
+/** With more searches than this, only those shown in detail have a band. */
+const mostBands = 4;
+const frame = { height: 430, marginLeft: 62, marginRight: 178, marginTop: 30, marginBottom: 44 };
+
+interface Point {
+  readonly evaluation: number;
+  readonly mean: number;
+  readonly interval: Interval;
+}
+
+/** Best-so-far curves of every cohort on a space; null where nothing was found. */
+export function curvesFigure({ space, cohorts, detailed, looks }: Subject): Figure | null {
+  const { id, slug, decimals, higherIsBetter, optimum, printed } = space;
+  const budget = Math.max(...cohorts.flatMap(({ outcomes }) => outcomes.map(({ steps }) => steps.length)));
+  const places = evaluationsShown(budget);
+  const curves = cohorts
+    .map((cohort) => ({ cohort, look: looks.get(cohort.label) as Look, points: pointsOf(cohort, places) }))
+    .filter(({ points }) => points.length > 0);
+  if (curves.length === 0) return null;
+  const toReach = printed.find(({ search }) => search !== null);
+  const references = [
+    ...(optimum === null
+      ? []
+      : [{ text: `optimum ${fixed(optimum.search, decimals)}`, value: optimum.search }]),
+    ...(toReach === undefined || toReach.search === null
+      ? []
+      : [
+          {
+            text: `${toReach.label} printed ${fixed(toReach.search.mean, decimals)}`,
+            value: toReach.search.mean,
+          },
+        ]),
+  ];
+  const from = Math.max(1, Math.ceil(budget / 10));
+  const seen = curves.flatMap(({ points }) => points.filter(({ evaluation }) => evaluation >= from));
+  const [low, high] = extent([
+    ...seen.map(({ mean: value }) => value),
+    ...references.map(({ value }) => value),
+  ]);
+  const banded =
+    curves.length <= mostBands ? curves : curves.filter(({ cohort }) => detailed.includes(cohort));
+  const domain: [number, number] = [1, Math.max(2, budget)];
+  const svg = draw({
+    ...frame,
+    label: `Line chart: best ${space.objective} so far on ${id} against the number of evaluations, for ${listed(curves.map(({ cohort }) => nameOf(cohort)))}.`,
+    x: { domain, label: "evaluations", labelAnchor: "center", labelArrow: "none", ticks: 8 },
+    y: { domain: [low, high], label: space.objective, labelArrow: "none", ticks: 6, grid: true },
+    marks: [
+      ...references.map(({ value }) =>
+        Plot.ruleY([value], { stroke: faint, strokeDasharray: "1 3", strokeWidth: 1.5 }),
+      ),
+      ...banded.map(({ points, look }) =>
+        Plot.areaY(points, {
+          x: "evaluation",
+          y1: ({ interval }: Point) => interval.low,
+          y2: ({ interval }: Point) => interval.high,
+          curve: "step-after",
+          fill: look.colour,
+          fillOpacity: 0.13,
+          clip: true,
+        }),
+      ),
+      ...curves.map(({ points, look }) =>
+        Plot.line(points, {
+          x: "evaluation",
+          y: "mean",
+          curve: "step-after",
+          stroke: look.colour,
+          strokeWidth: look.width,
+          ...(look.dash === null ? {} : { strokeDasharray: look.dash }),
+          clip: true,
+        }),
+      ),
+      ...endLabels(
+        [
+          ...curves.map(({ cohort, look, points }) => ({
+            text: nameOf(cohort),
+            x: budget,
+            y: (points.at(-1) as Point).mean,
+            look,
+          })),
+          ...references.map(({ text, value }) => ({
+            text,
+            x: budget,
+            y: value,
+            look: { colour: faint, width: 1 },
+          })),
+        ],
+        { ...frame, x: domain, y: [low, high] },
+      ),
+    ],
+  });
+  const bands =
+    banded.length < curves.length
+      ? ` (drawn for ${listed(banded.map(({ cohort }) => cohort.label))}; the data have all)`
+      : "";
+  return {
+    id: `curves-${slug}`,
+    title: `Best so far on ${id}`,
+    caption: `Mean over runs of the best value on the search split within the limits, after each number of evaluations, with the 95 % interval of the mean${bands}; a run that ended early stays at its last value. ${direction(higherIsBetter)} Dashed lines are controls, dotted levels are references. The axis begins near the lowest mean after ${from} evaluations. ${intervalSentence}`,
+    data: curves.flatMap(({ cohort, points }) =>
+      points.map(
+        ({ evaluation, mean: value, interval }): DataRow => ({
+          search: cohort.label,
+          evaluation,
+          mean: value,
+          low: interval.low,
+          high: interval.high,
+        }),
+      ),
+    ),
+    svg,
+  };
+}
+
+// --- internal ---
+
+function direction(higherIsBetter: boolean): string {
+  return higherIsBetter ? "Higher is better." : "Lower is better.";
+}
+
+/** Every evaluation at first, where much happens, then evenly to the last. */
+function evaluationsShown(budget: number): number[] {
+  const dense = Math.min(budget, mostPlaces / 2);
+  const rest = Math.min(mostPlaces / 2, budget - dense);
+  const first = Array.from({ length: dense }, (_, index) => index + 1);
+  return [
+    ...first,
+    ...Array.from({ length: rest }, (_, index) =>
+      Math.round(dense + ((index + 1) * (budget - dense)) / rest),
+    ),
+  ];
+}
+
+/** Only where every run that finds anything has found something: a mean over fewer would jump. */
+function pointsOf({ outcomes }: ComparedCohort, places: readonly number[]): Point[] {
+  const finding = outcomes.filter(({ last }) => last.best !== null);
+  return places.flatMap((evaluation) => {
+    const values = finding.flatMap((outcome) => stepAfter(outcome, evaluation)?.best ?? []);
+    const middle = mean(values);
+    if (middle === null || values.length < finding.length) return [];
+    return [{ evaluation, mean: middle, interval: bootstrapMean(values) }];
+  });
+}

@@ -1,0 +1,171 @@
+/**
+ * Where a search went: its architectures on a plane, by round.
+ *
+ * Owns which runs are shown. The projection is for projection.ts.
+ */
+import * as Plot from "@observablehq/plot";
+import { best, evaluations, valueOf } from "../../search/state.ts";
+import type { Architecture } from "../../search/space.ts";
+import { nameOf } from "../compared.ts";
+import type { DataRow, Figure } from "../exhibit.ts";
+import { listed } from "../format.ts";
+import { architectureReader } from "../own-names.ts";
+import { oneHot, principalComponents } from "../projection.ts";
+import { draw, extent, figureWidth, keyHeight, paper, shortened, stepColour, stepColours } from "./canvas.ts";
+import { representative, type Subject } from "./subject.ts";
+
+interface Evaluated {
+  readonly name: string;
+  readonly label: string;
+  readonly seed: number;
+  readonly round: number;
+  /** From the first round (0) to the last (1). */
+  readonly share: number;
+  readonly architecture: Architecture;
+  readonly value: number | null;
+  readonly isWinner: boolean;
+}
+
+interface Point extends Omit<Evaluated, "architecture"> {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** One frame for each search that is shown in detail; null where nothing was evaluated or everything is the same. */
+export function mapFigure({
+  space: { id, slug, space, higherIsBetter },
+  detailed,
+  choice,
+}: Subject): Figure | null {
+  if (space === null) return null;
+  const shown = detailed.map((cohort) => ({ cohort, run: representative(cohort) }));
+  const evaluated = shown.flatMap(({ cohort, run: { state } }): Evaluated[] => {
+    const read = architectureReader(state);
+    const winner = best(state);
+    return evaluations(state).flatMap(({ candidate, measured, outcome }) => {
+      const architecture = read(measured.text);
+      if (architecture === null) return [];
+      return [
+        {
+          name: nameOf(cohort),
+          label: cohort.label,
+          seed: state.search.seed,
+          round: candidate.round,
+          share: state.rounds.length < 2 ? 0 : (candidate.round - 1) / (state.rounds.length - 1),
+          architecture,
+          value: valueOf(state, outcome),
+          isWinner: measured.text === winner?.text,
+        },
+      ];
+    });
+  });
+  const { points: places, explained } = principalComponents(
+    evaluated.map(({ architecture }) => oneHot(architecture, space)),
+  );
+  if (explained[0] === 0) return null;
+  const points = evaluated.map(({ architecture: _architecture, ...rest }, index): Point => {
+    const [x, y] = places[index] as readonly [number, number];
+    return { ...rest, x, y };
+  });
+  const names = [...new Set(points.map(({ name }) => name))];
+  const x = extent(
+    points.map((point) => point.x),
+    0.06,
+  );
+  const y = extent(
+    points.map((point) => point.y),
+    0.06,
+  );
+  const key = stepColours.map((_, index) => ({
+    text: index === 0 ? "first round" : index === stepColours.length - 1 ? "last round" : "",
+    colour: stepColour(index / stepColours.length),
+  }));
+  const side = (figureWidth - 40) / Math.max(2, names.length);
+  const svg = draw({
+    label: `Scatter plot: the architectures of one run on ${id} on their first two principal components, coloured by round, for ${listed(names)}.`,
+    key,
+    width: figureWidth,
+    height: keyHeight(key) + 68 + Math.min(side, 330),
+    marginLeft: 40,
+    marginRight: 10 + (names.length === 1 ? side : 0),
+    marginTop: 26 + keyHeight(key),
+    marginBottom: 42,
+    x: {
+      domain: x,
+      label: `component 1 (${percent(explained[0])})`,
+      labelArrow: "none",
+      labelAnchor: "center",
+      ticks: 4,
+    },
+    y: {
+      domain: y,
+      label: `component 2 (${percent(explained[1])})`,
+      labelArrow: "none",
+      labelAnchor: "center",
+      ticks: 4,
+    },
+    fx: { domain: names, axis: null, padding: 0.06 },
+    marks: [
+      Plot.frame({ stroke: "currentColor", strokeOpacity: 0.3 }),
+      ...stepColours.map((_, step) =>
+        Plot.dot(
+          points.filter(
+            ({ share }) => Math.min(stepColours.length - 1, Math.floor(share * stepColours.length)) === step,
+          ),
+          {
+            fx: "name",
+            x: "x",
+            y: "y",
+            r: 3.2,
+            fill: stepColour(step / stepColours.length),
+            fillOpacity: 0.8,
+          },
+        ),
+      ),
+      Plot.dot(
+        points.filter(({ isWinner }) => isWinner),
+        {
+          fx: "name",
+          x: "x",
+          y: "y",
+          r: 8,
+          symbol: "star",
+          fill: "currentColor",
+          stroke: paper,
+          strokeWidth: 1.2,
+        },
+      ),
+      Plot.text(names, {
+        fx: (name: string) => name,
+        text: (name: string) => shortened(name, 36),
+        frameAnchor: "top-left",
+        dy: -12,
+        fontWeight: "bold",
+      }),
+    ],
+  });
+  const runs = shown.map(({ cohort, run }) => `${cohort.label} seed ${run.state.search.seed}`);
+  return {
+    id: `map-${slug}`,
+    title: `Where the searches went on ${id}`,
+    caption: `Every architecture that one run evaluated, on the first two principal components of its choices (one number for each choice of each slot), which hold ${percent(explained[0])} and ${percent(explained[1])} of all variance; the same axes for every search. Near points share choices; nothing is said about their value. The star is the run's winner (${higherIsBetter ? "highest" : "lowest"} value within the limits). Runs: the median of each search by final value (${runs.join(", ")}). ${choice}`,
+    data: points.map(
+      ({ label, seed, round, x: first, y: second, value, isWinner }): DataRow => ({
+        search: label,
+        seed,
+        round,
+        component_1: Number(first.toPrecision(6)),
+        component_2: Number(second.toPrecision(6)),
+        value,
+        winner: isWinner ? 1 : 0,
+      }),
+    ),
+    svg,
+  };
+}
+
+// --- internal ---
+
+function percent(share: number): string {
+  return `${Math.round(100 * share)} %`;
+}

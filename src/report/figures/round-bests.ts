@@ -1,0 +1,112 @@
+/**
+ * The best of each round, by round.
+ *
+ * Owns from which round on an average is no longer shown.
+ */
+import * as Plot from "@observablehq/plot";
+import { nameOf } from "../compared.ts";
+import type { DataRow, Figure } from "../exhibit.ts";
+import { listed } from "../format.ts";
+import { roundResults } from "../rounds.ts";
+import { bootstrapMean, type Interval, mean } from "../statistics.ts";
+import { draw, endLabels, extent, type Look } from "./canvas.ts";
+import type { Subject } from "./subject.ts";
+
+interface Point {
+  readonly round: number;
+  readonly mean: number;
+  readonly interval: Interval;
+  readonly runs: number;
+}
+
+/** Curves of the best of a round for the searches that are shown in detail; null where no round found anything. */
+export function roundBestsFigure({ space, detailed, looks, choice }: Subject): Figure | null {
+  const { id, slug, objective } = space;
+  const most = mostRounds(detailed);
+  const curves = detailed
+    .map((cohort) => {
+      const results = cohort.runs.map(({ state }) => roundResults(state));
+      const points = Array.from({ length: most }, (_, index): Point[] => {
+        const values = results.flatMap((rounds) => rounds[index]?.best ?? []);
+        const middle = mean(values);
+        if (middle === null || values.length < results.length / 2) return [];
+        return [{ round: index + 1, mean: middle, interval: bootstrapMean(values), runs: values.length }];
+      }).flat();
+      return { cohort, look: looks.get(cohort.label) as Look, points };
+    })
+    .filter(({ points }) => points.length > 0);
+  if (curves.length === 0) return null;
+  const rounds = Math.max(...curves.flatMap(({ points }) => points.map(({ round }) => round)));
+  const [low, high] = extent(
+    curves.flatMap(({ points }) => points.flatMap(({ interval }) => [interval.low, interval.high])),
+  );
+  const frame = { height: 360, marginLeft: 62, marginRight: 178, marginTop: 30, marginBottom: 44 };
+  const svg = draw({
+    ...frame,
+    label: `Line chart: best ${objective} of each round on ${id}, for ${listed(curves.map(({ cohort }) => nameOf(cohort)))}.`,
+    x: {
+      domain: [1, Math.max(2, rounds)],
+      label: "round",
+      labelAnchor: "center",
+      labelArrow: "none",
+      ticks: Math.min(rounds, 10),
+      tickFormat: "d",
+    },
+    y: { domain: [low, high], label: objective, labelArrow: "none", ticks: 6, grid: true },
+    marks: [
+      ...curves.map(({ points, look }) =>
+        Plot.areaY(points, {
+          x: "round",
+          y1: ({ interval }: Point) => interval.low,
+          y2: ({ interval }: Point) => interval.high,
+          fill: look.colour,
+          fillOpacity: 0.12,
+        }),
+      ),
+      ...curves.map(({ points, look }) =>
+        Plot.line(points, {
+          x: "round",
+          y: "mean",
+          stroke: look.colour,
+          strokeWidth: look.width,
+          ...(look.dash === null ? {} : { strokeDasharray: look.dash }),
+        }),
+      ),
+      ...curves.map(({ points, look }) =>
+        Plot.dot(points, { x: "round", y: "mean", fill: look.colour, symbol: look.symbol, r: 3 }),
+      ),
+      ...endLabels(
+        curves.map(({ cohort, look, points }) => {
+          const { round, mean: value } = points.at(-1) as Point;
+          return { text: nameOf(cohort), x: round, y: value, look };
+        }),
+        { ...frame, x: [1, Math.max(2, rounds)], y: [low, high] },
+      ),
+    ],
+  });
+  return {
+    id: `rounds-${slug}`,
+    title: `Best of each round on ${id}`,
+    caption: `Mean over runs of the best value on the search split among what one round evaluated within the limits, with the 95 % interval of the mean. A round is shown where at least half of the runs have one; sizes of rounds differ between searches. ${choice}`,
+    data: curves.flatMap(({ cohort, points }) =>
+      points.map(
+        ({ round, mean: value, interval, runs }): DataRow => ({
+          search: cohort.label,
+          round,
+          mean: value,
+          low: interval.low,
+          high: interval.high,
+          runs,
+        }),
+      ),
+    ),
+    svg,
+  };
+}
+
+/** How many rounds are shown: those of the searches with roles, or of the first search. */
+export function mostRounds(detailed: Subject["detailed"]): number {
+  const withRoles = detailed.filter(({ runs }) => runs.some(({ state }) => state.models !== null));
+  const leading = withRoles.length > 0 ? withRoles : detailed.slice(0, 1);
+  return Math.max(1, ...leading.flatMap(({ runs }) => runs.map(({ state }) => state.rounds.length)));
+}

@@ -1,0 +1,133 @@
+/**
+ * What the figures of one space are about: its cohorts, which of them are shown in detail, and how each looks.
+ *
+ * Owns the choice of what is shown where all of it would be too much. Draws nothing.
+ */
+import { mean } from "../statistics.ts";
+import { type ComparedCohort, type ComparedSpace } from "../compared.ts";
+import type { RunOutcome } from "../outcome.ts";
+import type { ReportedRun, Study } from "../study.ts";
+import { type Look, type MarkSymbol, markSymbols, seriesColour } from "./canvas.ts";
+
+/** The cohorts on one space, ready to be drawn. */
+export interface Subject {
+  readonly space: ComparedSpace;
+  /** Cohorts with runs. */
+  readonly cohorts: readonly ComparedCohort[];
+  /** The few of them that are shown in detail. */
+  readonly detailed: readonly ComparedCohort[];
+  /** Those of `detailed` that have roles. */
+  readonly withRoles: readonly ComparedCohort[];
+  /** Says which cohorts `detailed` are and why. */
+  readonly choice: string;
+  /** By label, the same on every space. */
+  readonly looks: ReadonlyMap<string, Look>;
+}
+
+/** How many cohorts with roles are shown in detail at most. */
+const mostDetailed = 3;
+
+/** The spaces of a study on which at least one run can be shown. */
+export function subjectsOf(study: Study, spaces: readonly ComparedSpace[]): Subject[] {
+  const looks = looksOf(study);
+  return spaces.flatMap((space) => {
+    const cohorts = space.cohorts.filter(({ runs }) => runs.length > 0);
+    if (cohorts.length === 0) return [];
+    const ranked = cohorts.toSorted((first, second) => compare(first, second, space.higherIsBetter));
+    const roles = cohorts.filter(hasRoles);
+    const shown = roles.slice(0, mostDetailed);
+    const searcher = ranked.find((cohort) => !cohort.isControl && !hasRoles(cohort));
+    const control =
+      ranked.find((cohort) => cohort.isControl) ??
+      ranked.find((cohort) => cohort !== searcher && !hasRoles(cohort));
+    const detailed = [
+      ...shown,
+      ...(shown.length === 0 && searcher !== undefined ? [searcher] : []),
+      ...(control === undefined ? [] : [control]),
+    ];
+    const some = roles.length > shown.length ? ` (the first ${shown.length} of ${roles.length})` : "";
+    const choice =
+      detailed.length === cohorts.length
+        ? "All searches are shown."
+        : `Of ${cohorts.length} searches the figure shows ${shown.length > 0 ? `those with roles${some}` : "the best"}${control === undefined ? "" : ` and the strongest ${control.isControl ? "control" : "of the others"}`}.`;
+    return [{ space, cohorts, detailed, withRoles: shown, choice, looks }];
+  });
+}
+
+/** Whether language models, or rules in their place, played the roles of a cohort's runs. */
+export function hasRoles({ runs }: ComparedCohort): boolean {
+  return runs.some(({ state }) => state.models !== null);
+}
+
+/** The run whose final value is the median of its cohort's; of an even number the lower one, by seed on a tie. */
+export function representative({ runs, outcomes }: ComparedCohort): ReportedRun {
+  const order = outcomes
+    .map((outcome, index) => ({ outcome, index }))
+    .sort(
+      (first, second) =>
+        (first.outcome.last.best ?? Number.NEGATIVE_INFINITY) -
+        (second.outcome.last.best ?? Number.NEGATIVE_INFINITY),
+    );
+  return runs[order[Math.floor((order.length - 1) / 2)]?.index ?? 0] as ReportedRun;
+}
+
+/** The run with the best final value, the one with the lowest seed on a tie; null where none found anything. */
+export function bestRun(
+  { runs, outcomes }: ComparedCohort,
+  higherIsBetter: boolean,
+): { run: ReportedRun; outcome: RunOutcome } | null {
+  let found: { run: ReportedRun; outcome: RunOutcome; value: number } | null = null;
+  for (const [index, outcome] of outcomes.entries()) {
+    const value = outcome.last.best;
+    if (value === null) continue;
+    if (found !== null && (higherIsBetter ? value <= found.value : value >= found.value)) continue;
+    found = { run: runs[index] as ReportedRun, outcome, value };
+  }
+  return found;
+}
+
+/** The mean of the final values; null where no run found anything. */
+export function finalMean({ outcomes }: ComparedCohort): number | null {
+  return mean(outcomes.flatMap(({ last }) => (last.best === null ? [] : [last.best])));
+}
+
+/** Sorts the better mean first, and what found nothing last. */
+export function compare(first: ComparedCohort, second: ComparedCohort, higherIsBetter: boolean): number {
+  const worst = higherIsBetter ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  const [one, other] = [finalMean(first) ?? worst, finalMean(second) ?? worst];
+  if (one === other) return 0;
+  return one > other === higherIsBetter ? -1 : 1;
+}
+
+// --- internal ---
+
+const symbols = Object.keys(markSymbols) as MarkSymbol[];
+
+/** Cohorts with roles stand out, controls stand back. */
+function looksOf({ cohorts }: Study): Map<string, Look> {
+  const labels = [...new Set(cohorts.map(({ label }) => label))];
+  const isOf = (label: string, holds: (cohort: Study["cohorts"][number]) => boolean) =>
+    cohorts.some((cohort) => cohort.label === label && holds(cohort));
+  const order = [
+    ...labels.filter((label) => isOf(label, ({ runs }) => runs.some(({ state }) => state.models !== null))),
+    ...labels.filter((label) => isOf(label, ({ runs }) => runs.every(({ state }) => state.models === null))),
+  ];
+  return new Map(
+    [...new Set(order)].map((label, index) => {
+      const [roles, control] = [
+        isOf(label, ({ runs }) => runs.some(({ state }) => state.models !== null)),
+        isOf(label, ({ isControl }) => isControl),
+      ];
+      const dash = control ? ["2 3", "6 3", "9 3 2 3", "4 2"][index % 4] : index >= 10 ? "12 4" : null;
+      return [
+        label,
+        {
+          colour: seriesColour(index),
+          dash: dash ?? null,
+          symbol: symbols[index % symbols.length] as MarkSymbol,
+          width: roles ? 2.75 : 1.5,
+        },
+      ];
+    }),
+  );
+}

@@ -1,0 +1,76 @@
+/**
+ * How numbers and names are written in tables and captions.
+ *
+ * Owns rounding and the words for what is not known. Knows no run: it is handed numbers.
+ */
+import { type Interval, mean, median, sd } from "./statistics.ts";
+
+/** Stands where there is no number, or none that is known. */
+export const unknown = "–";
+
+/** How many decimals show four digits of the largest of some numbers. */
+export function decimalsFor(values: readonly number[]): number {
+  const largest = Math.max(0, ...values.map(Math.abs));
+  return largest === 0 ? 2 : Math.min(6, Math.max(0, 3 - Math.floor(Math.log10(largest))));
+}
+
+export function fixed(value: number | null, decimals: number): string {
+  return value === null ? unknown : value.toFixed(decimals);
+}
+
+/** With its sign, but for what rounds to zero. */
+export function signed(value: number | null, decimals: number): string {
+  if (value === null) return unknown;
+  const text = value.toFixed(decimals);
+  if (Number(text) === 0) return (0).toFixed(decimals);
+  return value > 0 ? `+${text}` : text;
+}
+
+/** Mean ± standard deviation of the numbers that are known, and of how many where that is not all. */
+export function spreadOf(values: readonly (number | null)[], decimals: number): string {
+  const known = values.filter((value) => value !== null);
+  const centre = mean(known);
+  if (centre === null) return unknown;
+  const some = known.length === values.length ? "" : ` (${known.length} of ${values.length})`;
+  return `${plusMinus({ mean: centre, sd: sd(known) }, decimals)}${some}`;
+}
+
+export function plusMinus(spread: { mean: number; sd: number | null }, decimals: number): string {
+  const centre = spread.mean.toFixed(decimals);
+  return spread.sd === null ? centre : `${centre} ± ${spread.sd.toFixed(decimals)}`;
+}
+
+export function range(interval: Interval | null, write: (value: number) => string): string {
+  return interval === null ? unknown : `${write(interval.low)} to ${write(interval.high)}`;
+}
+
+/** A count or a mean of counts, with thousands marked. */
+export function amount(value: number | null): string {
+  return value === null ? unknown : value.toLocaleString("en-US", { maximumFractionDigits: 1 });
+}
+
+/**
+ * The median of numbers some of which were never reached (null, later than all others), or how many were reached where
+ * that is no more than half.
+ */
+export function reachedMedian(values: readonly (number | null)[]): { median: number | null; text: string } {
+  const reached = values.filter((value) => value !== null).length;
+  const middle = median(values.map((value) => value ?? Number.POSITIVE_INFINITY)) ?? Number.POSITIVE_INFINITY;
+  if (!Number.isFinite(middle))
+    return { median: null, text: values.length === 0 ? unknown : `${reached} of ${values.length} reached` };
+  const some = reached === values.length ? "" : `, ${reached} of ${values.length} reached`;
+  return { median: middle, text: `${amount(middle)}${some}` };
+}
+
+/** As part of an id or a file name: lower case, words joined by hyphens. */
+export function slug(text: string): string {
+  return text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "");
+}
+
+/** "a", "a and b", "a, b and c". */
+export function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}

@@ -1,0 +1,77 @@
+/**
+ * A study and its tables as GitHub markdown.
+ *
+ * Owns the page and the escaping: labels, names of models and reasons come from elsewhere and are text, never markup.
+ * Figures are not in it.
+ */
+import { tablesOf } from "./comparison.ts";
+import type { Table } from "./exhibit.ts";
+import { bySpace, type LostRun, type Study } from "./study.ts";
+
+/** The whole report but for its figures. */
+export function studyMarkdown(study: Study): string {
+  const versions = Object.entries(study.versions).map(([name, version]) => `${name} ${version}`);
+  const counted = study.cohorts.reduce((sum, { runs }) => sum + runs.length, 0);
+  const lost = bySpace(study.cohorts).flatMap(({ id, cohorts }) =>
+    cohorts.flatMap((cohort) => cohort.lost.map((run) => ({ ...run, what: `${cohort.label} on ${id}` }))),
+  );
+  const tables = tablesOf(study);
+  return `${[
+    `# ${escaped(study.title)}`,
+    `${counted} runs counted, ${lost.length} lost, ${study.unreadable.length} unreadable. Made at ${escaped(study.madeAt)}${versions.length === 0 ? "" : ` with ${escaped(versions.join(", "))}`}, by:`,
+    `    ${oneLine(study.command)}`,
+    ...(lost.length + study.unreadable.length === 0
+      ? []
+      : [
+          "## Runs that are not counted",
+          [
+            ...lost.map(({ what, ...run }) => lostLine(run, what)),
+            ...study.unreadable.map((run) => lostLine(run, "unreadable")),
+          ].join("\n"),
+        ]),
+    ...tables.flatMap((table) => [
+      `## ${escaped(table.title)}`,
+      tableMarkdown(table),
+      escaped(table.caption),
+    ]),
+  ].join("\n\n")}\n`;
+}
+
+/** One table, its columns aligned in the source too. */
+export function tableMarkdown({ columns, rows }: Table): string {
+  const cells = [columns.map(({ name }) => name), ...rows].map((row) => row.map(escaped));
+  const widths = columns.map((_, at) => Math.max(4, ...cells.map((row) => (row[at] ?? "").length)));
+  const line = (row: readonly string[]) => `| ${row.join(" | ")} |`;
+  const [head, ...body] = cells.map((row) =>
+    line(
+      row.map((cell, at) => {
+        const blanks = " ".repeat((widths[at] ?? 0) - cell.length);
+        return columns[at]?.align === "right" ? `${blanks}${cell}` : `${cell}${blanks}`;
+      }),
+    ),
+  );
+  const rule = line(
+    columns.map(({ align }, at) => {
+      const width = widths[at] ?? 0;
+      return align === "right" ? `${"-".repeat(width - 1)}:` : "-".repeat(width);
+    }),
+  );
+  return [head, rule, ...body].join("\n");
+}
+
+// --- internal ---
+
+function lostLine({ folder, reason }: LostRun, what: string): string {
+  return `- ${escaped(what)}: ${escaped(folder)}: ${escaped(reason)}`;
+}
+
+/** A text that renders as itself wherever it stands: no markup, no cell's end, no line's end. */
+function escaped(text: string): string {
+  return oneLine(text)
+    .replace(/[\\`*~<>[\]#&|]/g, "\\$&")
+    .replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, "\\_");
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").trim();
+}

@@ -1,0 +1,129 @@
+/**
+ * What one run came to, as the numbers that comparisons are made of.
+ *
+ * Owns what counts after how many evaluations, and what is known of the test split. Computes from a folded run alone;
+ * knows no other run and no table.
+ */
+import type { StopReason } from "../search/events.ts";
+import {
+  evaluations,
+  type Funnel,
+  funnel,
+  isBetter,
+  isOverLimit,
+  objective,
+  type RunState,
+  resultOf,
+  type Spend,
+  spend,
+  valueOf,
+} from "../search/state.ts";
+import type { ReportedRun } from "./study.ts";
+
+/** How a run stood after one evaluation. */
+export interface Step {
+  /** The value of the objective that this evaluation gave, over a limit or not; null: it failed. */
+  readonly value: number | null;
+  /** The architecture that the search split would pick now: the best within the limits, the first on a tie. */
+  readonly picked: string | null;
+  /** Its value on the search split. */
+  readonly best: number | null;
+  /** Its value on the test split; null: not known. */
+  readonly test: number | null;
+  /** The best test value of everything evaluated so far within the limits; null: not all of it was tested. */
+  readonly bestTest: number | null;
+}
+
+export interface RunOutcome {
+  readonly folder: string;
+  readonly seed: number;
+  readonly higherIsBetter: boolean;
+  readonly budget: number;
+  /** Why it ended; null: it did not come to an end of its own. */
+  readonly ended: StopReason | null;
+  /** One for each evaluation, failed ones included. */
+  readonly steps: readonly Step[];
+  /** How it stood at the end; nothing in it where nothing was evaluated. */
+  readonly last: Omit<Step, "value">;
+  /** What was picked costs; null where nothing was picked. */
+  readonly costs: Readonly<Record<string, number>> | null;
+  readonly spend: Spend;
+  readonly funnel: Funnel;
+}
+
+/** Works out what a run came to. */
+export function outcomeOf({ folder, state }: ReportedRun): RunOutcome {
+  const steps = stepsOf(state);
+  const last = steps.at(-1) ?? { picked: null, best: null, test: null, bestTest: null };
+  return {
+    folder,
+    seed: state.search.seed,
+    higherIsBetter: objective(state).higherIsBetter,
+    budget: state.search.budget,
+    ended: state.ended,
+    steps,
+    last,
+    costs: last.picked === null ? null : (state.costs.get(last.picked)?.costs ?? null),
+    spend: spend(state),
+    funnel: funnel(state),
+  };
+}
+
+/** How a run stood after `count` evaluations; one that ended earlier stands as it ended. Null: nothing was evaluated. */
+export function stepAfter({ steps }: RunOutcome, count: number): Step | null {
+  return steps[Math.min(count, steps.length) - 1] ?? null;
+}
+
+/** How many evaluations it took until the best was at `threshold` or beyond; null: it never was. */
+export function evaluationsToReach({ steps, higherIsBetter }: RunOutcome, threshold: number): number | null {
+  const at = steps.findIndex(
+    ({ best }) => best !== null && (higherIsBetter ? best >= threshold : best <= threshold),
+  );
+  return at === -1 ? null : at + 1;
+}
+
+/**
+ * Whether the best is the optimum, to one part in a million.
+ *
+ * That is coarser than a number of single precision, or of a table printed to four decimals, and finer than one image
+ * more or less of 100,000.
+ */
+export function reachedOptimum({ last, higherIsBetter }: RunOutcome, optimum: number): boolean {
+  if (last.best === null) return false;
+  const missing = higherIsBetter ? optimum - last.best : last.best - optimum;
+  return missing <= 1e-6 * Math.abs(optimum);
+}
+
+// --- internal ---
+
+/** An architecture that shares an equivalent one's result costs no evaluation and counts with the one before it. */
+function stepsOf(state: RunState): Step[] {
+  const steps: Step[] = [];
+  const isAllTested = evaluations(state).every(
+    ({ measured, outcome }) => outcome.kind === "failure" || state.oracleTests.has(measured.text),
+  );
+  let standing: Omit<Step, "value"> = { picked: null, best: null, test: null, bestTest: null };
+  for (const candidate of state.rounds.flatMap(({ candidates }) => candidates)) {
+    const { verdict } = candidate;
+    const outcome = resultOf(state, candidate);
+    if (outcome === null || !("measured" in verdict)) continue;
+    const { measured } = verdict;
+    const value = valueOf(state, outcome);
+    if (value !== null && !isOverLimit(state, measured)) {
+      const test = testOf(state, measured.text);
+      if (isBetter(state, value, standing.best))
+        standing = { ...standing, picked: measured.text, best: value, test };
+      if (isAllTested && test !== null && isBetter(state, test, standing.bestTest))
+        standing = { ...standing, bestTest: test };
+    }
+    if (verdict.kind === "accepted") steps.push({ ...standing, value });
+    else steps.push({ ...standing, value: steps.pop()?.value ?? null });
+  }
+  return steps;
+}
+
+function testOf(state: RunState, text: string): number | null {
+  return (
+    valueOf(state, state.oracleTests.get(text) ?? null) ?? valueOf(state, state.winnerTests.get(text) ?? null)
+  );
+}

@@ -1,0 +1,130 @@
+/**
+ * How a report looks: one style sheet, for both themes, for narrow and wide screens, and for paper.
+ *
+ * Owns the colours that figures refer to. Nothing in it loads anything.
+ */
+import { seriesColours, stepColours } from "./figures/canvas.ts";
+
+/** On the dark page, in the order of `seriesColours`. */
+export const darkSeriesColours = [
+  "#5cb3f0",
+  "#ff9152",
+  "#3fcf9f",
+  "#ec8fd6",
+  "#e0b83f",
+  "#9ad4f5",
+  "#b0a4ff",
+  "#c3cf55",
+  "#ff7f93",
+  "#b9b9b9",
+] as const;
+
+/** On the dark page, in the order of `stepColours`. */
+export const darkStepColours = ["#8f7be8", "#6f9bf0", "#3fb8c4", "#4fd08c", "#c5cf4a", "#ffb84d"] as const;
+
+/** The colours of text and page by theme. */
+export const themes = {
+  light: {
+    paper: "#ffffff",
+    ink: "#1b1b1b",
+    faint: "#636363",
+    line: "#d5d5d5",
+    wash: "#f5f5f3",
+    link: "#0b5394",
+  },
+  dark: {
+    paper: "#15171a",
+    ink: "#e6e4df",
+    faint: "#a3a19c",
+    line: "#3a3d42",
+    wash: "#1e2125",
+    link: "#8fc1f5",
+  },
+} as const;
+
+const variables = (
+  theme: Readonly<Record<string, string>>,
+  series: readonly string[],
+  steps: readonly string[],
+): string =>
+  [
+    ...Object.entries(theme).map(([name, colour]) => `--${name}: ${colour};`),
+    ...series.map((colour, index) => `--series-${index + 1}: ${colour};`),
+    ...steps.map((colour, index) => `--step-${index + 1}: ${colour};`),
+  ].join(" ");
+
+const light = variables(themes.light, seriesColours, stepColours);
+const dark = variables(themes.dark, darkSeriesColours, darkStepColours);
+
+/** The style sheet of a report. */
+export const pageStyle = `
+:root { color-scheme: light dark; ${light} }
+@media screen and (prefers-color-scheme: dark) { :root { ${dark} } }
+* { box-sizing: border-box; }
+html { font-size: 100%; -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
+body { margin: 0; background: var(--paper); color: var(--ink); line-height: 1.5;
+  font-family: Charter, "Bitstream Charter", "Source Serif 4", "Iowan Old Style", Georgia, serif; }
+header, main { max-width: 72rem; margin: 0 auto; padding: 0 1.25rem; }
+header > *, section > *, figcaption, figure.drawing { max-width: 47rem; }
+section > figure.table { max-width: none; }
+header { padding-top: 3rem; }
+main { padding-bottom: 5rem; }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 1rem; font-weight: 600; text-wrap: balance; overflow-wrap: anywhere; }
+h2 { font-size: 1.35rem; line-height: 1.3; margin: 3.25rem 0 1rem; font-weight: 600; overflow-wrap: anywhere; }
+h3 { font-size: 1.05rem; margin: 2rem 0 .5rem; font-weight: 600; }
+p { margin: 0 0 .9rem; overflow-wrap: anywhere; }
+a { color: var(--link); text-underline-offset: .15em; }
+code, pre, .text { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .8rem; }
+pre { margin: 0 0 1rem; padding: .7rem .9rem; background: var(--wash); border-radius: 3px; white-space: pre-wrap; overflow-wrap: anywhere; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.25rem; margin: 0 0 1rem; font-size: .9rem; }
+dt { color: var(--faint); }
+dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
+dd pre { margin: 0; }
+nav ul { columns: 2 18rem; margin: 0; padding: 0; list-style: none; font-size: .9rem; }
+nav li { break-inside: avoid; margin-bottom: .2rem; }
+figure { margin: 2.25rem 0; }
+figcaption { font-size: .88rem; line-height: 1.45; color: var(--ink); overflow-wrap: anywhere; }
+figure.table figcaption { margin-bottom: .6rem; }
+figure.drawing figcaption { margin-top: .6rem; }
+figcaption .number { font-weight: 600; }
+figcaption .title { font-weight: 600; }
+figcaption .caption { color: var(--faint); }
+.box { overflow-x: auto; max-width: 100%; }
+.box:focus-visible, a:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
+svg { display: block; width: 100%; min-width: 34rem; height: auto; overflow: visible; }
+svg text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; white-space: pre; }
+table { border-collapse: collapse; min-width: min(47rem, 100%); font-size: .84rem; line-height: 1.35; font-variant-numeric: tabular-nums lining-nums;
+  border-top: 1.5px solid var(--ink); border-bottom: 1.5px solid var(--ink); }
+thead th { border-bottom: 1px solid var(--ink); font-weight: 600; vertical-align: bottom; }
+th, td { padding: .3rem .6rem; text-align: left; vertical-align: top; }
+th:first-child, td:first-child { padding-left: 0; }
+th:last-child, td:last-child { padding-right: 0; }
+tbody th { font-weight: 400; min-width: 12.5rem; }
+th { white-space: normal; }
+tbody tr + tr > * { border-top: 1px solid var(--line); }
+.right { text-align: right; }
+td.right { white-space: nowrap; }
+td.text { min-width: 14rem; max-width: 28rem; overflow-wrap: anywhere; font-size: .72rem; }
+td.words { min-width: 16rem; }
+.lost li { margin-bottom: .35rem; overflow-wrap: anywhere; }
+@media (max-width: 30rem) {
+  header { padding-top: 1.5rem; }
+  h1 { font-size: 1.5rem; }
+  dl { grid-template-columns: 1fr; gap: 0; }
+  dd { margin-bottom: .5rem; }
+}
+@media (min-width: 100rem) { html { font-size: 112.5%; } }
+@media print {
+  body { font-size: 10pt; }
+  main, header { max-width: none; padding: 0; }
+  nav, .download { display: none; }
+  figure { break-inside: avoid; margin: 1.2rem 0; }
+  figure.table { break-inside: auto; }
+  tr { break-inside: avoid; }
+  thead { display: table-header-group; }
+  h2, h3, figcaption { break-after: avoid; }
+  .box { overflow: visible; }
+  svg { min-width: 0; }
+  a { color: inherit; text-decoration: none; }
+}
+`;

@@ -1,0 +1,186 @@
+/**
+ * Searches against each other, seed by seed: against the controls, and told against blind.
+ *
+ * Owns who is held against whom. Whether a difference shows anything is for statistics.ts to say.
+ */
+import { digestOf } from "../search/digest.ts";
+import {
+  type ComparedCohort,
+  type ComparedSpace,
+  intervalSentence,
+  kindOf,
+  type Measure,
+  measureSentence,
+  nameOf,
+  pairedDifference,
+  pickedTest,
+  searchValue,
+} from "./compared.ts";
+import type { DataRow, Table } from "./exhibit.ts";
+import { range, signed, spreadOf } from "./format.ts";
+import { numbers, tableOf, words } from "./layout.ts";
+import { fewestPairs, type PairedComparison } from "./statistics.ts";
+import { settingsOf } from "./study.ts";
+
+/** Every search against every control, by search value and by test; controls among themselves once. */
+export function controlTables(space: ComparedSpace): Table[] {
+  const { cohorts } = space;
+  const controls = cohorts.filter(({ isControl }) => isControl);
+  const couples = [
+    ...cohorts
+      .filter(({ isControl }) => !isControl)
+      .flatMap((first) => controls.map((second): Couple => ({ first, second }))),
+    ...controls.flatMap((first, at) => controls.slice(at + 1).map((second): Couple => ({ first, second }))),
+  ];
+  if (couples.length === 0) return [];
+  return measuresOf(space).map((measure) => controlTable(space, couples, measure));
+}
+
+/** For each search that was made both with and without the space's names: what the names were worth. */
+export function blindTables(space: ComparedSpace): Table[] {
+  const read = space.cohorts.filter(({ runs }) => runs.length > 0);
+  const couples = read
+    .filter(({ isBlind }) => !isBlind)
+    .flatMap((first) =>
+      read
+        .filter((second) => second.isBlind && sightedKey(second) === sightedKey(first))
+        .map((second): Couple => ({ first, second })),
+    );
+  return couples.length === 0 ? [] : [blindTable(space, couples)];
+}
+
+// --- internal ---
+
+interface Couple {
+  readonly first: ComparedCohort;
+  readonly second: ComparedCohort;
+}
+
+const testSentence = `Ahead or behind: the interval leaves out zero; tie: it does not, which shows no difference and no equality either; too few: under ${fewestPairs} pairs. Nothing is corrected for the number of comparisons.`;
+
+function measuresOf({ hasTest }: ComparedSpace): Measure[] {
+  return hasTest ? [searchValue, pickedTest] : [searchValue];
+}
+
+function controlTable(space: ComparedSpace, couples: readonly Couple[], measure: Measure): Table {
+  const { id, slug, higherIsBetter } = space;
+  const compared = couples.map((couple) => ({
+    ...couple,
+    difference: pairedDifference(couple.first, couple.second, measure, higherIsBetter),
+  }));
+  return tableOf(
+    {
+      id: `controls-${measure.id}-${slug}`,
+      title: `Against the controls by ${measure.name} on ${id}`,
+      caption: [
+        "Difference: the mean over seeds of the search less the control, in pairs of runs with the same seed; a seed that either side lacks is left out.",
+        measureSentence(measure, space),
+        intervalSentence,
+        testSentence,
+        ...budgetSentence(couples),
+      ].join(" "),
+      data: compared.map(
+        ({ first, second, difference }): DataRow => ({
+          search: first.label,
+          kind: kindOf(first),
+          against: second.label,
+          ...differenceData(difference),
+        }),
+      ),
+    },
+    [words("search", "Search"), words("against", "Against"), ...differenceColumns],
+    compared.map(({ first, second, difference }) => ({
+      search: nameOf(first),
+      against: second.label,
+      ...differenceCells(difference, space),
+    })),
+  );
+}
+
+function blindTable(space: ComparedSpace, couples: readonly Couple[]): Table {
+  const { id, slug, decimals, higherIsBetter } = space;
+  const measures = measuresOf(space);
+  const compared = couples.flatMap(({ first, second }) =>
+    measures.map((measure) => ({
+      first,
+      second,
+      measure,
+      difference: pairedDifference(first, second, measure, higherIsBetter),
+    })),
+  );
+  return tableOf(
+    {
+      id: `blind-${slug}`,
+      title: `With and without names on ${id}`,
+      caption: [
+        "A blind search sees the space under neutral names and in another order, and no task; all else is equal. Difference: told less blind, in pairs of runs with the same seed.",
+        ...measures.map((measure) => measureSentence(measure, space)),
+        intervalSentence,
+        testSentence,
+        "Ahead says that the names helped: what a model knows of the space, from wherever, is in them.",
+      ].join(" "),
+      data: compared.map(
+        ({ first, second, measure, difference }): DataRow => ({
+          search: first.label,
+          blind: second.label,
+          measure: measure.id,
+          ...differenceData(difference),
+        }),
+      ),
+    },
+    [
+      words("search", "Search"),
+      words("blind", "Blind twin"),
+      words("measure", "Measure"),
+      numbers("told", "Told"),
+      numbers("untold", "Blind"),
+      ...differenceColumns,
+    ],
+    compared.map(({ first, second, measure, difference }) => ({
+      search: nameOf(first),
+      blind: second.label,
+      measure: measure.name,
+      told: spreadOf(first.outcomes.map(measure.of), decimals),
+      untold: spreadOf(second.outcomes.map(measure.of), decimals),
+      ...differenceCells(difference, space),
+    })),
+  );
+}
+
+const differenceColumns = [
+  numbers("difference", "Difference"),
+  numbers("interval", "95 % interval"),
+  numbers("pairs", "Pairs"),
+  words("verdict", "Verdict"),
+];
+
+/** Differences are small: they are shown with one decimal more than the values. */
+function differenceCells({ mean, interval, pairs, verdict }: PairedComparison, { decimals }: ComparedSpace) {
+  const write = (value: number) => signed(value, decimals + 1);
+  return {
+    difference: signed(mean, decimals + 1),
+    interval: range(interval, write),
+    pairs: `${pairs}`,
+    verdict,
+  };
+}
+
+function differenceData({ mean, interval, pairs, verdict }: PairedComparison) {
+  return { pairs, difference: mean, low: interval?.low ?? null, high: interval?.high ?? null, verdict };
+}
+
+function budgetSentence(couples: readonly Couple[]): string[] {
+  const isUneven = couples.some(({ first, second }) => {
+    const [own, other] = [first, second].map(({ outcomes }) => outcomes[0]?.budget);
+    return own !== undefined && other !== undefined && own !== other;
+  });
+  return isUneven ? ["Not all of these searches had the same budget: see the results."] : [];
+}
+
+/** What a blind search and its told counterpart share: the task is kept from the blind one, and odds go by names. */
+function sightedKey({ runs }: ComparedCohort): string {
+  const [first] = runs;
+  if (first === undefined) return "";
+  const { blind: _blind, task: _task, prior: _prior, ...settings } = settingsOf(first.state);
+  return digestOf({ ...settings, searcher: first.state.search.searcher });
+}

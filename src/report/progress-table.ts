@@ -1,0 +1,94 @@
+/**
+ * How far the searches on a space are after a few numbers of evaluations.
+ *
+ * Owns the checkpoints, and that a test value is given only where it is known of every run.
+ */
+import {
+  type ComparedCohort,
+  type ComparedSpace,
+  kindOf,
+  type Measure,
+  measureSentence,
+  nameOf,
+  pickedTest,
+  runsSentence,
+  searchValue,
+} from "./compared.ts";
+import type { DataRow, Table } from "./exhibit.ts";
+import { spreadOf } from "./format.ts";
+import { numbers, tableOf, words } from "./layout.ts";
+import { stepAfter } from "./outcome.ts";
+import { mean, sd } from "./statistics.ts";
+
+/** Numbers of evaluations after which searches are looked at. */
+export const checkpoints = [10, 20, 30, 50, 100];
+
+/** Search value and test after each checkpoint within the budget; the test only where something of it is known. */
+export function progressTables(space: ComparedSpace): Table[] {
+  const largest = Math.max(
+    0,
+    ...space.cohorts.flatMap(({ outcomes }) => outcomes.map(({ budget }) => budget)),
+  );
+  const within = checkpoints.filter((count) => count <= largest);
+  if (within.length === 0) return [];
+  return [searchValue, pickedTest].flatMap((measure) => {
+    const isKnown = space.cohorts.some((cohort) =>
+      within.some((count) => valuesAfter(cohort, count, measure).some((value) => value !== null)),
+    );
+    return isKnown ? [progressTable(space, within, measure)] : [];
+  });
+}
+
+// --- internal ---
+
+function progressTable(space: ComparedSpace, within: readonly number[], measure: Measure): Table {
+  const { id, slug, cohorts, decimals } = space;
+  return tableOf(
+    {
+      id: `progress-${measure.id}-${slug}`,
+      title: `${measure.id === "search" ? "Best" : "Test of the picked"} by evaluations on ${id}`,
+      caption: [
+        runsSentence(cohorts),
+        measureSentence(measure, space),
+        "Mean ± standard deviation over runs after so many evaluations, failed ones included; a run that ended earlier stands as it ended.",
+        measure.id === "search"
+          ? "A checkpoint beyond a search's budget is open."
+          : "A checkpoint beyond a search's budget is open, and so is one where the test of a run's pick is not known.",
+      ].join(" "),
+      data: cohorts.map(
+        (cohort): DataRow => ({
+          search: cohort.label,
+          kind: kindOf(cohort),
+          runs: cohort.outcomes.length,
+          planned: cohort.planned,
+          ...Object.fromEntries(
+            within.flatMap((count) => {
+              const known = valuesAfter(cohort, count, measure).filter((value) => value !== null);
+              return [
+                [`after_${count}_count`, known.length],
+                [`after_${count}_mean`, mean(known)],
+                [`after_${count}_sd`, sd(known)],
+              ];
+            }),
+          ),
+        }),
+      ),
+    },
+    [words("search", "Search"), ...within.map((count) => numbers<string>(`${count}`, `After ${count}`))],
+    cohorts.map((cohort) => ({
+      search: nameOf(cohort),
+      ...Object.fromEntries(
+        within.map((count) => [`${count}`, spreadOf(valuesAfter(cohort, count, measure), decimals)]),
+      ),
+    })),
+  );
+}
+
+/** One for each run; none where the checkpoint is beyond the budget, or a test is not known of every pick. */
+function valuesAfter({ outcomes }: ComparedCohort, count: number, { id }: Measure): (number | null)[] {
+  if (outcomes.some(({ budget }) => budget < count)) return [];
+  const steps = outcomes.map((outcome) => stepAfter(outcome, count));
+  if (id === "search") return steps.map((step) => step?.best ?? null);
+  const isOpen = steps.some((step) => step !== null && step.picked !== null && step.test === null);
+  return isOpen ? [] : steps.map((step) => step?.test ?? null);
+}

@@ -1,0 +1,226 @@
+/**
+ * What the searches on a space took, where their candidates were lost, and what they found.
+ *
+ * Owns the columns. The sums of each run are those of search/state.ts.
+ */
+import type { Funnel } from "../search/state.ts";
+import { type ComparedCohort, type ComparedSpace, kindOf, nameOf, runsSentence } from "./compared.ts";
+import type { DataRow, Table } from "./exhibit.ts";
+import { amount, fixed, unknown } from "./format.ts";
+import { numbers, tableOf, words } from "./layout.ts";
+import type { RunOutcome } from "./outcome.ts";
+import { ownNames } from "./own-names.ts";
+
+/** Evaluations, calls, tokens and seconds, a run and in all. */
+export function spendTable({ id, slug, cohorts }: ComparedSpace): Table {
+  return tableOf(
+    {
+      id: `spend-${slug}`,
+      title: `What it took on ${id}`,
+      caption: [
+        runsSentence(cohorts),
+        "Each cell: mean per run / sum over the runs that are counted; what lost runs took is not in it.",
+        "Failed attempts brought no reply; unreadable replies were asked for once more. Chat seconds hold waits and failed attempts. Tokens are open where a server did not tell them, and all of chat where no role was played.",
+      ].join(" "),
+      data: cohorts.map(
+        (cohort): DataRow => ({
+          search: cohort.label,
+          kind: kindOf(cohort),
+          runs: cohort.outcomes.length,
+          ...Object.fromEntries(
+            spent.flatMap(({ key, of }) => {
+              const sum = sumOf(cohort, of);
+              return [
+                [`${key}_mean`, perRun(sum, cohort)],
+                [`${key}_sum`, sum],
+              ];
+            }),
+          ),
+        }),
+      ),
+    },
+    [
+      words("search", "Search"),
+      numbers("runs", "Runs"),
+      ...spent.map(({ key, name }) => numbers<string>(key, name)),
+    ],
+    cohorts.map((cohort) => ({
+      search: nameOf(cohort),
+      runs: `${cohort.outcomes.length}`,
+      ...Object.fromEntries(
+        spent.map(({ key, of }) => {
+          const sum = sumOf(cohort, of);
+          return [key, sum === null ? unknown : `${amount(perRun(sum, cohort))} / ${amount(sum)}`];
+        }),
+      ),
+    })),
+  );
+}
+
+/** What became of every candidate that was proposed. */
+export function funnelTable({ id, slug, cohorts }: ComparedSpace): Table {
+  const sums = (cohort: ComparedCohort) =>
+    stages.map(([stage, name]) => ({
+      stage,
+      name,
+      sum: cohort.outcomes.reduce((total, { funnel }) => total + funnel[stage], 0),
+    }));
+  return tableOf(
+    {
+      id: `funnel-${slug}`,
+      title: `Where candidates were lost on ${id}`,
+      caption: [
+        runsSentence(cohorts),
+        "Sums over the runs that are counted. Proposed is the sum of the columns from unreadable to evaluated; improved is the part of evaluated that was better than all before it, within the limits.",
+      ].join(" "),
+      data: cohorts.map(
+        (cohort): DataRow => ({
+          search: cohort.label,
+          kind: kindOf(cohort),
+          runs: cohort.outcomes.length,
+          ...Object.fromEntries(
+            sums(cohort).map(({ name, sum }) => [name.toLowerCase().replaceAll(" ", "_"), sum]),
+          ),
+        }),
+      ),
+    },
+    [
+      words("search", "Search"),
+      numbers("runs", "Runs"),
+      ...stages.map(([stage, name]) => numbers<string>(stage, name)),
+    ],
+    cohorts.map((cohort) => ({
+      search: nameOf(cohort),
+      runs: `${cohort.outcomes.length}`,
+      ...(cohort.outcomes.length === 0
+        ? {}
+        : Object.fromEntries(sums(cohort).map(({ stage, sum }) => [stage, amount(sum)]))),
+    })),
+  );
+}
+
+/** The architecture that the best run of each search picked; the data hold every run. */
+export function winnersTable({
+  id,
+  slug,
+  cohorts,
+  space,
+  hasTest,
+  decimals,
+  higherIsBetter,
+}: ComparedSpace): Table[] {
+  const costs = space?.costs ?? [];
+  const isBetter = (value: number, than: number) => (higherIsBetter ? value > than : value < than);
+  const ownText = ({ runs }: ComparedCohort, { folder, last }: RunOutcome): string | null => {
+    const state = runs.find((run) => run.folder === folder)?.state;
+    const translate = state === undefined ? null : ownNames(state);
+    return last.picked === null || translate === null ? last.picked : translate(last.picked);
+  };
+  const winners = cohorts.flatMap((cohort) => {
+    let found: { outcome: RunOutcome; best: number } | null = null;
+    for (const outcome of cohort.outcomes) {
+      const { best } = outcome.last;
+      if (best !== null && (found === null || isBetter(best, found.best))) found = { outcome, best };
+    }
+    return found === null ? [] : [{ cohort, ...found }];
+  });
+  if (winners.length === 0) return [];
+  return [
+    tableOf(
+      {
+        id: `winners-${slug}`,
+        title: `What was found on ${id}`,
+        caption:
+          "For each search the run with the best search value, the lowest seed on a tie, and the architecture that it picked. One run of several: results are told by their means, not by this. Architectures stand under the space's own names, unless another version of the program hid them from a blind search.",
+        data: cohorts.flatMap((cohort) =>
+          cohort.outcomes.map(
+            (outcome): DataRow => ({
+              search: cohort.label,
+              kind: kindOf(cohort),
+              seed: outcome.seed,
+              folder: outcome.folder,
+              ended: outcome.ended,
+              evaluations: outcome.spend.evaluations,
+              search_value: outcome.last.best,
+              test_of_picked: outcome.last.test,
+              best_test_seen: outcome.last.bestTest,
+              architecture: ownText(cohort, outcome),
+              ...Object.fromEntries(costs.map(({ name }) => [`cost_${name}`, outcome.costs?.[name] ?? null])),
+            }),
+          ),
+        ),
+      },
+      [
+        words("search", "Search"),
+        numbers("seed", "Seed"),
+        numbers("value", "Search value"),
+        ...(hasTest ? [numbers("test", "Test")] : []),
+        ...costs.map(({ name, unit }) =>
+          numbers<string>(`cost ${name}`, unit === "" ? name : `${name} (${unit})`),
+        ),
+        words("architecture", "Architecture"),
+      ],
+      winners.map(({ cohort, outcome, best }) => ({
+        search: nameOf(cohort),
+        seed: `${outcome.seed}`,
+        value: best.toFixed(decimals),
+        test: fixed(outcome.last.test, decimals),
+        ...Object.fromEntries(costs.map(({ name }) => [`cost ${name}`, cost(outcome.costs?.[name])])),
+        architecture: ownText(cohort, outcome) ?? unknown,
+      })),
+    ),
+  ];
+}
+
+// --- internal ---
+
+const ofChat = (of: (outcome: RunOutcome) => number | null) => (outcome: RunOutcome, isPlayed: boolean) =>
+  isPlayed ? of(outcome) : null;
+
+const spent: readonly {
+  readonly key: string;
+  readonly name: string;
+  readonly of: (outcome: RunOutcome, isPlayed: boolean) => number | null;
+}[] = [
+  { key: "evaluations", name: "Evaluations", of: ({ spend }) => spend.evaluations },
+  { key: "evaluation_seconds", name: "Evaluation seconds", of: ({ spend }) => spend.evaluationSeconds },
+  { key: "calls", name: "Calls", of: ofChat(({ spend }) => spend.chatCalls) },
+  { key: "failed_attempts", name: "Failed attempts", of: ofChat(({ spend }) => spend.failedAttempts) },
+  { key: "unreadable_replies", name: "Unreadable replies", of: ofChat(({ spend }) => spend.rejectedReplies) },
+  { key: "input_tokens", name: "Tokens in", of: ofChat(({ spend }) => spend.inputTokens) },
+  { key: "output_tokens", name: "Tokens out", of: ofChat(({ spend }) => spend.outputTokens) },
+  { key: "chat_seconds", name: "Chat seconds", of: ofChat(({ spend }) => spend.chatSeconds) },
+];
+
+const stages: readonly (readonly [keyof Funnel, string])[] = [
+  ["proposed", "Proposed"],
+  ["unreadable", "Unreadable"],
+  ["illegal", "Illegal"],
+  ["repeated", "Repeated"],
+  ["equivalent", "Equivalent"],
+  ["overLimit", "Over the limit"],
+  ["beyondBudget", "Beyond the budget"],
+  ["failed", "Failed"],
+  ["evaluated", "Evaluated"],
+  ["improved", "Improved"],
+];
+
+/** Null where there is no run, or one of which it is not known. */
+function sumOf(
+  { outcomes, runs }: ComparedCohort,
+  of: (outcome: RunOutcome, isPlayed: boolean) => number | null,
+): number | null {
+  const values = outcomes.map((outcome, at) => of(outcome, runs[at]?.state.models !== null));
+  const known = values.filter((value) => value !== null);
+  return known.length < values.length || known.length === 0
+    ? null
+    : known.reduce((sum, value) => sum + value, 0);
+}
+
+function perRun(sum: number | null, { outcomes }: ComparedCohort): number | null {
+  return sum === null ? null : sum / outcomes.length;
+}
+
+function cost(value: number | undefined): string {
+  return value === undefined ? unknown : String(Number(value.toPrecision(6)));
+}

@@ -1,0 +1,78 @@
+/**
+ * What the strategy said, round by round, beside what the round brought.
+ *
+ * Owns which run is shown and how gain is counted.
+ */
+import type { RunState } from "../search/state.ts";
+import { strategySummary } from "../search/strategy.ts";
+import type { ComparedCohort, ComparedSpace } from "./compared.ts";
+import type { DataRow, Table } from "./exhibit.ts";
+import { signed } from "./format.ts";
+import { numbers, tableOf, words } from "./layout.ts";
+import { representative, type Subject } from "./figures/subject.ts";
+import { type RoundResult, roundResults } from "./rounds.ts";
+
+/** One table for each search with roles that is shown in detail. */
+export function strategyTables({ space, withRoles }: Subject): Table[] {
+  return withRoles.flatMap((cohort, index) => strategyTable(space, cohort, index) ?? []);
+}
+
+// --- internal ---
+
+const longestSummary = 400;
+
+interface Line extends RoundResult {
+  /** The summary of the strategy that was set in this round; empty: none was. */
+  readonly strategy: string;
+}
+
+function strategyTable(
+  { id, slug, decimals, higherIsBetter }: ComparedSpace,
+  cohort: ComparedCohort,
+  index: number,
+): Table | null {
+  const { folder, state } = representative(cohort);
+  const lines = linesOf(state);
+  if (lines.every(({ strategy }) => strategy === "")) return null;
+  const better = higherIsBetter ? "above" : "below";
+  return tableOf(
+    {
+      id: `strategies-${index + 1}-${slug}`,
+      title: `What ${cohort.label} was told on ${id}, round by round`,
+      caption: `The summary of each round's strategy, the best value within the limits among what the round evaluated, and its gain: how far that is ${better} the best of all rounds before. One run: the median of ${cohort.runs.length} by final value (seed ${state.search.seed}, ${folder}).`,
+      data: lines.map(
+        ({ strategy, ...result }): DataRow => ({
+          search: cohort.label,
+          seed: state.search.seed,
+          ...result,
+          strategy,
+        }),
+      ),
+    },
+    [
+      numbers("round", "Round"),
+      words("strategy", "Strategy in summary"),
+      numbers("evaluated", "Evaluated"),
+      numbers("best", "Best of round"),
+      numbers("gain", "Gain"),
+    ],
+    lines.map(({ round, strategy, evaluated, best, gain }) => ({
+      round: `${round}`,
+      strategy,
+      evaluated: `${evaluated}`,
+      best: best?.toFixed(decimals),
+      gain: gain === null ? undefined : signed(gain, decimals),
+    })),
+  );
+}
+
+function linesOf(state: RunState): Line[] {
+  return roundResults(state).map((result, index) => {
+    const strategy = state.rounds[index]?.strategy ?? null;
+    return { ...result, strategy: cut(strategy === null ? "" : strategySummary(strategy)) };
+  });
+}
+
+function cut(text: string): string {
+  return text.length <= longestSummary ? text : `${text.slice(0, longestSummary - 1)}…`;
+}
