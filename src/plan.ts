@@ -53,6 +53,9 @@ const planSchema = z.strictObject({
   out: z.string().min(1).nullable().default(null),
 });
 
+/** Every key of a plan. */
+export const planKeys: readonly string[] = Object.keys(planSchema.shape);
+
 /** Flags of `bench` that change a plan. */
 export interface PlanFlags
   extends Pick<Flags, "model" | "baseUrl" | "evaluator" | "evaluatorConfig" | "budget"> {

@@ -11,14 +11,7 @@ import { journalPath, readRun } from "../adapters/journal-file.ts";
 import { unusable } from "../adapters/system-error.ts";
 import { CollmError, JournalDamaged, UsageError } from "../errors.ts";
 import { type BenchRecord, benchRecordSchema, type Reference } from "../report/bench-record.ts";
-import {
-  cohortsOf,
-  type LostCell,
-  type LostRun,
-  type ReportedRun,
-  type RunName,
-  type Study,
-} from "../report/study.ts";
+import { cohortsOf, type LostCell, type LostRun, type ReportedRun, type Study } from "../report/study.ts";
 import { fold, type RunState } from "../search/state.ts";
 import { systemClock } from "./compose.ts";
 import { versions } from "./conduct.ts";

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { readConfig } from "../../src/config.ts";
+import { planKeys, readPlan } from "../../src/plan.ts";
 import { searchers } from "../../src/searchers/registry.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -25,7 +26,7 @@ it("shows the example evaluator as it is", () => {
 });
 
 it("names every source file in its tree, and no file that is not there", () => {
-  const files = ["", "search", "searchers", "adapters"].flatMap((folder) =>
+  const files = ["", "search", "searchers", "ranking", "report", "adapters"].flatMap((folder) =>
     readdirSync(join(root, "src", folder), { withFileTypes: true }).flatMap((entry) =>
       entry.isFile() ? [entry.name] : [],
     ),
@@ -49,6 +50,27 @@ it("names no command that does not exist", () => {
   );
   expect(used.size).toBeGreaterThan(4);
   for (const name of used) expect(help).toMatch(new RegExp(`^  ${name}\\b`, "m"));
+});
+
+it("shows a plan that is read as it stands, with every key there is", async () => {
+  const yaml = /```yaml\n# plan\.yaml.*?\n(.*?)```/s.exec(readme)?.[1] ?? "";
+  const folder = mkdtempSync(join(tmpdir(), "readme-"));
+  try {
+    writeFileSync(join(folder, "plan.yaml"), yaml);
+    const { runs } = await readPlan(join(folder, "plan.yaml"), {});
+    expect(runs).toHaveLength(10 * (4 + 4));
+    expect(new Set(runs.map(({ label }) => label))).toContain("collm blind memory.navigator=false (rules)");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  const keys = [...yaml.matchAll(/^([a-zA-Z]+):/gm)].map(([, key]) => key);
+  expect(keys.toSorted()).toEqual([...planKeys].toSorted());
+});
+
+it("lists every plan in presets/bench", () => {
+  const table = readme.slice(readme.indexOf("| plan | what it compares |")).split("\n\n", 1)[0] ?? "";
+  const listed = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
+  expect(listed.toSorted()).toEqual(readdirSync(join(root, "presets/bench")).toSorted());
 });
 
 it("shows a configuration file that is read as it stands", async () => {
