@@ -3,7 +3,7 @@
  *
  * Owns the enumeration and its bound. For tables, where an evaluation costs nothing; asks the evaluator and nobody else.
  */
-import { UsageError } from "../errors.ts";
+import { EvaluatorUnavailable, UsageError } from "../errors.ts";
 import type { Reference } from "../report/bench-record.ts";
 import type { Evaluator } from "../search/ports.ts";
 import type { Space } from "../search/space.ts";
@@ -15,6 +15,8 @@ export const mostEnumerated = 50_000n;
  * The value of the objective of every architecture on one split, in the order of `texts`.
  *
  * A failed evaluation has no value.
+ *
+ * @throws EvaluatorUnavailable when one stays without an answer
  */
 export async function measureAll(
   evaluator: Evaluator,
@@ -28,10 +30,17 @@ export async function measureAll(
   const values: (number | null)[] = texts.map(() => null);
   for (let start = 0; start < texts.length; start += description.maxBatch) {
     const batch = texts.slice(start, start + description.maxBatch);
+    const open = new Set(batch.keys());
     for await (const message of evaluator.evaluate({ space: description, split, texts: batch }, signal)) {
-      if (message.kind === "outcome" && message.outcome.kind === "measurement")
+      if (message.kind !== "outcome") continue;
+      open.delete(message.index);
+      if (message.outcome.kind === "measurement")
         values[start + message.index] = message.outcome.metrics[metric] ?? null;
     }
+    if (open.size > 0)
+      throw new EvaluatorUnavailable(
+        `the evaluator closed the stream with ${open.size} architectures unanswered; see that it is well, then resume`,
+      );
   }
   return values;
 }

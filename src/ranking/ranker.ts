@@ -11,7 +11,7 @@ import type { ChatModel, Prompt, Reading } from "../search/ports.ts";
 import type { Space } from "../search/space.ts";
 import { describeSpace, writeArchitecture } from "../searchers/prompts.ts";
 import { findJson } from "../searchers/reply.ts";
-import type { RankingReply } from "./record.ts";
+import type { RankingReply, Trial } from "./record.ts";
 
 /** How many entries of a list that went wrong are named. */
 const mostNamed = 5;
@@ -41,7 +41,7 @@ export function rankingPrompt(space: Space, texts: readonly string[], problem: R
 }
 
 /** The numbers of `count` architectures from the best to the worst, or every reason why the reply is no ranking. */
-export function readRanking(count: number): (reply: ChatReply) => Reading<readonly number[]> {
+export function readRanking(count: number): (reply: ChatReply) => Reading<number[]> {
   return ({ content, finishReason }) => {
     const list = lastList(findJson(content));
     const expected = `expected JSON like {"ranking": [best, ..., worst]} with each number from 1 to ${count} once`;
@@ -81,7 +81,7 @@ export async function askForRanking(
   { system, user, schema, brief }: Prompt,
   { count, seed, trial }: { readonly count: number; readonly seed: number; readonly trial: number },
   signal: AbortSignal,
-): Promise<{ readonly ranking: readonly number[] | null; readonly replies: readonly RankingReply[] }> {
+): Promise<Pick<Trial, "ranking" | "replies">> {
   const replies: RankingReply[] = [];
   const messages: Message[] = [
     { role: "system", content: system },

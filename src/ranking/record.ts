@@ -45,12 +45,18 @@ const trialSchema = z.strictObject({
 /** One finished trial. */
 export type Trial = z.infer<typeof trialSchema>;
 
-/** A line before it gets its number and time. */
-export type RankingBody = Omit<RankingHeader, keyof typeof stamp> | Omit<Trial, keyof typeof stamp>;
+/** What a line tells, before it gets its number and time. */
+export type SetUp = Omit<RankingHeader, keyof typeof stamp | "type">;
+export type Ranked = Omit<Trial, keyof typeof stamp | "type">;
 
-/** The line that stands at place `seq`, from 1. */
-export function stamped(body: RankingBody, seq: number, at: string): unknown {
-  return { v: formatVersion, seq, at, ...body };
+/** The first line. */
+export function headerLine(setUp: SetUp, at: string): RankingHeader {
+  return { v: formatVersion, seq: 1, at, type: "ranking-started", ...setUp };
+}
+
+/** The line of a trial. */
+export function trialLine(ranked: Ranked, at: string): Trial {
+  return { v: formatVersion, seq: ranked.trial + 1, at, type: "trial-ranked", ...ranked };
 }
 
 /** Whether a value can be the first line of such a record, of whatever version. */

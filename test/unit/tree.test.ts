@@ -40,7 +40,7 @@ function matches(folder: string, pattern: RegExp): string[] {
   );
 }
 
-test.each(["src/search", "src/searchers", "src/adapters"])(
+test.each(["src/search", "src/searchers", "src/ranking", "src/report", "src/adapters"])(
   "%s names no search space and no data set",
   (folder) => {
     const long = /nas-?_?bench|analog-?_?nas|once-for-all|autoformer|cifar|imagenet/i;
@@ -101,9 +101,13 @@ describe("the linter", () => {
     ["src/adapters", 'import "../config.ts";', imports],
     ["src/adapters", 'import "../report/table.ts";', imports],
     ["src/adapters", "export const key = process.env.KEY;", environment],
+    ["src/ranking", 'import "node:fs";', imports],
+    ["src/ranking", 'import "../report/statistics.ts";', imports],
     ["src/report", 'import "node:fs";', imports],
     ["src/report", 'import "../adapters/journal-file.ts";', imports],
     ["src/report", 'import "../searchers/collm.ts";', imports],
+    ["src/report/figures", 'import "../../adapters/journal-file.ts";', imports],
+    ["src/report/figures", 'import "../deeper/../../cli.ts";', imports],
     ["src", 'import "./cli.ts";', imports],
     ["src", "export const key = process.env.KEY;", environment],
   ];
@@ -123,8 +127,11 @@ describe("the linter", () => {
     ["src/adapters", 'import "./contract/evaluator.ts";'],
     ["src/adapters", 'import "../search/ports.ts";'],
     ["src/adapters", "export const at = Date.now();"],
+    ["src/ranking", 'import "../searchers/prompts.ts";'],
     ["src/report", 'import "../search/state.ts";'],
     ["src/report", 'import "cli-table3";'],
+    ["src/report/figures", 'import "../exhibit.ts";'],
+    ["src/report/figures", 'import "../../search/state.ts";'],
     ["src", 'import "./adapters/openai-chat.ts";'],
   ];
 
