@@ -9,6 +9,7 @@ import { readStudy } from "./read-study.ts";
 import { paint } from "./style.ts";
 import { table } from "./table.ts";
 
+const wide = /^(Median|95 % interval|Test as printed|Evaluations.*|Calls|Tokens.*)$/;
 /** The beginnings of the ids of the tables that are drawn. */
 const drawn = /^(results|blind)-/;
 
@@ -18,14 +19,13 @@ export async function benchLines(folder: string): Promise<{ tables: Table[]; lin
     tables,
     lines: tables
       .filter(({ id }) => drawn.test(id))
-      .flatMap(({ title, columns, rows }) => [
-        paint(process.stdout, "bold", title),
-        "",
-        ...table(
-          rows,
-          columns.map(({ name }) => name),
-        ),
-        "",
-      ]),
+      .flatMap((each) => [paint(process.stdout, "bold", each.title), "", ...narrow(each), ""]),
   };
+}
+
+/** A table without the columns that a terminal has no room for. */
+function narrow({ columns, rows }: Table): string[] {
+  const kept = columns.flatMap(({ name }, place) => (wide.test(name) ? [] : [place]));
+  const pick = (cells: readonly string[]) => kept.map((place) => cells[place] ?? "");
+  return table(rows.map(pick), pick(columns.map(({ name }) => name)));
 }

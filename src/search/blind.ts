@@ -177,7 +177,8 @@ function neutralNames({ dimensions, metrics, costs }: SpaceDescription, seed: nu
   const isFree = (name: string) =>
     !taken.has(name) &&
     !Array.from({ length: most }, (_, at) => `${name}${at + 1}`).some((each) => taken.has(each));
-  const letters = "abcdefghijklmnopqrstuvwxyz".split("");
+  // Without i, which stands for any index in what is told of a space.
+  const letters = "abcdefghjklmnopqrstuvwxyz".split("");
   const names: string[] = [];
   for (let length = 1; names.length < dimensions.length; length++) {
     const random = randomStream(seed, `blind: names of ${length}`);

@@ -6,10 +6,16 @@
  */
 import type { ChatReply } from "../search/events.ts";
 import type { Prompt, Reading } from "../search/ports.ts";
-import { randomStream } from "../search/random.ts";
 import type { Space } from "../search/space.ts";
 import type { RunState } from "../search/state.ts";
-import { architecturesSchema, describeProblem, describeSpace, writeArchitecture } from "./prompts.ts";
+import {
+  answerForm,
+  architecturesSchema,
+  describeProblem,
+  describeSpace,
+  sceneOf,
+  textsOf,
+} from "./prompts.ts";
 import { findJson } from "./reply.ts";
 
 /** How many lists and keys may stand around an architecture. */
@@ -29,11 +35,7 @@ export function generatorPrompt(state: RunState, space: Space, strategy: string)
   const { min, max } = state.search.candidates;
   return {
     system: systemPrompt(state, space),
-    user: [
-      "Here is the strategy for this round:",
-      `<strategy>\n${strategy}\n</strategy>`,
-      `Give ${min} to ${max} architectures that follow it. Each must be complete and valid, and no two may be the same.`,
-    ].join("\n\n"),
+    user: textsOf(state.search).generator.request(sceneOf(state, "generator"), strategy),
     schema: state.search.structured ? architecturesSchema(space, state.search.candidates) : null,
     brief: { role: "generator", space, strategy, min, max } satisfies GeneratorBrief,
   };
@@ -45,10 +47,8 @@ export function readArchitectures(space: Space): (reply: ChatReply) => Reading<r
   return ({ content, finishReason }) => {
     const values = findJson(content);
     // What a model sets down as its answer counts; drafts on the way to it do not.
-    const answer = values.findLast(
-      (value) => isObject(value) && Array.isArray((value as Answer).architectures),
-    );
-    const found = (answer === undefined ? values : [(answer as Answer).architectures]).flatMap((value) =>
+    const answer = values.findLast(isAnswer);
+    const found = (answer === undefined ? values : [answer.architectures]).flatMap((value) =>
       candidatesIn(space, value),
     );
     if (found.length > 0) return { ok: true, value: found };
@@ -63,35 +63,13 @@ export function readArchitectures(space: Space): (reply: ChatReply) => Reading<r
   };
 }
 
-// --- internal ---
-
-function systemPrompt(state: RunState, space: Space): string {
-  const { min, max } = state.search.candidates;
-  const example = writeArchitecture(space, space.sample(randomStream(0, "example")), "choice");
-  const whole = `{"architectures": [${example}, ...]}`;
-  const form = state.search.structured
-    ? `Answer with one JSON object and nothing else, of this form:\n\n${whole}`
-    : `You may think aloud first. Then give the architectures in one fenced block of JSON, of this form:\n\n\`\`\`json\n${whole}\n\`\`\``;
-  return [
-    "You are the Generator of a neural architecture search: you turn a strategy, written by a Navigator, into concrete architectures that are then evaluated.",
-    describeProblem(state),
-    describeSpace(space),
-    [
-      "# How to work",
-      "1. Read the strategy: which slots and choices it favours, in which shares, what it wants combined and what avoided.",
-      `2. Write ${min} to ${max} architectures that realise it, different from each other and spread over everything the strategy asks for.`,
-      "3. Check each: every key there, every list of the right length, every entry one of the choices, likely within the limit.",
-    ].join("\n"),
-    ["# What to write", form, "The example shows the form only; its choices mean nothing."].join("\n\n"),
-  ].join("\n\n");
-}
-
-interface Answer {
-  readonly architectures?: unknown;
+/** An object that lists architectures under the name asked for. */
+export function isAnswer(value: unknown): value is { readonly architectures: readonly unknown[] } {
+  return isObject(value) && "architectures" in value && Array.isArray(value.architectures);
 }
 
 /** A list of architectures, one architecture, or an object that holds either under keys of its own. */
-function candidatesIn(space: Space, value: unknown, levels = deepestWrapping): readonly unknown[] {
+export function candidatesIn(space: Space, value: unknown, levels = deepestWrapping): readonly unknown[] {
   if (levels === 0) return [];
   const heldBy = (object: object) =>
     Object.values(object).flatMap((member) =>
@@ -111,6 +89,20 @@ function candidatesIn(space: Space, value: unknown, levels = deepestWrapping): r
   const held = heldBy(value);
   // An object without any list is an architecture gone wrong: the Coordinator says how.
   return held.length > 0 || Object.values(value).some(Array.isArray) ? held : [value];
+}
+
+// --- internal ---
+
+function systemPrompt(state: RunState, space: Space): string {
+  const { generator } = textsOf(state.search);
+  const scene = sceneOf(state, "generator");
+  return [
+    generator.role,
+    describeProblem(state),
+    describeSpace(space),
+    generator.work(scene),
+    generator.answer(scene, answerForm(state, space)),
+  ].join("\n\n");
 }
 
 function isArchitecture(space: Space, value: unknown): boolean {

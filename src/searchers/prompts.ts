@@ -1,17 +1,52 @@
 /**
  * What the roles are told: text made from the space's description, the problem and the results.
  *
- * Owns the wording that both roles share and the JSON Schema of an answer. Knows no space, benchmark or data set: all
- * names in these texts come from the description, except the task sentence of the configuration.
+ * Owns the facts that all roles share, whatever the wording, and the JSON Schema of an answer. Knows no space,
+ * benchmark or data set: all names in these texts come from the description, except the task sentence of the
+ * configuration.
  */
-import type { SearchConfig } from "../search/events.ts";
+import type { Role, SearchConfig, Wording } from "../search/events.ts";
+import { randomStream } from "../search/random.ts";
 import type { Architecture, Dimension, Space } from "../search/space.ts";
 import { objective, type RunState } from "../search/state.ts";
+import { coaching } from "./wordings/coaching.ts";
+import { concise } from "./wordings/concise.ts";
+import { standard } from "./wordings/standard.ts";
+import { bulleted, type Scene, type Texts } from "./wordings/texts.ts";
 
-/** The JSON Schema of a list of architectures, in constructs that every constrained decoder honours. */
+const wordings: Readonly<Record<Wording, Texts>> = { standard, concise, coaching };
+
+/** The wording of a search. */
+export function textsOf({ wording = "standard" }: Pick<SearchConfig, "wording">): Texts {
+  return wordings[wording];
+}
+
+/** Whether the prompts may hold more than the paper's. */
+export function givesHints({ hints }: Pick<SearchConfig, "hints">): boolean {
+  return hints !== false;
+}
+
+/** What the texts of a search depend on. `author` is the role whose conversation the text belongs to. */
+export function sceneOf({ search }: RunState, author: Role): Scene {
+  return {
+    ...search.candidates,
+    isLimited: Object.keys(search.limits).length > 0,
+    skipsOverLimit: search.overLimit === "skip",
+    hints: givesHints(search),
+    remembers: search.memory[author],
+    structured: search.structured,
+  };
+}
+
+/**
+ * The JSON Schema of a list of architectures, in constructs that every constrained decoder honours.
+ *
+ * @param before members that stand before the list, by name
+ */
 export function architecturesSchema(
   space: Space,
   { min, max }: SearchConfig["candidates"],
+  before: Readonly<Record<string, unknown>> = {},
 ): Record<string, unknown> {
   const properties = Object.fromEntries(
     space.description.dimensions.map((dimension) => [dimension.name, slotsSchema(dimension)]),
@@ -19,8 +54,8 @@ export function architecturesSchema(
   const item = { type: "object", properties, required: Object.keys(properties), additionalProperties: false };
   return {
     type: "object",
-    properties: { architectures: { type: "array", items: item, minItems: min, maxItems: max } },
-    required: ["architectures"],
+    properties: { ...before, architectures: { type: "array", items: item, minItems: min, maxItems: max } },
+    required: [...Object.keys(before), "architectures"],
     additionalProperties: false,
   };
 }
@@ -70,29 +105,40 @@ export function writeArchitecture(
   return `{${members.join(", ")}}`;
 }
 
-/** The goal, the limits and how to treat them: the same words for both roles. */
+/**
+ * The form in which architectures are answered, around an example: JSON under a schema, or a fence.
+ *
+ * @param before what stands before the list, where the answer is JSON under a schema
+ */
+export function answerForm({ search }: RunState, space: Space, before = ""): string {
+  const example = exampleOf(space);
+  if (search.structured) return `{${before}"architectures": [${example}, ...]}`;
+  // The paper's answers are objects one after another.
+  const inside = givesHints(search) ? `{"architectures": [${example}, ...]}` : `${example}\n{...}`;
+  return `\`\`\`json\n${inside}\n\`\`\``;
+}
+
+/** An architecture in the form of an answer; its choices mean nothing. */
+export function exampleOf(space: Space): string {
+  return writeArchitecture(space, space.sample(randomStream(0, "example")), "choice");
+}
+
+/** The goal, the limits and how to treat them: the same words for all roles. */
 export function describeProblem(state: RunState): string {
   const { search } = state;
+  const { problem } = textsOf(search);
+  const scene = sceneOf(state, "navigator");
   const metric = objective(state);
-  const limits = describeLimits(state);
-  const over =
-    search.overLimit === "skip"
-      ? "is thrown away without being evaluated"
-      : "uses up an evaluation and can never win";
   return [
-    "# The problem",
+    problem.heading,
     ...(search.task === null ? [] : [search.task]),
-    [
-      `- Objective: ${metric.higherIsBetter ? "maximise" : "minimise"} ${describeNumber(metric)}`,
-      `- Target: ${search.target === null ? "none given; get as far as possible." : `${withUnit(search.target, metric.unit)}. Reaching it ends the search.`}`,
-      ...limits.map((limit) => `- Strict limit: ${limit}.`),
-      `- Budget: ${search.budget} evaluated architectures in all.`,
-      ...(limits.length > 0
-        ? [
-            `- An architecture over a limit ${over}. One far below the limit leaves capacity unused and is likely worse: aim close under it.`,
-          ]
-        : []),
-    ].join("\n"),
+    bulleted([
+      problem.objective(metric.higherIsBetter ? "maximise" : "minimise", describeNumber(metric)),
+      problem.target(scene, search.target === null ? null : withUnit(search.target, metric.unit)),
+      ...describeLimits(state).map(problem.limit),
+      ...(scene.hints ? [problem.budget(search.budget)] : []),
+      ...(scene.isLimited ? [problem.nearLimit(scene)] : []),
+    ]),
   ].join("\n\n");
 }
 

@@ -8,11 +8,22 @@
 /** Brackets that hold no JSON are looked into so deep and no deeper: no character is read more often than that. */
 const deepest = 20;
 
+/** A JSON object or array, and where in the text it begins. */
+export interface Found {
+  readonly value: unknown;
+  readonly start: number;
+}
+
 /** Every JSON object or array that stands complete in `text` and in no other one, in order. */
 export function findJson(text: string): unknown[] {
+  return locateJson(text).map(({ value }) => value);
+}
+
+/** The same, with their places. */
+export function locateJson(text: string): Found[] {
   const whole = parsed(text.trim());
-  if (whole !== undefined) return [whole];
-  const values: unknown[] = [];
+  if (whole !== undefined) return [{ value: whole, start: text.length - text.trimStart().length }];
+  const found: Found[] = [];
   let end = 0;
   /** Where the stretches around the present one end that turned out to be no JSON. */
   const around: number[] = [];
@@ -24,10 +35,10 @@ export function findJson(text: string): unknown[] {
       around.push(span.end);
       continue;
     }
-    values.push(value);
+    found.push({ value, start: span.start });
     end = span.end;
   }
-  return values;
+  return found;
 }
 
 // --- internal ---

@@ -1,9 +1,9 @@
 /**
- * Both roles played by written rules, for a search without a language model.
+ * Every role played by written rules, for a search without a language model.
  *
  * Owns the rules: the Navigator reads which choices the good architectures share and writes them down as ranges, the
- * Generator samples from the ranges it reads. They talk through the strategy text alone, as models would. Knows no
- * space.
+ * Generator samples from the ranges it reads. They talk through the strategy text alone, as models would; who plays
+ * alone does one after the other. Knows no space.
  */
 import { Interrupted } from "../errors.ts";
 import type { ChatReply } from "../search/events.ts";
@@ -11,9 +11,11 @@ import type { ChatModel, ChatRequest } from "../search/ports.ts";
 import { type Random, randomStream } from "../search/random.ts";
 import type { Architecture, Space } from "../search/space.ts";
 import { printRange, type Range, readRanges } from "../search/strategy.ts";
+import type { ResultsBrief } from "./feedback.ts";
 import type { GeneratorBrief } from "./generator.ts";
 import type { NavigatorBrief } from "./navigator.ts";
 import { writeArchitecture } from "./prompts.ts";
+import type { SoloBrief } from "./solo.ts";
 
 /** The words with which every surface names this player. */
 export const rulesLabel = "rules, no language model";
@@ -33,14 +35,9 @@ export const rulesModel: ChatModel = {
   label: rulesLabel,
   reply: async ({ brief, seed }: ChatRequest, signal: AbortSignal): Promise<ChatReply> => {
     if (signal.aborted) throw new Interrupted("stopped on request");
-    const { role } = brief as NavigatorBrief | GeneratorBrief;
-    const content =
-      role === "navigator"
-        ? writeStrategy(brief as NavigatorBrief)
-        : writeArchitectures(brief as GeneratorBrief, seed);
     return {
       model: rulesLabel,
-      content,
+      content: answerTo(brief as Brief, seed),
       reasoning: null,
       finishReason: "stop",
       inputTokens: 0,
@@ -51,6 +48,16 @@ export const rulesModel: ChatModel = {
   },
 };
 
+type Brief = NavigatorBrief | GeneratorBrief | SoloBrief;
+
+function answerTo(brief: Brief, seed: number): string {
+  if (brief.role === "navigator") return writeStrategy(brief);
+  if (brief.role === "generator") return `{"architectures": ${writeArchitectures(brief, seed)}}`;
+  const strategy = writeStrategy(brief);
+  const architectures = writeArchitectures({ ...brief, strategy }, seed);
+  return `{"strategy": ${JSON.stringify(strategy)}, "architectures": ${architectures}}`;
+}
+
 // ----- Navigator -----
 
 /** One slot of the space with the votes that each of its choices got from the good architectures. */
@@ -60,7 +67,7 @@ interface Poll {
   readonly shares: readonly { readonly token: string; readonly percent: number }[];
 }
 
-function writeStrategy(brief: NavigatorBrief): string {
+function writeStrategy(brief: ResultsBrief): string {
   const { space } = brief;
   const { elites, within } = elitesOf(brief);
   const polls = takePolls(space, elites, brief.budgetLeft / brief.budget);
@@ -106,7 +113,7 @@ function writeStrategy(brief: NavigatorBrief): string {
 }
 
 /** The good architectures: the best results, or as long as there are none, those that exceed the limit least. */
-function elitesOf(brief: NavigatorBrief): { elites: Architecture[]; within: boolean } {
+function elitesOf(brief: ResultsBrief): { elites: Architecture[]; within: boolean } {
   const scored = brief.results.flatMap(({ measured, overLimit }, index) => {
     const value = brief.values[index];
     return value === null || value === undefined || overLimit
@@ -154,14 +161,17 @@ function topPercent({ shares }: Poll): number {
 
 // ----- Generator -----
 
-function writeArchitectures({ space, strategy, max }: GeneratorBrief, seed: number): string {
+function writeArchitectures(
+  { space, strategy, max }: Pick<GeneratorBrief, "space" | "strategy" | "max">,
+  seed: number,
+): string {
   const random = randomStream(seed, "rules");
   const ranges = readRanges(strategy);
   const written = new Set<string>();
   for (let attempt = 0; attempt < 10 * max && written.size < max; attempt++) {
     written.add(writeArchitecture(space, sampleFrom(space, ranges, random), "choice"));
   }
-  return `{"architectures": [${[...written].join(", ")}]}`;
+  return `[${[...written].join(", ")}]`;
 }
 
 function sampleFrom(space: Space, ranges: readonly Range[], random: Random): Architecture {

@@ -4,11 +4,13 @@ import { z } from "zod";
 import { randomStream } from "../../src/search/random.ts";
 import { Space } from "../../src/search/space.ts";
 import { fold, type RunState } from "../../src/search/state.ts";
+import { collm } from "../../src/searchers/collm.ts";
 import { generatorPrompt, readArchitectures } from "../../src/searchers/generator.ts";
 import { architecturesSchema, writeArchitecture } from "../../src/searchers/prompts.ts";
 import { findJson } from "../../src/searchers/reply.ts";
 import { arbitraryDescription } from "../support/arbitrary-space.ts";
 import { setUp } from "../support/core-ports.ts";
+import { ScriptedChat } from "../support/scripted-chat.ts";
 import { scriptedSearcher } from "../support/scripted-searcher.ts";
 import { tinyDescription, tinySpace } from "../support/tiny-space.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";
@@ -271,6 +273,18 @@ describe("the prompt", () => {
     expect(free.system).not.toContain("nothing else");
   });
 
+  it("asks in the paper's form without hints: objects one after another inside one fence, no list", async () => {
+    const bare = await begun(tiny, { structured: false, hints: false });
+    const { system, user } = generatorPrompt(bare, tiny, "s");
+    expect(system).toMatch(/```json\n\{"depth": \[.*\]\}\n\{\.\.\.\}\n```/);
+    expect(system).not.toContain('architectures":');
+    expect(system).not.toMatch(/Budget|share|combined|avoided|ends the search/);
+    expect(system).toContain("1. Read the strategy.\n2. Write 2 to 5 architectures");
+    expect(user).toContain("complete and valid, and no two may be the same");
+    const strict = generatorPrompt(await begun(tiny, { hints: false }), tiny, "s");
+    expect(strict.system).toContain('{"architectures": [');
+  });
+
   it("tells the limit, the target, the budget and the task, as far as there are any", async () => {
     const bare = generatorPrompt(await begun(tiny), tiny, "s").system;
     expect(bare).not.toMatch(/limit:|aim close/i);
@@ -310,6 +324,30 @@ describe("the prompt", () => {
       return { system, user, schema };
     });
     expect(prompts[1]).toEqual(prompts[0]);
+  });
+});
+
+describe("a search in the paper's form", () => {
+  it("reads objects in a fence after free thought, and judges each", async () => {
+    const objects = [narrow, wide, { depth: [1, 9], width: [[16], [16]] }].map((each) =>
+      JSON.stringify(each),
+    );
+    const content = `The strategy wants wide networks, with depth in [1, 2].\n\n\`\`\`json\n${objects.join("\n\n")}\n\`\`\`\nThese are 3.`;
+    const { run } = await setUp({
+      searcher: collm,
+      models: {
+        navigator: new ScriptedChat(["Go wide in both stages, please."]),
+        generator: new ScriptedChat([content]),
+      },
+      search: { rounds: 1, structured: false, hints: false, overLimit: "evaluate", limits: { flops_m: 40 } },
+    });
+    const { rounds } = await run();
+    expect(rounds[0]?.candidates.map(({ verdict }) => verdict.kind)).toEqual([
+      "accepted",
+      "accepted",
+      "illegal",
+    ]);
+    expect(rounds[0]?.candidates[1]?.verdict).toMatchObject({ overLimit: true });
   });
 });
 

@@ -331,6 +331,68 @@ describe("a refinement", () => {
   });
 });
 
+describe("without hints", () => {
+  const bare = {
+    hints: false,
+    limits: { flops_m: 40 },
+    target: 99,
+    task: "They tell cats from dogs.",
+  } as const;
+
+  it("the role is told the problem, the space, an example, a short way of working and the outline", async () => {
+    const { system } = navigatorPrompt(await begun(tiny, bare), tiny, 1);
+    expect(block(system, "- Objective")).toEqual([
+      "- Objective: maximise `accuracy` (percent): Share of images classified correctly.",
+      "- Target: 99 percent.",
+      "- Strict limit: `flops_m` at most 40 millions.",
+      "- An architecture far below the limit leaves capacity unused and is likely worse: aim close under it.",
+    ]);
+    expect(system).toContain(bare.task);
+    expect(system).toContain('its choices mean nothing:\n\n{"depth": [');
+    expect(block(system, "# How to work")).toHaveLength(4);
+    expect(block(system, "```")).toEqual([
+      "```",
+      "## Summary",
+      "## What worked and why",
+      "## Directions",
+      "### depth",
+      "### width",
+      "```",
+    ]);
+    expect(system).not.toMatch(/Budget|remembers nothing|CHOICE|Avoid|Say which|worth nothing/);
+  });
+
+  it("the opening asks for breadth, and says nothing of the limit", async () => {
+    const { user } = navigatorPrompt(await begun(tiny, bare), tiny, 1);
+    expect(user).toContain("favour diversity");
+    expect(user.match(/^- /gm)).toHaveLength(3);
+    expect(user).not.toMatch(/limit|smallest to the largest/);
+  });
+
+  it("a refinement holds what was evaluated, the best, the limit, the target and the questions, nothing else", async () => {
+    const user = await refinement({
+      rounds: [[smallest, good, smallest, "nonsense", { depth: [9, 1] }]],
+      search: { ...bare, overLimit: "evaluate" },
+    });
+    expect(user.split("\n\n").map((part) => part.split("\n"))).toEqual([
+      ["# Results of round 1, best first (null marks an unused slot)"],
+      [
+        expect.stringMatching(/^1\. accuracy [\d.]+, flops_m 44, params_m 1\.375: /),
+        expect.stringMatching(/^2\. accuracy [\d.]+, flops_m 16, params_m 0\.5: /),
+      ],
+      [
+        "# Where we stand",
+        expect.stringMatching(/^- Best within the limit: accuracy [\d.]+ with flops_m 16, params_m 0\.5: /),
+        "- Limit: `flops_m` at most 40 millions.",
+        "- Target: 99 percent.",
+      ],
+      ["Now refine the strategy. Work out:", ...Array(4).fill(expect.stringMatching(/^- /))],
+      ["Write the whole strategy under the same headings."],
+    ]);
+    expect(user).toContain(`: ${shown[good]}`);
+  });
+});
+
 describe("memory", () => {
   const replies = (wide: string) => [
     "A strategy: begin with everything at once.",

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { findJson } from "../../src/searchers/reply.ts";
+import { findJson, locateJson } from "../../src/searchers/reply.ts";
 
 const first = { op: ["conv", "skip"], width: [8] };
 const second = { op: ["none", "conv"], width: [16] };
@@ -28,6 +28,15 @@ describe("where JSON stands", () => {
     ["after a string that ends in a backslash", `{see: "wide\\\n${json}`],
   ])("%s", (_, text) => {
     expect(findJson(text)).toEqual([both]);
+  });
+
+  it("is told with each value", () => {
+    expect(locateJson(` \n${json} `)).toEqual([{ value: both, start: 2 }]);
+    const text = `Two [1 of them: ${JSON.stringify(first)} and\n${JSON.stringify(second)}.`;
+    const found = locateJson(text);
+    expect(found.map(({ value }) => value)).toEqual([first, second]);
+    for (const { value, start } of found)
+      expect(text.slice(start).startsWith(JSON.stringify(value))).toBe(true);
   });
 
   it("may be in several values, one after another, in or out of fences", () => {

@@ -11,6 +11,7 @@ import { type NavigatorBrief, readStrategy } from "../../src/searchers/navigator
 import { architecturesSchema } from "../../src/searchers/prompts.ts";
 import { random } from "../../src/searchers/random.ts";
 import { rulesLabel, rulesModel } from "../../src/searchers/rules.ts";
+import type { SoloBrief } from "../../src/searchers/solo.ts";
 import { limitFor, mean, search, valuesOf } from "../contract/searcher.ts";
 import { tinyDescription } from "../support/tiny-space.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";
@@ -23,9 +24,9 @@ const seeds = [...Array(10).keys()];
 const hundred = { budget: 100, rounds: null };
 
 /** What a player answers to a brief, the messages left empty: it reads none. */
-async function answer(brief: NavigatorBrief | GeneratorBrief, seed = 0) {
+async function answer(brief: NavigatorBrief | GeneratorBrief | SoloBrief, seed = 0) {
   const request: ChatRequest = {
-    role: brief.role,
+    role: brief.role === "navigator" ? "navigator" : "generator",
     round: 1,
     attempt: 1,
     messages: [],
@@ -356,5 +357,19 @@ describe("the Generator's rules", () => {
   it("give what there is when there is less than asked for", async () => {
     const all = await generated(new Space(tinyDescription), "- depth: 1 100%", 100);
     expect(all).toHaveLength(9);
+  });
+});
+
+describe("the rules of who plays alone", () => {
+  it("are those of both roles, one after the other", async () => {
+    const known = { space: blocks, higherIsBetter: true, results: [], values: [], overLimit: [] };
+    const budget = { budgetLeft: 30, budget: 40 };
+    const strategy = (await answer({ role: "navigator", ...known, ...budget })).content;
+    const { content } = await answer({ role: "solo", ...known, ...budget, min: 3, max: 6 }, 5);
+    const both = JSON.parse(content) as { strategy: string; architectures: unknown[] };
+    expect(both.strategy).toBe(strategy);
+    const generator = await answer({ role: "generator", space: blocks, strategy, min: 3, max: 6 }, 5);
+    expect({ architectures: both.architectures }).toEqual(JSON.parse(generator.content));
+    expect(both.architectures).toHaveLength(6);
   });
 });

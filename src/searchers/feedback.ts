@@ -1,0 +1,213 @@
+/**
+ * What is asked of whoever writes the strategy, from the first round on: the results of a round, where the search
+ * stands, and what to work out from both.
+ *
+ * Owns which facts are told, and the same facts as data. Without hints those are the paper's and no more: evaluated
+ * architectures, the best so far, the limit and the target. Knows neither who asks nor how the words go.
+ */
+import type { Role } from "../search/events.ts";
+import type { Rejection, Space } from "../search/space.ts";
+import {
+  best,
+  budgetLeft,
+  type Evaluation,
+  evaluations,
+  evaluationsAmong,
+  funnel,
+  objective,
+  type Round,
+  type RunState,
+  valueOf,
+} from "../search/state.ts";
+import {
+  describeLimits,
+  figure,
+  givesHints,
+  sceneOf,
+  textsOf,
+  withUnit,
+  writeArchitecture,
+} from "./prompts.ts";
+import { bulleted, type StrategistTexts } from "./wordings/texts.ts";
+
+const mostExamples = 5;
+
+/** The results of a search, for a player of rules in place of prose. */
+export interface ResultsBrief {
+  readonly space: Space;
+  readonly higherIsBetter: boolean;
+  /** What it may know: all results with memory, the last round's without. */
+  readonly results: readonly Evaluation[];
+  readonly values: readonly (number | null)[];
+  /** Architectures over a limit, in the same scope. */
+  readonly overLimit: readonly { readonly text: string; readonly excess: number }[];
+  readonly budgetLeft: number;
+  readonly budget: number;
+}
+
+/** Who writes the strategy: its words, and the role whose conversation it keeps. */
+export interface Author {
+  readonly role: Role;
+  readonly texts: StrategistTexts;
+}
+
+/** Asks for the first strategy. */
+export function openingMessage(state: RunState, space: Space, { role, texts }: Author): string {
+  const { opening } = textsOf(state.search);
+  const scene = sceneOf(state, role);
+  const names = space.description.dimensions.map(({ name }) => `\`${name}\``).join(", ");
+  return [texts.first(scene), `${opening.heading}\n${bulleted(opening.considerations(scene, names))}`].join(
+    "\n\n",
+  );
+}
+
+/** Tells the results of round `last` and asks for the next strategy. */
+export function refinementMessage(
+  state: RunState,
+  space: Space,
+  last: Round,
+  { role, texts }: Author,
+): string {
+  const { questions } = textsOf(state.search);
+  const scene = sceneOf(state, role);
+  return [
+    resultsOf(state, space, last, texts),
+    ...(scene.hints ? lossesOf(state, space, last, texts) : []),
+    standingOf(state, space),
+    `${texts.next(scene)}\n${bulleted(questions(objective(state).name))}`,
+    texts.close(scene),
+  ].join("\n\n");
+}
+
+/** The same facts as data. `last` is undefined before there are any. */
+export function resultsBrief(
+  state: RunState,
+  space: Space,
+  last: Round | undefined,
+  role: Role,
+): ResultsBrief {
+  const remembers = state.search.memory[role];
+  const candidates = remembers ? state.rounds.flatMap((each) => each.candidates) : (last?.candidates ?? []);
+  const results = remembers ? evaluations(state) : evaluationsAmong(candidates);
+  return {
+    space,
+    higherIsBetter: objective(state).higherIsBetter,
+    results,
+    values: results.map(({ outcome }) => valueOf(state, outcome)),
+    overLimit: candidates.flatMap(({ verdict }) =>
+      verdict.kind === "over-limit" || (verdict.kind === "accepted" && verdict.overLimit)
+        ? [{ text: verdict.measured.text, excess: excessOf(state, verdict.measured.costs) }]
+        : [],
+    ),
+    budgetLeft: budgetLeft(state),
+    budget: state.search.budget,
+  };
+}
+
+// --- internal ---
+
+function resultsOf(state: RunState, space: Space, last: Round, { noCandidates }: StrategistTexts): string {
+  const { results } = textsOf(state.search);
+  const evaluated = bestFirst(state, evaluationsAmong(last.candidates));
+  const lines = evaluated.map((evaluation, index) => `${index + 1}. ${resultLine(state, space, evaluation)}`);
+  const hasUnused = space.description.dimensions.some(({ activeCount }) => activeCount !== "");
+  return [
+    `${results.heading(last.round)}${hasUnused ? ` (${results.unused})` : ""}`,
+    evaluated.length > 0
+      ? lines.join("\n")
+      : last.candidates.length > 0
+        ? results.noneEvaluated
+        : noCandidates,
+  ].join("\n\n");
+}
+
+function standingOf(state: RunState, space: Space): string {
+  const { standing } = textsOf(state.search);
+  const scene = sceneOf(state, "navigator");
+  const metric = objective(state);
+  const winner = best(state);
+  const { target, budget } = state.search;
+  const left = budgetLeft(state);
+  const lines = [
+    winner === null
+      ? standing.noBest(scene)
+      : standing.best(
+          scene,
+          `${metric.name} ${figure(winner.value)}`,
+          costsOf(winner.measured.costs),
+          writeArchitecture(space, space.fromText(winner.text)),
+        ),
+    ...(scene.hints ? [standing.evaluations(budget - left, left)] : []),
+    ...describeLimits(state).map(standing.limit),
+    target === null
+      ? standing.open(metric.higherIsBetter ? "high" : "low")
+      : standing.target(withUnit(target, metric.unit)),
+  ];
+  return `${standing.heading}\n${bulleted(lines)}`;
+}
+
+function bestFirst(state: RunState, results: readonly Evaluation[]): Evaluation[] {
+  const rank = ({ outcome }: Evaluation) => {
+    const value = valueOf(state, outcome);
+    return value === null ? Number.NEGATIVE_INFINITY : objective(state).higherIsBetter ? value : -value;
+  };
+  return [...results].sort((first, second) => rank(second) - rank(first));
+}
+
+function resultLine(state: RunState, space: Space, { measured, outcome, overLimit }: Evaluation): string {
+  const architecture = writeArchitecture(space, space.fromText(measured.text));
+  const costs = costsOf(measured.costs);
+  const mark = overLimit && givesHints(state.search) ? " (over the limit)" : "";
+  if (outcome.kind === "failure")
+    return `evaluation failed (${outcome.failure}), ${costs}${mark}: ${architecture}`;
+  const value = valueOf(state, outcome);
+  return `${objective(state).name} ${value === null ? "unknown" : figure(value)}, ${costs}${mark}: ${architecture}`;
+}
+
+/** What became of the candidates that were not evaluated, each kind in a line with the reasons that help. */
+function lossesOf(state: RunState, space: Space, last: Round, texts: StrategistTexts): string[] {
+  const { results } = textsOf(state.search);
+  const lost = funnel(state, last.round);
+  const lines: string[] = [];
+  if (lost.repeated > 0) lines.push(texts.repeated(lost.repeated));
+  if (lost.equivalent > 0) lines.push(results.equivalent(lost.equivalent));
+  const rejections = last.candidates.flatMap(({ verdict }) =>
+    "rejections" in verdict ? verdict.rejections : [],
+  );
+  if (rejections.length > 0)
+    lines.push(results.invalid(lost.illegal + lost.unreadable, commonest(rejections)));
+  const over = last.candidates.flatMap(({ verdict }) =>
+    verdict.kind === "over-limit" ? [verdict.measured] : [],
+  );
+  if (over.length > 0) {
+    const examples = over
+      .slice(0, mostExamples)
+      .map(({ text, costs }) => `${costsOf(costs)}: ${writeArchitecture(space, space.fromText(text))}`);
+    lines.push(results.overLimit(over.length, examples.join("; ")));
+  }
+  if (lost.beyondBudget > 0) lines.push(results.beyondRound(lost.beyondBudget));
+  return lines.length === 0 ? [] : [`${results.lost}\n${bulleted(lines)}`];
+}
+
+function commonest(rejections: readonly Rejection[]): string {
+  const counts = new Map<string, number>();
+  for (const { sentence } of rejections) counts.set(sentence, (counts.get(sentence) ?? 0) + 1);
+  const sorted = [...counts].sort(([, first], [, second]) => second - first).slice(0, 3);
+  return sorted.map(([sentence]) => sentence).join("; ");
+}
+
+function costsOf(costs: Readonly<Record<string, number>>): string {
+  return (
+    Object.entries(costs)
+      .map(([name, value]) => `${name} ${figure(value)}`)
+      .join(", ") || "no cost"
+  );
+}
+
+/** By how much the limit that is exceeded most is exceeded, in parts of that limit. */
+function excessOf(state: RunState, costs: Readonly<Record<string, number>>): number {
+  const excesses = Object.entries(state.search.limits).map(
+    ([name, limit]) => ((costs[name] ?? 0) - limit) / (Math.abs(limit) || 1),
+  );
+  return Math.max(...excesses);
+}

@@ -1,0 +1,124 @@
+/**
+ * SiLLM-NAS, the paper's ablation: one model that reflects, then generates.
+ *
+ * Owns its prompt, which tells what the Navigator is told and asks for what both roles give, and the reading of its
+ * replies into a strategy and raw candidates. It plays under the Generator's name, whose conversation it keeps where
+ * memory says so. Knows neither model nor space.
+ */
+import type { ChatReply } from "../search/events.ts";
+import type { Prompt, Reading, Searcher } from "../search/ports.ts";
+import type { Space } from "../search/space.ts";
+import type { RunState } from "../search/state.ts";
+import { openingMessage, type ResultsBrief, refinementMessage, resultsBrief } from "./feedback.ts";
+import { candidatesIn, isAnswer, readArchitectures } from "./generator.ts";
+import { isStrategy, outlineOf } from "./navigator.ts";
+import {
+  answerForm,
+  architecturesSchema,
+  describeProblem,
+  describeSpace,
+  sceneOf,
+  textsOf,
+} from "./prompts.ts";
+import { type Found, locateJson } from "./reply.ts";
+
+export const solo: Searcher = {
+  name: "solo",
+  summary: "one language model that reflects, then generates: the paper's ablation (SiLLM-NAS)",
+  async propose(turn) {
+    const prompt = soloPrompt(turn.state, turn.space, turn.round);
+    const answer = await turn.ask("generator", prompt, readSolo(turn.space));
+    if (answer === null) return [];
+    if (answer.strategy !== null) await turn.setStrategy(answer.strategy);
+    return answer.candidates;
+  },
+};
+
+/** What a rule-following player of both parts needs in place of prose. */
+export interface SoloBrief extends ResultsBrief {
+  readonly role: "solo";
+  readonly min: number;
+  readonly max: number;
+}
+
+/** What one reply holds. */
+export interface SoloAnswer {
+  /** The reflection; null where there was none, which costs nothing. */
+  readonly strategy: string | null;
+  readonly candidates: readonly unknown[];
+}
+
+/** The prompt of `round`: an opening as long as there are no candidates, a refinement after that. */
+export function soloPrompt(state: RunState, space: Space, round: number): Prompt {
+  const { candidates, structured } = state.search;
+  const before = state.rounds.slice(0, round - 1);
+  const last = before.some((each) => each.candidates.length > 0) ? before.at(-1) : undefined;
+  const author = { role: "generator", texts: textsOf(state.search).solo } as const;
+  return {
+    system: systemPrompt(state, space),
+    user:
+      last === undefined
+        ? openingMessage(state, space, author)
+        : refinementMessage(state, space, last, author),
+    schema: structured ? architecturesSchema(space, candidates, { strategy: { type: "string" } }) : null,
+    brief: {
+      role: "solo",
+      ...candidates,
+      ...resultsBrief(state, space, last, "generator"),
+    } satisfies SoloBrief,
+  };
+}
+
+/** The architectures as a Generator would give them, and the strategy: their neighbour in one object, or the text before. */
+export function readSolo(space: Space): (reply: ChatReply) => Reading<SoloAnswer> {
+  const read = readArchitectures(space);
+  return (reply) => {
+    const first = beginningOf(space, reply.content);
+    const reading = read({ ...reply, content: reply.content.slice(first?.start ?? 0) });
+    if (!reading.ok) return reading;
+    return { ok: true, value: { strategy: strategyIn(reply.content, first), candidates: reading.value } };
+  };
+}
+
+// --- internal ---
+
+function systemPrompt(state: RunState, space: Space): string {
+  const { solo: texts } = textsOf(state.search);
+  const scene = sceneOf(state, "generator");
+  return [
+    texts.role(scene),
+    describeProblem(state),
+    describeSpace(space),
+    texts.work(scene),
+    texts.answer(scene, outlineOf(state, space), answerForm(state, space, '"strategy": "...", ')),
+  ].join("\n\n");
+}
+
+/** Where the answer begins: examples that a strategy gives on the way to it are none of its candidates. */
+function beginningOf(space: Space, content: string): Found | undefined {
+  const found = locateJson(content);
+  const whole = found.findLast(({ value }) => isAnswer(value));
+  if (whole !== undefined) return whole;
+  const held = found.filter(({ value }) => candidatesIn(space, value).length > 0);
+  const fences = [...content.matchAll(/^[ \t]*```/gm)].map(({ index }) => index);
+  let passed = 0;
+  const fenced = held.find(({ start }) => {
+    while ((fences[passed] ?? content.length) < start) passed += 1;
+    return passed % 2 === 1;
+  });
+  return fenced ?? held[0];
+}
+
+function strategyIn(content: string, first: Found | undefined): string | null {
+  const { value, start = 0 } = first ?? {};
+  const beside =
+    typeof value === "object" && value !== null && "strategy" in value ? value.strategy : undefined;
+  const before = content
+    .slice(0, start)
+    .trim()
+    .replace(/```[^\n`]*$/, "");
+  // What is left of an object that was cut off is no text.
+  const isText = !/^(```[^\n`]*\n\s*)?\{/.test(before);
+  const strategy = (typeof beside === "string" ? beside : isText ? before : "").trim();
+  return isStrategy(strategy) ? strategy : null;
+}

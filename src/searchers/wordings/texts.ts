@@ -1,0 +1,107 @@
+/**
+ * What a wording of the prompts has to be able to say.
+ *
+ * Owns the list of texts, and what each of them may depend on. Knows no wording: the facts (the space, the numbers, the
+ * architectures, the headings of a strategy) come ready-made, so that all wordings carry the same ones.
+ */
+
+/** What is true of the search that a text is for. */
+export interface Scene {
+  /** How many architectures a round asks for. */
+  readonly min: number;
+  readonly max: number;
+  /** Whether a cost has a limit. */
+  readonly isLimited: boolean;
+  /** Whether architectures over a limit are left unevaluated. */
+  readonly skipsOverLimit: boolean;
+  /** Whether a text may say more than the paper's does. */
+  readonly hints: boolean;
+  /** Whether whoever writes the strategy keeps its conversation. */
+  readonly remembers: boolean;
+  /** Whether architectures are asked for as JSON under a schema, or in free text. */
+  readonly structured: boolean;
+}
+
+/** Texts for whoever writes the strategy. */
+export interface StrategistTexts {
+  /** Who it is, and what becomes of what it writes. */
+  readonly role: (scene: Scene) => string;
+  /** How to work; with its heading. */
+  readonly work: (scene: Scene) => string;
+  /** What to write; with its heading. `form` shows how architectures are given, for who gives them. */
+  readonly answer: (scene: Scene, outline: string, form: string) => string;
+  /** Asks for the first strategy. */
+  readonly first: (scene: Scene) => string;
+  /** Asks for the next one; a list of questions follows. */
+  readonly next: (scene: Scene) => string;
+  /** Ends that request. */
+  readonly close: (scene: Scene) => string;
+  /** Stands for the results of a round without candidates. */
+  readonly noCandidates: string;
+  /** Tells of candidates that had been proposed before. */
+  readonly repeated: (count: number) => string;
+}
+
+/** One wording. Texts of a line have no bullet and no number of their own. */
+export interface Texts {
+  readonly problem: {
+    readonly heading: string;
+    readonly objective: (direction: "maximise" | "minimise", metric: string) => string;
+    /** `target` is null where none was given. */
+    readonly target: (scene: Scene, target: string | null) => string;
+    readonly limit: (limit: string) => string;
+    readonly budget: (evaluations: number) => string;
+    /** What becomes of architectures over a limit, and of those far below it. */
+    readonly nearLimit: (scene: Scene) => string;
+  };
+  /** Shows a whole architecture. */
+  readonly example: (architecture: string) => string;
+  readonly navigator: StrategistTexts;
+  /** One model that writes the strategy and the architectures. */
+  readonly solo: StrategistTexts;
+  readonly opening: {
+    readonly heading: string;
+    /** What to weigh before anything is known. `dimensions` are names. */
+    readonly considerations: (scene: Scene, dimensions: string) => readonly string[];
+  };
+  readonly results: {
+    readonly heading: (round: number) => string;
+    /** Stands in the heading where slots can be out of use. */
+    readonly unused: string;
+    readonly noneEvaluated: string;
+    readonly lost: string;
+    readonly equivalent: (count: number) => string;
+    readonly invalid: (count: number, reasons: string) => string;
+    readonly overLimit: (count: number, examples: string) => string;
+    readonly beyondRound: (count: number) => string;
+  };
+  readonly standing: {
+    readonly heading: string;
+    readonly best: (scene: Scene, value: string, costs: string, architecture: string) => string;
+    readonly noBest: (scene: Scene) => string;
+    readonly evaluations: (used: number, left: number) => string;
+    readonly limit: (limit: string) => string;
+    readonly target: (target: string) => string;
+    /** Stands for the target where none was given. */
+    readonly open: (direction: "high" | "low") => string;
+  };
+  /** What to work out from the results. */
+  readonly questions: (metric: string) => readonly string[];
+  readonly generator: {
+    readonly role: string;
+    readonly work: (scene: Scene) => string;
+    readonly answer: (scene: Scene, form: string) => string;
+    readonly request: (scene: Scene, strategy: string) => string;
+  };
+}
+
+/** Sections that a strategy may have besides those it must have, where the prompts say no more than the paper's. */
+export const optionalHeadings = "## Constraints, ## Ranges, ## Examples";
+
+export function numbered(lines: readonly string[]): string {
+  return lines.map((line, index) => `${index + 1}. ${line}`).join("\n");
+}
+
+export function bulleted(lines: readonly string[]): string {
+  return lines.map((line) => `- ${line}`).join("\n");
+}
