@@ -89,11 +89,16 @@ figure.drawing figcaption { margin-top: .6rem; }
 figcaption .number { font-weight: 600; }
 figcaption .title { font-weight: 600; }
 figcaption .caption { color: var(--faint); }
-.box { overflow-x: auto; max-width: 100%; }
+.box { overflow-x: auto; max-width: 100%; background-repeat: no-repeat; background-attachment: local, local, scroll, scroll;
+  background-image: linear-gradient(to right, var(--paper) 40%, transparent), linear-gradient(to left, var(--paper) 40%, transparent),
+    linear-gradient(to right, var(--line), transparent), linear-gradient(to left, var(--line), transparent);
+  background-position: 0 0, 100% 0, 0 0, 100% 0; background-size: 2rem 100%, 2rem 100%, .6rem 100%, .6rem 100%; }
+figure.table .box { width: max-content; min-width: min(47rem, 100%);
+  max-width: max(100%, calc(100vw - max(0px, (100vw - 72rem) / 2) - 3.5rem)); }
 .box:focus-visible, a:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 svg { display: block; width: 100%; min-width: 34rem; height: auto; overflow: visible; }
 svg text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; white-space: pre; }
-table { border-collapse: collapse; min-width: min(47rem, 100%); font-size: .84rem; line-height: 1.35; font-variant-numeric: tabular-nums lining-nums;
+table { border-collapse: collapse; min-width: 100%; font-size: .84rem; line-height: 1.35; font-variant-numeric: tabular-nums lining-nums;
   border-top: 1.5px solid var(--ink); border-bottom: 1.5px solid var(--ink); }
 thead th { border-bottom: 1px solid var(--ink); font-weight: 600; vertical-align: bottom; }
 th, td { padding: .3rem .6rem; text-align: left; vertical-align: top; }
@@ -105,7 +110,7 @@ tbody tr + tr > * { border-top: 1px solid var(--line); }
 .right { text-align: right; }
 td.right { white-space: nowrap; }
 td.text { min-width: 14rem; max-width: 28rem; overflow-wrap: anywhere; font-size: .72rem; }
-td.words { min-width: 16rem; }
+td.words { min-width: 16rem; max-width: 36rem; }
 .lost li { margin-bottom: .35rem; overflow-wrap: anywhere; }
 @media (max-width: 30rem) {
   header { padding-top: 1.5rem; }
@@ -120,10 +125,12 @@ td.words { min-width: 16rem; }
   nav, .download { display: none; }
   figure { break-inside: avoid; margin: 1.2rem 0; }
   figure.table { break-inside: auto; }
+  table { width: 100%; }
+  th, td, td.right, td.text, td.words, tbody th { min-width: 0; max-width: none; padding: .2rem .15rem; white-space: normal; font-size: 6pt; }
   tr { break-inside: avoid; }
   thead { display: table-header-group; }
   h2, h3, figcaption { break-after: avoid; }
-  .box { overflow: visible; }
+  .box, figure.table .box { overflow: visible; background: none; width: auto; max-width: none; }
   svg { min-width: 0; }
   a { color: inherit; text-decoration: none; }
 }

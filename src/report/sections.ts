@@ -8,6 +8,7 @@ import { comparedSpaces, type ComparedSpace } from "./compared.ts";
 import type { Figure, Table } from "./exhibit.ts";
 import { figuresOf } from "./figures/figures.ts";
 import { subjectsOf } from "./figures/subject.ts";
+import { repliesTables } from "./replies-table.ts";
 import { strategyTables } from "./strategies.ts";
 import type { Study } from "./study.ts";
 import { type FoundArchitecture, foundArchitectures } from "./winners.ts";
@@ -29,7 +30,7 @@ export function sectionsOf(study: Study): Section[] {
     const [results, ...tables] = tablesOfSpace(space);
     const [curves, ...figures] = subject === null ? [] : figuresOf(subject);
     const strategies = subject === null ? [] : strategyTables(subject);
-    const exhibits = [results, curves, ...tables, ...figures, ...strategies];
+    const exhibits = [results, curves, ...tables, ...repliesTables(space), ...figures, ...strategies];
     return {
       space,
       exhibits: exhibits.filter((exhibit) => exhibit !== undefined),

@@ -42,7 +42,7 @@ export const seriesColours = [
   "#00795b",
   "#a63d8f",
   "#8a6500",
-  "#2a86b8",
+  "#2278a8",
   "#5b4bb5",
   "#66700a",
   "#b3263f",
@@ -50,7 +50,7 @@ export const seriesColours = [
 ] as const;
 
 /** Cold to hot, first round to last; the page has others for a dark theme. */
-export const stepColours = ["#482878", "#3e5a9c", "#26828e", "#1f9e6e", "#8a9a1c", "#d08700"] as const;
+export const stepColours = ["#482878", "#3e5a9c", "#26828e", "#1f9e6e", "#8a9a1c", "#c47c00"] as const;
 
 /** Colour number `index` of the cohorts. */
 export function seriesColour(index: number): string {
@@ -74,6 +74,8 @@ export interface KeyEntry {
 }
 
 export interface Drawing extends Omit<Plot.PlotOptions, "document" | "className" | "style" | "ariaLabel"> {
+  /** The figure's; sets names within it apart from those of other figures on a page. */
+  readonly id: string;
   /** What a reader who cannot see it is told. */
   readonly label: string;
   /** Colours and what they stand for, drawn above the frame; leave `keyHeight` of the top margin to it. */
@@ -88,7 +90,7 @@ export function keyHeight(key: readonly KeyEntry[]): number {
 }
 
 /** Draws an SVG element. */
-export function draw({ label, key = [], keyTop = 0, ...options }: Drawing): string {
+export function draw({ id, label, key = [], keyTop = 0, ...options }: Drawing): string {
   const { document } = parseHTML("<html></html>") as unknown as { readonly document: SvgDocument };
   const svg = Plot.plot({
     width: figureWidth,
@@ -106,7 +108,11 @@ export function draw({ label, key = [], keyTop = 0, ...options }: Drawing): stri
   svg.removeAttribute("height");
   svg.removeAttribute("width");
   if (key.length > 0) svg.append(drawnKey(document, key, keyTop));
-  return svg.outerHTML;
+  return svg.outerHTML
+    .replaceAll(/plot-clip-\d+/g, `${id}-clip`)
+    .replaceAll(/ (?:transform|[cxyr][xy12]?)="[^"]*"/g, (attribute) =>
+      attribute.replaceAll(/(\.\d\d)\d+/g, "$1"),
+    );
 }
 
 /** A line's end with the words that belong to it. */
@@ -147,7 +153,7 @@ export function endLabels(ends: readonly LineEnd[], frame: Frame): Plot.Markish[
         ? []
         : [Plot.dot([0], { x: [x], y: [y], fill: look.colour, symbol: look.symbol, r: 3.5 })]),
       Plot.link([0], {
-        x1: [Math.max(x, right)],
+        x1: [x],
         y1: [y],
         x2: [right + 16 * across],
         y2: place,
@@ -157,7 +163,7 @@ export function endLabels(ends: readonly LineEnd[], frame: Frame): Plot.Markish[
       Plot.text([0], {
         x: [right + 20 * across],
         y: place,
-        text: [shortened(text)],
+        text: [shortened(text, look.width > 2 ? 21 : 26)],
         fill: look.colour,
         textAnchor: "start",
         fontWeight: look.width > 2 ? "bold" : "normal",
@@ -166,9 +172,11 @@ export function endLabels(ends: readonly LineEnd[], frame: Frame): Plot.Markish[
   });
 }
 
-/** As much of a label as fits beside a figure. */
-export function shortened(label: string, most = 25): string {
-  return label.length <= most ? label : `${label.slice(0, most - 1)}…`;
+/** As much of a label as fits: its beginning and its end, for labels that are alike differ at the end. */
+export function shortened(label: string, most: number): string {
+  if (label.length <= most) return label;
+  const tail = Math.floor((most - 1) * 0.6);
+  return `${label.slice(0, most - 1 - tail)}…${label.slice(-tail)}`;
 }
 
 /** From the smallest to the largest with a little room. */
@@ -250,7 +258,7 @@ function settled(members: number[], gap: number): { members: number[]; start: nu
 function placed(key: readonly KeyEntry[]): { height: number; places: { x: number; y: number }[] } {
   let [x, y] = [4, 0];
   const places = key.map(({ text }) => {
-    const width = 34 + text.length * 6.3;
+    const width = 34 + text.length * 7;
     if (x > 4 && x + width > figureWidth) [x, y] = [4, y + keyLine];
     const place = { x, y };
     x += width;

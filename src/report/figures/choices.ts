@@ -64,7 +64,9 @@ function choicesFigure(
   const longest = Math.max(
     ...places.flatMap((place) => place.choices.map((choice) => Math.min(24, choice.length))),
   );
+  const figureId = `choices-${index + 1}-${name}`;
   const svg = draw({
+    id: figureId,
     label: `Heat map: the share of architectures that took each choice in each ${isTogether ? "dimension" : "slot"}, by round, for ${cohort.label} on ${id}.`,
     key,
     height: keyHeight(key) + 24 + rows.length * rowHeight + 42,
@@ -103,7 +105,7 @@ function choicesFigure(
     ],
   });
   return {
-    id: `choices-${index + 1}-${name}`,
+    id: figureId,
     title: `Choices that ${cohort.label} evaluated on ${id}`,
     caption: `The share of the architectures evaluated in a round that took each choice, ${isTogether ? "over all slots of a dimension that are in use" : "slot by slot, among those that use the slot"}; all ${cohort.runs.length} runs together. The darker a row grows (lighter on a dark page), the more the search has settled on that choice.`,
     data: cells.map(

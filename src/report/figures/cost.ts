@@ -49,7 +49,9 @@ export function costFigure({ space, detailed, looks, choice }: Subject): Figure 
     symbol: lookOf(cohort).symbol,
   }));
   const unit = cost.unit === "" ? "" : ` (${cost.unit})`;
+  const figureId = `cost-${slug}`;
   const svg = draw({
+    id: figureId,
     label: `Scatter plot: ${objective} against ${cost.name} of architectures evaluated on ${id} by ${listed(detailed.map(nameOf))}, with the Pareto front.`,
     key,
     keyTop: 20,
@@ -83,20 +85,21 @@ export function costFigure({ space, detailed, looks, choice }: Subject): Figure 
         clip: true,
       }),
       ...limit.map((value) => Plot.ruleX([value], { stroke: "currentColor", strokeDasharray: "5 4" })),
-      ...limit.map((value) =>
-        Plot.text([0], {
+      ...limit.map((value) => {
+        const isRight = value > (x[0] + x[1]) / 2;
+        return Plot.text([0], {
           x: [value],
           frameAnchor: "bottom",
           text: [`limit ${amount(value)}`],
-          textAnchor: "start",
-          dx: 5,
+          textAnchor: isRight ? "end" : "start",
+          dx: isRight ? -5 : 5,
           dy: -6,
-        }),
-      ),
+        });
+      }),
     ],
   });
   return {
-    id: `cost-${slug}`,
+    id: figureId,
     title: `Cost and value of what was evaluated on ${id}`,
     caption: [
       `Each mark is one architecture that a search evaluated in any of its runs, by ${cost.name} and by its value on the search split; an architecture that several runs of a search evaluated is shown once.`,

@@ -16,7 +16,7 @@ import type { Subject } from "./subject.ts";
 const mostPlaces = 40;
 /** With more searches than this, only those shown in detail have a band. */
 const mostBands = 4;
-const frame = { height: 430, marginLeft: 62, marginRight: 178, marginTop: 30, marginBottom: 44 };
+const frame = { height: 430, marginLeft: 62, marginRight: 190, marginTop: 30, marginBottom: 44 };
 
 interface Point {
   readonly evaluation: number;
@@ -56,7 +56,9 @@ export function curvesFigure({ space, cohorts, detailed, looks }: Subject): Figu
   const banded =
     curves.length <= mostBands ? curves : curves.filter(({ cohort }) => detailed.includes(cohort));
   const domain: [number, number] = [1, Math.max(2, budget)];
+  const figureId = `curves-${slug}`;
   const svg = draw({
+    id: figureId,
     ...frame,
     label: `Line chart: best ${space.objective} so far on ${id} against the number of evaluations, for ${listed(curves.map(({ cohort }) => nameOf(cohort)))}.`,
     x: { domain, label: "evaluations", labelAnchor: "center", labelArrow: "none", ticks: 8 },
@@ -111,7 +113,7 @@ export function curvesFigure({ space, cohorts, detailed, looks }: Subject): Figu
       ? ` (drawn for ${listed(banded.map(({ cohort }) => cohort.label))}; the data have all)`
       : "";
   return {
-    id: `curves-${slug}`,
+    id: figureId,
     title: `Best so far on ${id}`,
     caption: `Mean over runs of the best value on the search split within the limits, after each number of evaluations, with the 95 % interval of the mean${bands}; a run that ended early stays at its last value. ${direction(higherIsBetter)} Dashed lines are controls, dotted levels are references. The axis begins near the lowest mean after ${from} evaluations. ${intervalSentence}`,
     data: curves.flatMap(({ cohort, points }) =>

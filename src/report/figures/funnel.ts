@@ -4,14 +4,13 @@
  * Owns the order and the colours of the states. What a state means is for search/state.ts.
  */
 import * as Plot from "@observablehq/plot";
-import { roleSchema } from "../../search/events.ts";
 import { type Funnel, funnel } from "../../search/state.ts";
 import { type ComparedCohort, nameOf } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
-import { amount, listed } from "../format.ts";
+import { listed } from "../format.ts";
 import { draw, keyHeight, seriesColour, shortened } from "./canvas.ts";
 import { mostRounds } from "./round-bests.ts";
-import { hasRoles, type Subject } from "./subject.ts";
+import type { Subject } from "./subject.ts";
 
 type State =
   | "improved"
@@ -58,7 +57,9 @@ export function funnelFigure({ space, detailed, choice }: Subject): Figure | nul
   const shownCohorts = detailed.filter((cohort) => bars.some((bar) => bar.cohort === cohort));
   const names = shownCohorts.map(nameOf);
   const every = Math.ceil(rounds.length / 20);
+  const figureId = `funnel-by-round-${slug}`;
   const svg = draw({
+    id: figureId,
     label: `Stacked bars: what became of the candidates of each round on ${id}, for ${listed(names)}.`,
     key,
     keyTop: 20,
@@ -100,11 +101,10 @@ export function funnelFigure({ space, detailed, choice }: Subject): Figure | nul
     opacity: { type: "identity" },
   });
   return {
-    id: `funnel-by-round-${slug}`,
+    id: figureId,
     title: `What became of the candidates of each round on ${id}`,
     caption: [
       "Candidates that were proposed in each round, by what became of them: means per run over all runs of a search, those that had ended by then included.",
-      ...detailed.filter(hasRoles).map(repliesSentence),
       choice,
     ].join(" "),
     data: bars.map(
@@ -139,16 +139,4 @@ function barsOf(cohort: ComparedCohort, most: number): Bar[] {
       return count === 0 ? [] : [{ cohort, round: index + 1, state, perRun: count / cohort.runs.length }];
     });
   }).flat();
-}
-
-function repliesSentence(cohort: ComparedCohort): string {
-  const chats = cohort.runs.flatMap(({ state }) => state.chats);
-  const counts = roleSchema.options.flatMap((role) => {
-    const own = chats.filter((chat) => chat.role === role);
-    const unreadable = own.filter(({ rejected }) => rejected !== null).length;
-    return own.length === 0 ? [] : [`${amount(unreadable)} of ${amount(own.length)} replies of the ${role}`];
-  });
-  return counts.length === 0
-    ? `${cohort.label} asked for no reply.`
-    : `Unreadable in ${cohort.label}: ${listed(counts)}.`;
 }

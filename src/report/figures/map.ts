@@ -81,7 +81,9 @@ export function mapFigure({
     colour: stepColour(index / stepColours.length),
   }));
   const side = (figureWidth - 40) / Math.max(2, names.length);
+  const figureId = `map-${slug}`;
   const svg = draw({
+    id: figureId,
     label: `Scatter plot: the architectures of one run on ${id} on their first two principal components, coloured by round, for ${listed(names)}.`,
     key,
     width: figureWidth,
@@ -146,7 +148,7 @@ export function mapFigure({
   });
   const runs = shown.map(({ cohort, run }) => `${cohort.label} seed ${run.state.search.seed}`);
   return {
-    id: `map-${slug}`,
+    id: figureId,
     title: `Where the searches went on ${id}`,
     caption: `Every architecture that one run evaluated, on the first two principal components of its choices (one number for each choice of each slot), which hold ${percent(explained[0])} and ${percent(explained[1])} of all variance; the same axes for every search. Near points share choices; nothing is said about their value. The star is the run's winner (${higherIsBetter ? "highest" : "lowest"} value within the limits). Runs: the median of each search by final value (${runs.join(", ")}). ${choice}`,
     data: points.map(

@@ -40,8 +40,10 @@ export function roundBestsFigure({ space, detailed, looks, choice }: Subject): F
   const [low, high] = extent(
     curves.flatMap(({ points }) => points.flatMap(({ interval }) => [interval.low, interval.high])),
   );
-  const frame = { height: 360, marginLeft: 62, marginRight: 178, marginTop: 30, marginBottom: 44 };
+  const frame = { height: 360, marginLeft: 62, marginRight: 190, marginTop: 30, marginBottom: 44 };
+  const figureId = `rounds-${slug}`;
   const svg = draw({
+    id: figureId,
     ...frame,
     label: `Line chart: best ${objective} of each round on ${id}, for ${listed(curves.map(({ cohort }) => nameOf(cohort)))}.`,
     x: {
@@ -85,7 +87,7 @@ export function roundBestsFigure({ space, detailed, looks, choice }: Subject): F
     ],
   });
   return {
-    id: `rounds-${slug}`,
+    id: figureId,
     title: `Best of each round on ${id}`,
     caption: `Mean over runs of the best value on the search split among what one round evaluated within the limits, with the 95 % interval of the mean. A round is shown where at least half of the runs have one; sizes of rounds differ between searches. ${choice}`,
     data: curves.flatMap(({ cohort, points }) =>

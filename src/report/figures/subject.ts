@@ -37,9 +37,10 @@ export function subjectsOf(study: Study, spaces: readonly ComparedSpace[]): Subj
     const roles = cohorts.filter(hasRoles);
     const shown = roles.slice(0, mostDetailed);
     const searcher = ranked.find((cohort) => !cohort.isControl && !hasRoles(cohort));
-    const control =
-      ranked.find((cohort) => cohort.isControl) ??
-      ranked.find((cohort) => cohort !== searcher && !hasRoles(cohort));
+    const others = ranked.filter(
+      (cohort) => !hasRoles(cohort) && !(shown.length === 0 && cohort === searcher),
+    );
+    const control = others.find(({ isControl }) => isControl) ?? others[0];
     const detailed = [
       ...shown,
       ...(shown.length === 0 && searcher !== undefined ? [searcher] : []),

@@ -1,0 +1,79 @@
+/**
+ * What the models replied, role by role.
+ *
+ * Owns what is counted of a reply. Knows nothing of what the replies led to.
+ */
+import { type Role, roleSchema } from "../search/events.ts";
+import type { ChatCall } from "../search/state.ts";
+import { type ComparedCohort, type ComparedSpace, nameOf, runsSentence } from "./compared.ts";
+import type { DataRow, Table } from "./exhibit.ts";
+import { amount } from "./format.ts";
+import { numbers, tableOf, words } from "./layout.ts";
+
+/** A row for each role of each search that has roles; the data hold every round. Empty where none has. */
+export function repliesTables({ id, slug, cohorts }: ComparedSpace): Table[] {
+  const played = cohorts.flatMap((cohort) =>
+    roleSchema.options.map((role) => ({ cohort, role, calls: callsOf(cohort, role) })),
+  );
+  const asked = played.filter(({ calls }) => calls.length > 0);
+  if (asked.length === 0) return [];
+  return [
+    tableOf(
+      {
+        id: `replies-${slug}`,
+        title: `Replies by role on ${id}`,
+        caption: `${runsSentence(cohorts)} Sums over these runs. A reply that could not be read was asked for once more, and both are counted; a failed attempt brought no reply at all. Tokens and seconds are those of the replies whose server told them.`,
+        data: asked.flatMap(({ cohort, role, calls }) =>
+          [...new Set(calls.map(({ round }) => round))]
+            .sort((first, second) => first - second)
+            .map(
+              (round): DataRow => ({
+                search: cohort.label,
+                role,
+                round,
+                ...sums(calls.filter((call) => call.round === round)),
+              }),
+            ),
+        ),
+      },
+      [
+        words("search", "Search"),
+        words("role", "Role"),
+        words("models", "Played by"),
+        numbers("replies", "Replies"),
+        numbers("unreadable", "Unreadable"),
+        numbers("failed_attempts", "Failed attempts"),
+        numbers("input_tokens", "Tokens in"),
+        numbers("output_tokens", "Tokens out"),
+        numbers("seconds", "Seconds"),
+      ],
+      asked.map(({ cohort, role, calls }) => ({
+        search: nameOf(cohort),
+        role,
+        models: [...new Set(calls.map(({ reply }) => reply.model))].join(", "),
+        ...Object.fromEntries(Object.entries(sums(calls)).map(([name, sum]) => [name, amount(sum)])),
+      })),
+    ),
+  ];
+}
+
+// --- internal ---
+
+function callsOf({ runs }: ComparedCohort, role: Role): ChatCall[] {
+  return runs.flatMap(({ state }) => state.chats.filter((call) => call.role === role));
+}
+
+function sums(calls: readonly ChatCall[]) {
+  const total = (values: readonly (number | null)[]) => {
+    const known = values.filter((value) => value !== null);
+    return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
+  };
+  return {
+    replies: calls.length,
+    unreadable: calls.filter(({ rejected }) => rejected !== null).length,
+    failed_attempts: total(calls.map(({ reply }) => reply.failures.length)),
+    input_tokens: total(calls.map(({ reply }) => reply.inputTokens)),
+    output_tokens: total(calls.map(({ reply }) => reply.outputTokens)),
+    seconds: total(calls.map(({ reply }) => reply.seconds)),
+  };
+}
