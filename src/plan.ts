@@ -102,17 +102,14 @@ export async function readPlan(file: string, flags: PlanFlags): Promise<Plan> {
   const everySeed = seedsOf(seeds ?? plan.seeds, source);
   const runs = [...spaces].flatMap(([space, ofSpace]) =>
     entries.flatMap((entry) =>
-      everySeed.map((seed) => plannedRun(entry, merged(shared, ofSpace), space, seed, source)),
+      everySeed.map((seed) =>
+        plannedRun(entry, merged(shared, ofSpace), space, seed, plan.needsModel, source),
+      ),
     ),
   );
   const twice = repeated(runs.map(({ folder }) => folder));
   if (twice !== undefined)
     throw new UsageError(`${source}the matrix makes ${twice} twice; leave one of the two out`);
-  const unplayed = runs.find(({ config }) => config.model === null && asksRoles(searchConfigOf(config)));
-  if (plan.needsModel && unplayed !== undefined)
-    throw new UsageError(
-      `${source}this plan needs a language model, and none is named; add --model NAME --base-url URL`,
-    );
   return {
     title: plan.title,
     runs,
@@ -233,10 +230,16 @@ function plannedRun(
   given: Keys,
   space: string,
   seed: number,
+  needsModel: boolean,
   source: string,
 ): PlannedRun {
+  const whole: Keys = { ...merged(given, keys), space, searcher, seed };
+  if (needsModel && asksRoles({ searcher }) && !(isKeys(whole["model"]) && "name" in whole["model"]))
+    throw new UsageError(
+      `${source}this plan needs a language model, and none is named; add --model NAME --base-url URL`,
+    );
   const place = [searcher, variation].filter((part) => part !== "").join(" ");
-  const config = parseConfig({ ...merged(given, keys), space, searcher, seed }, `${source}${place}: `);
+  const config = parseConfig(whole, `${source}${place}: `);
   const label = asksRoles(searchConfigOf(config)) ? `${place} (${playersOf(config)})` : place;
   return { label, isControl, config, folder: `runs/${fileName(space)}/${fileName(label)}/seed${seed}` };
 }

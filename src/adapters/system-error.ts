@@ -11,6 +11,7 @@ const reasons: Readonly<Record<string, string>> = {
   EFBIG: "file size limit reached",
   EIO: "input/output error",
   EISDIR: "it is a folder",
+  ENOENT: "there is no such file or folder",
   ENOSPC: "disk full",
   ENOTDIR: "a file stands where a folder belongs",
   EEXIST: "a file stands where a folder belongs",

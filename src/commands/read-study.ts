@@ -42,9 +42,11 @@ export async function readStudy(paths: readonly string[], command: string): Prom
       else found.lost.push({ ...lost, ...cell });
     }
   }
-  const lost = [...unreadable, ...found.lost];
-  if (runs.length === 0 && lost.length > 0)
-    throw new JournalDamaged(`none of ${lost.length} runs can be reported; the first: ${lost[0]?.reason}`);
+  // A bench all of whose runs failed still has rows to show.
+  if (runs.length + found.lost.length === 0 && unreadable.length > 0)
+    throw new JournalDamaged(
+      `none of ${unreadable.length} runs could be read; the first: ${unreadable[0]?.reason}`,
+    );
   return {
     title:
       found.titles.length === 1 ? (found.titles[0] as string) : "Architecture search: a comparison of runs",
