@@ -5,14 +5,15 @@
  */
 import { existsSync } from "node:fs";
 import { mkdir, open, readdir, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { cannotWrite, codeOf, unusable } from "../adapters/system-error.ts";
 import { UsageError } from "../errors.ts";
 import { csvOf } from "../report/csv.ts";
-import type { DataRow, Exhibit } from "../report/exhibit.ts";
+import type { DataRow, Exhibit, Figure, Table } from "../report/exhibit.ts";
 import { studyMarkdown } from "../report/markdown.ts";
 import { generatorMark, page } from "../report/page.ts";
 import { sectionsOf } from "../report/sections.ts";
+import type { Study } from "../report/study.ts";
 import { program } from "./compose.ts";
 import type { Output } from "./output.ts";
 import { readStudy } from "./read-study.ts";
@@ -37,8 +38,7 @@ export async function report(paths: readonly string[], flags: ReportFlags, outpu
   const exhibits = sections.flatMap((section) => section.exhibits);
   const written: string[] = [];
   if (out !== undefined) written.push(await store(out, page(study, sections)));
-  if (markdown !== undefined)
-    written.push(await store(markdown, `${markdownMark}\n\n${studyMarkdown(study)}`));
+  if (markdown !== undefined) written.push(await storeMarkdown(markdown, study, exhibits));
   if (csv !== undefined) written.push(await storeAll(csv, exhibits));
   const runs = study.cohorts.reduce((sum, cohort) => sum + cohort.runs.length, 0);
   const lost = [...study.cohorts.flatMap((cohort) => cohort.lost), ...study.unreadable];
@@ -107,6 +107,27 @@ async function beginning(path: string): Promise<string | null> {
   } catch (error) {
     throw unusable(`cannot write ${path}`, error);
   }
+}
+
+/** Writes the markdown, and its figures into a folder of its name. */
+async function storeMarkdown(
+  path: string,
+  study: Study,
+  exhibits: readonly (Table | Figure)[],
+): Promise<string> {
+  const folder = path.replace(/(\.md)?$/, "-figures");
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw cannotWrite(folder, error, "give the command again");
+  });
+  for (const exhibit of exhibits)
+    if ("svg" in exhibit) await store(join(folder, `${exhibit.id}.svg`), standalone(exhibit.svg));
+  const pathOf = ({ id }: Figure) => `${basename(folder)}/${id}.svg`;
+  return await store(path, `${markdownMark}\n\n${studyMarkdown(study, exhibits, pathOf)}`);
+}
+
+/** A figure as a file: on white, for its colours are those of a light page where no page says otherwise. */
+function standalone(svg: string): string {
+  return svg.replace("<svg ", '<svg style="background: #fff; color: #1a1a1a" ');
 }
 
 /** Writes a file whole or not at all; returns its path. */

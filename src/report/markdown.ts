@@ -1,21 +1,28 @@
 /**
- * A study and its tables as GitHub markdown.
+ * A study and its exhibits as GitHub markdown.
  *
  * Owns the page and the escaping: labels, names of models and reasons come from elsewhere and are text, never markup.
- * Figures are not in it.
+ * Figures are links: they are files of their own.
  */
 import { tablesOf } from "./comparison.ts";
-import type { Table } from "./exhibit.ts";
+import type { Figure, Table } from "./exhibit.ts";
 import { bySpace, type LostRun, type Study } from "./study.ts";
 
-/** The whole report but for its figures. */
-export function studyMarkdown(study: Study): string {
+/**
+ * The whole report.
+ *
+ * @param pathOf where a figure's file is, as seen from the markdown's
+ */
+export function studyMarkdown(
+  study: Study,
+  exhibits: readonly (Table | Figure)[] = tablesOf(study),
+  pathOf: (figure: Figure) => string = ({ id }) => `${id}.svg`,
+): string {
   const versions = Object.entries(study.versions).map(([name, version]) => `${name} ${version}`);
   const counted = study.cohorts.reduce((sum, { runs }) => sum + runs.length, 0);
   const lost = bySpace(study.cohorts).flatMap(({ id, cohorts }) =>
     cohorts.flatMap((cohort) => cohort.lost.map((run) => ({ ...run, what: `${cohort.label} on ${id}` }))),
   );
-  const tables = tablesOf(study);
   return `${[
     `# ${escaped(study.title)}`,
     `${counted} runs counted, ${lost.length} lost, ${study.unreadable.length} unreadable. Made at ${escaped(study.madeAt)}${versions.length === 0 ? "" : ` with ${escaped(versions.join(", "))}`}, by:`,
@@ -29,10 +36,12 @@ export function studyMarkdown(study: Study): string {
             ...study.unreadable.map((run) => lostLine(run, "unreadable")),
           ].join("\n"),
         ]),
-    ...tables.flatMap((table) => [
-      `## ${escaped(table.title)}`,
-      tableMarkdown(table),
-      escaped(table.caption),
+    ...exhibits.flatMap((exhibit) => [
+      `## ${escaped(exhibit.title)}`,
+      "svg" in exhibit
+        ? `![${escaped(exhibit.title)}](${encodeURI(pathOf(exhibit))})`
+        : tableMarkdown(exhibit),
+      escaped(exhibit.caption),
     ]),
   ].join("\n\n")}\n`;
 }
