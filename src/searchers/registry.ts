@@ -1,31 +1,64 @@
 /**
  * Every way to propose, by name.
  *
- * Owns the list and nothing else.
+ * Owns the list, and what the settings of a search mean to those on it.
  */
 import type { SearchConfig } from "../search/events.ts";
 import type { Searcher } from "../search/ports.ts";
+import type { Space } from "../search/space.ts";
 import { collm } from "./collm.ts";
 import { costliestFirst } from "./costliest-first.ts";
 import { evolution } from "./evolution.ts";
 import { localSearch } from "./local-search.ts";
+import { checkEarly, earlyName, portfolioOf } from "./portfolio.ts";
+import { checkPrior, priorRandom } from "./prior-random.ts";
 import { random } from "./random.ts";
 import { regularizedEvolution } from "./regularized-evolution.ts";
+import { reinforce } from "./reinforce.ts";
+import { solo } from "./solo.ts";
+import { surrogate } from "./surrogate.ts";
 
-/** In the order to show them. */
-export const searchers: readonly Searcher[] = [
+const arms: readonly Searcher[] = [
   collm,
+  solo,
   random,
   evolution,
   regularizedEvolution,
   localSearch,
+  reinforce,
+  surrogate,
+  priorRandom,
   costliestFirst,
 ];
 
+const portfolio = portfolioOf(arms, surrogate);
+
+/** In the order to show them. */
+export const searchers: readonly Searcher[] = [...arms, portfolio];
+
 /** The names of searchers that ask the roles, and so need a model or the rules. */
-const roleSearchers: ReadonlySet<string> = new Set([collm.name]);
+const roleSearchers: ReadonlySet<string> = new Set([collm.name, solo.name]);
 
 /** Whether a search asks the roles. */
-export function asksRoles({ searcher }: Pick<SearchConfig, "searcher">): boolean {
-  return roleSearchers.has(searcher);
+export function asksRoles(search: PlayerSettings): boolean {
+  return roleSearchers.has(firstPlayer(search));
+}
+
+/**
+ * Whether a search's settings fit its searcher and its space: the early searcher of a portfolio, and a prior.
+ *
+ * @throws UsageError that names the setting
+ */
+export function checkSettings(space: Space, search: PlayerSettings): void {
+  if (search.searcher === portfolio.name) checkEarly(search, arms);
+  if (search.prior !== undefined || firstPlayer(search) === priorRandom.name) checkPrior(space, search.prior);
+}
+
+// --- internal ---
+
+type PlayerSettings = Pick<SearchConfig, "searcher" | "early" | "prior">;
+
+/** Who plays the first round. */
+function firstPlayer(search: PlayerSettings): string {
+  return search.searcher === portfolio.name ? earlyName(search) : search.searcher;
 }

@@ -1,33 +1,63 @@
 /** Every Searcher in the registry, held to the one suite; then what each does that the others do not. */
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../../src/errors.ts";
+import type { SearchConfig } from "../../src/search/events.ts";
 import type { Searcher } from "../../src/search/ports.ts";
 import { randomStream } from "../../src/search/random.ts";
-import { type Architecture, Space } from "../../src/search/space.ts";
+import { type Architecture, Space, type SpaceDescription } from "../../src/search/space.ts";
+import { best } from "../../src/search/state.ts";
 import { costliestFirst } from "../../src/searchers/costliest-first.ts";
 import { evolution } from "../../src/searchers/evolution.ts";
 import { localSearch } from "../../src/searchers/local-search.ts";
+import { portfolioOf } from "../../src/searchers/portfolio.ts";
+import { priorRandom } from "../../src/searchers/prior-random.ts";
 import { random } from "../../src/searchers/random.ts";
-import { asksRoles, searchers } from "../../src/searchers/registry.ts";
+import { asksRoles, checkSettings, searchers } from "../../src/searchers/registry.ts";
 import { regularizedEvolution } from "../../src/searchers/regularized-evolution.ts";
+import { reinforce } from "../../src/searchers/reinforce.ts";
+import { surrogate } from "../../src/searchers/surrogate.ts";
 import { tinyDescription } from "../support/tiny-space.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";
-import { countedCosts, limitFor, search, searcherSuite, separableScore } from "./searcher.ts";
+import {
+  countedCosts,
+  limitFor,
+  type SearcherSubject,
+  search,
+  searcherSuite,
+  separableScore,
+  unevenPrior,
+} from "./searcher.ts";
 
 const cell = vectorSpaces.get("cell") as Space;
 const blocks = vectorSpaces.get("blocks") as Space;
 const stages = vectorSpaces.get("stages") as Space;
+const [first = "", second = ""] = cell.description.dimensions[0]?.choices ?? [];
 const layers = vectorSpaces.get("layers") as Space;
 
 /** Those that do not look at results: the controls. */
-const blind: readonly Searcher[] = [random, costliestFirst];
+const blind: readonly Searcher[] = [random, costliestFirst, priorRandom];
+const portfolio = searchers.find(({ name }) => name === "portfolio") as Searcher;
 
-for (const searcher of searchers) {
-  searcherSuite(
-    { searcher, isFrugal: !asksRoles({ searcher: searcher.name }), learns: !blind.includes(searcher) },
-    [tinyDescription, layers.description, cell.description, stages.description],
-    random,
-  );
+const subjects: readonly SearcherSubject[] = [
+  ...searchers.map((searcher) => ({
+    searcher,
+    isFrugal: !asksRoles({ searcher: searcher.name }),
+    learns: !blind.includes(searcher),
+    ...(searcher === priorRandom
+      ? { settings: (space: SpaceDescription) => ({ prior: unevenPrior(space) }) }
+      : {}),
+  })),
+  {
+    searcher: portfolio,
+    isFrugal: true,
+    learns: true,
+    settings: (space) => ({ early: "prior-random", prior: unevenPrior(space) }),
+  },
+  { searcher: portfolio, isFrugal: false, learns: true, settings: () => ({ early: "collm" }) },
+];
+
+for (const subject of subjects) {
+  searcherSuite(subject, [tinyDescription, layers.description, cell.description, stages.description], random);
 }
 
 describe("the registry", () => {
@@ -37,6 +67,25 @@ describe("the registry", () => {
     expect(names.filter((searcher) => asksRoles({ searcher }))).toContain("collm");
     expect(asksRoles({ searcher: "random" })).toBe(false);
     for (const name of names) expect(name).toMatch(/^[a-z]+(-[a-z]+)*$/);
+  });
+
+  it("knows that a portfolio asks the roles when its early searcher does", () => {
+    expect(asksRoles({ searcher: "portfolio", early: "collm" })).toBe(true);
+    expect(asksRoles({ searcher: "portfolio", early: "local-search" })).toBe(false);
+    expect(asksRoles({ searcher: "portfolio" })).toBe(false);
+    expect(asksRoles({ searcher: "random", early: "collm" })).toBe(false);
+  });
+
+  it("refuses settings that do not fit the searcher or the space, before anything is searched", () => {
+    const check = (settings: Parameters<typeof checkSettings>[1]) => () => checkSettings(cell, settings);
+    expect(check({ searcher: "surrogate" })).not.toThrow();
+    expect(check({ searcher: "portfolio" })).not.toThrow();
+    expect(check({ searcher: "portfolio", prior: { op: { none: 1 } } })).not.toThrow();
+    expect(check({ searcher: "prior-random" })).toThrow('add "prior" to the configuration');
+    expect(check({ searcher: "portfolio", early: "prior-random" })).toThrow('add "prior"');
+    expect(check({ searcher: "random", prior: { ops: { none: 1 } } })).toThrow('did you mean "op"?');
+    expect(check({ searcher: "portfolio", early: "evolutoin" })).toThrow('did you mean "evolution"?');
+    expect(check({ searcher: "portfolio", early: "portfolio" })).toThrow("cannot begin with");
   });
 });
 
@@ -173,6 +222,167 @@ describe("local search", () => {
       expect(restarts).toBeGreaterThan(1);
     },
   );
+});
+
+/** How often each choice stands in the slots of one dimension, as shares by choice. */
+function shares(space: Space, texts: readonly string[], dimension: number): number[] {
+  const drawn = texts.flatMap((text) => space.fromText(text).choices[dimension] ?? []);
+  const active = drawn.filter((choice) => choice !== null);
+  const choices = space.description.dimensions[dimension]?.choices ?? [];
+  return choices.map((_, index) => active.filter((choice) => choice === index).length / active.length);
+}
+
+describe("draws from a prior", () => {
+  const draw = (space: Space, prior: SearchConfig["prior"], budget: number) =>
+    search(priorRandom, space.description, { search: { budget, ...(prior === undefined ? {} : { prior }) } });
+
+  it("draws the choices of a dimension by their weights, and evenly where none are given", async () => {
+    // Numbers are named by value, whatever their spelling; what is not named is never drawn.
+    const place = stages.description.dimensions.findIndex(({ name }) => name === "d");
+    const prior = { d: { "4": 6, "2.0": 2 } };
+    const { texts } = await draw(stages, prior, 500);
+    const [two, three, four] = shares(stages, texts, place);
+    expect(two).toBeCloseTo(0.25, 1);
+    expect(three).toBe(0);
+    expect(four).toBeCloseTo(0.75, 1);
+    for (const [index, dimension] of stages.description.dimensions.entries()) {
+      if (index === place) continue;
+      for (const share of shares(stages, texts, index))
+        expect(share).toBeCloseTo(1 / dimension.choices.length, 1);
+    }
+  });
+
+  it("ends the run when everything that has any odds is known", async () => {
+    const { state, texts } = await draw(cell, { op: { [first]: 1, [second]: 3 } }, 100);
+    expect(texts).toHaveLength(2 ** 6);
+    expect(state.ended).toBe("stalled");
+  });
+
+  it.each<[string, SearchConfig["prior"], string]>([
+    ["none at all", undefined, 'add "prior" to the configuration, for example prior: {op: {'],
+    ["an unknown dimension", { opp: { none: 1 } }, 'has no dimension "opp"; they are op; did you mean "op"?'],
+    ["an unknown choice", { op: { non: 1 } }, 'prior.op: "non" is no choice'],
+    ["no odds", { op: { none: 0 } }, "prior.op: the weights add up to 0"],
+    ["no choice", { op: {} }, "prior.op: the weights add up to 0"],
+    ["odds beyond all numbers", { op: { none: 1e308, skip: 1e308 } }, "prior.op"],
+  ])("refuses a prior with %s", async (_, prior, message) => {
+    const drawn = draw(cell, prior, 10);
+    await expect(drawn).rejects.toThrow(UsageError);
+    await expect(drawn).rejects.toThrow(message);
+  });
+});
+
+describe("reinforce", () => {
+  it("draws what scored more and more often, and evenly as long as nothing tells choices apart", async () => {
+    const world = { search: { budget: 300 } };
+    const rewarded = await search(reinforce, blocks.description, {
+      ...world,
+      score: ({ choices }) => 10 * choices.flat().filter((choice) => choice === 0).length,
+    });
+    const even = await search(reinforce, blocks.description, { ...world, score: () => 50 });
+    const early = shares(blocks, rewarded.texts.slice(0, 50), 0)[0] as number;
+    const late = shares(blocks, rewarded.texts.slice(-50), 0)[0] as number;
+    expect(late).toBeGreaterThan(1.5 * early);
+    for (const share of shares(blocks, even.texts, 0))
+      expect(share).toBeCloseTo(1 / (blocks.description.dimensions[0]?.choices.length as number), 1);
+  });
+});
+
+describe("surrogate", () => {
+  it("finds the best of thousands within a few dozen evaluations, where even draws would need luck", async () => {
+    const score = separableScore(cell.description);
+    const highest = Math.max(...[...cell.all()].map(score));
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const { state } = await search(surrogate, cell.description, { search: { seed, budget: 60 } });
+      expect(best(state)?.value).toBe(highest);
+    }
+  });
+
+  it("draws ten evenly, then proposes five a round, or more where the rounds would not suffice", async () => {
+    const sizes = async (rounds: number | null) =>
+      (await generations(surrogate, cell, { search: { budget: 60, rounds } })).map(({ length }) => length);
+    expect(await sizes(null)).toEqual([10, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5]);
+    expect(await sizes(6)).toEqual([10, 10, 10, 10, 10, 10]);
+  });
+
+  it("asks for the costs of what it might propose, and not of all that it considers", async () => {
+    const { texts, costsAsked } = await search(surrogate, stages.description, {
+      search: { budget: 60, limits: limitFor(stages, 0.8) },
+    });
+    expect(texts).toHaveLength(60);
+    expect(costsAsked).toBeLessThan(11 * 60);
+  });
+});
+
+describe("portfolio", () => {
+  /** Who played each round of 60 evaluations, when the two score as told. */
+  async function players(early: () => number, late: () => number): Promise<string[]> {
+    const played: string[] = [];
+    let score = early;
+    const arm = (name: string, scores: () => number): Searcher => ({
+      name,
+      summary: name,
+      propose: async (turn) => {
+        played.push(name);
+        score = scores;
+        return (await random.propose(turn)).slice(0, 5);
+      },
+    });
+    await search(portfolioOf([arm("first", early)], arm("second", late)), cell.description, {
+      search: { budget: 60, early: "first" },
+      score: () => score(),
+    });
+    return played;
+  }
+  const rising = (from: number) => () => from++;
+
+  it("begins with the early searcher for ten evaluations, then goes over to the one that gains", async () => {
+    const played = await players(() => 20, rising(21));
+    expect(played).toEqual(["first", "first", ...Array.from({ length: 10 }, () => "second")]);
+  });
+
+  it("goes back to the early searcher when that one gains and the other does not", async () => {
+    const played = await players(rising(21), () => 20);
+    expect(played).toEqual(["first", "first", "second", ...Array.from({ length: 9 }, () => "first")]);
+  });
+
+  it("stays with the later searcher when neither gains any more", async () => {
+    const played = await players(
+      () => 20,
+      () => 20,
+    );
+    expect(played.slice(-4)).toEqual(["second", "second", "second", "second"]);
+    expect(played.filter((name) => name === "second").length).toBeGreaterThan(5);
+  });
+
+  it("goes on without an early searcher that has nothing left to propose", async () => {
+    const { state } = await search(portfolio, cell.description, {
+      search: { budget: 150, early: "prior-random", prior: { op: { [first]: 1, [second]: 0.001 } } },
+    });
+    expect(state.ended).toBe("budget");
+  });
+
+  it("draws from the prior first where there is one", async () => {
+    const { texts } = await search(portfolio, cell.description, {
+      search: { budget: 30, prior: { op: { [first]: 1, [second]: 1 } } },
+    });
+    const isFromPrior = (text: string) =>
+      cell
+        .fromText(text)
+        .choices.flat()
+        .every((choice) => (choice ?? 0) < 2);
+    expect(texts.slice(0, 10).every(isFromPrior)).toBe(true);
+    expect(texts.every(isFromPrior)).toBe(false);
+  });
+
+  it("asks the roles first when told to, and spends the budget within the rounds that these get", async () => {
+    const { state, texts } = await search(portfolio, cell.description, {
+      search: { budget: 100, early: "collm" },
+    });
+    expect(texts).toHaveLength(100);
+    expect(state.chats[0]?.round).toBe(1);
+    expect(new Set(state.chats.map(({ round }) => round)).size).toBeLessThan(state.rounds.length);
+  });
 });
 
 describe("costliest first", () => {

@@ -10,6 +10,7 @@ import type { Searcher } from "../../src/search/ports.ts";
 import { randomStream } from "../../src/search/random.ts";
 import { type Architecture, Space, type SpaceDescription } from "../../src/search/space.ts";
 import { best, evaluations, funnel, type RunState, valueOf } from "../../src/search/state.ts";
+import { replaySearch } from "../../src/search/tape.ts";
 import { asksRoles } from "../../src/searchers/registry.ts";
 import { rulesModel } from "../../src/searchers/rules.ts";
 import { bodies, setUp } from "../support/core-ports.ts";
@@ -68,7 +69,17 @@ export interface World {
   readonly score?: (architecture: Architecture) => number | Outcome;
 }
 
-/** A whole search, and what came of it: the state, every raw candidate by round, every evaluated text in order. */
+/** Odds of every choice for any space, no two of a slot alike. */
+export function unevenPrior({ dimensions }: SpaceDescription): NonNullable<SearchConfig["prior"]> {
+  return Object.fromEntries(
+    dimensions.map(({ name, choices }) => [
+      name,
+      Object.fromEntries(choices.map((choice, index) => [choice, 3 / (index + 1)])),
+    ]),
+  );
+}
+
+/** A whole search, and what came of it: the record, the state, every raw candidate by round, every evaluated text. */
 export async function search(
   searcher: Searcher,
   description: SpaceDescription,
@@ -83,11 +94,14 @@ export async function search(
     searcher,
     description,
     evaluator,
-    models: asksRoles({ searcher: searcher.name }) ? { navigator: rulesModel, generator: rulesModel } : null,
+    models: asksRoles({ searcher: searcher.name, ...changes })
+      ? { navigator: rulesModel, generator: rulesModel }
+      : null,
     search: { budget: 40, candidates: { min: 10, max: 20 }, stallRounds: 5, ...changes },
   });
   const state = await run();
   return {
+    events: journal.events,
     state,
     proposals: state.rounds.map(({ candidates }) => candidates.map(({ raw }) => raw)),
     texts: evaluations(state).map(({ measured }) => measured.text),
@@ -114,15 +128,21 @@ export interface SearcherSubject {
   readonly isFrugal: boolean;
   /** Learns from results, and so does better than even draws. */
   readonly learns: boolean;
+  /** What has to be set for it in a space. */
+  readonly settings?: (description: SpaceDescription) => Partial<SearchConfig>;
 }
 
 /** Declares the suite for a searcher. All spaces hold more than 100 architectures, the first one less than 1,000. */
 export function searcherSuite(
-  { searcher, isFrugal, learns }: SearcherSubject,
+  { searcher, isFrugal, learns, settings = () => ({}) }: SearcherSubject,
   spaces: readonly SpaceDescription[],
   even: Searcher,
 ): void {
-  describe(`searcher: ${searcher.name}`, () => {
+  const play = (description: SpaceDescription, { search: changes, ...world }: World = {}) =>
+    search(searcher, description, { search: { ...settings(description), ...changes }, ...world });
+  const early = settings(spaces[0] as SpaceDescription).early;
+
+  describe(`searcher: ${searcher.name}${early === undefined ? "" : `, ${early} first`}`, () => {
     it("has a summary of one line", () => {
       expect(searcher.summary).toMatch(/^\S.*\S$/);
     });
@@ -133,7 +153,7 @@ export function searcherSuite(
         const space = new Space(description);
 
         it("proposes legal architectures only, each once, and spends the budget to the last", async () => {
-          const { state, proposals, texts } = await search(searcher, description, { search: { budget: 37 } });
+          const { state, proposals, texts } = await play(description, { search: { budget: 37 } });
           expect(proposals.flat().filter((raw) => !space.parse(raw).ok)).toEqual([]);
           expect(state.ended).toBe("budget");
           expect(texts).toHaveLength(37);
@@ -144,7 +164,7 @@ export function searcherSuite(
 
         it("keeps within the limits, and spends the budget there", async () => {
           const limits = limitFor(space, 0.5);
-          const { state, texts } = await search(searcher, description, { search: { limits, budget: 25 } });
+          const { state, texts } = await play(description, { search: { limits, budget: 25 } });
           expect(texts).toHaveLength(25);
           const costs = countedCosts(description);
           for (const text of texts) {
@@ -156,14 +176,22 @@ export function searcherSuite(
 
         it("proposes the same with the same seed, and something else with another", async () => {
           const [first, again, other] = await Promise.all(
-            [1, 1, 2].map((seed) => search(searcher, description, { search: { seed } })),
+            [1, 1, 2].map((seed) => play(description, { search: { seed } })),
           );
           expect(again?.proposals).toEqual(first?.proposals);
           expect(other?.texts).not.toEqual(first?.texts);
         });
 
+        it("decides the same again from its record alone", async () => {
+          const limits = limitFor(space, 0.7);
+          const { events, texts } = await play(description, { search: { limits } });
+          const again = await replaySearch(events, searcher);
+          expect(again.complete).toBe(true);
+          expect(evaluations(again.state).map(({ measured }) => measured.text)).toEqual(texts);
+        });
+
         it("goes on when every evaluation fails", async () => {
-          const { state, texts } = await search(searcher, description, {
+          const { state, texts } = await play(description, {
             score: () => ({ kind: "failure", failure: "crashed", message: "boom" }),
           });
           expect(state.ended).toBe("budget");
@@ -172,7 +200,7 @@ export function searcherSuite(
         });
 
         it("goes on when all architectures are equally good", async () => {
-          const { state, texts } = await search(searcher, description, { score: () => 50 });
+          const { state, texts } = await play(description, { score: () => 50 });
           expect(state.ended).toBe("budget");
           expect(new Set(texts).size).toBe(40);
         });
@@ -185,10 +213,8 @@ export function searcherSuite(
             const higherIsBetter = direction === "higher";
             const directed = { ...description, metrics: [{ ...metric, higherIsBetter }] } as SpaceDescription;
             const averages = await Promise.all(
-              [searcher, even].map(async (each) => {
-                const runs = [1, 2, 3].map((seed) =>
-                  search(each, directed, { search: { seed, budget: 60 } }),
-                );
+              [play, (...world: Parameters<typeof play>) => search(even, ...world)].map(async (each) => {
+                const runs = [1, 2, 3].map((seed) => each(directed, { search: { seed, budget: 60 } }));
                 return mean((await Promise.all(runs)).flatMap(({ state }) => valuesOf(state)));
               }),
             );
@@ -202,7 +228,7 @@ export function searcherSuite(
     const small = spaces[0] as SpaceDescription;
 
     it("comes to an end in a space smaller than the budget", async () => {
-      const { state, texts } = await search(searcher, small, { search: { budget: 1_000 } });
+      const { state, texts } = await play(small, { search: { budget: 1_000 } });
       expect(["stalled", "rounds"]).toContain(state.ended);
       expect(new Set(texts).size).toBe(texts.length);
       if (isFrugal) expect(texts.length).toBeGreaterThan(Number(new Space(small).size) / 2);
@@ -214,7 +240,7 @@ export function searcherSuite(
         ...small,
         dimensions: [{ ...dimension, choices: dimension?.choices.slice(0, 1) }],
       } as SpaceDescription;
-      const { state, texts } = await search(searcher, only);
+      const { state, texts } = await play(only);
       expect(state.ended).toBe("stalled");
       expect(texts).toHaveLength(1);
     });
@@ -222,7 +248,7 @@ export function searcherSuite(
     it("does a bounded amount of work when nothing keeps to the limit, and evaluates nothing", async () => {
       for (const description of spaces.slice(0, 2)) {
         const limits = Object.fromEntries(description.costs.map(({ name }) => [name, 0]));
-        const { state, texts, costsAsked } = await search(searcher, description, { search: { limits } });
+        const { state, texts, costsAsked } = await play(description, { search: { limits } });
         expect(state.ended).toBe("nothing-within-limit");
         expect(texts).toEqual([]);
         expect(state.rounds).toHaveLength(5);

@@ -1,0 +1,58 @@
+/**
+ * REINFORCE as the paper's baseline has it: learning rate 0.01, moving average of 0.9 (paper, appendix on baselines).
+ *
+ * Owns the policy, one categorical distribution a slot, and how results move it. The policy is computed anew from
+ * every result in order, so that nothing has to be remembered. Knows no space.
+ */
+import type { Searcher } from "../search/ports.ts";
+import type { Space } from "../search/space.ts";
+import type { RunState } from "../search/state.ts";
+import { drawNew, roundSize } from "./draws.ts";
+import { drawByOdds, type Odds, perSlot } from "./odds.ts";
+import { individuals } from "./population.ts";
+
+const learningRate = 0.01;
+/** How much of the baseline stays when a result comes in. */
+const memory = 0.9;
+
+export const reinforce: Searcher = {
+  name: "reinforce",
+  summary: "policy gradient: one distribution a slot, moved by each result against a moving average",
+  async propose(turn) {
+    const stream = turn.random("draws");
+    const odds = policy(turn.state, turn.space);
+    const count = roundSize(turn);
+    const drawn = await drawNew(turn, count, () => drawByOdds(turn.space, odds, stream));
+    // A policy that has settled on what is known already has nothing new to say.
+    const strangers = await drawNew(turn, count - drawn.length, () => turn.space.sample(stream), drawn);
+    return [...drawn, ...strangers].map(({ text }) => text);
+  },
+};
+
+/** The policy after every result so far. The reward is the objective in the unit of the space, its sign by direction. */
+function policy(state: RunState, space: Space): Odds {
+  const logits = perSlot(space, (_, choices) => Array.from({ length: choices }, () => 0));
+  let baseline: number | null = null;
+  for (const { architecture, fitness } of individuals(state, space)) {
+    baseline ??= fitness;
+    const step = learningRate * (fitness - baseline);
+    baseline = memory * baseline + (1 - memory) * fitness;
+    for (const [dimension, slots] of architecture.choices.entries()) {
+      for (const [slot, chosen] of slots.entries()) {
+        const own = logits[dimension]?.[slot];
+        if (chosen === null || own === undefined) continue;
+        // The gradient of the log of a softmax: one for what was chosen, less the odds of each.
+        for (const [choice, odds] of softmax(own).entries())
+          own[choice] = (own[choice] ?? 0) + step * ((choice === chosen ? 1 : 0) - odds);
+      }
+    }
+  }
+  return logits.map((slots) => slots.map(softmax));
+}
+
+function softmax(logits: readonly number[]): number[] {
+  const highest = Math.max(...logits);
+  const powers = logits.map((each) => Math.exp(each - highest));
+  const sum = powers.reduce((total, each) => total + each, 0);
+  return powers.map((each) => each / sum);
+}
