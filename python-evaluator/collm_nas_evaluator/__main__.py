@@ -24,8 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UsageError as error:
         sys.stderr.write(f"collm-nas-evaluator: {' '.join(str(error).split())}\n")
         return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("collm-nas-evaluator: stopped; the same command goes on from here\n")
+    except KeyboardInterrupt as error:
+        then = str(error) or "the same command goes on from here"
+        sys.stderr.write(f"collm-nas-evaluator: stopped; {then}\n")
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: nothing more to say

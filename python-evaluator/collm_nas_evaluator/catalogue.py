@@ -11,7 +11,7 @@ from collm_nas_evaluator.backends.nasbench201 import NasBench201, Numbers
 from collm_nas_evaluator.cell import CELLS, Network
 from collm_nas_evaluator.config import Configuration
 from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
-from collm_nas_evaluator.tables import analognas, csv_table
+from collm_nas_evaluator.tables import analognas, csv_table, packed_table
 from collm_nas_evaluator.tables.table import Table
 
 _NETWORKS = {"c10": Network(pixels=32, classes=10), "c100": Network(pixels=32, classes=100), "in16": Network(16, 120)}
@@ -35,13 +35,13 @@ def load(configuration: Configuration) -> list[Backend | Unavailable]:
     spaces: list[Backend | Unavailable] = []
     if configuration.checkpoints:
         spaces += _supernets(configuration)
-    if configuration.nasbench201_csv is not None:
-        spaces += _nasbench201(configuration.nasbench201_csv, configuration)
+    spaces += _nasbench201(configuration)
     if configuration.analognas:
         spaces += _analognas(configuration.cache_dir)
     if not spaces:
         raise UsageError(
-            "the configuration names no space to serve; set checkpoints.<space> or nasbench201.csv, or keep analognas"
+            "the configuration names no space to serve; set checkpoints.<space>, nasbench201.csv or nasbench201.table, "
+            "or keep analognas"
         )
     return spaces
 
@@ -58,11 +58,13 @@ def _supernets(configuration: Configuration) -> Sequence[Backend | Unavailable]:
     return hosting.load(configuration)
 
 
-def _nasbench201(path: Path, configuration: Configuration) -> list[Backend | Unavailable]:
+def _nasbench201(configuration: Configuration) -> list[Backend | Unavailable]:
     try:
-        table = csv_table.read(path, configuration.cache_dir)
+        table = _accuracies(configuration)
     except TableMissing as error:
         return [Unavailable(space_id, _nasbench201_title(space_id), str(error)) for space_id in _NASBENCH201]
+    if table is None:
+        return []
     try:
         latencies = _latencies(configuration)
     except TableMissing as error:
@@ -70,11 +72,29 @@ def _nasbench201(path: Path, configuration: Configuration) -> list[Backend | Una
     spaces: list[Backend | Unavailable] = []
     for space_id, (data, epochs) in _NASBENCH201.items():
         measured = latencies if data == "c10" else None  # latencies are known for this data set only
-        if isinstance(measured, TableMissing):
+        absent = [name for name in _columns(data, epochs).values() if name not in table.columns]
+        if absent:
+            reason = f"{table.provenance} has no {' and no '.join(absent)}; a later release has"
+            spaces.append(Unavailable(space_id, _nasbench201_title(space_id), reason))
+        elif isinstance(measured, TableMissing):
             spaces.append(Unavailable(space_id, _nasbench201_title(space_id), str(measured)))
         else:
             spaces.append(_nasbench201_space(space_id, data, epochs, table, measured))
     return spaces
+
+
+def _accuracies(configuration: Configuration) -> Table | None:
+    """The accuracies from the packed table or the CSV, whichever is configured."""
+    if configuration.nasbench201_table is not None:
+        return packed_table.read(configuration.nasbench201_table)
+    if configuration.nasbench201_csv is not None:
+        return csv_table.read(configuration.nasbench201_csv, configuration.cache_dir)
+    return None
+
+
+def _columns(data: str, epochs: int) -> dict[str, str]:
+    """The column behind each split."""
+    return {"search": f"{data}_valid_{epochs}", "test": f"{data}_test_200"}
 
 
 def _latencies(configuration: Configuration) -> Table | TableMissing | None:
@@ -86,10 +106,7 @@ def _nasbench201_space(space_id: str, data: str, epochs: int, table: Table, late
     order = table.columns["index"].astype(int)
     numbers = Numbers(
         network=_NETWORKS[data],
-        accuracies={
-            "search": table.columns[f"{data}_valid_{epochs}"],
-            "test": table.columns[f"{data}_test_200"],
-        },
+        accuracies={split: table.columns[name] for split, name in _columns(data, epochs).items()},
         latencies={} if latencies is None else {name: column[order] for name, column in latencies.columns.items()},
         provenance=table.provenance if latencies is None else f"{table.provenance}; {latencies.provenance}",
     )

@@ -5,6 +5,7 @@ Sources: Dong and Yang, "NAS-Bench-201", ICLR 2020 (the cell and the network aro
 the benchmark's own counter, checked against its published values.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ TEMPLATE = "|{op[0]}~0|+|{op[1]}~0|{op[2]}~1|+|{op[3]}~0|{op[4]}~1|{op[5]}~2|"
 CELLS = len(OPERATIONS) ** len(EDGES)
 
 _NONE, _SKIP, _CONV_1X1, _CONV_3X3, _POOL = range(len(OPERATIONS))
+_TEXT = re.compile(re.sub(r"\\\{op\\\[\d\\\]\\\}", r"(\\w+)", re.escape(TEMPLATE)), re.ASCII)
 _LETTERS = {_CONV_1X1: "1", _CONV_3X3: "3", _POOL: "p"}
 
 
@@ -24,6 +26,14 @@ def number_of(choices: Sequence[int]) -> int:
     for choice in choices:
         number = number * len(OPERATIONS) + choice
     return number
+
+
+def choices_of(text: str) -> list[int] | None:
+    """The six operation indices of a cell in its usual text; None when the text is no cell."""
+    found = _TEXT.fullmatch(text)
+    if found is None or not set(found.groups()) <= set(OPERATIONS):
+        return None
+    return [OPERATIONS.index(name) for name in found.groups()]
 
 
 @dataclass(frozen=True, slots=True)

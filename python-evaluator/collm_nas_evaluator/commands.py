@@ -1,4 +1,4 @@
-"""The commands: serving the configured spaces, listing them, preparing their images, and retraining.
+"""The commands: serving the configured spaces, listing them, preparing their images, importing and retraining.
 
 Owns what is printed on standard output. Knows no flag's form, no table and no message.
 """
@@ -10,27 +10,35 @@ import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import NoReturn
 
 from collm_nas_evaluator import catalogue, config, server
 from collm_nas_evaluator.backends.base import Unavailable
-from collm_nas_evaluator.errors import UsageError
+from collm_nas_evaluator.errors import TableMissing, UsageError
+
+SECONDS_BETWEEN = 5.0
+"""How often a long command says how far it is."""
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command that `flags.read` read, and returns 0.
 
-    Serving ends with SystemExit at SIGINT or SIGTERM, what can be gone on with by KeyboardInterrupt. Raises UsageError
-    for whatever a person has to correct.
+    Serving ends with SystemExit at SIGINT or SIGTERM, what can be gone on with by KeyboardInterrupt, which has a text
+    when there is something else to say. Raises UsageError for whatever a person has to correct.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     if options.command == "serve" and options.exit_with_stdin:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
-    if options.command in ("retrain", "cache-images"):
+    if options.command in ("retrain", "cache-images", "import-nasbench201"):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
     if options.command == "retrain":
         _retrain(options)
+        return 0
+    if options.command == "import-nasbench201":
+        _import_nasbench201(options)
         return 0
     entries = catalogue.load(config.read(options.config) if options.config else config.default())
     if options.command == "spaces":
@@ -40,6 +48,46 @@ def run(options: argparse.Namespace) -> int:
     else:
         _serve(entries, *options.listen)
     return 0
+
+
+def _import_nasbench201(options: argparse.Namespace) -> None:
+    """Makes the packed table of an official release, or nothing at all."""
+    from collm_nas_evaluator.tables import official, packed_table  # noqa: PLC0415 - serving does without
+
+    try:
+        with packed_table.made_at(options.out, options.path, force=options.force) as file:
+            release = official.read(options.path, _progress("import-nasbench201"))
+            packed_table.write(file, release.table)
+    except TableMissing as error:
+        raise UsageError(str(error)) from error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("nothing was written; the same command begins anew") from None
+    often = ", ".join(f"{count:,} trained {times} x" for times, count in sorted(release.trained.items()))
+    sys.stdout.write(f"{options.out}: {release.table.provenance}\n{often} for 200 epochs\n")
+    absent = official.absent(release.table.columns)
+    if absent:
+        sys.stdout.write(f"not in this release: {', '.join(absent)}\n")
+    sys.stdout.flush()
+
+
+def _progress(what: str) -> Callable[[float], None]:
+    """Says every few seconds on standard error how much is done, and how long the rest will take."""
+    begin = time.monotonic()
+    said = begin
+
+    def say(share: float) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said >= SECONDS_BETWEEN and 0 < share < 1:
+            said = now
+            left = (now - begin) * (1 - share) / share
+            sys.stderr.write(f"{what}: {share:.0%}, {_duration(left)} left\n")
+
+    return say
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def _retrain(options: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from collm_nas_evaluator.errors import UsageError
 SUPERNETS = ("ofa-w1.0", "ofa-w1.2", "ofa-digits", "spos", "autoformer-tiny", "autoformer-small", "autoformer-base")
 KEYS = (
     "nasbench201.csv",
+    "nasbench201.table",
     "nasbench201.latency_csv",
     "analognas",
     *(f"checkpoints.{space_id}" for space_id in SUPERNETS),
@@ -47,12 +48,13 @@ class Folders:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What to serve: a CSV of the whole benchmark, one of latencies, the installed analog-nasbench package, and
-    supernets by space id, with the images to score them on and the device that does it.
+    """What to serve: a CSV of the whole benchmark or its packed table, a CSV of latencies, the installed
+    analog-nasbench package, and supernets by space id, with the images to score them on and the device that does it.
     """
 
     cache_dir: Path
     nasbench201_csv: Path | None = None
+    nasbench201_table: Path | None = None
     nasbench201_latency_csv: Path | None = None
     analognas: bool = True
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
@@ -87,8 +89,12 @@ def read(path: Path) -> Configuration:
     values: dict[str, Any] = {}
     if root is not None and root.tag != "tag:yaml.org,2002:null":
         values = _Reader(path).mapping(root, "")
-    if "nasbench201.latency_csv" in values and "nasbench201.csv" not in values:
-        raise UsageError(f"{path}: nasbench201.latency_csv needs nasbench201.csv beside it, which names the cells")
+    tables = [key for key in ("nasbench201.csv", "nasbench201.table") if key in values]
+    if len(tables) == 2:
+        raise UsageError(f"{path}: nasbench201.csv and nasbench201.table both name the accuracies; leave one out")
+    if "nasbench201.latency_csv" in values and not tables:
+        what = "nasbench201.latency_csv needs nasbench201.csv or nasbench201.table beside it, which name the cells"
+        raise UsageError(f"{path}: {what}")
     if "imagenet.search" in values and "imagenet.held_out" in values:
         raise UsageError(f"{path}: imagenet.search and imagenet.held_out both say what to search with; leave one out")
     if "imagenet.held_out" in values and "imagenet.train" not in values:
@@ -104,6 +110,7 @@ def read(path: Path) -> Configuration:
 
 _FIELDS = {
     "nasbench201.csv": "nasbench201_csv",
+    "nasbench201.table": "nasbench201_table",
     "nasbench201.latency_csv": "nasbench201_latency_csv",
     "analognas": "analognas",
     "spos.calibration_images": "spos_calibration_images",

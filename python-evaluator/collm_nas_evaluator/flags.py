@@ -14,7 +14,8 @@ from collm_nas_evaluator.errors import UsageError
 
 def read(arguments: list[str] | None) -> argparse.Namespace:
     """Reads `arguments` (None: those of the process) into `command`, `config`, for serving `listen` (host and port)
-    and `exit_with_stdin`, for caching `space`, and for retraining the fields of its settings.
+    and `exit_with_stdin`, for caching `space`, for importing `path`, `out` and `force`, and for retraining the fields
+    of its settings.
 
     Raises UsageError for a mistake, SystemExit after printing help or the version.
     """
@@ -35,8 +36,20 @@ def read(arguments: list[str] | None) -> argparse.Namespace:
     cache.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML with checkpoints and imagenet")
     space_help = "only for this space; may be given several times (default: every space that looks at images)"
     cache.add_argument("--space", action="append", metavar="ID", help=space_help)
+    _import(commands.add_parser("import-nasbench201", help="make a table of official files", allow_abbrev=False))
     _retrain(commands.add_parser("retrain", help="train a winner of SPOS from scratch", allow_abbrev=False))
     return parser.parse_args(arguments)
+
+
+def _import(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Makes one small table of an official release, to serve with nasbench201.table: NATS-Bench's folder or single "
+        "file for topologies, or NAS-Bench-201's .pth. Reads cell by cell, and nothing in the files is run."
+    )
+    command.add_argument("path", type=Path, metavar="PATH", help="the release as downloaded; a .tar unpacked")
+    out_help = "where the table goes (default nasbench201.npz)"
+    command.add_argument("--out", type=Path, default=Path("nasbench201.npz"), metavar="FILE", help=out_help)
+    command.add_argument("--force", action="store_true", help="replace a file that is there")
 
 
 def _retrain(command: argparse.ArgumentParser) -> None:

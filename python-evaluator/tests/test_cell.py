@@ -4,6 +4,9 @@ import csv
 from itertools import product
 from pathlib import Path
 
+import pytest
+
+from collm_nas_evaluator import cell
 from collm_nas_evaluator.cell import CELLS, EDGES, OPERATIONS, TEMPLATE, Network, function_of, number_of
 
 ALL = list(product(range(len(OPERATIONS)), repeat=len(EDGES)))
@@ -23,6 +26,17 @@ def test_cells_are_numbered_without_gaps() -> None:
 
 def test_the_template_names_the_edges_in_order() -> None:
     assert [int(part.split("~")[1]) for part in TEMPLATE.split("|") if "~" in part] == [source for _, source in EDGES]
+
+
+def test_a_cells_text_is_read_back() -> None:
+    for choices in ALL[::97]:
+        text = TEMPLATE.format(op=[OPERATIONS[choice] for choice in choices])
+        assert cell.choices_of(text) == choices_of(text) == list(choices)
+
+
+@pytest.mark.parametrize("change", ["none~0|", "|none~0|+|none~0|none~1|+|none~0|none~1|no~2|", "", "8:8:8:8:8"])
+def test_another_text_is_no_cell(change: str) -> None:
+    assert cell.choices_of(change) is None
 
 
 def test_there_are_4930_functions_and_all_that_deliver_nothing_are_one() -> None:

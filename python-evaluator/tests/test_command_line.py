@@ -119,6 +119,7 @@ def test_it_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         (["serve", "--config", "nowhere.yaml"], "nowhere.yaml cannot be read"),
         (["spaces", "--config", "."], "cannot be read: Is a directory"),
         (["cache-images"], "the following arguments are required: --config"),
+        (["import-nasbench201"], "the following arguments are required: PATH"),
         (["retrain", "{}", "--train", "a", "--val", "b"], "the following arguments are required: --folder"),
     ],
 )

@@ -24,6 +24,13 @@ def test_relative_paths_are_relative_to_the_file(path: Path) -> None:
     )
 
 
+def test_a_packed_table_stands_in_the_place_of_the_csv(path: Path) -> None:
+    path.write_text("nasbench201: {table: all.npz, latency_csv: latency.csv}")
+    read = config.read(path)
+    assert (read.nasbench201_csv, read.nasbench201_table) == (None, path.parent / "all.npz")
+    assert read.nasbench201_latency_csv == path.parent / "latency.csv"
+
+
 def test_supernets_images_and_device(path: Path) -> None:
     path.write_text(
         "checkpoints:\n  ofa-w1.2: files/ofa\n  autoformer-base: /files/base.pth\n"
@@ -65,7 +72,9 @@ def test_the_packages_spaces_can_be_left_out(path: Path) -> None:
         ("nasbench201: {csv: [a]}", r"nasbench201\.csv must be a path"),
         ("nasbench201: {csv: }", r"nasbench201\.csv must be a path"),
         ('nasbench201: {csv: "a\\0b"}', r"nasbench201\.csv must be a path"),
-        ("nasbench201: {latency_csv: x}", r"latency_csv needs nasbench201\.csv"),
+        ("nasbench201: {latency_csv: x}", r"latency_csv needs nasbench201\.csv or nasbench201\.table"),
+        ("nasbench201: {csv: x, table: y}", r"nasbench201\.csv and nasbench201\.table both name .*; leave one out"),
+        ("nasbench201: {table: 5}", r"nasbench201\.table must be a path"),
         (
             "checkpoints: {ofa-w1.3: x}",
             r'unknown key "checkpoints.ofa-w1.3"; the nearest known key is "checkpoints.ofa-w1',

@@ -1,0 +1,104 @@
+"""The packed table: one small file of all cells' numbers, made once from an official release.
+
+Owns the file's form, which is numpy's .npz without pickles, and that it is written whole or not at all. Knows no
+official file and no space.
+"""
+
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+
+from collm_nas_evaluator.cell import CELLS
+from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
+from collm_nas_evaluator.tables.csv_table import ACCURACIES
+from collm_nas_evaluator.tables.table import Columns, Table
+
+FORMAT = 1
+"""Raised whenever the same file would be read differently than before."""
+COMMAND = "collm-nas-evaluator import-nasbench201"
+_LARGEST = 1 << 20
+"""Bytes of one array in the file, unpacked; a column has 0.1 million."""
+
+
+@contextmanager
+def made_at(path: Path, source: Path, *, force: bool) -> Iterator[BinaryIO]:
+    """A file to `write` to that becomes `path` when the block ends well, and leaves nothing otherwise.
+
+    Raises UsageError at once when `path` exists and is not to be replaced (`force`), when it is the source itself or
+    a folder, and when its folder cannot be written.
+    """
+    if path.is_dir() or (path.exists() and source.exists() and path.samefile(source)):
+        raise UsageError(f"--out {path} is {'a folder' if path.is_dir() else 'what is to be read'}; name another file")
+    if path.exists() and not force:
+        raise UsageError(f"--out {path} exists; name another file, or say --force to replace it")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        try:
+            with unfinished.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write(file: BinaryIO, table: Table) -> None:
+    """Writes "index" and the accuracies of a table, with its provenance."""
+    np.savez(
+        file,
+        allow_pickle=False,
+        format=np.array(FORMAT),
+        provenance=np.array(table.provenance),
+        **dict(table.columns),
+    )
+
+
+def read(path: Path) -> Table:
+    """Reads "index" and those of ACCURACIES that the release has, each of shape [15625].
+
+    Raises TableMissing when there is no such file, UsageError when it cannot be read, TableDamaged when it is not
+    what `write` wrote.
+    """
+    try:
+        with path.open("rb") as file, NpzFile(file, allow_pickle=False) as archive:
+            sizes = [each.file_size for each in archive.zip.infolist()] if archive.zip else []
+            if len(sizes) > len(ACCURACIES) + 3 or max(sizes, default=0) > _LARGEST:
+                raise ValueError("it holds more than a table")
+            if int(archive["format"]) != FORMAT:
+                raise ValueError(f"its form is {int(archive['format'])}, not {FORMAT}")
+            provenance = str(archive["provenance"])
+            columns = {name: archive[name] for name in ("index", *ACCURACIES) if name in archive.files}
+    except FileNotFoundError:
+        raise TableMissing(f"there is no file {path}; make it with {COMMAND}, or correct the configuration") from None
+    except (EOFError, KeyError, TypeError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise TableDamaged(path, "", f"no whole table ({_line(error)}); make it anew with {COMMAND}") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+    _check(path, columns)
+    return Table(columns, provenance)
+
+
+def _check(path: Path, columns: Columns) -> None:
+    for name, column in columns.items():
+        if column.dtype != np.float64 or column.shape != (CELLS,) or not np.isfinite(column).all():
+            raise TableDamaged(path, f"column {name}", f"damaged; make it anew with {COMMAND}")
+        if name != "index" and not ((column >= 0) & (column <= 100)).all():
+            raise TableDamaged(
+                path, f"column {name}", f"not all are accuracies in percent; make it anew with {COMMAND}"
+            )
+    if "index" not in columns or not np.array_equal(np.sort(columns["index"]), np.arange(CELLS)):
+        raise TableDamaged(path, "column index", f"no number of every cell; make it anew with {COMMAND}")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]
