@@ -248,13 +248,37 @@ const parts = {
     return rows;
   },
 
+  /** The main table without a language model, as a person makes it, and its report. */
+  async comparison() {
+    const configFile = tableConfig();
+    if (configFile === null) return [["comparison", noTable, ""]];
+    const preset = readFileSync(join(root, "presets/bench/nasbench201-controls.yaml"), "utf8");
+    const plan = join(scratch, "plan.yaml");
+    writeFileSync(plan, preset.replace(", portfolio, collm]", "]"));
+    const out = join(scratch, "comparison");
+    const page = join(scratch, "report.html");
+    const timed = (...args) => {
+      const begin = performance.now();
+      const ran = spawnSync(process.execPath, [join(root, "dist/cli.js"), ...args, "--json"], {
+        encoding: "utf8",
+      });
+      if (ran.status !== 0) throw new Error(`collm-nas ${args[0]} ended with ${ran.status}: ${ran.stderr}`);
+      return { seconds: (performance.now() - begin) / 1000, result: JSON.parse(ran.stdout) };
+    };
+    const made = timed("bench", plan, "--evaluator-config", configFile, "--out", out);
+    const again = timed("bench", plan, "--evaluator-config", configFile, "--out", out);
+    const reported = timed("report", out, "--out", page);
+    return [
+      [`bench of ${made.result.done} runs of 100 evaluations`, `${made.seconds.toFixed(0)} s`, "under 180 s"],
+      ["the same command again, with nothing left to do", `${again.seconds.toFixed(1)} s`, ""],
+      [`report of ${reported.result.runs} runs`, `${reported.seconds.toFixed(1)} s`, "under 10 s"],
+      ["its page", `${(readFileSync(page).length / 1e6).toFixed(1)} MB`, "under 5 MB"],
+    ];
+  },
+
   async reference() {
-    const data = join(root, "../shared/nasbench201/nasbench201.csv");
-    const csv = process.env.COLLM_NASBENCH201_CSV ?? data;
-    if (!existsSync(csv))
-      return [["reference figures", "skipped: no table; name one in COLLM_NASBENCH201_CSV", ""]];
-    const configFile = join(scratch, "evaluator.yaml");
-    writeFileSync(configFile, `nasbench201:\n  csv: ${JSON.stringify(csv)}\n`);
+    const configFile = tableConfig();
+    if (configFile === null) return [["reference figures", noTable, ""]];
     const expected = {
       random: [
         [93.79, 0.25],
@@ -292,6 +316,18 @@ const parts = {
   },
 };
 
+const noTable = "skipped: no table; name one in COLLM_NASBENCH201_CSV";
+
+/** The configuration of an evaluator that serves NAS-Bench-201; null where there is no table. */
+function tableConfig() {
+  const data = join(root, "../shared/nasbench201/nasbench201.csv");
+  const csv = process.env.COLLM_NASBENCH201_CSV ?? data;
+  if (!existsSync(csv)) return null;
+  const configFile = join(scratch, "evaluator.yaml");
+  writeFileSync(configFile, `nasbench201:\n  csv: ${JSON.stringify(csv)}\n`);
+  return configFile;
+}
+
 const tableReady = `
 import time
 from collm_nas_evaluator import catalogue, config
@@ -309,17 +345,27 @@ async function withEvaluator(use, configFile = null) {
   }
 }
 
-for (const part of ["ofa", "autoformer", "costs", "memory"]) parts[part] = async () => supernets(part);
+for (const part of ["ofa", "autoformer", "costs", "memory"])
+  parts[part] = async () => measuredInPython("supernets.py", part);
+parts.nasbench201 = async () => measuredInPython("nasbench201.py");
+
+/** How good the searchers are over 50 seeds: a table of its own, printed as it is made. */
+parts.searchers = async () => {
+  spawnSync(process.execPath, [join(root, "bench/searchers.mjs")], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  return [];
+};
 
 /** The rows of a part that is measured in Python, beside the code under measurement. */
-function supernets(part) {
+function measuredInPython(script, ...args) {
   const env = { ...process.env, PYTHONPATH: join(root, "python-evaluator") };
-  const ran = spawnSync(python, [join(root, "bench/supernets.py"), part], {
+  const ran = spawnSync(python, [join(root, "bench", script), ...args], {
     env,
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
   });
-  if (ran.status !== 0) throw new Error(`bench/supernets.py ${part} ended with ${ran.status ?? ran.signal}`);
+  if (ran.status !== 0) throw new Error(`bench/${script} ended with ${ran.status ?? ran.signal}`);
   const rows = ran.stdout
     .trim()
     .split("\n")

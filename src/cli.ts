@@ -85,7 +85,7 @@ function commands(
     .option("--space <id>", "the space to search (`collm-nas spaces` lists them)")
     .option(
       "--searcher <name>",
-      "collm, random, evolution, regularized-evolution, local-search or costliest-first (default: collm)",
+      "collm, solo, random, evolution, regularized-evolution, local-search, reinforce, surrogate, prior-random, costliest-first or portfolio (default: collm)",
     )
     .option("--budget <n>", "how many architectures to evaluate at most (default: 100)", wholeFrom(1))
     .option(

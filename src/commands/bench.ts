@@ -26,7 +26,7 @@ import { fold, isComplete, type RunState } from "../search/state.ts";
 import { asksRoles } from "../searchers/registry.ts";
 import { BenchView } from "./bench-view.ts";
 import { openEvaluator, program, systemClock } from "./compose.ts";
-import { assemble, assembleAgain, checkLimits, conduct, goOn, versions } from "./conduct.ts";
+import { assemble, assembleAgain, checkFit, conduct, goOn, versions } from "./conduct.ts";
 import { measureOptimum } from "./optimum.ts";
 import type { Output } from "./output.ts";
 import { benchRecordName } from "./read-study.ts";
@@ -107,8 +107,7 @@ class Bench {
     const { serverVersion } = await this.#evaluator.list(this.#signal);
     this.#versions = { ...(await versions()), evaluator: serverVersion };
     const spaces = await this.#describeSpaces();
-    for (const { config } of this.#plan.runs)
-      checkLimits(config, spaces.get(config.space) as SpaceDescription);
+    for (const { config } of this.#plan.runs) checkFit(config, spaces.get(config.space) as SpaceDescription);
     await this.#findReferences(spaces);
     await this.#store();
     const limit = pLimit(this.#plan.parallel);

@@ -14,10 +14,10 @@ import { type Observe, runSearch, type SearchPorts } from "../search/coordinator
 import type { Role, RunEvent } from "../search/events.ts";
 import { didYouMean } from "../search/nearest.ts";
 import type { ChatModel, Evaluator, Searcher, SpaceCatalog } from "../search/ports.ts";
-import type { SpaceDescription } from "../search/space.ts";
+import { Space, type SpaceDescription } from "../search/space.ts";
 import { fold, type RunState } from "../search/state.ts";
 import { resumeSearch } from "../search/tape.ts";
-import { asksRoles } from "../searchers/registry.ts";
+import { asksRoles, checkSettings } from "../searchers/registry.ts";
 import { findSearcher, openModels, packageRoot, systemClock } from "./compose.ts";
 
 export type SayRetry = (seconds: number, reason: string) => void;
@@ -45,7 +45,7 @@ export async function assemble(
   sayRetry: SayRetry,
 ): Promise<Ensemble> {
   const searcher = findSearcher(config.searcher);
-  checkLimits(config, described);
+  checkFit(config, described);
   const models = asksRoles(searchConfigOf(config))
     ? await openModels(config.model, systemClock, sayRetry)
     : null;
@@ -136,10 +136,11 @@ export async function goOn(
   return await resumeSearch(whole, ports, signal, observe);
 }
 
-/** Costs named by limits must be the space's. */
-export function checkLimits({ limits }: Pick<Config, "limits">, space: SpaceDescription): void {
+/** Whatever a configuration names of a space has to be there: the costs of its limits, the choices of a prior. */
+export function checkFit(config: Config, space: SpaceDescription): void {
+  checkSettings(new Space(space), searchConfigOf(config));
   const costs = space.costs.map(({ name }) => name);
-  for (const name of Object.keys(limits)) {
+  for (const name of Object.keys(config.limits)) {
     if (costs.includes(name)) continue;
     const known = costs.length === 0 ? "it has none" : `they are ${costs.join(", ")}`;
     throw new UsageError(`space ${space.id} has no cost "${name}"; ${known}${didYouMean(name, costs)}`);

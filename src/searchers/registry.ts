@@ -3,6 +3,7 @@
  *
  * Owns the list, and what the settings of a search mean to those on it.
  */
+import { UsageError } from "../errors.ts";
 import type { SearchConfig } from "../search/events.ts";
 import type { Searcher } from "../search/ports.ts";
 import type { Space } from "../search/space.ts";
@@ -49,9 +50,14 @@ export function asksRoles(search: PlayerSettings): boolean {
  *
  * @throws UsageError that names the setting
  */
-export function checkSettings(space: Space, search: PlayerSettings): void {
+export function checkSettings(space: Space, search: PlayerSettings & Pick<SearchConfig, "blind">): void {
   if (search.searcher === portfolio.name) checkEarly(search, arms);
-  if (search.prior !== undefined || firstPlayer(search) === priorRandom.name) checkPrior(space, search.prior);
+  if (firstPlayer(search) !== priorRandom.name) return;
+  if (search.blind === true)
+    throw new UsageError(
+      `searcher "${search.searcher}" draws from a prior, which names what a blind search must not see; leave out one of the two`,
+    );
+  checkPrior(space, search.prior);
 }
 
 // --- internal ---

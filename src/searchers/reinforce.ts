@@ -1,5 +1,5 @@
 /**
- * REINFORCE as the paper's baseline has it: learning rate 0.01, moving average of 0.9 (paper, appendix on baselines).
+ * REINFORCE (Williams, 1992) with the two numbers that the paper gives of its baseline: learning rate 0.01, average of 0.9.
  *
  * Owns the policy, one categorical distribution a slot, and how results move it. The policy is computed anew from
  * every result in order, so that nothing has to be remembered. Knows no space.

@@ -100,7 +100,15 @@ describe.skipIf(!hasTable)("with the table beside the project (shared/nasbench20
       const ended = await collmNas([
         "bench",
         temporaryFile(name, text),
-        ...["--out", out, "--seeds", "1", "--budget", "12", "--evaluator", evaluator.address, "--json"],
+        "--out",
+        out,
+        "--seeds",
+        "1",
+        "--budget",
+        "12",
+        "--evaluator",
+        evaluator.address,
+        "--json",
         ...model,
       ]);
       expect(ended.code, ended.stderr).toBe(0);

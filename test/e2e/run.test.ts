@@ -28,11 +28,15 @@ import { tinyDescription } from "../support/tiny-space.ts";
 const space = "analognas-baseline";
 const searchers = [
   "collm",
+  "solo",
   "random",
   "evolution",
   "regularized-evolution",
   "local-search",
+  "reinforce",
+  "surrogate",
   "costliest-first",
+  "portfolio",
 ] as const;
 
 let evaluator: EvaluatorProcess;

@@ -299,7 +299,8 @@ export function playRoles(space?: SpaceDescription): (request: ModelRequest) => 
 export function playFromPrompt(): (request: ModelRequest) => Answer {
   return ({ body }) => {
     const random = randomStream(body.seed ?? 0, "model server");
-    const system = String(body.messages?.find(({ role }) => role === "system")?.["content"] ?? "");
+    const content = body.messages?.find(({ role }) => role === "system")?.["content"];
+    const system = typeof content === "string" ? content : "";
     if (!system.includes("```json")) return chat(strategyText(random));
     const dimensions = [...system.matchAll(/^## `(\w+)`: (one slot,|(\d+) slots, each) one of (.+)$/gm)];
     const drawnList = (choices: string, slots: number) =>

@@ -63,13 +63,13 @@ it("shows a plan that is read as it stands, with every key there is", async () =
   } finally {
     rmSync(folder, { recursive: true });
   }
-  const keys = [...yaml.matchAll(/^([a-zA-Z]+):/gm)].map(([, key]) => key);
+  const keys = [...yaml.matchAll(/^([a-zA-Z]+):/gm)].map(([, key = ""]) => key);
   expect(keys.toSorted()).toEqual([...planKeys].toSorted());
 });
 
 it("lists every plan in presets/bench", () => {
   const table = readme.slice(readme.indexOf("| plan | what it compares |")).split("\n\n", 1)[0] ?? "";
-  const listed = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
+  const listed = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name = ""]) => name);
   expect(listed.toSorted()).toEqual(readdirSync(join(root, "presets/bench")).toSorted());
 });
 
@@ -87,4 +87,9 @@ it("shows a configuration file that is read as it stands", async () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+it("has every searcher in the help of run", () => {
+  const help = execFileSync(join(root, "bin/collm-nas"), ["run", "--help"], { encoding: "utf8" });
+  for (const { name } of searchers) expect(help.replace(/\s+/g, " ")).toContain(name);
 });
