@@ -210,6 +210,9 @@ def _answers(
                 continue
             at = asked[answer.index]
             if isinstance(answer, Outcome):
+                if at not in unanswered:
+                    _logger.error("%s was answered twice: the backend has to be mended", architectures[at].text)
+                    return
                 del unanswered[at]
             yield dataclasses.replace(answer, index=at)
         if failure is None or not unanswered:

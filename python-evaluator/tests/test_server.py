@@ -295,8 +295,9 @@ def test_a_backend_that_ends_too_early_ends_its_call_and_no_other(serve: Serve) 
     assert len(backend.evaluate_with(client, 2)) == 2
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_backend_that_answers_twice_ends_its_call_and_fails_no_architecture(serve: Serve) -> None:
+def test_a_backend_that_answers_twice_ends_its_call_and_fails_no_architecture(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
     def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
         for index in (0, 0, 1):
             yield Outcome(index, Measurement({"accuracy": 1.0}, 0.0))
@@ -304,6 +305,7 @@ def test_a_backend_that_answers_twice_ends_its_call_and_fails_no_architecture(se
     backend = Scripted(answer)
     client = serve([backend])
     assert status_of(lambda: backend.evaluate_with(client, 2))[0] == "INTERNAL"
+    assert '{"n":[0]} was answered twice' in caplog.text
     assert client.list_spaces().spaces
 
 

@@ -83,7 +83,9 @@ describe("the registry", () => {
     expect(check({ searcher: "portfolio", prior: { op: { none: 1 } } })).not.toThrow();
     expect(check({ searcher: "prior-random" })).toThrow('add "prior" to the configuration');
     expect(check({ searcher: "portfolio", early: "prior-random" })).toThrow('add "prior"');
-    expect(check({ searcher: "random", prior: { ops: { none: 1 } } })).toThrow('did you mean "op"?');
+    expect(check({ searcher: "prior-random", prior: { ops: { none: 1 } } })).toThrow('did you mean "op"?');
+    expect(check({ searcher: "random", prior: { ops: { none: 1 } } })).not.toThrow();
+    expect(check({ searcher: "prior-random", prior: { op: { none: 1 } }, blind: true })).toThrow("blind");
     expect(check({ searcher: "portfolio", early: "evolutoin" })).toThrow('did you mean "evolution"?');
     expect(check({ searcher: "portfolio", early: "portfolio" })).toThrow("cannot begin with");
   });
