@@ -19,13 +19,25 @@ export async function benchLines(folder: string): Promise<{ tables: Table[]; lin
     tables,
     lines: tables
       .filter(({ id }) => drawn.test(id))
-      .flatMap((each) => [paint(process.stdout, "bold", each.title), "", ...narrow(each), ""]),
+      .flatMap((each) => [
+        paint(process.stdout, "bold", each.title),
+        "",
+        ...(each.id.startsWith("results-") ? narrow(each) : whole(each)),
+        "",
+      ]),
   };
 }
 
 /** A table without the columns that a terminal has no room for. */
-function narrow({ columns, rows }: Table): string[] {
+function narrow({ columns, rows, ...rest }: Table): string[] {
   const kept = columns.flatMap(({ name }, place) => (wide.test(name) ? [] : [place]));
-  const pick = (cells: readonly string[]) => kept.map((place) => cells[place] ?? "");
-  return table(rows.map(pick), pick(columns.map(({ name }) => name)));
+  const pick = <T>(cells: readonly T[]) => kept.flatMap((place) => cells[place] ?? []);
+  return whole({ ...rest, columns: pick(columns), rows: rows.map(pick) });
+}
+
+function whole({ columns, rows }: Table): string[] {
+  return table(
+    rows,
+    columns.map(({ name }) => name),
+  );
 }
