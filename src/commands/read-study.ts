@@ -27,7 +27,7 @@ export const benchRecordName = "bench.json";
  *   report/study.ts refuses
  */
 export async function readStudy(paths: readonly string[], command: string): Promise<Study> {
-  const found: Found = { folders: [], names: new Map(), lost: [], references: [], titles: [] };
+  const found: Found = { folders: [], names: new Map(), lost: [], references: [], titles: [], benches: [] };
   for (const path of paths) await find(path, found);
   const runs: ReportedRun[] = [];
   const unreadable: LostRun[] = [];
@@ -53,6 +53,7 @@ export async function readStudy(paths: readonly string[], command: string): Prom
     cohorts: cohortsOf(runs, found.names, found.lost),
     references: found.references,
     unreadable,
+    benches: found.benches,
     command,
     madeAt: systemClock.now(),
     versions: await versions(),
@@ -68,6 +69,8 @@ interface Found {
   readonly lost: LostCell[];
   readonly references: Reference[];
   readonly titles: string[];
+  /** The commands that made the benches. */
+  readonly benches: string[];
 }
 
 async function find(path: string, found: Found): Promise<void> {
@@ -98,6 +101,7 @@ async function find(path: string, found: Found): Promise<void> {
 
 function take(path: string, record: BenchRecord, found: Found): void {
   found.titles.push(record.title);
+  found.benches.push(record.command);
   found.references.push(...record.references);
   for (const { folder: relative, label, isControl, space, status, reason } of record.cells) {
     const folder = join(path, relative);

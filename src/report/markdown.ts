@@ -6,7 +6,7 @@
  */
 import { tablesOf } from "./comparison.ts";
 import type { Figure, Table } from "./exhibit.ts";
-import { bySpace, type LostRun, type Study } from "./study.ts";
+import { bySpace, type LostRun, runVersions, type Study, versionText } from "./study.ts";
 
 /**
  * The whole report.
@@ -18,15 +18,23 @@ export function studyMarkdown(
   exhibits: readonly (Table | Figure)[] = tablesOf(study),
   pathOf: (figure: Figure) => string = ({ id }) => `${id}.svg`,
 ): string {
-  const versions = Object.entries(study.versions).map(([name, version]) => `${name} ${version}`);
+  const withVersions = runVersions(study).map((versions) => `, with ${versions}`);
   const counted = study.cohorts.reduce((sum, { runs }) => sum + runs.length, 0);
   const lost = bySpace(study.cohorts).flatMap(({ id, cohorts }) =>
     cohorts.flatMap((cohort) => cohort.lost.map((run) => ({ ...run, what: `${cohort.label} on ${id}` }))),
   );
   return `${[
     `# ${escaped(study.title)}`,
-    `${counted} runs counted, ${lost.length} lost, ${study.unreadable.length} unreadable. Made at ${escaped(study.madeAt)}${versions.length === 0 ? "" : ` with ${escaped(versions.join(", "))}`}, by:`,
+    `${counted} runs counted, ${lost.length} lost, ${study.unreadable.length} unreadable${escaped(withVersions.join("; others"))}.`,
+    ...(study.benches.length === 0
+      ? []
+      : ["Runs by:", study.benches.map((command) => `    ${oneLine(command)}`).join("\n")]),
+    `This page, at ${escaped(study.madeAt)} with ${escaped(versionText(study.versions))}, by:`,
     `    ${oneLine(study.command)}`,
+    ...bySpace(study.cohorts).flatMap(({ id, cohorts }) => {
+      const provenance = cohorts.find(({ space }) => space !== null)?.space?.provenance ?? "";
+      return provenance === "" ? [] : [`Numbers of ${escaped(id)} from: ${escaped(provenance)}.`];
+    }),
     ...(lost.length + study.unreadable.length === 0
       ? []
       : [

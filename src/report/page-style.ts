@@ -83,6 +83,7 @@ dd pre { margin: 0; }
 nav ul { columns: 2 18rem; margin: 0; padding: 0; list-style: none; font-size: .9rem; }
 nav li { break-inside: avoid; margin-bottom: .2rem; }
 figure { margin: 2.25rem 0; }
+.source { font-size: .88rem; color: var(--faint); overflow-wrap: anywhere; }
 figcaption { font-size: .88rem; line-height: 1.45; color: var(--ink); overflow-wrap: anywhere; }
 figure.table figcaption { margin-bottom: .6rem; }
 figure.drawing figcaption { margin-top: .6rem; }

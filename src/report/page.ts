@@ -11,7 +11,7 @@ import { csvOf } from "./csv.ts";
 import type { Exhibit, Figure, Table } from "./exhibit.ts";
 import { pageStyle } from "./page-style.ts";
 import type { Section } from "./sections.ts";
-import type { LostRun, Study } from "./study.ts";
+import { type LostRun, runVersions, type Study, versionText } from "./study.ts";
 import type { FoundArchitecture } from "./winners.ts";
 
 /** Text that is markup already; anything else is escaped where it is put into markup. */
@@ -74,11 +74,12 @@ function base64(bytes: Uint8Array): string {
 function facts(study: Study): Markup {
   const counted = study.cohorts.reduce((sum, { runs }) => sum + runs.length, 0);
   const lost = lostOf(study).length;
-  const versions = Object.entries(study.versions).map(([name, version]) => `${name} ${version}`);
+  const withVersions = runVersions(study).map((versions) => `, with ${versions}`);
   return html`<dl>
-<dt>Runs</dt><dd>${counted} counted${lost === 0 ? "" : html`, <a href="#lost">${lost} left out</a>`}</dd>
-<dt>Made</dt><dd><time datetime="${study.madeAt}">${study.madeAt.slice(0, 16).replace("T", " ")} UTC</time>${versions.length === 0 ? "" : `, with ${versions.join(", ")}`}</dd>
-<dt>Made by</dt><dd><pre>${study.command}</pre></dd>
+<dt>Runs</dt><dd>${counted} counted${lost === 0 ? "" : html`, <a href="#lost">${lost} left out</a>`}${withVersions.join("; others")}</dd>
+${study.benches.length === 0 ? "" : html`<dt>Runs by</dt><dd><pre>${study.benches.join("\n")}</pre></dd>`}
+<dt>Page</dt><dd><time datetime="${study.madeAt}">${study.madeAt.slice(0, 16).replace("T", " ")} UTC</time>, with ${versionText(study.versions)}</dd>
+<dt>Page by</dt><dd><pre>${study.command}</pre></dd>
 </dl>`;
 }
 
@@ -100,7 +101,7 @@ function sectionMarkup(
 ): Markup {
   return html`<section aria-labelledby="${anchor(space.slug)}">
 <h2 id="${anchor(space.slug)}">${space.id}</h2>
-${space.space === null ? "" : html`<p>${space.space.summary}</p>`}
+${space.space === null ? "" : html`<p>${space.space.summary}</p>${space.space.provenance === "" ? "" : html`<p class="source">Numbers from: ${space.space.provenance}.</p>`}`}
 ${exhibits.map((exhibit) => ("svg" in exhibit ? figureMarkup(exhibit, ++counter.figure) : tableMarkup(exhibit, ++counter.table)))}
 ${found.length === 0 ? "" : foundMarkup(found, space.decimals)}
 </section>`;

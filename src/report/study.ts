@@ -44,6 +44,8 @@ export interface Study {
   readonly references: readonly Reference[];
   /** Runs that belong to no cohort because they could not be read. */
   readonly unreadable: readonly LostRun[];
+  /** The commands that made the runs, as far as benches tell. */
+  readonly benches: readonly string[];
   /** The command that makes this report again. */
   readonly command: string;
   readonly madeAt: string;
@@ -54,6 +56,19 @@ export interface Study {
 export interface RunName {
   readonly label: string;
   readonly isControl: boolean;
+}
+
+/** What the runs of a study were made with, each combination of versions once. */
+export function runVersions({ cohorts }: Pick<Study, "cohorts">): string[] {
+  const all = cohorts.flatMap(({ runs }) => runs.map(({ state }) => versionText(state.versions)));
+  return [...new Set(all)].filter((text) => text !== "");
+}
+
+/** `name version, name version`. */
+export function versionText(versions: Readonly<Record<string, string>>): string {
+  return Object.entries(versions)
+    .map(([name, version]) => (version.startsWith(name) ? version : `${name} ${version}`))
+    .join(", ");
 }
 
 /** A run of a plan that left nothing to read. */

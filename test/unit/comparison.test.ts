@@ -40,6 +40,7 @@ function studyOf(
     references,
     unreadable: [],
     command: "collm-nas report runs",
+    benches: [],
     madeAt: "2026-01-01T00:00:00.000Z",
     versions: {},
   };
