@@ -259,7 +259,8 @@ function withPaper(raw: Record<string, unknown>, source: string): Record<string,
 /** The one model of "solo" keeps its conversation unless told otherwise: nothing else carries what it has learned. */
 function withConversation(raw: Record<string, unknown>): Record<string, unknown> {
   const memory = raw["memory"] ?? {};
-  if (raw["searcher"] !== "solo" || typeof memory !== "object") return raw;
+  const isSolo = raw["searcher"] === "solo" || (raw["searcher"] === "portfolio" && raw["early"] === "solo");
+  if (!isSolo || typeof memory !== "object") return raw;
   return { ...raw, memory: { generator: true, ...memory } };
 }
 
@@ -288,7 +289,17 @@ export async function readYaml(file: string): Promise<Record<string, unknown>> {
   }
   if (typeof value !== "object" || Array.isArray(value))
     throw new UsageError(`${file}: expected keys and values, such as "space: NAME"`);
+  if (hasPrototypeKey(value)) throw new UsageError(`${file}: unknown key "__proto__"`);
   return pathsFrom(dirname(resolve(file)), value as Record<string, unknown>);
+}
+
+/** An object cannot hold such a key: it would be lost without a word. */
+function hasPrototypeKey(value: unknown): boolean {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    (Object.hasOwn(value, "__proto__") || Object.values(value).some(hasPrototypeKey))
+  );
 }
 
 /** The path of an evaluator configuration named in a file is meant from where the file is. */

@@ -19,11 +19,15 @@ import {
 } from "./config.ts";
 import { UsageError } from "./errors.ts";
 import { type PrintedRow, printedRowSchema } from "./report/bench-record.ts";
+import { digestOf } from "./search/digest.ts";
 import { didYouMean } from "./search/nearest.ts";
 import { asksRoles, searchers } from "./searchers/registry.ts";
 
 /** What stands beside the searchers of every plan that does not say otherwise. */
 const usualControls = ["random", "costliest-first", "prior-random", "surrogate"];
+
+/** The length of a folder's name, in characters; file systems take 255 bytes. */
+const longestName = 120;
 
 const keysSchema = z.record(z.string(), z.unknown());
 
@@ -96,18 +100,18 @@ export async function readPlan(file: string, flags: PlanFlags): Promise<Plan> {
   const plan = parseStrictly(planSchema, await readYaml(file), source);
   const { seeds, parallel, out, ...runFlags } = flags;
   refuseReserved(plan, source);
-  const shared = withFlags(pathsFrom(dirname(resolve(file)), plan.run), runFlags);
-  const spaces = spacesOf(plan.spaces, source);
-  const { entries, remarks } = entriesOf(plan, [shared, ...spaces.values()], source);
+  refuseFlags(plan, flags, source);
+  const shared = pathsFrom(dirname(resolve(file)), plan.run);
+  const remarks: string[] = [];
   const everySeed = seedsOf(seeds ?? plan.seeds, source);
-  const runs = [...spaces].flatMap(([space, ofSpace]) =>
-    entries.flatMap((entry) =>
-      everySeed.map((seed) =>
-        plannedRun(entry, merged(shared, ofSpace), space, seed, plan.needsModel, source),
-      ),
-    ),
-  );
-  const twice = repeated(runs.map(({ folder }) => folder));
+  const runs = [...spacesOf(plan.spaces, source)].flatMap(([space, ofSpace]) => {
+    const given = withFlags(merged(shared, ofSpace), runFlags);
+    return entriesOf(plan, given, space, remarks, source).flatMap((entry) =>
+      everySeed.map((seed) => plannedRun(entry, given, space, seed, plan.needsModel, source)),
+    );
+  });
+  // On some disks two names that differ in case alone are one.
+  const twice = repeated(runs.map(({ folder }) => folder.toLowerCase()));
   if (twice !== undefined)
     throw new UsageError(`${source}the matrix makes ${twice} twice; leave one of the two out`);
   return {
@@ -137,21 +141,63 @@ interface Entry {
 /** What the matrix itself gives to each run. */
 const reserved = ["space", "seed", "searcher", "out"];
 
-function refuseReserved({ run, spaces, settings, grid }: PlanFile, source: string): void {
-  const places: [string, object][] = [
-    ["run", run],
-    ["grid", grid],
+/** Every place of a plan that holds keys of a run's configuration, with its keys. */
+function placesOf({
+  run,
+  spaces,
+  settings,
+  grid,
+}: PlanFile): { place: string; keys: Keys; varies: boolean }[] {
+  const gridKeys = Object.keys(grid).map((path) => nested(path.split("."), null));
+  return [
+    { place: "run", keys: run, varies: false },
+    ...(Array.isArray(spaces)
+      ? []
+      : Object.entries(spaces).map(([id, keys]) => ({ place: `spaces.${id}`, keys, varies: false }))),
+    ...Object.entries(settings).map(([name, keys]) => ({ place: `settings.${name}`, keys, varies: true })),
+    ...gridKeys.map((keys) => ({ place: "grid", keys, varies: true })),
   ];
-  if (!Array.isArray(spaces))
-    for (const [id, keys] of Object.entries(spaces)) places.push([`spaces.${id}`, keys]);
-  for (const [name, keys] of Object.entries(settings)) places.push([`settings.${name}`, keys]);
-  for (const [place, keys] of places) {
+}
+
+function refuseReserved(plan: PlanFile, source: string): void {
+  const path = Object.keys(plan.grid).find((each) => !/^[A-Za-z]\w*(\.[A-Za-z]\w*)*$/.test(each));
+  if (path !== undefined)
+    throw new UsageError(
+      `${source}"grid" holds "${path}", which is no key such as budget or memory.navigator`,
+    );
+  for (const { place, keys } of placesOf(plan)) {
     const key = reserved.find((each) => Object.hasOwn(keys, each));
     if (key !== undefined)
       throw new UsageError(
         `${source}"${place}" sets "${key}", which the matrix gives to each run; remove it`,
       );
+    if (place !== "run" && Object.hasOwn(keys, "evaluator"))
+      throw new UsageError(
+        `${source}"${place}" sets "evaluator", but one serves the whole plan; set it in "run"`,
+      );
   }
+}
+
+/** A flag overrules the plan; what a setting or the grid varies cannot be overruled without losing the comparison. */
+function refuseFlags(plan: PlanFile, { budget, model, baseUrl }: PlanFlags, source: string): void {
+  const given: [flag: string, path: readonly string[], value: unknown][] = [
+    ["--budget", ["budget"], budget],
+    ["--model", ["model", "name"], model],
+    ["--base-url", ["model", "baseUrl"], baseUrl],
+  ];
+  for (const [flag, path, value] of given) {
+    if (value === undefined) continue;
+    const { place } = placesOf(plan).find(({ keys, varies }) => varies && holds(keys, path)) ?? {};
+    if (place !== undefined)
+      throw new UsageError(
+        `${source}"${place}" varies ${path.join(".")}, so ${flag} cannot overrule it; leave it out`,
+      );
+  }
+}
+
+function holds(keys: unknown, [key = "", ...rest]: readonly string[]): boolean {
+  if (!isKeys(keys) || !Object.hasOwn(keys, key)) return false;
+  return rest.length === 0 || holds(keys[key], rest);
 }
 
 function spacesOf(spaces: PlanFile["spaces"], source: string): Map<string, Keys> {
@@ -173,11 +219,14 @@ function seedsOf(seeds: PlanFile["seeds"], source: string): number[] {
   return seeds;
 }
 
+/** The columns of the matrix on one space; what is left out there is told in `remarks`. */
 function entriesOf(
   { searchers: names, controls: chosen, settings, grid }: PlanFile,
-  given: readonly Keys[],
+  given: Keys,
+  space: string,
+  remarks: string[],
   source: string,
-): { entries: Entry[]; remarks: string[] } {
+): Entry[] {
   const controls = chosen ?? usualControls;
   const known = searchers.map(({ name }) => name);
   for (const name of [...names, ...controls]) {
@@ -188,8 +237,10 @@ function entriesOf(
   }
   if (names.length + controls.length === 0)
     throw new UsageError(`${source}"searchers" and "controls" are empty; name at least one searcher`);
-  const hasOdds = given.some((keys) => Object.hasOwn(keys, "prior"));
+  const hasOdds = Object.hasOwn(given, "prior");
   const kept = controls.filter((name) => name !== "prior-random" || hasOdds || chosen !== null);
+  if (kept.length < controls.length)
+    remarks.push(`the control prior-random is left out on ${space}: the plan gives no odds (prior)`);
   const varied = names.flatMap((searcher) =>
     variationsOf(settings, grid).map(
       (variation): Entry => ({ searcher, isControl: kept.includes(searcher), ...variation }),
@@ -198,11 +249,7 @@ function entriesOf(
   const plain = kept
     .filter((searcher) => !varied.some((entry) => entry.searcher === searcher && entry.variation === ""))
     .map((searcher): Entry => ({ searcher, variation: "", keys: {}, isControl: true }));
-  const remarks =
-    kept.length < controls.length
-      ? ["the control prior-random is left out: the plan gives no odds (run.prior)"]
-      : [];
-  return { entries: [...varied, ...plain], remarks };
+  return [...varied, ...plain];
 }
 
 /** Every setting with every combination of the grid; one without a name where there is neither. */
@@ -234,7 +281,9 @@ function plannedRun(
   source: string,
 ): PlannedRun {
   const whole: Keys = { ...merged(given, keys), space, searcher, seed };
-  if (needsModel && asksRoles({ searcher }) && !(isKeys(whole["model"]) && "name" in whole["model"]))
+  const { early } = whole;
+  const players = { searcher, ...(typeof early === "string" ? { early } : {}) };
+  if (needsModel && asksRoles(players) && !holds(whole, ["model", "name"]))
     throw new UsageError(
       `${source}this plan needs a language model, and none is named; add --model NAME --base-url URL`,
     );
@@ -272,7 +321,10 @@ function repeated<T>(members: readonly T[]): T | undefined {
   return members.find((member, index) => members.indexOf(member) < index);
 }
 
-/** A text as part of a path, on any file system. */
+/** A text as part of a path, on any file system: long ones are cut, and told apart by their digest. */
 function fileName(text: string): string {
-  return text.replace(/[^A-Za-z0-9._=-]+/g, "-").replace(/^[-.]+|-+$/g, "") || "unnamed";
+  const name = text.replace(/[^A-Za-z0-9._=-]+/g, "-").replace(/^[-.]+|-+$/g, "") || "unnamed";
+  return name.length <= longestName
+    ? name
+    : `${name.slice(0, longestName - 9)}-${digestOf(text).slice(0, 8)}`;
 }

@@ -7,7 +7,7 @@
  * A line counts once it ends in a line break; an append has happened once its lines are synced.
  */
 import { type FileHandle, mkdir, open, readdir, readFile, rm, rmdir, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { CollmError, JournalDamaged, UsageError } from "../errors.ts";
 import { type EventBody, formatVersion, type RunEvent, readEvent } from "../search/events.ts";
 import type { Clock, Journal } from "../search/ports.ts";
@@ -64,6 +64,24 @@ export async function createRun(folder: string, clock: Clock): Promise<RunJourna
     if (isNew) await rmdir(folder).catch(ignore);
     if (codeOf(error) === "EEXIST") throw alreadyThere(folder, ["journal.jsonl"]);
     throw error instanceof CollmError ? error : unusable(`cannot create ${journalPath(folder)}`, error);
+  }
+}
+
+/**
+ * Clears a folder in which a run was killed before its first event was stored; leaves every other folder alone.
+ *
+ * @throws JournalLocked when somebody is beginning the run right now
+ */
+export async function clearUnbegun(folder: string, clock: Clock): Promise<void> {
+  const entries = await readdir(folder).catch((): string[] => []);
+  const leftovers = [basename(journalPath(folder)), basename(RunLock.path(folder))];
+  if (entries.length === 0 || entries.some((name) => !leftovers.includes(name))) return;
+  const lock = await RunLock.take(folder, clock);
+  try {
+    const bytes = await readFile(journalPath(folder)).catch(() => Buffer.alloc(0));
+    if (!bytes.includes("\n")) await rm(journalPath(folder), { force: true });
+  } finally {
+    await lock.release();
   }
 }
 

@@ -9,12 +9,12 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import pLimit from "p-limit";
-import { createRun, journalPath, openRun, readRun } from "../adapters/journal-file.ts";
+import { clearUnbegun, createRun, journalPath, openRun, readRun } from "../adapters/journal-file.ts";
 import { unreachable } from "../adapters/model-server.ts";
 import { RunLock } from "../adapters/run-lock.ts";
 import { cannotWrite } from "../adapters/system-error.ts";
-import { type Config, type EvaluatorConfig, searchConfigOf, serverOf, setupOf } from "../config.ts";
-import { CollmError, Interrupted, JournalLocked, UsageError } from "../errors.ts";
+import { type Config, searchConfigOf, serverOf, setupOf } from "../config.ts";
+import { CollmError, Interrupted, JournalDamaged, JournalLocked, UsageError } from "../errors.ts";
 import { type Plan, type PlanFlags, type PlannedRun, readPlan } from "../plan.ts";
 import type { BenchRecord, Reference } from "../report/bench-record.ts";
 import { settingsOf } from "../report/study.ts";
@@ -29,7 +29,7 @@ import { openEvaluator, program, systemClock } from "./compose.ts";
 import { assemble, assembleAgain, checkFit, conduct, goOn, versions } from "./conduct.ts";
 import { measureOptimum } from "./optimum.ts";
 import type { Output } from "./output.ts";
-import { benchRecordName } from "./read-study.ts";
+import { benchRecordName, readBenchRecord } from "./read-study.ts";
 import { paint, shellWord } from "./style.ts";
 import { table } from "./table.ts";
 
@@ -54,7 +54,8 @@ export async function bench(
     throw cannotWrite(RunLock.path(plan.out), error);
   });
   try {
-    const { evaluator, logTo, close } = await openEvaluator({ evaluator: evaluatorOf(plan, file) });
+    const [first] = plan.runs as [PlannedRun];
+    const { evaluator, logTo, close } = await openEvaluator(first.config);
     try {
       logTo(join(plan.out, "evaluator.log"));
       await new Bench(plan, benchCommand(file, plan, flags), evaluator, view, signal).run(output);
@@ -75,7 +76,13 @@ class Bench {
   readonly #evaluator: Evaluator & SpaceCatalog;
   readonly #view: BenchView;
   readonly #signal: AbortSignal;
+  /** Raised when something went wrong that no single run is to blame for. */
+  readonly #broken = new AbortController();
   readonly #cells: Cell[];
+  /** Cells of an earlier plan in the same folder, whose runs are there and stay part of the bench. */
+  #others: readonly Cell[] = [];
+  /** Runs that were at their end before. */
+  readonly #complete = new Set<PlannedRun>();
   #references: readonly Reference[] = [];
   #versions: Record<string, string> = {};
   #storing: Promise<void> = Promise.resolve();
@@ -91,7 +98,7 @@ class Bench {
     this.#command = command;
     this.#evaluator = evaluator;
     this.#view = view;
-    this.#signal = signal;
+    this.#signal = AbortSignal.any([signal, this.#broken.signal]);
     this.#cells = plan.runs.map(({ label, isControl, config, folder }) => ({
       label,
       isControl,
@@ -108,19 +115,27 @@ class Bench {
     this.#versions = { ...(await versions()), evaluator: serverVersion };
     const spaces = await this.#describeSpaces();
     for (const { config } of this.#plan.runs) checkFit(config, spaces.get(config.space) as SpaceDescription);
+    for (const run of this.#plan.runs)
+      await this.#take(run, spaces.get(run.config.space) as SpaceDescription);
+    this.#others = await othersOf(this.#plan);
     await this.#findReferences(spaces);
     await this.#store();
     const limit = pLimit(this.#plan.parallel);
-    const stopped = new AbortController();
-    await Promise.all(
+    const settled = await Promise.allSettled(
       this.#plan.runs.map((run, index) =>
         limit(async () => {
-          if (this.#signal.aborted || stopped.signal.aborted) return;
-          const described = spaces.get(run.config.space) as SpaceDescription;
-          await this.#settle(run, index, described, serverVersion);
+          if (this.#signal.aborted) return;
+          try {
+            await this.#settle(run, index, spaces.get(run.config.space) as SpaceDescription, serverVersion);
+          } catch (error) {
+            // What is no failure of a run alone ends them all, and each at a place to go on from.
+            this.#broken.abort();
+            throw error;
+          }
         }),
       ),
     );
+    for (const each of settled) if (each.status === "rejected") throw each.reason;
     await this.#store();
     this.#view.end();
     if (this.#signal.aborted)
@@ -148,6 +163,32 @@ class Bench {
     this.#references = references;
   }
 
+  /**
+   * Looks at what is there of a run, before anything is written.
+   *
+   * @throws UsageError when it is another run, or one on other data, than the plan means
+   */
+  async #take(run: PlannedRun, described: SpaceDescription): Promise<void> {
+    const folder = join(this.#plan.out, run.folder);
+    await clearUnbegun(folder, systemClock).catch(ignoreLocked);
+    if (!existsSync(journalPath(folder))) return;
+    let state: RunState;
+    try {
+      state = fold((await readRun(folder)).events) as RunState;
+    } catch (error) {
+      // It is told as a failure of this run, and the others are made.
+      if (error instanceof JournalDamaged) return;
+      throw error;
+    }
+    refuseOther(folder, state, run.config);
+    const { digest } = state.original ?? state.space;
+    if (digest !== described.digest)
+      throw new UsageError(
+        `${folder} searched other data under the name ${described.id} than the evaluator serves now; serve those again, or choose another --out`,
+      );
+    if (isComplete(state)) this.#complete.add(run);
+  }
+
   /** Brings one run to its end, and notes what became of it. A failure stops no other run. */
   async #settle(
     run: PlannedRun,
@@ -158,7 +199,7 @@ class Bench {
     const cell = this.#cells[index] as Cell;
     const observe = (notice: Notice) => this.#view.observe(run, notice);
     try {
-      await this.#bringToEnd(run, described, serverVersion, observe);
+      if (!this.#complete.has(run)) await this.#bringToEnd(run, described, serverVersion, observe);
       this.#cells[index] = { ...cell, status: "done" };
     } catch (error) {
       if (error instanceof Interrupted && this.#signal.aborted) return;
@@ -189,9 +230,6 @@ class Bench {
       }
       return;
     }
-    const before = fold((await readRun(folder)).events) as RunState;
-    refuseOther(folder, before, config);
-    if (isComplete(before)) return;
     const opened = await openRun(folder, systemClock);
     try {
       const state = fold(opened.events) as RunState;
@@ -209,23 +247,25 @@ class Bench {
 
   /** Writes the record; whoever reads it meanwhile sees the one before. */
   async #store(): Promise<void> {
-    this.#storing = this.#storing.then(async () => {
-      const record: BenchRecord = {
-        format: 1,
-        title: this.#plan.title,
-        cells: this.#cells,
-        references: [...this.#references],
-        command: this.#command,
-        versions: this.#versions,
-      };
-      const path = join(this.#plan.out, benchRecordName);
-      try {
-        await writeFile(`${path}.part`, `${JSON.stringify(record, null, 1)}\n`);
-        await rename(`${path}.part`, path);
-      } catch (error) {
-        throw cannotWrite(path, error);
-      }
-    });
+    this.#storing = this.#storing
+      .catch(() => {})
+      .then(async () => {
+        const record: BenchRecord = {
+          format: 1,
+          title: this.#plan.title,
+          cells: [...this.#cells, ...this.#others],
+          references: [...this.#references],
+          command: this.#command,
+          versions: this.#versions,
+        };
+        const path = join(this.#plan.out, benchRecordName);
+        try {
+          await writeFile(`${path}.part`, `${JSON.stringify(record, null, 1)}\n`);
+          await rename(`${path}.part`, path);
+        } catch (error) {
+          throw cannotWrite(path, error);
+        }
+      });
     await this.#storing;
   }
 
@@ -276,15 +316,17 @@ async function requireServers({ runs }: Plan, signal: AbortSignal): Promise<void
   }
 }
 
-/** One evaluator serves all runs of a bench. */
-function evaluatorOf(plan: Plan, file: string): EvaluatorConfig {
-  const [first, ...others] = plan.runs.map(({ config }) => config.evaluator);
-  if (first === undefined) throw new UsageError(`${file}: the matrix is empty`);
-  if (others.some((other) => !isDeepStrictEqual(other, first)))
-    throw new UsageError(
-      `${file}: "evaluator" differs between runs; one evaluator serves them all, so set it in "run"`,
-    );
-  return first;
+/** Somebody begins that run right now: it is told as a failure of this run later. */
+function ignoreLocked(error: unknown): void {
+  if (!(error instanceof JournalLocked)) throw error;
+}
+
+/** Runs that an earlier plan made in the same folder and that this one does not name. */
+async function othersOf({ out, runs }: Plan): Promise<Cell[]> {
+  if (!existsSync(join(out, benchRecordName))) return [];
+  const planned = new Set(runs.map(({ folder }) => folder));
+  const { cells } = await readBenchRecord(out);
+  return cells.filter(({ folder }) => !planned.has(folder) && existsSync(journalPath(join(out, folder))));
 }
 
 /** A run that is there already must be the one that the plan means. */

@@ -5,6 +5,7 @@
  */
 import { EvaluatorUnavailable, UsageError } from "../errors.ts";
 import type { Reference } from "../report/bench-record.ts";
+import { checkedOutcome } from "../search/coordinator.ts";
 import type { Evaluator } from "../search/ports.ts";
 import type { Space } from "../search/space.ts";
 
@@ -34,8 +35,8 @@ export async function measureAll(
     for await (const message of evaluator.evaluate({ space: description, split, texts: batch }, signal)) {
       if (message.kind !== "outcome") continue;
       open.delete(message.index);
-      if (message.outcome.kind === "measurement")
-        values[start + message.index] = message.outcome.metrics[metric] ?? null;
+      const outcome = checkedOutcome(description, message.outcome);
+      if (outcome.kind === "measurement") values[start + message.index] = outcome.metrics[metric] ?? null;
     }
     if (open.size > 0)
       throw new EvaluatorUnavailable(

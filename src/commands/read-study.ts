@@ -79,7 +79,7 @@ async function find(path: string, found: Found): Promise<void> {
     return;
   }
   if (existsSync(join(path, benchRecordName))) {
-    take(path, await readRecord(path), found);
+    take(path, await readBenchRecord(path), found);
     return;
   }
   const entries = await readdir(path, { withFileTypes: true }).catch((error: unknown) => {
@@ -118,7 +118,8 @@ function take(path: string, record: BenchRecord, found: Found): void {
   }
 }
 
-async function readRecord(folder: string): Promise<BenchRecord> {
+/** The record of a bench. @throws JournalDamaged when it is none */
+export async function readBenchRecord(folder: string): Promise<BenchRecord> {
   const path = join(folder, benchRecordName);
   try {
     return benchRecordSchema.parse(JSON.parse(await readFile(path, "utf8")));

@@ -15,8 +15,12 @@ export function abstractOf(space: ComparedSpace): string {
   const found = space.cohorts
     .filter((cohort) => finalMean(cohort) !== null)
     .toSorted((first, second) => compare(first, second, higherIsBetter));
-  const said = (cohort: ComparedCohort) =>
-    `${(finalMean(cohort) as number).toFixed(decimals)} over ${cohort.outcomes.length} ${cohort.outcomes.length === 1 ? "run" : "runs"}`;
+  const said = (cohort: ComparedCohort) => {
+    const all = cohort.outcomes.length;
+    const counted = cohort.outcomes.filter(({ last }) => last.best !== null).length;
+    const runs = counted < all ? `${counted} of ${all} runs` : all === 1 ? "1 run" : `${all} runs`;
+    return `${(finalMean(cohort) as number).toFixed(decimals)} over ${runs}`;
+  };
   const best = found.find(({ isControl }) => !isControl);
   const control = found.find(({ isControl }) => isControl);
   const [first] = found;

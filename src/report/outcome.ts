@@ -100,7 +100,8 @@ export function reachedOptimum({ last, higherIsBetter }: RunOutcome, optimum: nu
 function stepsOf(state: RunState): Step[] {
   const steps: Step[] = [];
   const isAllTested = evaluations(state).every(
-    ({ measured, outcome }) => outcome.kind === "failure" || state.oracleTests.has(measured.text),
+    ({ measured, outcome }) =>
+      outcome.kind === "failure" || state.oracleTests.get(measured.text)?.kind === "measurement",
   );
   let standing: Omit<Step, "value"> = { picked: null, best: null, test: null, bestTest: null };
   for (const candidate of state.rounds.flatMap(({ candidates }) => candidates)) {

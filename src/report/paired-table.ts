@@ -177,10 +177,10 @@ function budgetSentence(couples: readonly Couple[]): string[] {
   return isUneven ? ["Not all of these searches had the same budget: see the results."] : [];
 }
 
-/** What a blind search and its told counterpart share: the task is kept from the blind one, and odds go by names. */
+/** What a blind search and its told counterpart share: all but the task, which is kept from the blind one. */
 function sightedKey({ runs }: ComparedCohort): string {
   const [first] = runs;
   if (first === undefined) return "";
-  const { blind: _blind, task: _task, prior: _prior, ...settings } = settingsOf(first.state);
+  const { blind: _blind, task: _task, ...settings } = settingsOf(first.state);
   return digestOf({ ...settings, searcher: first.state.search.searcher });
 }

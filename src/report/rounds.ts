@@ -3,7 +3,7 @@
  *
  * Owns how the best of a round and its gain are counted. Knows one run.
  */
-import { isBetter, isOverLimit, type RunState, resultOf, valueOf } from "../search/state.ts";
+import { isBetter, isOverLimit, objective, type RunState, resultOf, valueOf } from "../search/state.ts";
 
 /** A round in numbers. */
 export interface RoundResult {
@@ -12,7 +12,7 @@ export interface RoundResult {
   readonly evaluated: number;
   /** The best value within the limits among them; null: there is none. */
   readonly best: number | null;
-  /** `best` less the best of all rounds before; null where either is not there. */
+  /** By how much `best` is better than the best of all rounds before; null where either is not there. */
   readonly gain: number | null;
 }
 
@@ -27,7 +27,8 @@ export function roundResults(state: RunState): RoundResult[] {
       if (value === null || !("measured" in verdict) || isOverLimit(state, verdict.measured)) continue;
       if (isBetter(state, value, best)) best = value;
     }
-    const gain = best === null || before === null ? null : best - before;
+    const rise = best === null || before === null ? null : best - before;
+    const gain = rise === null || objective(state).higherIsBetter ? rise : -rise;
     if (best !== null && isBetter(state, best, before)) before = best;
     return { round, evaluated: candidates.filter(({ outcome }) => outcome !== null).length, best, gain };
   });

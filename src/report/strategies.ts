@@ -27,19 +27,18 @@ interface Line extends RoundResult {
 }
 
 function strategyTable(
-  { id, slug, decimals, higherIsBetter }: ComparedSpace,
+  { id, slug, decimals }: ComparedSpace,
   cohort: ComparedCohort,
   index: number,
 ): Table | null {
   const { folder, state } = representative(cohort);
   const lines = linesOf(state);
   if (lines.every(({ strategy }) => strategy === "")) return null;
-  const better = higherIsBetter ? "above" : "below";
   return tableOf(
     {
       id: `strategies-${index + 1}-${slug}`,
       title: `What ${cohort.label} was told on ${id}, round by round`,
-      caption: `The summary of each round's strategy, the best value within the limits among what the round evaluated, and its gain: how far that is ${better} the best of all rounds before. One run: the median of ${cohort.runs.length} by final value (seed ${state.search.seed}, ${folder}).`,
+      caption: `The summary of each round's strategy, the best value within the limits among what the round evaluated, and its gain: by how much that is better than the best of all rounds before, below 0 where it is worse. One run: the median of ${cohort.runs.length} by final value (seed ${state.search.seed}, ${folder}).`,
       data: lines.map(
         ({ strategy, ...result }): DataRow => ({
           search: cohort.label,

@@ -26,7 +26,7 @@ import type {
 } from "./events.ts";
 import type { ChatModel, Clock, Evaluator, Journal, Prompt, Reading, Searcher, Turn } from "./ports.ts";
 import { randomStream } from "./random.ts";
-import { type Architecture, Space } from "./space.ts";
+import { type Architecture, Space, type SpaceDescription } from "./space.ts";
 import {
   best,
   budgetLeft,
@@ -104,6 +104,22 @@ export function stopReason(state: RunState): StopReason | null {
   return null;
 }
 
+/** Numbers that cannot be are failures, whoever measured them. */
+export function checkedOutcome({ metrics }: Pick<SpaceDescription, "metrics">, outcome: Outcome): Outcome {
+  if (outcome.kind === "failure") return outcome;
+  for (const { name, unit } of metrics) {
+    const value = outcome.metrics[name];
+    const failed = (failure: "not-finite" | "out-of-range"): Outcome => ({
+      kind: "failure",
+      failure,
+      message: `${name} is ${value}`,
+    });
+    if (value === undefined || !Number.isFinite(value)) return failed("not-finite");
+    if (unit === "percent" && (value < 0 || value > 100)) return failed("out-of-range");
+  }
+  return outcome;
+}
+
 class Coordinator {
   #state: RunState;
   readonly #space: Space;
@@ -134,8 +150,9 @@ class Coordinator {
         else await this.#end(reason);
       }
       await this.#testWinner();
-      await this.#testAll();
       // A record that is being replayed may go on after an end, because a resume prolonged the run.
+      if (this.#state.ended === null) continue;
+      await this.#testAll();
       if (this.#state.ended !== null) return this.#state;
     }
   }
@@ -390,7 +407,7 @@ class Coordinator {
             note: message.note,
           });
         } else if (open.delete(index)) {
-          const storing = onOutcome(index, this.#checked(message.outcome));
+          const storing = onOutcome(index, checkedOutcome(this.#state.space, message.outcome));
           // It is awaited below; until then a failure to store is not an unhandled one.
           storing.catch(() => {});
           stored.push(storing);
@@ -408,22 +425,6 @@ class Coordinator {
     } finally {
       await Promise.all(stored);
     }
-  }
-
-  /** Numbers that cannot be are failures, whoever measured them. */
-  #checked(outcome: Outcome): Outcome {
-    if (outcome.kind === "failure") return outcome;
-    for (const { name, unit } of this.#state.space.metrics) {
-      const value = outcome.metrics[name];
-      const failed = (failure: "not-finite" | "out-of-range"): Outcome => ({
-        kind: "failure",
-        failure,
-        message: `${name} is ${value}`,
-      });
-      if (value === undefined || !Number.isFinite(value)) return failed("not-finite");
-      if (unit === "percent" && (value < 0 || value > 100)) return failed("out-of-range");
-    }
-    return outcome;
   }
 
   /**

@@ -126,7 +126,7 @@ function logExpectedImprovement({ mean, deviation }: Prediction, best: number): 
   const square = z * z;
   // Far below the best the exact form cancels out; its expansion does not.
   const inDeviations =
-    z < -5
+    z < -4
       ? Math.log((1 - 3 / square + 15 / square ** 2) / square) - square / 2 - Math.log(2 * Math.PI) / 2
       : Math.log(z * normalBelow(z) + normalDensity(z));
   return Math.log(deviation) + inDeviations;

@@ -3,6 +3,7 @@
  * runs in it that fail.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BenchRecord } from "../../src/report/bench-record.ts";
@@ -122,6 +123,45 @@ describe("a bench", () => {
     expect(statSync(join(out, "runs/analognas-baseline/random/seed0/journal.jsonl")).mtimeMs).toBe(old);
   });
 
+  test("keeps what an earlier plan made in the same folder", async () => {
+    const out = join(temporaryFolder(), "bench");
+    const file = plan(...lines);
+    await made(file, out);
+    expect(await made(file, out, "--seeds", "1")).toMatchObject({ runs: 2, done: 2 });
+    expect(
+      record(out)
+        .cells.map(({ folder }) => folder)
+        .sort(),
+    ).toEqual([
+      "runs/analognas-baseline/evolution/seed0",
+      "runs/analognas-baseline/evolution/seed1",
+      "runs/analognas-baseline/random/seed0",
+      "runs/analognas-baseline/random/seed1",
+    ]);
+  });
+
+  test.each([
+    ["an empty journal", (folder: string) => writeFileSync(join(folder, "journal.jsonl"), "")],
+    [
+      "half a first line",
+      (folder: string) => writeFileSync(join(folder, "journal.jsonl"), '{"v":1,"seq":1,'),
+    ],
+    [
+      "the lock of a process that is gone",
+      (folder: string) =>
+        writeFileSync(
+          join(folder, "lock"),
+          JSON.stringify({ pid: 4_000_000, host: hostname(), startedAt: "2026-01-01T00:00:00.000Z" }),
+        ),
+    ],
+  ])("makes a run that was killed as it began, and left %s", async (_, leave) => {
+    const out = join(temporaryFolder(), "bench");
+    const folder = join(out, "runs/analognas-baseline/evolution/seed0");
+    mkdirSync(folder, { recursive: true });
+    leave(folder);
+    expect(await made(plan(...lines), out)).toMatchObject({ runs: 4, done: 4, failed: [] });
+  });
+
   test("goes on where it was killed", async () => {
     const slow = await startEvaluator({ slowSeconds: 0.05 });
     const out = join(temporaryFolder(), "bench");
@@ -201,7 +241,7 @@ describe("a run that fails in a bench", () => {
     expect(await made(file, out, ...flags)).toMatchObject({ runs: 4, done: 4, failed: [] });
   });
 
-  test("is one whose record is damaged or another's", async () => {
+  test("is one whose record is damaged", async () => {
     const out = join(temporaryFolder(), "bench");
     const file = plan(...lines);
     await made(file, out);
@@ -211,10 +251,6 @@ describe("a run that fails in a bench", () => {
     expect(broken.code).toBe(3);
     expect(JSON.parse(broken.stdout)).toMatchObject({ done: 3, failed: [{ label: "random" }] });
     expect(refusal(broken)).toContain("journal.jsonl, line 3");
-    const larger = await collmNas([...args(file, out), "--budget", "30", "--json"]);
-    expect(larger.code).toBe(3);
-    expect(JSON.parse(larger.stdout)).toMatchObject({ done: 0 });
-    expect(larger.stderr).toContain("was run with another budget (20, not 30); choose another --out");
   });
 
   test("is one whose replies cannot be read", async () => {
@@ -228,6 +264,25 @@ describe("a run that fails in a bench", () => {
     expect(ended.code).toBe(3);
     const { failed } = JSON.parse(ended.stdout) as Result;
     expect(failed.map(({ reason }) => reason)).toEqual([expect.stringContaining("could be read")]);
+  });
+});
+
+describe("a folder that holds other runs", () => {
+  test.each([
+    ["settings", ["--budget", "30"], "was run with another budget (20, not 30); choose another --out"],
+    ["data", [], "searched other data under the name analognas-baseline"],
+  ])("is refused for its %s, and left as it is", async (what, flags, message) => {
+    const out = join(temporaryFolder(), "bench");
+    const file = plan(...lines);
+    await made(file, out);
+    const journal = join(out, "runs/analognas-baseline/random/seed1/journal.jsonl");
+    if (what === "data")
+      writeFileSync(journal, readFileSync(journal, "utf8").replace(/"digest":"\w+"/, '"digest":"another"'));
+    const before = readFileSync(join(out, "bench.json"), "utf8");
+    const ended = await collmNas([...args(file, out), ...flags]);
+    expect(ended.code).toBe(2);
+    expect(refusal(ended)).toContain(message);
+    expect(readFileSync(join(out, "bench.json"), "utf8")).toBe(before);
   });
 });
 

@@ -184,6 +184,8 @@ describe("one model that plays alone", () => {
   it("keeps its conversation unless told otherwise", async () => {
     expect((await readConfig(yaml("space: s"), { searcher: "solo" })).memory.generator).toBe(true);
     expect((await readConfig(yaml("space: s\nsearcher: solo"), {})).memory.generator).toBe(true);
+    const early = yaml("space: s\nsearcher: portfolio\nearly: solo");
+    expect((await readConfig(early, {})).memory.generator).toBe(true);
     const forgetful = yaml("space: s\nsearcher: solo\nmemory: {generator: false}");
     expect((await readConfig(forgetful, {})).memory.generator).toBe(false);
   });

@@ -103,6 +103,19 @@ describe("the oracle", () => {
     await expect(replaySearch(journal.events, random)).resolves.toMatchObject({ complete: true });
   });
 
+  it("may be left unasked when a run is prolonged before its turn", async () => {
+    const whole = await setUp(asked);
+    await whole.run();
+    const { journal, ports } = await setUp(asked);
+    const kept = upTo(whole.journal.events, "winner-tested");
+    await journal.append(kept.slice(1).map(({ v: _v, seq: _seq, at: _at, ...body }) => body));
+    const prolonged = { budget: 15, rounds: null, setup: null, models: null, versions: {}, repairs: [] };
+    await journal.append([{ type: "run-resumed", ...prolonged }]);
+    const state = await resumeSearch([...journal.events], ports, new AbortController().signal);
+    expect(state.oracleTests.size).toBe(15);
+    await expect(replaySearch(journal.events, random)).resolves.toMatchObject({ complete: true });
+  });
+
   it("is part of what a replay checks", async () => {
     const { journal, run } = await setUp(asked);
     await run();

@@ -76,7 +76,7 @@ describe("a plan", () => {
       "surrogate on s",
     ]);
     expect((await plan(usual)).remarks).toEqual([
-      "the control prior-random is left out: the plan gives no odds (run.prior)",
+      "the control prior-random is left out on s: the plan gives no odds (prior)",
     ]);
     const odds = `${usual}run: {prior: {op: {conv: 1}}}\n`;
     expect(await columns(odds)).toContain("prior-random on s");
@@ -120,6 +120,27 @@ describe("a plan", () => {
     expect(runs[0]?.config.evaluator.config).toBe(resolve("e.yaml"));
   });
 
+  it("yields to flags also where it speaks of one space", async () => {
+    const { runs } = await plan(small.replace("[cells]", "{cells: {budget: 7}}"), { budget: 20, seeds: 1 });
+    expect(runs.map(({ config }) => config.budget)).toEqual([20, 20]);
+  });
+
+  it("leaves the usual prior-random out only where there are no odds", async () => {
+    const { runs, remarks } = await plan(
+      "title: T\nspaces: {a: {prior: {op: {conv: 1}}}, b: {}}\nseeds: 1\nsearchers: [evolution]\n",
+    );
+    const prior = runs.filter(({ config }) => config.searcher === "prior-random");
+    expect(prior.map(({ config }) => config.space)).toEqual(["a"]);
+    expect(remarks).toEqual([expect.stringContaining("left out on b")]);
+  });
+
+  it("gives a run of a long name a short folder of its own", async () => {
+    const [one, other] = ["a".repeat(300), `${"a".repeat(299)}b`];
+    const { runs } = await plan(`${small}settings: {${one}: {}, ${other}: {}}\n`);
+    for (const { folder: path } of runs)
+      for (const name of path.split("/")) expect(name.length).toBeLessThan(200);
+  });
+
   it("means the path of an evaluator's configuration from where the plan is", async () => {
     const { runs } = await plan(`${small}run: {evaluator: {config: e.yaml}}\n`);
     expect(runs[0]?.config.evaluator.config).toBe(join(folder, "e.yaml"));
@@ -161,6 +182,19 @@ describe("a plan", () => {
     ],
     ["a wrong value in a grid", `${small}grid: {budget: [0]}\n`, 'evolution budget=0: "budget" is 0'],
     ["an unknown key of the plan", `${small}seed: 5\n`, 'unknown key "seed"; did you mean "seeds"?'],
+    ["settings that differ in case alone", `${small}settings: {S: {}, s: {}}\n`, "twice"],
+    ["a key that is none in the grid", `${small}grid: {__proto__.budget: [3]}\n`, "is no key such as budget"],
+    ["a key that objects cannot hold", `${small}run: {__proto__: {budget: 3}}\n`, 'unknown key "__proto__"'],
+    [
+      "an evaluator for one setting",
+      `${small}settings: {s: {evaluator: {address: "a:1"}}}\n`,
+      "one serves the whole plan",
+    ],
+    [
+      "a portfolio that begins with a role and no model",
+      `${small.replace("[evolution]", "[portfolio]")}needsModel: true\nrun: {early: collm}\n`,
+      "none is named",
+    ],
     [
       "no model where it is about one",
       small.replace("[evolution]", "[collm]") + "needsModel: true\n",
@@ -171,6 +205,15 @@ describe("a plan", () => {
     await expect(refusal).rejects.toThrow(UsageError);
     await expect(refusal).rejects.toThrow(message);
     await expect(refusal).rejects.toThrow(`plan${files}.yaml: `);
+  });
+
+  it("is refused with a flag for what it varies", async () => {
+    await expect(plan(`${small}grid: {budget: [7, 9]}\n`, { budget: 20 })).rejects.toThrow(
+      '"grid" varies budget, so --budget cannot overrule it',
+    );
+    await expect(plan(`${small}settings: {s: {model: {name: big}}}\n`, { model: "m" })).rejects.toThrow(
+      '"settings.s" varies model.name, so --model cannot overrule it',
+    );
   });
 
   it("about a model is taken once one is named", async () => {

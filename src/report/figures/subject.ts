@@ -62,13 +62,12 @@ export function hasRoles({ runs }: ComparedCohort): boolean {
 
 /** The run whose final value is the median of its cohort's; of an even number the lower one, by seed on a tie. */
 export function representative({ runs, outcomes }: ComparedCohort): ReportedRun {
+  // A run that found nothing is the worst, whichever direction is better.
+  const rank = ({ last, higherIsBetter }: RunOutcome) =>
+    last.best === null ? Number.NEGATIVE_INFINITY : higherIsBetter ? last.best : -last.best;
   const order = outcomes
     .map((outcome, index) => ({ outcome, index }))
-    .sort(
-      (first, second) =>
-        (first.outcome.last.best ?? Number.NEGATIVE_INFINITY) -
-        (second.outcome.last.best ?? Number.NEGATIVE_INFINITY),
-    );
+    .sort((first, second) => rank(first.outcome) - rank(second.outcome));
   return runs[order[Math.floor((order.length - 1) / 2)]?.index ?? 0] as ReportedRun;
 }
 
