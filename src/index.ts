@@ -9,6 +9,7 @@ export { createRun, openRun, readRun } from "./adapters/journal-file.ts";
 export { OpenAIChat, type OpenAIChatOptions } from "./adapters/openai-chat.ts";
 export { findPython, LocalEvaluator, type LocalEvaluatorOptions } from "./adapters/python-evaluator.ts";
 export { systemClock } from "./adapters/system-clock.ts";
+export { BlindEvaluator, blindSpace, reveal } from "./search/blind.ts";
 export { type Notice, type Observe, runSearch, type SearchPorts } from "./search/coordinator.ts";
 export type {
   ChatReply,
@@ -74,4 +75,4 @@ export {
 } from "./search/state.ts";
 export { replaySearch, resumeSearch } from "./search/tape.ts";
 export { rulesModel } from "./searchers/rules.ts";
-export { searchers } from "./searchers/registry.ts";
+export { asksRoles, checkSettings, searchers } from "./searchers/registry.ts";
