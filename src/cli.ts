@@ -36,7 +36,7 @@ Examples:
   collm-nas resume runs/NAME --model qwen3 --base-url http://localhost:8001/v1`,
   bench: `
 Examples:
-  collm-nas bench presets/bench/digital-cells.yaml
+  collm-nas bench presets/bench/analognas.yaml
   collm-nas bench plan.yaml --seeds 3 --budget 20
   collm-nas bench plan.yaml --model qwen3 --base-url http://localhost:8000/v1
 

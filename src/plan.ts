@@ -34,16 +34,25 @@ const keysSchema = z.record(z.string(), z.unknown());
 const planSchema = z.strictObject({
   title: z.string().min(1),
   /** Ids, or ids with keys of a run's configuration that hold for that space alone. */
-  spaces: z.union([z.array(z.string().min(1)), z.record(z.string(), keysSchema)]),
+  spaces: z.union([z.array(z.string().min(1)), z.record(z.string(), keysSchema)], {
+    error: "has to be a list such as [NAME], or ids with keys of their own",
+  }),
   /** How many, from 0, or a list. */
-  seeds: z.union([z.int().min(1), z.array(z.int().min(0))]),
+  seeds: z.union([z.int().min(1), z.array(z.int().min(0))], {
+    error: "has to be how many, at least 1, or a list of whole numbers",
+  }),
   searchers: z.array(z.string().min(1)),
   /** Searchers that run once a space and seed, without settings and grid, to measure the others against; null: the usual ones. */
   controls: z.array(z.string().min(1)).nullable().default(null),
   /** Named variations of `run`. */
   settings: z.record(z.string(), keysSchema).default({}),
   /** Keys of a run's configuration, such as memory.navigator, with the values to try; all combinations are run. */
-  grid: z.record(z.string(), z.array(z.unknown()).min(1)).default({}),
+  grid: z
+    .record(
+      z.string(),
+      z.array(z.unknown(), "has to be a list of values").min(1, "has to hold a value to try"),
+    )
+    .default({}),
   /** Keys of a run's configuration that hold for every run. */
   run: keysSchema.default({}),
   /** How many runs are under way at once. */

@@ -5,14 +5,14 @@
  * run is an ordinary one in a folder of its own; what they add up to is report/'s business.
  */
 import { existsSync } from "node:fs";
-import { mkdir, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import pLimit from "p-limit";
 import { clearUnbegun, createRun, journalPath, openRun, readRun } from "../adapters/journal-file.ts";
 import { unreachable } from "../adapters/model-server.ts";
 import { RunLock } from "../adapters/run-lock.ts";
-import { cannotWrite } from "../adapters/system-error.ts";
+import { cannotWrite, codeOf, unusable } from "../adapters/system-error.ts";
 import { type Config, searchConfigOf, serverOf, setupOf } from "../config.ts";
 import { CollmError, Interrupted, JournalDamaged, JournalLocked, UsageError } from "../errors.ts";
 import { type Plan, type PlanFlags, type PlannedRun, readPlan } from "../plan.ts";
@@ -46,25 +46,26 @@ export async function bench(
   const view = new BenchView(process.stderr, plan.runs);
   for (const remark of plan.remarks) view.say(remark);
   await requireServers(plan, signal);
-  await mkdir(plan.out, { recursive: true }).catch((error: unknown) => {
-    throw cannotWrite(plan.out, error);
-  });
-  const lock = await RunLock.take(plan.out, systemClock).catch((error: unknown) => {
-    if (error instanceof JournalLocked) throw error;
-    throw cannotWrite(RunLock.path(plan.out), error);
-  });
+  const [first] = plan.runs as [PlannedRun];
+  const { evaluator, logTo, close } = await openEvaluator(first.config);
   try {
-    const [first] = plan.runs as [PlannedRun];
-    const { evaluator, logTo, close } = await openEvaluator(first.config);
+    const made = new Bench(plan, benchCommand(file, plan, flags), evaluator, view, signal);
+    await made.prepare();
+    await claimFolder(plan.out);
+    const lock = await RunLock.take(plan.out, systemClock).catch((error: unknown) => {
+      throw error instanceof JournalLocked
+        ? error
+        : unusable(`cannot write ${RunLock.path(plan.out)}`, error);
+    });
     try {
       logTo(join(plan.out, "evaluator.log"));
-      await new Bench(plan, benchCommand(file, plan, flags), evaluator, view, signal).run(output);
+      await made.run(output);
     } finally {
-      view.end();
-      await close();
+      await lock.release();
     }
   } finally {
-    await lock.release();
+    view.end();
+    await close();
   }
 }
 
@@ -83,6 +84,10 @@ class Bench {
   #others: readonly Cell[] = [];
   /** Runs that were at their end before. */
   readonly #complete = new Set<PlannedRun>();
+  #spaces: ReadonlyMap<string, SpaceDescription> = new Map();
+  #serverVersion = "";
+  /** What the process ends with, once a run has failed. */
+  #exitCode = 0;
   #references: readonly Reference[] = [];
   #versions: Record<string, string> = {};
   #storing: Promise<void> = Promise.resolve();
@@ -110,15 +115,19 @@ class Bench {
     }));
   }
 
-  async run(output: Output): Promise<void> {
+  /** Asks for the spaces, and holds the plan against them. @throws UsageError for what they do not have */
+  async prepare(): Promise<void> {
     const { serverVersion } = await this.#evaluator.list(this.#signal);
+    this.#serverVersion = serverVersion;
     this.#versions = { ...(await versions()), evaluator: serverVersion };
-    const spaces = await this.#describeSpaces();
-    for (const { config } of this.#plan.runs) checkFit(config, spaces.get(config.space) as SpaceDescription);
-    for (const run of this.#plan.runs)
-      await this.#take(run, spaces.get(run.config.space) as SpaceDescription);
+    this.#spaces = await this.#describeSpaces();
+    for (const { config } of this.#plan.runs) checkFit(config, this.#spaceOf(config));
+  }
+
+  async run(output: Output): Promise<void> {
+    for (const run of this.#plan.runs) await this.#take(run, this.#spaceOf(run.config));
     this.#others = await othersOf(this.#plan);
-    await this.#findReferences(spaces);
+    await this.#findReferences();
     await this.#store();
     const limit = pLimit(this.#plan.parallel);
     const settled = await Promise.allSettled(
@@ -126,7 +135,7 @@ class Bench {
         limit(async () => {
           if (this.#signal.aborted) return;
           try {
-            await this.#settle(run, index, spaces.get(run.config.space) as SpaceDescription, serverVersion);
+            await this.#settle(run, index, this.#spaceOf(run.config), this.#serverVersion);
           } catch (error) {
             // What is no failure of a run alone ends them all, and each at a place to go on from.
             this.#broken.abort();
@@ -152,12 +161,23 @@ class Bench {
     return described;
   }
 
-  async #findReferences(spaces: ReadonlyMap<string, SpaceDescription>): Promise<void> {
+  #spaceOf({ space }: Pick<Config, "space">): SpaceDescription {
+    return this.#spaces.get(space) as SpaceDescription;
+  }
+
+  async #findReferences(): Promise<void> {
     const references: Reference[] = [];
-    for (const [id, description] of spaces) {
-      const optimum = this.#plan.measuresOptimum
-        ? await measureOptimum(this.#evaluator, new Space(description), this.#signal)
-        : null;
+    for (const [id, description] of this.#spaces) {
+      // The best of the whole space is no measure for who may not have it.
+      const isLimited = this.#plan.runs.some(
+        ({ config }) => config.space === id && Object.keys(config.limits).length > 0,
+      );
+      if (this.#plan.measuresOptimum && isLimited)
+        this.#view.say(`the optimum of ${id} is not measured: runs there have limits`);
+      const optimum =
+        this.#plan.measuresOptimum && !isLimited
+          ? await measureOptimum(this.#evaluator, new Space(description), this.#signal)
+          : null;
       references.push({ space: id, optimum, printed: [...(this.#plan.printed[id] ?? [])] });
     }
     this.#references = references;
@@ -204,6 +224,7 @@ class Bench {
     } catch (error) {
       if (error instanceof Interrupted && this.#signal.aborted) return;
       if (!(error instanceof CollmError)) throw error;
+      if (this.#exitCode === 0) this.#exitCode = error.exitCode;
       this.#cells[index] = { ...cell, status: "failed", reason: error.message };
       this.#view.failed(run, error.message);
       await this.#store();
@@ -296,8 +317,7 @@ class Bench {
         ]),
       ],
     );
-    // What failed can be mended, and the same command then makes what is missing.
-    if (failed.length > 0) output.exitCode = 3;
+    output.exitCode = this.#exitCode;
   }
 }
 
@@ -314,6 +334,27 @@ async function requireServers({ runs }: Plan, signal: AbortSignal): Promise<void
         `this plan needs a language model, and no server answers at ${baseUrl} (${reason}); start it, or name another with --base-url`,
       );
   }
+}
+
+/** What a bench may find in its folder that was stopped before its record was written. */
+const leftovers = ["lock", "evaluator.log", `${benchRecordName}.part`];
+
+/** Makes the bench's folder, or takes an empty one or an earlier bench's. */
+async function claimFolder(folder: string): Promise<void> {
+  const refused = (error: unknown) => unusable(`cannot use ${folder} for a bench`, error);
+  try {
+    await mkdir(dirname(resolve(folder)), { recursive: true });
+    await mkdir(folder);
+    return;
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw refused(error);
+  }
+  const entries = await readdir(folder).catch((error: unknown) => {
+    throw refused(error);
+  });
+  const foreign = entries.find((name) => !leftovers.includes(name));
+  if (entries.includes(benchRecordName) || foreign === undefined) return;
+  throw new UsageError(`${folder} holds other things (${foreign}) and no bench; choose another --out`);
 }
 
 /** Somebody begins that run right now: it is told as a failure of this run later. */

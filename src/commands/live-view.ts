@@ -57,6 +57,7 @@ export class LiveView {
       `${search.budget} evaluations`,
       ...limits,
       `seed ${search.seed}`,
+      ...(search.blind === true ? ["blind to the space's names"] : []),
     ];
     this.say(wrap(parts.join(", "), this.#width()));
     this.#state = state;

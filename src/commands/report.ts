@@ -5,8 +5,8 @@
  */
 import { existsSync } from "node:fs";
 import { mkdir, open, readdir, rename, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { cannotWrite, codeOf, unusable } from "../adapters/system-error.ts";
+import { basename, dirname, join, resolve } from "node:path";
+import { codeOf, unusable } from "../adapters/system-error.ts";
 import { UsageError } from "../errors.ts";
 import { csvOf } from "../report/csv.ts";
 import type { DataRow, Exhibit, Figure, Table } from "../report/exhibit.ts";
@@ -29,6 +29,8 @@ export interface ReportFlags {
 export async function report(paths: readonly string[], flags: ReportFlags, output: Output): Promise<void> {
   const wanted = Object.values(flags).some((value) => value !== undefined) ? flags : { out: "report.html" };
   const { out, markdown, csv } = wanted;
+  if (out !== undefined && markdown !== undefined && resolve(out) === resolve(markdown))
+    throw new UsageError(`--out and --markdown both name ${out}; give each a file of its own`);
   // Before minutes of reading: what is in the way is said at once.
   if (out !== undefined) await refuseOther(out, generatorMark);
   if (markdown !== undefined) await refuseOther(markdown, markdownMark);
@@ -117,7 +119,7 @@ async function storeMarkdown(
 ): Promise<string> {
   const folder = path.replace(/(\.md)?$/, "-figures");
   await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw cannotWrite(folder, error, "give the command again");
+    throw unusable(`cannot write into ${folder}`, error);
   });
   for (const exhibit of exhibits)
     if ("svg" in exhibit) await store(join(folder, `${exhibit.id}.svg`), standalone(exhibit.svg));
@@ -133,17 +135,18 @@ function standalone(svg: string): string {
 /** Writes a file whole or not at all; returns its path. */
 async function store(path: string, text: string): Promise<string> {
   try {
+    await mkdir(dirname(path), { recursive: true });
     await writeFile(`${path}.part`, text);
     await rename(`${path}.part`, path);
   } catch (error) {
-    throw cannotWrite(path, error, "give the command again");
+    throw unusable(`cannot write ${path}`, error);
   }
   return path;
 }
 
 async function storeAll(folder: string, exhibits: readonly Exhibit[]): Promise<string> {
   await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw cannotWrite(folder, error, "give the command again");
+    throw unusable(`cannot write into ${folder}`, error);
   });
   const list = exhibits.map(({ id, title, caption }): DataRow => ({ file: `${id}.csv`, title, caption }));
   for (const { id, data } of exhibits) await store(join(folder, `${id}.csv`), csvOf(data));

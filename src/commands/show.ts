@@ -62,7 +62,7 @@ function overview(state: RunState, folder: string): string[] {
     ];
   });
   return [
-    `${space.id}: ${search.searcher}${players}, seed ${search.seed}, started ${state.startedAt}${state.resumes > 0 ? `, resumed ${state.resumes} times` : ""}`,
+    `${space.id}: ${search.searcher}${players}, seed ${search.seed}${search.blind === true ? ", blind to the space's names" : ""}, started ${state.startedAt}${state.resumes > 0 ? `, resumed ${state.resumes} times` : ""}`,
     "",
     ...table(rows, [
       "round",

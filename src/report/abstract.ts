@@ -23,16 +23,25 @@ export function abstractOf(space: ComparedSpace): string {
   };
   const best = found.find(({ isControl }) => !isControl);
   const control = found.find(({ isControl }) => isControl);
+  const level = (cohort: ComparedCohort) =>
+    found.filter(
+      (other) => other.isControl === cohort.isControl && compare(other, cohort, higherIsBetter) === 0,
+    );
+  /** A cohort's name, and how many have just the same mean. */
+  const named = (cohort: ComparedCohort) => {
+    const others = level(cohort).length - 1;
+    return others === 0 ? cohort.label : `${cohort.label} (level with ${others} more)`;
+  };
   const [first] = found;
   if (first === undefined) return `On ${id} no finished run found anything.`;
   if (best === undefined || control === undefined)
-    return `On ${id}, ${(best ?? first).label} has the best mean ${objective} on the search split: ${said(best ?? first)}.`;
+    return `On ${id}, ${named(best ?? first)} has the best mean ${objective} on the search split: ${said(best ?? first)}.`;
   const { mean, interval, pairs, verdict } = pairedDifference(best, control, searchValue, higherIsBetter);
   const numbers =
     interval === null
       ? ""
       : ` (paired by seed ${signed(mean, decimals)}, 95 % interval ${range(interval, (value) => signed(value, decimals))}, ${pairs} pairs)`;
-  return `On ${id}, ${best.label} is the best of the searches by mean ${objective} on the search split: ${said(best)}. The strongest control, ${control.label}, has ${said(control)}; ${verdicts[verdict]}${numbers}.`;
+  return `On ${id}, ${named(best)} has the best mean ${objective} on the search split of all but the controls: ${said(best)}. The strongest control, ${named(control)}, has ${said(control)}; ${verdicts[verdict]}${numbers}.`;
 }
 
 // --- internal ---

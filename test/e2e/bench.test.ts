@@ -2,9 +2,9 @@
  * A bench as a person makes one: runs of a plan against one real evaluator, stopped, killed, gone on with, and with
  * runs in it that fail.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BenchRecord } from "../../src/report/bench-record.ts";
 import {
@@ -156,8 +156,9 @@ describe("a bench", () => {
     ],
   ])("makes a run that was killed as it began, and left %s", async (_, leave) => {
     const out = join(temporaryFolder(), "bench");
-    const folder = join(out, "runs/analognas-baseline/evolution/seed0");
-    mkdirSync(folder, { recursive: true });
+    await made(plan(...lines), out, "--seeds", "1");
+    const folder = join(out, "runs/analognas-baseline/evolution/seed1");
+    mkdirSync(folder);
     leave(folder);
     expect(await made(plan(...lines), out)).toMatchObject({ runs: 4, done: 4, failed: [] });
   });
@@ -248,7 +249,7 @@ describe("a run that fails in a bench", () => {
     const damaged = join(out, "runs/analognas-baseline/random/seed0/journal.jsonl");
     writeFileSync(damaged, readFileSync(damaged, "utf8").replace('"seq":3', '"seq":4'));
     const broken = await collmNas([...args(file, out), "--json"]);
-    expect(broken.code).toBe(3);
+    expect(broken.code).toBe(5);
     expect(JSON.parse(broken.stdout)).toMatchObject({ done: 3, failed: [{ label: "random" }] });
     expect(refusal(broken)).toContain("journal.jsonl, line 3");
   });
@@ -261,7 +262,7 @@ describe("a run that fails in a bench", () => {
       ...args(plan(...roles), out, "--model", "m", "--base-url", server.baseUrl, "--seeds", "1"),
       "--json",
     ]);
-    expect(ended.code).toBe(3);
+    expect(ended.code).toBe(4);
     const { failed } = JSON.parse(ended.stdout) as Result;
     expect(failed.map(({ reason }) => reason)).toEqual([expect.stringContaining("could be read")]);
   });
@@ -301,16 +302,27 @@ describe("a plan that cannot be run", () => {
     const ended = await collmNas(args(plan(...(text as string[])), out));
     expect(ended.code).toBe(2);
     expect(refusal(ended)).toContain(message);
-    expect(existsSync(join(out, "runs"))).toBe(false);
-    expect(existsSync(join(out, "bench.json"))).toBe(false);
+    expect(existsSync(out)).toBe(false);
   });
 
-  test("is refused where a file stands in its way", async () => {
-    const out = temporaryFile("taken", "");
+  test.each([
+    ["a file", () => temporaryFile("taken", "")],
+    ["a folder of other things", () => dirname(temporaryFile("taken", ""))],
+  ])("is refused where %s stands in its way", async (_, take) => {
+    const out = take();
     const ended = await collmNas(args(plan(...lines), out));
-    expect(ended.code).toBeGreaterThan(1);
+    expect(ended.code).toBe(2);
     expect(refusal(ended)).toContain(out);
-    rmSync(out);
-    mkdirSync(out);
+    expect(existsSync(join(out, "lock"))).toBe(false);
+  });
+
+  test("is refused where a run is", async () => {
+    const out = join(temporaryFolder(), "bench");
+    const file = plan(...lines);
+    await made(file, out);
+    const run = join(out, "runs/analognas-baseline/random/seed0");
+    const ended = await collmNas(args(file, run));
+    expect(ended.code).toBe(2);
+    expect(refusal(ended)).toContain("holds other things (journal.jsonl) and no bench");
   });
 });

@@ -186,7 +186,10 @@ describe("the summary", () => {
   it("names the best search and the verdict against the strongest control", () => {
     const parts = { ours: [95, 96, 95, 96, 95], chance: [90, 91, 90, 91, 90], weak: [1, 1, 1, 1, 1] };
     expect(said(parts, ["chance", "weak"])).toBe(
-      "On tiny, ours is the best of the searches by mean accuracy on the search split: 95.40 over 5 runs. The strongest control, chance, has 90.40 over 5 runs; the search is ahead of it (paired by seed +5.00, 95 % interval +5.00 to +5.00, 5 pairs).",
+      "On tiny, ours has the best mean accuracy on the search split of all but the controls: 95.40 over 5 runs. The strongest control, chance, has 90.40 over 5 runs; the search is ahead of it (paired by seed +5.00, 95 % interval +5.00 to +5.00, 5 pairs).",
+    );
+    expect(said({ ...parts, twin: parts.ours }, ["chance", "weak"])).toContain(
+      "ours (level with 1 more) has",
     );
     expect(said({ ...parts, ours: [80, 81, 80, 81, 80] }, ["chance", "weak"])).toContain(
       "the search is behind it",
