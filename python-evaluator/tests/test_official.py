@@ -294,6 +294,13 @@ def test_a_record_that_is_not_whole_is_refused_with_its_place(
         read(as_folder(tmp_path, of))
 
 
+def test_more_seeds_than_any_cell_has_are_refused(tmp_path: Path) -> None:
+    assert read(as_folder(tmp_path, cells(tuple(range(16))))).trained == {16: 3}
+    path = releases.write_pth(tmp_path / "file.pth", releases.whole(cells(tuple(range(17)))))
+    with pytest.raises(TableDamaged, match=r"cell 0, 200 epochs, .*: 17 seeds are more than any cell was trained with"):
+        read(path)
+
+
 def test_a_record_under_another_number_is_refused(tmp_path: Path) -> None:
     of = cells()
     content = releases.whole(of)

@@ -1,8 +1,10 @@
 """The packed table: made of a whole release or not at all, and served as the CSV of the same numbers is."""
 
+import re
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,6 +227,30 @@ def saved(**content: Any) -> Callable[[Path], None]:
     return save
 
 
+def encrypt(path: Path) -> None:
+    """Says in the file's list of members that they are encrypted."""
+    content = bytearray(path.read_bytes())
+    for found in re.finditer(b"PK\1\2", bytes(content)):
+        content[found.start() + 8] |= 1
+    path.write_bytes(content)
+
+
+def headed(name: str, text: bytes = b"", **changes: Any) -> Callable[[Path], None]:
+    """Replaces a member by a header that asks for something else, or by one of this text, and nothing after it."""
+    usual = {"descr": "<f8", "fortran_order": False, "shape": (CELLS,) if name == "index" else ()}
+    header = text or repr(usual | changes).encode()
+
+    def replace(path: Path) -> None:
+        with zipfile.ZipFile(path) as archive:
+            members = {each: archive.read(each) for each in archive.namelist()}
+        members[f"{name}.npy"] = b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header
+        with zipfile.ZipFile(path, "w") as archive:
+            for each, content in members.items():
+                archive.writestr(each, content)
+
+    return replace
+
+
 def written(**changes: Any) -> Callable[[Path], object]:
     return lambda path: write_table(path, table(**changes))
 
@@ -247,10 +273,18 @@ ONE_IS = [np.where(np.arange(CELLS) == 7, value, 50.0) for value in (np.nan, 100
         (written(c10_test_200=ONE_IS[0]), "column c10_test_200: damaged"),
         (written(c10_test_200=ONE_IS[1]), "column c10_test_200: not all are accuracies in percent"),
         (written(c10_test_200=ONE_IS[2]), "column c10_test_200: not all are accuracies in percent"),
-        (written(c10_test_200=np.zeros(3)), "column c10_test_200: damaged"),
-        (written(c10_test_200=np.zeros(CELLS, dtype=int)), "column c10_test_200: damaged"),
+        (written(c10_test_200=np.zeros(3)), "no whole table .*c10_test_200 is of another form"),
+        (written(c10_test_200=np.zeros(CELLS, dtype=int)), "no whole table .*c10_test_200 is of another form"),
         (written(index=np.zeros(CELLS)), "column index: no number of every cell"),
         (written(index=None), "column index: no number of every cell"),
+        (saved(format=np.array(np.inf)), "no whole table .*format is of another form"),
+        (encrypt, "no whole table .*encrypted"),
+        (headed("index", shape=(4_000_000_000,)), "no whole table .*index is of another form"),
+        (headed("index", shape=(10**30,)), "no whole table .*index is of another form"),
+        (headed("index", descr="<f4"), "no whole table .*index is of another form"),
+        (headed("provenance", descr="<U500000000"), "no whole table .*provenance is of another form"),
+        (headed("index", b"("), "no whole table"),
+        (headed("index", b"-" * 9000 + b"1"), "no whole table"),
     ],
 )
 def test_a_damaged_table_is_refused_with_what_to_do(

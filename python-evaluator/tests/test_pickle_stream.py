@@ -117,6 +117,25 @@ def test_a_record_without_end_is_refused_before_it_fills_the_memory(
         load(b"\x80\x02" + endless)
 
 
+@pytest.mark.parametrize("objects", [b"}" * 300_000, b"}\x94" * 150_000, b"]" + b"\x94" * 300_000])
+def test_many_small_objects_are_refused_though_their_bytes_are_few(objects: bytes) -> None:
+    with pytest.raises(StreamRefused, match="one record is larger than any cell's"):
+        load(b"\x80\x04" + objects + b".")
+
+
+def test_any_number_of_finished_records_and_pickles_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickle_stream, "OPERATIONS", 60)
+    content = pickle.dumps([{"done": place, "other": None} for place in range(50)], 4)
+    reader = Reader(io.BytesIO(content * 2).read, lambda record: record.get("done", -1) + 1)
+    assert [len(reader.load()), len(reader.load())] == [50, 50]  # type: ignore[arg-type]
+
+
+def test_a_mapping_in_very_many_stretches_is_refused() -> None:
+    entries = b"".join(b"(M%bG12345678u" % place.to_bytes(2, "little") for place in range(101))
+    with pytest.raises(StreamRefused, match="one record is larger than any cell's"):
+        load(b"\x80\x04}" + entries + b".")
+
+
 HOSTILE: list[Callable[[Path], bytes]] = [
     lambda mark: pickle.dumps(Calls(os.system, f"touch {mark}")),
     lambda mark: pickle.dumps(Calls(builtins.eval, f"open({str(mark)!r}, 'w')")),

@@ -24,6 +24,8 @@ _SOURCES: Mapping[str, tuple[str, str]] = {
 """The training and the set of images behind each column."""
 _TRAININGS = (("12", "200"), ("less", "full"))
 """How NATS-Bench and NAS-Bench-201 call the trainings of 12 and of 200 epochs."""
+_MOST_SEEDS = 16
+"""How often a cell may have been trained on one data set; officially 3 times at most."""
 SOMETIMES = tuple(f"{name}_12" for name in _SOURCES if name != "c10_valid")
 """The columns that NAS-Bench-201 v1.0 does not have: it trained for 12 epochs on half of CIFAR-10 only."""
 
@@ -78,6 +80,8 @@ def _values(results: Record, name: str, epochs: int, place: str, *, optional: bo
         return []
     if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
         raise RecordRefused(f"{place}: its list of seeds is missing or holds something else")
+    if len(seeds) > _MOST_SEEDS:
+        raise RecordRefused(f"{place}: {len(seeds):,} seeds are more than any cell was trained with")
     if len(set(seeds)) != len(seeds):
         raise RecordRefused(f"{place}: a seed is there twice")
     trainings = _result(results.get("all_results"), f"{place}, all_results")

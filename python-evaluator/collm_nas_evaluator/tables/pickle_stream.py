@@ -18,8 +18,15 @@ WINDOW = 1 << 20
 """How many bytes are asked for at a time."""
 LONGEST = 4096
 """Longer texts, and longer anything else in one piece, are refused."""
-PLAIN_BYTES, NUMBER_BYTES = 8 << 20, 64 << 20
+PLAIN_BYTES, NUMBER_BYTES = 8 << 20, 8 << 20
 """How much may stand between two finished records, in entries of their own and in stretches of numbers."""
+OPERATIONS = 200_000
+"""How many opcodes may stand there: each makes or memorises one object at most, and one byte can cost 150 of memory.
+
+The official records have 3,300 of them and 0.4 million bytes of numbers, the list of cells before them 35,000.
+"""
+_STRETCHES = 100
+"""How many stretches one mapping may have, for each is asked for a key; officially 1, or 2 where a window ends."""
 _KEPT, _BYTES_KEPT = 40_000_000, 64 << 20
 """How many texts and names a stream may memorise, and how large the different ones may be together."""
 
@@ -255,6 +262,9 @@ class Reader:
         self._grammar = _OLD if self._window[self._at - 1] < 4 else _NEW
         try:
             while (operation := self._byte()) != _STOP:
+                self._operations += 1
+                if self._operations > OPERATIONS:
+                    raise StreamRefused("one record is larger than any cell's")
                 action = _ACTIONS.get(operation)
                 if action is None:
                     raise StreamRefused(_FOREIGN.get(operation, f"opcode {operation:#04x} is in no record of numbers"))
@@ -271,6 +281,7 @@ class Reader:
     def _begin(self) -> None:
         self._memory = _Memory()
         self._memorised = 0
+        self._operations = 0  # since the last finished record
         self._stack: list[Any] = []
         self._marks: list[int] = []
         self._grammar = _OLD
@@ -435,13 +446,15 @@ class Reader:
             if key in record:
                 raise StreamRefused(f"the key {str(key)[:80]} is there twice")
             record[key] = value
+        if len(record.stretches) > _STRETCHES:
+            raise StreamRefused("one record is larger than any cell's")
         outcome = self._whole(record)
         if outcome is not None:
             record.outcome = outcome
             record.clear()
             record.stretches.clear()
             self._memory.forget()
-            self._finished_at, self._in_stretches = self.position, 0
+            self._finished_at, self._in_stretches, self._operations = self.position, 0, 0
 
     def _name(self, module: object, name: object) -> None:
         if not isinstance(module, str) or not isinstance(name, str):
