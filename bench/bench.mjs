@@ -15,12 +15,12 @@ import { createRun, readRun } from "../dist/adapters/journal-file.js";
 import { systemClock } from "../dist/commands/compose.js";
 import { table } from "../dist/commands/table.js";
 import { runSearch } from "../dist/search/coordinator.js";
-import { formatVersion } from "../dist/search/events.js";
 import { Space } from "../dist/search/space.js";
 import { best, reduce } from "../dist/search/state.js";
 import { replaySearch } from "../dist/search/tape.js";
 import { searchers } from "../dist/searchers/registry.js";
 import { rulesModel } from "../dist/searchers/rules.js";
+import { memoryJournal, usualSearch } from "./in-process.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const python = join(root, ".venv/bin/python");
@@ -31,23 +31,6 @@ const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.
 const milliseconds = (value) => `${value.toFixed(0)} ms`;
 const megabytes = (kilobytes) => `${(kilobytes / 1024).toFixed(0)} MB`;
 
-const search = {
-  searcher: "collm",
-  seed: 0,
-  budget: 100,
-  rounds: null,
-  target: null,
-  limits: {},
-  overLimit: "skip",
-  equivalent: "evaluate",
-  task: null,
-  candidates: { min: 10, max: 20 },
-  memory: { navigator: true, generator: false },
-  structured: true,
-  stallRounds: 5,
-  patienceSeconds: 60,
-};
-
 /** A whole search in this process; `evaluator` and `journal` may be instrumented. */
 async function searchOnce(settings, space, evaluator, journal) {
   const searcher = searchers.find(({ name }) => name === settings.searcher);
@@ -57,12 +40,6 @@ async function searchOnce(settings, space, evaluator, journal) {
     { type: "run-started", run: "bench", search: settings, setup: {}, models: labels, space, versions: {} },
   ]);
   return await runSearch(history, { searcher, evaluator, models, journal, clock: systemClock }, never);
-}
-
-function memoryJournal() {
-  let seq = 0;
-  const at = systemClock.now();
-  return { append: async (bodies) => bodies.map((body) => ({ v: formatVersion, seq: ++seq, at, ...body })) };
 }
 
 const parts = {
@@ -98,7 +75,7 @@ const parts = {
         at,
         type: "run-started",
         run: "bench",
-        search: { ...search, budget: 100_000 },
+        search: { ...usualSearch, budget: 100_000 },
         setup: {},
         models: null,
         space,
@@ -196,14 +173,14 @@ const parts = {
     const rows = [];
     await withEvaluator(async (evaluator) => {
       const space = await evaluator.describe("analognas-baseline", never);
-      await searchOnce(search, space, evaluator, memoryJournal());
+      await searchOnce(usualSearch, space, evaluator, memoryJournal());
       const walls = [],
         own = [];
       for (let repeat = 0; repeat < 5; repeat++) {
         const folder = join(scratch, `run-${repeat}`);
         const journal = await createRun(folder, systemClock);
         const begin = performance.now();
-        await searchOnce({ ...search, seed: repeat }, space, evaluator, journal);
+        await searchOnce({ ...usualSearch, seed: repeat }, space, evaluator, journal);
         walls.push(performance.now() - begin);
         await journal.close();
         const { events } = await readRun(folder);
@@ -298,7 +275,12 @@ const parts = {
         for (const searcher of Object.keys(expected)) {
           const scores = [];
           for (let seed = 0; seed < 20; seed++) {
-            const state = await searchOnce({ ...search, searcher, seed }, space, evaluator, memoryJournal());
+            const state = await searchOnce(
+              { ...usualSearch, searcher, seed },
+              space,
+              evaluator,
+              memoryJournal(),
+            );
             const { text } = best(state);
             scores.push(state.winnerTests.get(text).metrics.accuracy);
           }

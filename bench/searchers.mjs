@@ -12,10 +12,10 @@ import { parseArgs } from "node:util";
 import { systemClock } from "../dist/commands/compose.js";
 import { table } from "../dist/commands/table.js";
 import { runSearch } from "../dist/search/coordinator.js";
-import { formatVersion } from "../dist/search/events.js";
 import { trace } from "../dist/search/state.js";
 import { asksRoles, searchers } from "../dist/searchers/registry.js";
 import { rulesModel } from "../dist/searchers/rules.js";
+import { memoryJournal, usualSearch } from "./in-process.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const budget = 100;
@@ -125,23 +125,7 @@ console.log(
 
 /** One whole search: the best value after each mark, and the test of the winner. */
 async function searchOnce(searcher, seed, columns) {
-  const search = {
-    searcher: searcher.name,
-    seed,
-    budget,
-    rounds: null,
-    target: null,
-    limits: {},
-    overLimit: "skip",
-    equivalent: "evaluate",
-    task: null,
-    candidates: { min: 10, max: 20 },
-    memory: { navigator: true, generator: false },
-    structured: true,
-    stallRounds: 5,
-    patienceSeconds: 60,
-    prior,
-  };
+  const search = { ...usualSearch, searcher: searcher.name, seed, budget, prior };
   const models = asksRoles(search) ? { navigator: rulesModel, generator: rulesModel } : null;
   const labels = models && { navigator: rulesModel.label, generator: rulesModel.label };
   const journal = memoryJournal();
@@ -171,12 +155,6 @@ function tableEvaluator(columns) {
       }
     },
   };
-}
-
-function memoryJournal() {
-  let seq = 0;
-  const at = systemClock.now();
-  return { append: async (bodies) => bodies.map((body) => ({ v: formatVersion, seq: ++seq, at, ...body })) };
 }
 
 /** The rows of the table by architecture: a number by column. */
