@@ -126,8 +126,9 @@ class Bench {
 
   async run(output: Output): Promise<void> {
     for (const run of this.#plan.runs) await this.#take(run, this.#spaceOf(run.config));
-    this.#others = await othersOf(this.#plan);
-    await this.#findReferences();
+    const earlier = await earlierRecord(this.#plan.out);
+    this.#others = othersIn(earlier, this.#plan);
+    await this.#findReferences(earlier?.references ?? []);
     await this.#store();
     const limit = pLimit(this.#plan.parallel);
     const settled = await Promise.allSettled(
@@ -165,7 +166,8 @@ class Bench {
     return this.#spaces.get(space) as SpaceDescription;
   }
 
-  async #findReferences(): Promise<void> {
+  /** @param earlier what an earlier bench in this folder has measured: all of a space is measured once */
+  async #findReferences(earlier: readonly Reference[]): Promise<void> {
     const references: Reference[] = [];
     for (const [id, description] of this.#spaces) {
       // The best of the whole space is no measure for who may not have it.
@@ -174,11 +176,13 @@ class Bench {
       );
       if (this.#plan.measuresOptimum && isLimited)
         this.#view.say(`the optimum of ${id} is not measured: runs there have limits`);
+      const { digest } = description;
+      const known = earlier.find((each) => each.space === id && each.digest === digest)?.optimum ?? null;
       const optimum =
         this.#plan.measuresOptimum && !isLimited
-          ? await measureOptimum(this.#evaluator, new Space(description), this.#signal)
+          ? (known ?? (await measureOptimum(this.#evaluator, new Space(description), this.#signal)))
           : null;
-      references.push({ space: id, optimum, printed: [...(this.#plan.printed[id] ?? [])] });
+      references.push({ space: id, digest, optimum, printed: [...(this.#plan.printed[id] ?? [])] });
     }
     this.#references = references;
   }
@@ -362,11 +366,15 @@ function ignoreLocked(error: unknown): void {
   if (!(error instanceof JournalLocked)) throw error;
 }
 
+/** What an earlier bench has left in the folder; null: nothing. */
+async function earlierRecord(folder: string): Promise<BenchRecord | null> {
+  return existsSync(join(folder, benchRecordName)) ? await readBenchRecord(folder) : null;
+}
+
 /** Runs that an earlier plan made in the same folder and that this one does not name. */
-async function othersOf({ out, runs }: Plan): Promise<Cell[]> {
-  if (!existsSync(join(out, benchRecordName))) return [];
+function othersIn(earlier: BenchRecord | null, { out, runs }: Plan): Cell[] {
   const planned = new Set(runs.map(({ folder }) => folder));
-  const { cells } = await readBenchRecord(out);
+  const cells = earlier?.cells ?? [];
   return cells.filter(({ folder }) => !planned.has(folder) && existsSync(journalPath(join(out, folder))));
 }
 

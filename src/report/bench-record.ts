@@ -20,6 +20,8 @@ export type PrintedRow = z.infer<typeof printedRowSchema>;
 export const referenceSchema = z.strictObject({
   /** The id of the space. */
   space: z.string().min(1),
+  /** The digest of the data that the optimum was measured on. */
+  digest: z.string().exactOptional(),
   /** The best value of the objective on each split, where all of the space was measured. */
   optimum: z.strictObject({ search: z.number(), test: z.number().nullable() }).nullable(),
   printed: z.array(printedRowSchema),

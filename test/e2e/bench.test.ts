@@ -123,6 +123,26 @@ describe("a bench", () => {
     expect(statSync(join(out, "runs/analognas-baseline/random/seed0/journal.jsonl")).mtimeMs).toBe(old);
   });
 
+  test("measures all of a space once, and anew when its data are others", async () => {
+    const out = join(temporaryFolder(), "bench");
+    const file = plan(...lines, "optimum: true");
+    const optimum = () => record(out).references[0]?.optimum;
+    const note = (changes: object) => {
+      const { references, ...rest } = record(out);
+      const changed = references.map((each) => ({ ...each, ...changes }));
+      writeFileSync(join(out, "bench.json"), JSON.stringify({ ...rest, references: changed }));
+    };
+    await made(file, out, "--seeds", "1");
+    const measured = optimum();
+    expect(measured).toEqual({ search: expect.closeTo(94.0664, 3), test: null });
+    note({ optimum: { search: 12, test: null } });
+    await made(file, out);
+    expect(optimum()).toEqual({ search: 12, test: null });
+    note({ digest: "another" });
+    await made(file, out);
+    expect(optimum()).toEqual(measured);
+  });
+
   test("keeps what an earlier plan made in the same folder", async () => {
     const out = join(temporaryFolder(), "bench");
     const file = plan(...lines);
