@@ -9,7 +9,17 @@ import { dirname, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { UsageError } from "./errors.ts";
-import { type Role, roleSchema, type SearchConfig, wordingSchema } from "./search/events.ts";
+import {
+  type Bounds,
+  type Caps,
+  capsSchema,
+  informSchema,
+  type Role,
+  roleSchema,
+  rungSchema,
+  type SearchConfig,
+  wordingSchema,
+} from "./search/events.ts";
 import { didYouMean } from "./search/nearest.ts";
 
 // ----- Schema -----
@@ -27,9 +37,27 @@ const serverShape = {
     .default("OPENAI_API_KEY"),
   temperature: z.number().min(0).max(2).default(0.6),
   topP: z.number().min(0).max(1).nullable().default(null),
+  /** The longest reply, thinking included. */
   maxTokens: z.int().min(1).nullable().default(null),
+  /** Sent with every request; null: one of its own for each, made from the run's seed. */
+  seed: z.int().min(0).nullable().default(null),
+  /** The model's window in tokens, prompt and reply together; null: not known, and nothing is cut short. */
+  contextTokens: z.int().min(1).nullable().default(null),
+  /** How the form of an answer is asked for; null: found out from the server. */
+  rung: rungSchema.nullable().default(null),
+  /** Whether replies are read as they are written, so that a stalled one is noticed. */
+  stream: z.boolean().default(false),
+  /** A reply that has begun and stays silent for so long is given up. */
+  idleSeconds: z.number().positive().default(60),
   timeoutSeconds: z.number().positive().default(600),
   retries: z.int().min(0).default(6),
+  /** Further headers; `$NAME` is the environment variable NAME, for what must not be written down. */
+  headers: z.record(z.string().regex(/^[A-Za-z0-9-]+$/, "is no header's name"), z.string()).default({}),
+  /** Further members of each request, such as `chat_template_kwargs`. */
+  extraBody: z.record(z.string(), z.unknown()).default({}),
+  /** For `gguf:` models: what computes, and on how many threads of the processor. */
+  gpu: z.enum(["off", "auto", "cuda", "vulkan", "metal"]).default("off"),
+  threads: z.int().min(1).default(1),
 };
 const serverSchema = z.strictObject(serverShape);
 /** The settings of one model behind one server. */
@@ -99,6 +127,23 @@ const configSchema = z.strictObject({
   /** Whether the prompts hold more than the paper's: what was lost and why, and how much budget is left. */
   hints: z.boolean().default(true),
   wording: wordingSchema.default("standard"),
+  /** What the Navigator is told beyond the results: what is unseen, what was repeated, what the limit leaves. */
+  inform: z.array(informSchema).default([...informSchema.options]),
+  /** Whether the Generator sees the costs of its draft and may correct it once. */
+  secondLook: z.boolean().default(false),
+  /** What a run may use up at most. */
+  caps: capsSchema.default({}),
+  /** What a million tokens cost, by model, where it is not to be looked up. */
+  prices: z
+    .record(
+      z.string(),
+      z.strictObject({
+        input: z.number().min(0),
+        output: z.number().min(0),
+        cachedInput: z.number().min(0).exactOptional(),
+      }),
+    )
+    .default({}),
   /** The paper's settings as one bundle; see `paperBundle`. */
   paper: z.boolean().default(false),
   /** Whether dimensions and choices get neutral names and another order. */
@@ -135,6 +180,8 @@ export interface Flags {
   readonly blind?: boolean | undefined;
   readonly model?: string | undefined;
   readonly baseUrl?: string | undefined;
+  readonly maxTokens?: number | undefined;
+  readonly cap?: Readonly<Record<string, number>> | undefined;
   readonly evaluator?: string | undefined;
   readonly evaluatorConfig?: string | undefined;
   readonly out?: string | undefined;
@@ -158,13 +205,15 @@ export async function readConfig(file: string | undefined, flags: Flags): Promis
 export function parseConfig(raw: Record<string, unknown>, source: string): Config {
   const whole = withPaper(withConversation(raw), source);
   const config = parseStrictly(configSchema, whole, source);
-  return { ...config, model: checkedModel(config.model, source) };
+  const model = checkedModel(config.model, source);
+  checkCaps(config.caps, model, source);
+  return { ...config, model };
 }
 
 /** The part of a configuration that shapes decisions. */
 export function searchConfigOf({
   space: _space,
-  model: _model,
+  model,
   evaluator,
   out: _out,
   paper: _paper,
@@ -175,8 +224,16 @@ export function searchConfigOf({
   prior,
   early,
   task,
+  inform,
+  secondLook,
+  caps,
+  prices: _prices,
   ...search
 }: Config): SearchConfig {
+  const bounds = model === null ? null : boundsOf(model);
+  const isBounded =
+    Object.keys(caps).length > 0 ||
+    (bounds !== null && Object.values(bounds).some(({ contextTokens }) => contextTokens !== null));
   return {
     ...search,
     // The task names the data: what is blind to the space's names is told nothing of it.
@@ -189,7 +246,35 @@ export function searchConfigOf({
     ...(oracle ? { oracle } : {}),
     ...(prior === null ? {} : { prior }),
     ...(early === null ? {} : { early }),
+    ...(hints && inform.length > 0 ? { inform } : {}),
+    ...(secondLook ? { secondLook } : {}),
+    ...(Object.keys(caps).length === 0 ? {} : { caps }),
+    ...(bounds === null || !isBounded ? {} : { bounds }),
   };
+}
+
+/** What each role's model can take and give. */
+export function boundsOf(model: ModelConfig): Bounds {
+  const of = (role: Role) => {
+    const { maxTokens, contextTokens } = serverOf(model, role);
+    return { maxTokens, contextTokens };
+  };
+  return { navigator: of("navigator"), generator: of("generator") };
+}
+
+/**
+ * A cap on tokens or money holds only where the longest reply is known.
+ *
+ * @throws UsageError naming the key that is missing
+ */
+export function checkCaps(caps: Caps, model: ModelConfig | null, source = ""): void {
+  if (model === null || (caps.tokens === undefined && caps.usd === undefined)) return;
+  for (const role of roleSchema.options) {
+    if (serverOf(model, role).maxTokens !== null) continue;
+    throw new UsageError(
+      `${source}a cap on ${caps.tokens === undefined ? "money" : "tokens"} needs the longest reply: set model.maxTokens, or --max-tokens N`,
+    );
+  }
 }
 
 /** The part of a configuration that sets up the world. Holds no secret: keys stay in the environment. */
@@ -218,8 +303,33 @@ export function serverOf({ roles, ...shared }: ModelConfig, role: Role): ServerC
 
 // ----- The environment -----
 
+/** A model that is no server's: a file, or the record of a run. */
+export function localModel(
+  name: string,
+): { readonly kind: "gguf" | "recorded"; readonly path: string } | null {
+  const [, kind, path] = /^(gguf|recorded):(.+)$/.exec(name) ?? [];
+  return path === undefined ? null : { kind: kind as "gguf" | "recorded", path };
+}
+
+/**
+ * The headers of a server, with what stands in the environment put in.
+ *
+ * @throws UsageError naming the variable that is not set
+ */
+export function readHeaders({ headers }: ServerConfig): Record<string, string> {
+  const read = ([name, value]: [string, string]) => {
+    const [, variable] = /^\$([A-Za-z_][A-Za-z0-9_]*)$/.exec(value) ?? [];
+    const found = variable === undefined ? value : process.env[variable];
+    if (found === undefined || found === "")
+      throw new UsageError(`header "${name}" is taken from ${variable}, which is not set; set it`);
+    return [name, found] as const;
+  };
+  return Object.fromEntries(Object.entries(headers).map(read));
+}
+
 /** The key for a model, or null where its server needs none. Only ever asked for a model that was named. */
 export function readKey({ name, baseUrl, keyVariable }: ServerConfig): string | null {
+  if (localModel(name) !== null) return null;
   const key = process.env[keyVariable];
   if (key !== undefined && key !== "") return key;
   if (new URL(baseUrl).hostname !== "api.openai.com") return null;
@@ -242,6 +352,8 @@ const paperBundle = {
   candidates: { min: 10, max: 20 },
   structured: false,
   hints: false,
+  inform: [],
+  secondLook: false,
 } as const;
 
 function withPaper(raw: Record<string, unknown>, source: string): Record<string, unknown> {
@@ -314,7 +426,7 @@ export function pathsFrom(folder: string, value: Record<string, unknown>): Recor
 
 /** A file's keys, overruled by flags. */
 export function withFlags(file: Record<string, unknown>, flags: Flags): Record<string, unknown> {
-  const { limit, model, baseUrl, evaluator, evaluatorConfig, ...same } = flags;
+  const { limit, cap, model, baseUrl, maxTokens, evaluator, evaluatorConfig, ...same } = flags;
   const merged: Record<string, unknown> = { ...file, ...defined(same) };
   const into = (key: string, values: Record<string, unknown>) => {
     const given = defined(values);
@@ -324,7 +436,8 @@ export function withFlags(file: Record<string, unknown>, flags: Flags): Record<s
       merged[key] = { ...before, ...given };
   };
   into("limits", { ...limit });
-  into("model", { name: model, baseUrl });
+  into("caps", { ...cap });
+  into("model", { name: model, baseUrl, maxTokens });
   const config = evaluatorConfig === undefined ? undefined : resolve(evaluatorConfig);
   // Either flag puts away what the file says of the other.
   if (evaluator !== undefined || config !== undefined)
@@ -339,7 +452,15 @@ function defined(values: Record<string, unknown>): Record<string, unknown> {
 function checkedModel(model: ModelConfig | null, source: string): ModelConfig | null {
   if (model === null) return null;
   for (const role of roleSchema.options) {
-    const { username, password } = new URL(serverOf(model, role).baseUrl);
+    const { baseUrl, headers } = serverOf(model, role);
+    const secret = Object.entries(headers).find(
+      ([name, value]) => /auth|key|token|secret|cookie|password/i.test(name) && !value.startsWith("$"),
+    );
+    if (secret !== undefined)
+      throw new UsageError(
+        `${source}model.headers holds a value for "${secret[0]}", which would be stored with the run; put it into an environment variable and write $ and its name instead`,
+      );
+    const { username, password } = new URL(baseUrl);
     if (username === "" && password === "") continue;
     throw new UsageError(
       `${source}model.baseUrl holds a password, which would be stored with the run; put it into an environment variable and name that in model.keyVariable`,

@@ -24,6 +24,13 @@ export class UsageError extends CollmError {
 /** The model server did not answer in spite of retries, or refuses us: mend it, then resume. */
 export class ChatUnavailable extends CollmError {
   readonly exitCode = 3;
+  /** What the attempts that brought no reply were, how many of them may be charged for, and how long they took. */
+  readonly spent: { readonly failures: readonly string[]; readonly billed: number; readonly seconds: number };
+
+  constructor(message: string, spent: ChatUnavailable["spent"] = { failures: [], billed: 0, seconds: 0 }) {
+    super(message);
+    this.spent = spent;
+  }
 }
 
 /** The evaluator is starting, gone or silent. The Coordinator waits and asks again; then: mend it and resume. */

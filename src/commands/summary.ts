@@ -164,6 +164,9 @@ const endings: Record<StopReason | "stopped", string> = {
   rounds: "the last round is played",
   stalled: "several rounds in a row brought nothing new",
   "nothing-within-limit": "nothing within the limits was found",
+  "token-cap": "the cap on tokens is reached",
+  "money-cap": "the cap on money is reached",
+  "time-cap": "the cap on time is reached",
   stopped: "not finished: stopped, or still running",
 };
 

@@ -22,6 +22,48 @@ export type Role = z.infer<typeof roleSchema>;
 export const wordingSchema = z.enum(["standard", "concise", "coaching"]);
 export type Wording = z.infer<typeof wordingSchema>;
 
+/** What the prompts may tell beyond the results; each can be left out by itself. */
+export const informSchema = z.enum(["coverage", "duplicates", "headroom", "costs"]);
+export type Inform = z.infer<typeof informSchema>;
+
+/** What a run may use up at most; absent: as much as it takes. */
+export const capsSchema = z.strictObject({
+  tokens: z.int().min(1).exactOptional(),
+  usd: z.number().positive().exactOptional(),
+  /** Of the time in which the run is being worked on. */
+  seconds: z.number().positive().exactOptional(),
+});
+export type Caps = z.infer<typeof capsSchema>;
+export const capSchema = z.enum(["tokens", "usd", "seconds"]);
+export type Cap = z.infer<typeof capSchema>;
+
+/** What a role's model can take and give, in tokens; null: not known. */
+const boundSchema = z.strictObject({
+  /** The longest reply. */
+  maxTokens: z.int().min(1).nullable(),
+  /** The model's window: prompt and reply together. */
+  contextTokens: z.int().min(1).nullable(),
+});
+const boundsSchema = z.strictObject({ navigator: boundSchema, generator: boundSchema });
+export type Bounds = z.infer<typeof boundsSchema>;
+
+/** What a million tokens of a model cost. */
+export const priceSchema = z.strictObject({
+  inputUsd: z.number().min(0),
+  /** Of prompt tokens that the server had read before; null: the same as the others. */
+  cachedInputUsd: z.number().min(0).nullable(),
+  outputUsd: z.number().min(0),
+  /** Where the price is from, with its date. */
+  source: z.string(),
+});
+export type Price = z.infer<typeof priceSchema>;
+/** By role; null: not known. */
+const pricesSchema = z.strictObject({
+  navigator: priceSchema.nullable(),
+  generator: priceSchema.nullable(),
+});
+export type Prices = z.infer<typeof pricesSchema>;
+
 /** Everything that shapes the decisions of a search, and nothing else. */
 export const searchConfigSchema = z.strictObject({
   searcher: z.string(),
@@ -60,6 +102,13 @@ export const searchConfigSchema = z.strictObject({
   oracle: z.literal(true).exactOptional(),
   /** True: the space is the one of `original` under neutral names; absent: as its evaluator describes it. */
   blind: z.literal(true).exactOptional(),
+  /** What the prompts tell beyond the results; absent: nothing. */
+  inform: z.array(informSchema).exactOptional(),
+  /** True: the Generator sees the costs of its draft and may correct it once. */
+  secondLook: z.literal(true).exactOptional(),
+  caps: capsSchema.exactOptional(),
+  /** There where a cap or a window is given. */
+  bounds: boundsSchema.exactOptional(),
 });
 export type SearchConfig = z.infer<typeof searchConfigSchema>;
 
@@ -112,6 +161,23 @@ export const messageSchema = z.strictObject({
 });
 export type Message = z.infer<typeof messageSchema>;
 
+/** How a server is held to the form of an answer, from the strictest way to none. */
+export const rungSchema = z.enum(["json-schema", "json-object", "text"]);
+export type Rung = z.infer<typeof rungSchema>;
+
+/** One small call that found out whether a server honours a rung. */
+export const probeSchema = z.strictObject({
+  rung: rungSchema,
+  /** `refused` costs nothing; `unclear`: it was answered, but the answer tells nothing. */
+  finding: z.enum(["honoured", "ignored", "refused", "unclear"]),
+  /** What the server said, or what was made of it. */
+  words: z.string(),
+  inputTokens: z.int().nullable(),
+  outputTokens: z.int().nullable(),
+  seconds: z.number(),
+});
+export type Probe = z.infer<typeof probeSchema>;
+
 /** A whole reply of a model. Token counts are null where the server did not say. */
 export const chatReplySchema = z.strictObject({
   model: z.string(),
@@ -124,15 +190,36 @@ export const chatReplySchema = z.strictObject({
   seconds: z.number(),
   /** What went wrong in the attempts before this reply came, a phrase each. */
   failures: z.array(z.string()),
+  /** How many of those the server may have charged for; absent: none. */
+  billedFailures: z.int().min(1).exactOptional(),
+  /** The part of the input that the server had read before, and the part of the output spent on thinking. */
+  cachedTokens: z.int().min(0).exactOptional(),
+  reasoningTokens: z.int().min(0).exactOptional(),
+  /** How the form of the answer was asked for; absent: no form was, or there is but one way. */
+  rung: rungSchema.exactOptional(),
+  /** Calls made before this one to learn how to ask. */
+  probes: z.array(probeSchema).exactOptional(),
+  /** What else a person should know of how this reply came about, a sentence each. */
+  notes: z.array(z.string()).exactOptional(),
 });
 export type ChatReply = z.infer<typeof chatReplySchema>;
 
-const stopReasonSchema = z.enum(["budget", "target", "rounds", "stalled", "nothing-within-limit"]);
+const stopReasonSchema = z.enum([
+  "budget",
+  "target",
+  "rounds",
+  "stalled",
+  "nothing-within-limit",
+  "token-cap",
+  "money-cap",
+  "time-cap",
+]);
 export type StopReason = z.infer<typeof stopReasonSchema>;
 
 // ----- Events -----
 
 const round = z.int().min(1);
+const reservedSchema = z.strictObject({ inputTokens: z.int().min(0), outputTokens: z.int().min(0) });
 const modelsSchema = z.strictObject({ navigator: z.string(), generator: z.string() });
 
 const bodySchemas = [
@@ -147,6 +234,8 @@ const bodySchemas = [
     space: spaceDescriptionSchema,
     /** The space under its own names, where the search is blind to them. */
     original: spaceDescriptionSchema.exactOptional(),
+    /** What the models charged when the run began; absent: nothing is known. */
+    prices: pricesSchema.exactOptional(),
     versions: z.record(z.string(), z.string()),
   }),
   z.strictObject({
@@ -156,6 +245,10 @@ const bodySchemas = [
     rounds: z.int().min(1).nullable(),
     setup: z.record(z.string(), z.unknown()).nullable(),
     models: modelsSchema.nullable(),
+    /** There where they are others from here on. */
+    caps: capsSchema.exactOptional(),
+    bounds: boundsSchema.exactOptional(),
+    prices: pricesSchema.exactOptional(),
     versions: z.record(z.string(), z.string()),
     /** What had to be mended in the record before going on. */
     repairs: z.array(z.string()),
@@ -172,9 +265,25 @@ const bodySchemas = [
     added: z.array(messageSchema),
     /** How many earlier messages of the conversation were sent before them. */
     carried: z.int().min(0),
+    /** True: the conversation no longer fitted the model's window and begins anew, older rounds told in short. */
+    condensed: z.literal(true).exactOptional(),
     /** The digest of all that was asked: messages, schema, seed. */
     request: z.string(),
+    /** The most that one attempt could use, in tokens; there where a cap is given. */
+    reserved: reservedSchema.exactOptional(),
     reply: chatReplySchema,
+  }),
+  /** A call that brought no reply: what became of each attempt. No decision depends on it. */
+  z.strictObject({
+    type: z.literal("chat-failed"),
+    role: roleSchema,
+    round,
+    attempt: z.int().min(1),
+    failures: z.array(z.string()),
+    /** How many of those the server may have charged for. */
+    billed: z.int().min(0),
+    reserved: reservedSchema.exactOptional(),
+    seconds: z.number(),
   }),
   /** A reply that could not be read, and why. */
   z.strictObject({
@@ -183,6 +292,25 @@ const bodySchemas = [
     round,
     attempt: z.int().min(1),
     reasons: z.array(z.string()),
+  }),
+  /** A reply that could be read once its form was put right; its meaning is untouched. */
+  z.strictObject({
+    type: z.literal("reply-repaired"),
+    role: roleSchema,
+    round,
+    attempt: z.int().min(1),
+    /** How often by kind of repair. */
+    repairs: z.record(z.string(), z.int().min(1)),
+  }),
+  /** Something is used up, or would be by the next call: what the run may use, has used, and needs at worst. */
+  z.strictObject({
+    type: z.literal("cap-reached"),
+    round,
+    cap: capSchema,
+    allowed: z.number(),
+    spent: z.number(),
+    /** 0 where nothing more was asked for. */
+    needed: z.number(),
   }),
   z.strictObject({ type: z.literal("strategy-set"), round, text: z.string() }),
   /** Every raw candidate of a round with its verdict, in the order proposed. */

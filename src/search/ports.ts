@@ -69,6 +69,8 @@ export interface ChatRequest {
   readonly seed: number;
   /** The data that the messages were written from: for a player that follows rules instead of reading prose. */
   readonly brief: unknown;
+  /** How many attempts may be made that the server can charge for; absent: any number. */
+  readonly mostBilled?: number;
 }
 
 /**
@@ -102,11 +104,21 @@ export interface Prompt {
   readonly user: string;
   readonly schema: Readonly<Record<string, unknown>> | null;
   readonly brief: unknown;
+  /**
+   * The request to send in place of `user` where the conversation no longer fits the model's window and begins anew:
+   * it tells older rounds in short. Absent: there is no shorter way to say it.
+   */
+  readonly condensed?: string;
+  /** Tells a second request of a role in one round from its first. */
+  readonly label?: string;
 }
+
+/** What was put right in the form of a reply, and how often, by kind. */
+export type Repairs = Readonly<Record<string, number>>;
 
 /** What a role read out of a reply: a value, or every reason why there is none. */
 export type Reading<T> =
-  | { readonly ok: true; readonly value: T }
+  | { readonly ok: true; readonly value: T; readonly repairs?: Repairs }
   | { readonly ok: false; readonly reasons: readonly string[] };
 
 /** One turn of a searcher: what it may look at and ask for. Everything it asks for is recorded. */
@@ -136,7 +148,14 @@ export interface Searcher {
   propose(turn: Turn): Promise<readonly unknown[]>;
 }
 
-// ----- Clock -----
+// ----- Clock and deadline -----
+
+/** The end of the time that a run may take. */
+export interface Deadline {
+  /** Raised when the time is up. */
+  readonly signal: AbortSignal;
+  isOver(): boolean;
+}
 
 export interface Clock {
   /** The time of day, ISO 8601 in UTC. */
