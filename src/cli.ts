@@ -109,6 +109,12 @@ function commands(
     .option("--blind", "search under neutral names in another order: shows what a model knows by heart")
     .option("--model <name>", "the language model that plays both roles; without one, written rules do")
     .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
+    .option("--max-tokens <n>", "the longest reply in tokens (default: the server's own)", wholeFrom(1))
+    .option(
+      "--cap <what=value>",
+      "the most that may be used: tokens=…, usd=… or seconds=…; may be given several times",
+      limit,
+    )
     .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
     .option("--evaluator-config <file>", "configuration of the evaluator that is started")
     .option("--out <dir>", "the run's folder (default: runs/…)")
@@ -128,6 +134,8 @@ function commands(
     .option("--rounds <n>", "a new limit on rounds", wholeFrom(1))
     .option("--model <name>", "another model from here on")
     .option("--base-url <url>", "where that model's API is")
+    .option("--max-tokens <n>", "its longest reply in tokens", wholeFrom(1))
+    .option("--cap <what=value>", "a new cap: tokens=…, usd=… or seconds=…", limit)
     .option("--evaluator <host:port>", "another evaluator from here on")
     .option("--evaluator-config <file>", "another configuration of the evaluator that is started")
     .option("--json", "print one object on standard output and nothing else")
@@ -315,7 +323,7 @@ function wholeFrom(least: number): (text: string) => number {
 function limit(text: string, before: Readonly<Record<string, number>> | undefined): Record<string, number> {
   const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.+)$/.exec(text);
   if (match === null)
-    throw new InvalidArgumentError("It has to be of the form COST=VALUE, such as flops_m=120.");
+    throw new InvalidArgumentError("It has to be of the form NAME=VALUE, such as flops_m=120.");
   return { ...before, [match[1] as string]: number(match[2] as string) };
 }
 

@@ -100,6 +100,16 @@ const evaluatorSchema = z.strictObject({
 });
 export type EvaluatorConfig = z.infer<typeof evaluatorSchema>;
 
+/** What a million tokens of a model cost in US dollars, by the model's name. */
+const pricesSchema = z.record(
+  z.string(),
+  z.strictObject({
+    input: z.number().min(0),
+    output: z.number().min(0),
+    cachedInput: z.number().min(0).exactOptional(),
+  }),
+);
+
 /** The odds of a dimension's choices. */
 const oddsSchema = z
   .record(z.string(), z.number().min(0))
@@ -134,16 +144,7 @@ const configSchema = z.strictObject({
   /** What a run may use up at most. */
   caps: capsSchema.default({}),
   /** What a million tokens cost, by model, where it is not to be looked up. */
-  prices: z
-    .record(
-      z.string(),
-      z.strictObject({
-        input: z.number().min(0),
-        output: z.number().min(0),
-        cachedInput: z.number().min(0).exactOptional(),
-      }),
-    )
-    .default({}),
+  prices: pricesSchema.default({}),
   /** The paper's settings as one bundle; see `paperBundle`. */
   paper: z.boolean().default(false),
   /** Whether dimensions and choices get neutral names and another order. */
@@ -160,7 +161,11 @@ const configSchema = z.strictObject({
 export type Config = z.infer<typeof configSchema>;
 
 /** How the world around a search is set up; stored with a run and read again to resume it. */
-const setupSchema = z.strictObject({ model: modelSchema.nullable(), evaluator: evaluatorSchema });
+const setupSchema = z.strictObject({
+  model: modelSchema.nullable(),
+  evaluator: evaluatorSchema,
+  prices: pricesSchema.exactOptional(),
+});
 export type Setup = z.infer<typeof setupSchema>;
 
 // ----- Reading -----
@@ -279,15 +284,21 @@ export function checkCaps(caps: Caps, model: ModelConfig | null, source = ""): v
 
 /** The part of a configuration that sets up the world. Holds no secret: keys stay in the environment. */
 export function setupOf(config: Config): Setup {
-  return { model: config.model, evaluator: config.evaluator };
+  const { model, evaluator, prices } = config;
+  return { model, evaluator, ...(Object.keys(prices).length === 0 ? {} : { prices }) };
 }
 
 /** Reads the set-up stored with a run, changed by the flags of a resume. */
 export function readSetup(stored: unknown, flags: Flags): Setup {
   const setup = parseStrictly(setupSchema, stored, "the run's record: ");
   const { model, evaluator } = withFlags(structuredClone(setup), flags);
-  const changed = parseStrictly(setupSchema, { model, evaluator }, "");
+  const changed = parseStrictly(setupSchema, { ...setup, model, evaluator }, "");
   return { ...changed, model: checkedModel(changed.model, "") };
+}
+
+/** Caps given by themselves. @throws UsageError naming the one that is none */
+export function readCaps(caps: Readonly<Record<string, number>>): Caps {
+  return parseStrictly(z.strictObject({ caps: capsSchema }), { caps }, "").caps;
 }
 
 /** Where the evaluator of a command without a run is. */

@@ -67,8 +67,6 @@ export {
   type Round,
   type RunState,
   reduce,
-  type Spend,
-  spend,
   testsOnSearchImages,
   trace,
   valueOf,
@@ -76,3 +74,4 @@ export {
 export { replaySearch, resumeSearch } from "./search/tape.ts";
 export { rulesModel } from "./searchers/rules.ts";
 export { asksRoles, checkSettings, searchers } from "./searchers/registry.ts";
+export { metered, type Spend, spend } from "./search/spend.ts";

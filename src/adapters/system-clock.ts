@@ -1,11 +1,11 @@
 /**
- * The clock of this machine.
+ * The clock of this machine, and the end of a time on it.
  *
  * Owns how a wait is made of timers and ended by a signal. Knows nobody who waits.
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { Interrupted } from "../errors.ts";
-import type { Clock } from "../search/ports.ts";
+import type { Clock, Deadline } from "../search/ports.ts";
 
 /** A timer set for longer than this fires at once. */
 const longestTimerMs = 2 ** 31 - 1;
@@ -23,3 +23,16 @@ export const systemClock: Clock = {
     }
   },
 };
+
+/** The end of so many seconds from now. It keeps no process alive. */
+export function deadlineIn(seconds: number): Deadline {
+  const end = performance.now() + seconds * 1000;
+  const over = new AbortController();
+  const set = () => {
+    const left = end - performance.now();
+    if (left <= 0) over.abort();
+    else setTimeout(set, Math.min(left, longestTimerMs)).unref();
+  };
+  set();
+  return { signal: over.signal, isOver: () => over.signal.aborted || performance.now() >= end };
+}

@@ -25,7 +25,7 @@ import { Space, type SpaceDescription } from "../search/space.ts";
 import { fold, isComplete, type RunState } from "../search/state.ts";
 import { asksRoles } from "../searchers/registry.ts";
 import { BenchView } from "./bench-view.ts";
-import { openEvaluator, program, systemClock } from "./compose.ts";
+import { type ModelWatch, openEvaluator, program, systemClock } from "./compose.ts";
 import { assemble, assembleAgain, checkFit, conduct, goOn, versions } from "./conduct.ts";
 import { measureOptimum } from "./optimum.ts";
 import type { Output } from "./output.ts";
@@ -243,10 +243,12 @@ class Bench {
     observe: (notice: Notice) => void,
   ): Promise<void> {
     const folder = join(this.#plan.out, relative);
-    const sayRetry = (seconds: number, reason: string) => observe({ kind: "waiting", seconds, reason });
+    const watch: ModelWatch = {
+      onRetry: (seconds, reason) => observe({ kind: "waiting", seconds, reason }),
+    };
     const ignore = () => {};
     if (!existsSync(journalPath(folder))) {
-      const ensemble = await assemble(config, described, this.#evaluator, sayRetry);
+      const ensemble = await assemble(config, described, this.#evaluator, watch);
       const journal = await createRun(folder, systemClock);
       try {
         await conduct(config, ensemble, serverVersion, journal, this.#signal, ignore, observe);
@@ -259,8 +261,16 @@ class Bench {
     try {
       const state = fold(opened.events) as RunState;
       const setup = setupOf(config);
-      const ensemble = await assembleAgain(state, setup, this.#evaluator, this.#signal, sayRetry);
-      await goOn(opened, { budget: null, rounds: null, setup }, ensemble, this.#signal, ignore, observe);
+      const ensemble = await assembleAgain(
+        state,
+        setup,
+        state.search.caps ?? {},
+        this.#evaluator,
+        this.#signal,
+        watch,
+      );
+      const changes = { budget: null, rounds: null, caps: null, setup };
+      await goOn(opened, changes, ensemble, this.#signal, ignore, observe);
     } finally {
       await opened.journal.close();
     }

@@ -6,14 +6,23 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type ModelConfig, pythonFromEnvironment, readKey, type Setup, serverOf } from "../config.ts";
+import {
+  localModel,
+  type ModelConfig,
+  pythonFromEnvironment,
+  readHeaders,
+  readKey,
+  type ServerConfig,
+  type Setup,
+  serverOf,
+} from "../config.ts";
 import { UsageError } from "../errors.ts";
-import type { Role } from "../search/events.ts";
+import type { Role, Rung } from "../search/events.ts";
 import { didYouMean } from "../search/nearest.ts";
 import type { ChatModel, Clock, Evaluator, Searcher, SpaceCatalog } from "../search/ports.ts";
 import { searchers } from "../searchers/registry.ts";
 
-export { systemClock } from "../adapters/system-clock.ts";
+export { deadlineIn, systemClock } from "../adapters/system-clock.ts";
 
 /** The folder that holds package.json: as far from src/commands as from dist/commands. */
 export const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
@@ -66,23 +75,92 @@ export async function openEvaluator({
   return { evaluator, logTo: (file) => evaluator.logTo(file), close: () => evaluator.close() };
 }
 
-/** The models that play the roles: the one that was named, or the rules. */
+/** The players of the roles in use, and how to put them away. */
+export interface OpenedModels {
+  readonly models: Record<Role, ChatModel>;
+  readonly close: () => Promise<void>;
+}
+
+/** What is told while models are asked. */
+export interface ModelWatch {
+  /** Before each wait: how long it is, and why. */
+  readonly onRetry: (seconds: number, reason: string) => void;
+  /** While a reply arrives: its length so far, in characters. */
+  readonly onText?: (role: Role, characters: number) => void;
+}
+
+/** The way to ask each role's server that an earlier part of the run found out. */
+export type KnownRungs = Readonly<Partial<Record<Role, Rung>>>;
+
+/**
+ * The models that play the roles: the ones that were named, or the rules.
+ *
+ * @throws UsageError for a key that is missing, and for a file that is no model
+ */
 export async function openModels(
   model: ModelConfig | null,
   clock: Clock,
-  onRetry: (seconds: number, reason: string) => void,
-): Promise<Record<Role, ChatModel>> {
+  watch: ModelWatch,
+  known: KnownRungs = {},
+): Promise<OpenedModels> {
   if (model === null) {
     const { rulesModel } = await import("../searchers/rules.ts");
-    return { navigator: rulesModel, generator: rulesModel };
+    return { models: { navigator: rulesModel, generator: rulesModel }, close: async () => {} };
   }
-  const { OpenAIChat } = await import("../adapters/openai-chat.ts");
-  const open = (role: Role) => {
-    const { name, ...settings } = serverOf(model, role);
-    const apiKey = readKey(serverOf(model, role));
-    return new OpenAIChat({ ...settings, model: name, apiKey, clock, onRetry });
+  const closing: (() => Promise<void>)[] = [];
+  const shared = new Map<string, Promise<(role: Role) => ChatModel>>();
+  const open = async (role: Role): Promise<ChatModel> => {
+    const server = serverOf(model, role);
+    const local = localModel(server.name);
+    if (local === null) return await openServer(server, role, clock, watch, known[role] ?? null);
+    // Both roles may use one file: it is read once.
+    const key = JSON.stringify(local.kind === "gguf" ? [local, server.gpu, server.threads] : local);
+    const player =
+      shared.get(key) ?? (local.kind === "recorded" ? openRecorded(local.path) : openGguf(local.path));
+    shared.set(key, player);
+    return (await player)(role);
   };
-  return { navigator: open("navigator"), generator: open("generator") };
+  const openGguf = async (path: string): Promise<(role: Role) => ChatModel> => {
+    throw new UsageError(`cannot open ${path}`);
+  };
+  const close = async () => {
+    for (const put of closing) await put();
+  };
+  try {
+    return { models: { navigator: await open("navigator"), generator: await open("generator") }, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openServer(
+  server: ServerConfig,
+  role: Role,
+  clock: Clock,
+  { onRetry, onText }: ModelWatch,
+  known: Rung | null,
+): Promise<ChatModel> {
+  const { OpenAIChat } = await import("../adapters/openai-chat.ts");
+  const { name, contextTokens: _window, gpu: _gpu, threads: _threads, ...settings } = server;
+  return new OpenAIChat({
+    ...settings,
+    model: name,
+    apiKey: readKey(server),
+    headers: readHeaders(server),
+    known,
+    clock,
+    onRetry,
+    ...(onText === undefined ? {} : { onText: (characters: number) => onText(role, characters) }),
+  });
+}
+
+async function openRecorded(path: string): Promise<(role: Role) => ChatModel> {
+  const { readRun } = await import("../adapters/journal-file.ts");
+  const { RecordedChat } = await import("../adapters/recorded-chat.ts");
+  const { events } = await readRun(path);
+  const recorded = new RecordedChat(events, path);
+  return (role) => recorded.player(role);
 }
 
 /** @throws UsageError naming the nearest searcher */

@@ -6,21 +6,39 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { OpenedRun, RunJournal } from "../adapters/journal-file.ts";
-import { type Config, searchConfigOf, type Setup, setupOf } from "../config.ts";
+import {
+  boundsOf,
+  type Config,
+  checkCaps,
+  type ModelConfig,
+  readSetup,
+  type Setup,
+  searchConfigOf,
+  serverOf,
+  setupOf,
+} from "../config.ts";
 import { ContractViolation, EvaluatorUnavailable, UsageError } from "../errors.ts";
 import { BlindEvaluator, blindSpace } from "../search/blind.ts";
 import { type Observe, runSearch, type SearchPorts } from "../search/coordinator.ts";
-import type { Role, RunEvent } from "../search/events.ts";
+import { type Caps, type Prices, type Role, roleSchema, type RunEvent } from "../search/events.ts";
 import { didYouMean } from "../search/nearest.ts";
 import type { ChatModel, Evaluator, Searcher, SpaceCatalog } from "../search/ports.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
-import { fold, type RunState } from "../search/state.ts";
+import { fold, type RunState, secondsWorked } from "../search/state.ts";
 import { resumeSearch } from "../search/tape.ts";
 import { asksRoles, checkSettings } from "../searchers/registry.ts";
-import { findSearcher, openModels, packageRoot, systemClock } from "./compose.ts";
-
-export type SayRetry = (seconds: number, reason: string) => void;
+import {
+  deadlineIn,
+  findSearcher,
+  type KnownRungs,
+  type ModelWatch,
+  openModels,
+  packageRoot,
+  systemClock,
+} from "./compose.ts";
+import { checkMoneyCap, pricesFor } from "./prices.ts";
 
 /** Everything a run needs, opened and checked. */
 export interface Ensemble {
@@ -31,6 +49,10 @@ export interface Ensemble {
   readonly space: SpaceDescription;
   /** The same under its own names, where the search is blind to them. */
   readonly original?: SpaceDescription;
+  /** What the models charge; null where no model is asked. */
+  readonly prices: Prices | null;
+  /** Puts away what was opened. */
+  readonly close: () => Promise<void>;
 }
 
 /**
@@ -42,42 +64,49 @@ export async function assemble(
   config: Config,
   described: SpaceDescription,
   evaluator: Evaluator,
-  sayRetry: SayRetry,
+  watch: ModelWatch,
 ): Promise<Ensemble> {
   const searcher = findSearcher(config.searcher);
   checkFit(config, described);
-  const models = asksRoles(searchConfigOf(config))
-    ? await openModels(config.model, systemClock, sayRetry)
-    : null;
+  const isAsked = asksRoles(searchConfigOf(config));
+  const prices = isAsked ? await pricesFor(config.model, config.prices) : null;
+  if (isAsked) checkMoneyCap(config.caps, prices, config.model);
+  const opened = isAsked ? await openModels(config.model, systemClock, watch) : nobody;
   const seen = config.blind ? blinded(described, config.seed, evaluator) : { space: described, evaluator };
-  return { searcher, models, ...seen };
+  return { searcher, prices, ...opened, ...seen };
 }
 
 /** Begins the record of a new run and searches to the end. `onBegin` is told once the first event is stored. */
 export async function conduct(
   config: Config,
-  { searcher, models, evaluator, space, original }: Ensemble,
+  { searcher, models, evaluator, space, original, prices, close }: Ensemble,
   serverVersion: string,
   journal: RunJournal,
   signal: AbortSignal,
   onBegin: (state: RunState) => void,
   observe?: Observe,
 ): Promise<RunState> {
-  const history = await journal.append([
-    {
-      type: "run-started",
-      run: journal.folder,
-      search: searchConfigOf(config),
-      setup: setupOf(config),
-      models: labelsOf(models),
-      space,
-      ...(original === undefined ? {} : { original }),
-      versions: { ...(await versions()), evaluator: serverVersion },
-    },
-  ]);
-  onBegin(fold(history) as RunState);
-  const ports: SearchPorts = { searcher, evaluator, models, journal, clock: systemClock };
-  return await runSearch(history, ports, signal, observe);
+  try {
+    const history = await journal.append([
+      {
+        type: "run-started",
+        run: journal.folder,
+        search: searchConfigOf(config),
+        setup: { ...setupOf(config) },
+        models: labelsOf(models),
+        space,
+        ...(original === undefined ? {} : { original }),
+        ...(prices === null ? {} : { prices }),
+        versions: { ...(await versions()), evaluator: serverVersion },
+      },
+    ]);
+    const begun = fold(history) as RunState;
+    onBegin(begun);
+    const ports = { searcher, evaluator, models, journal, clock: systemClock, ...timeLeft(begun) };
+    return await runSearch(history, ports, signal, observe);
+  } finally {
+    await close();
+  }
 }
 
 /**
@@ -87,26 +116,33 @@ export async function conduct(
  */
 export async function assembleAgain(
   state: RunState,
-  { model }: Setup,
+  setup: Setup,
+  caps: Caps,
   evaluator: Evaluator & SpaceCatalog,
   signal: AbortSignal,
-  sayRetry: SayRetry,
+  watch: ModelWatch,
 ): Promise<Ensemble> {
+  const { model } = setup;
   const searcher = findSearcher(state.search.searcher);
-  const models = asksRoles(state.search) ? await openModels(model, systemClock, sayRetry) : null;
+  const isAsked = asksRoles(state.search);
+  checkCaps(caps, isAsked ? model : null);
+  const prices = isAsked ? await pricesAgain(state, setup) : null;
+  if (isAsked) checkMoneyCap(caps, prices, model);
   const described = state.original ?? state.space;
   await requireSameSpace(evaluator, described, signal);
+  const opened = isAsked ? await openModels(model, systemClock, watch, rungsOf(state, setup)) : nobody;
   const seen =
     state.original === undefined
       ? { space: described, evaluator }
       : blinded(described, state.search.seed, evaluator);
-  return { searcher, models, ...seen };
+  return { searcher, prices, ...opened, ...seen };
 }
 
 /** What a resume changes; null: as before. */
 export interface Changes {
   readonly budget: number | null;
   readonly rounds: number | null;
+  readonly caps: Caps | null;
   readonly setup: Setup;
 }
 
@@ -114,26 +150,40 @@ export interface Changes {
 export async function goOn(
   { journal, events, repairs }: OpenedRun,
   changes: Changes,
-  { searcher, models, evaluator }: Ensemble,
+  { searcher, models, evaluator, prices, close }: Ensemble,
   signal: AbortSignal,
   onBegin: (state: RunState) => void,
   observe?: Observe,
 ): Promise<RunState> {
-  const resumed = await journal.append([
-    {
-      type: "run-resumed",
-      budget: changes.budget,
-      rounds: changes.rounds,
-      setup: { ...changes.setup },
-      models: labelsOf(models),
-      versions: await versions(),
-      repairs: [...repairs],
-    },
-  ]);
-  const whole: RunEvent[] = [...events, ...resumed];
-  onBegin(fold(whole) as RunState);
-  const ports: SearchPorts = { searcher, evaluator, models, journal, clock: systemClock };
-  return await resumeSearch(whole, ports, signal, observe);
+  try {
+    const before = fold(events) as RunState;
+    const caps = changes.caps ?? before.search.caps ?? {};
+    const bounds = changes.setup.model === null ? null : boundsOf(changes.setup.model);
+    const isBounded = Object.keys(caps).length > 0 || before.search.bounds !== undefined;
+    const resumed = await journal.append([
+      {
+        type: "run-resumed",
+        budget: changes.budget,
+        rounds: changes.rounds,
+        setup: { ...changes.setup },
+        models: labelsOf(models),
+        ...(changes.caps === null ? {} : { caps }),
+        ...(bounds === null || !isBounded || isDeepStrictEqual(bounds, before.search.bounds)
+          ? {}
+          : { bounds }),
+        ...(prices === null || isDeepStrictEqual(prices, before.prices) ? {} : { prices }),
+        versions: await versions(),
+        repairs: [...repairs],
+      },
+    ]);
+    const whole: RunEvent[] = [...events, ...resumed];
+    const begun = fold(whole) as RunState;
+    onBegin(begun);
+    const ports = { searcher, evaluator, models, journal, clock: systemClock, ...timeLeft(begun) };
+    return await resumeSearch(whole, ports, signal, observe);
+  } finally {
+    await close();
+  }
 }
 
 /** Whatever a configuration names of a space has to be there: the costs of its limits, the choices of a prior. */
@@ -156,6 +206,40 @@ export async function versions(): Promise<Record<string, string>> {
 }
 
 // --- internal ---
+
+const nobody = { models: null, close: async () => {} };
+
+/** The end of the time that the run may still take; nothing where it may take any. */
+function timeLeft(state: RunState): Pick<SearchPorts, "deadline"> {
+  const seconds = state.search.caps?.seconds;
+  return seconds === undefined ? {} : { deadline: deadlineIn(seconds - secondsWorked(state)) };
+}
+
+/** The prices of a run that goes on: as they were recorded, but for a model that is another one by now. */
+async function pricesAgain(state: RunState, { model, prices }: Setup): Promise<Prices | null> {
+  const now = await pricesFor(model, prices ?? {});
+  if (now === null || state.prices === undefined) return now;
+  const of = (role: Role) => (isSameServer(state, model, role) ? (state.prices?.[role] ?? null) : now[role]);
+  return { navigator: of("navigator"), generator: of("generator") };
+}
+
+/** How the servers of a run have to be asked, as far as its record knows and they are the same. */
+function rungsOf(state: RunState, { model }: Setup): KnownRungs {
+  const learned = roleSchema.options.flatMap((role) => {
+    const rung = state.chats.findLast((chat) => chat.role === role && chat.reply.rung !== undefined)?.reply
+      .rung;
+    return rung === undefined || !isSameServer(state, model, role) ? [] : [[role, rung] as const];
+  });
+  return Object.fromEntries(learned);
+}
+
+function isSameServer({ setup }: RunState, model: ModelConfig | null, role: Role): boolean {
+  if (model === null || setup["model"] === null) return false;
+  const before = readSetup(setup, {}).model;
+  if (before === null) return false;
+  const [{ name, baseUrl }, now] = [serverOf(before, role), serverOf(model, role)];
+  return name === now.name && baseUrl === now.baseUrl;
+}
 
 function blinded(
   original: SpaceDescription,

@@ -8,8 +8,10 @@
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import wrap from "wrap-ansi";
 import type { Notice } from "../search/coordinator.ts";
+import type { Role, RunEvent } from "../search/events.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { best, budgetLeft, budgetSpent, funnel, type RunState } from "../search/state.ts";
+import { CallWatch } from "./call-watch.ts";
 import { type Current, duration, Pace } from "./pace.ts";
 import { paint, plain } from "./style.ts";
 import { scoreText } from "./summary.ts";
@@ -29,6 +31,7 @@ export class LiveView {
   readonly #seconds: () => number;
   #state: RunState | null = null;
   #pace: Pace;
+  readonly #calls: CallWatch;
   #saidAt: number;
   /** What the bar shows is older than the latest event. */
   #hasNews = false;
@@ -43,6 +46,7 @@ export class LiveView {
     this.#seconds = seconds;
     this.#saidAt = seconds();
     this.#pace = new Pace(seconds, 0);
+    this.#calls = new CallWatch(seconds);
   }
 
   /** The opening line. */
@@ -89,14 +93,13 @@ export class LiveView {
 
   /** Takes a notice of the search. */
   observe(notice: Notice): void {
+    this.#calls.observe(notice);
     switch (notice.kind) {
       case "recorded":
         this.#recorded(notice);
         break;
       case "waiting":
-        this.say(
-          paint(this.#out, "yellow", `waiting ${notice.seconds.toFixed(1)} s: ${plain(notice.reason)}`),
-        );
+        this.say(paint(this.#out, "yellow", `waiting ${waitWords(notice.seconds)}: ${plain(notice.reason)}`));
         break;
       case "asking":
         if (notice.attempt > 1)
@@ -109,6 +112,11 @@ export class LiveView {
         this.#sayCurrent();
         break;
     }
+  }
+
+  /** A part of a role's reply has come. */
+  writing(_role: Role, characters: number): void {
+    this.#calls.writing(characters);
   }
 
   /** One line above the bar. */
@@ -133,6 +141,7 @@ export class LiveView {
     const { event, state } = notice;
     if (event.type === "strategy-set") this.#strategy(event.round, plain(strategySummary(event.text)));
     if (event.type === "round-closed") this.#closed(event.round, state);
+    if (event.type === "chat-replied") this.#called(event);
     this.#pace.recorded(notice);
     this.#state = state;
     this.#hasNews = true;
@@ -152,6 +161,8 @@ export class LiveView {
 
   /** The line under the bar; empty as long as evaluations are quick. */
   #currentLine(): string {
+    const call = this.#calls.words();
+    if (call !== null) return paint(this.#out, "dim", `  ${call}`.slice(0, this.#width() - 1));
     const current = this.#pace.current();
     if (current === null || current.seconds < shownAfterSeconds) return "";
     return paint(this.#out, "dim", `  ${currentWords(current)}`.slice(0, this.#width() - 1));
@@ -166,6 +177,20 @@ export class LiveView {
     const done = `${budgetSpent(this.#state)}/${this.#state.search.budget} evaluated`;
     const rest = [done, `best ${score}`, left].filter((part) => part !== "").join(", ");
     this.say(`${currentWords(current)}; ${rest}`);
+  }
+
+  /** What a person should know of how a reply came about. */
+  #called({ role, condensed, reply }: Extract<RunEvent, { type: "chat-replied" }>): void {
+    const probes = reply.probes ?? [];
+    const learned = probes.map(({ rung, finding, words }) => `${rung} ${finding} (${words})`).join("; ");
+    const lines = [
+      ...(probes.length === 0 ? [] : [`found out how to ask for JSON: ${learned}`]),
+      ...(reply.notes ?? []),
+      ...(condensed === true
+        ? [`the ${role}'s conversation no longer fits the model's window: older rounds are told in short`]
+        : []),
+    ];
+    for (const line of lines) this.say(paint(this.#out, "yellow", wrap(plain(line), this.#width())));
   }
 
   /** The strategy's summary in at most two lines. */
@@ -221,6 +246,10 @@ function currentWords({ split, place, of, fraction, note, seconds }: Current): s
   ];
   const details = [...told, seconds < 1 ? "" : `${duration(seconds)} so far`].filter((part) => part !== "");
   return details.length === 0 ? what : `${what}: ${details.join(", ")}`;
+}
+
+function waitWords(seconds: number): string {
+  return seconds < 90 ? `${seconds.toFixed(1)} s` : duration(seconds);
 }
 
 function roundLabel(round: number): string {

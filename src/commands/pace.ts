@@ -5,7 +5,8 @@
  * as far as they were watched. Knows no terminal, and the time only as the seconds it is handed.
  */
 import type { Notice } from "../search/coordinator.ts";
-import { budgetLeft, evaluations, type RunState, spend, untestedWinner } from "../search/state.ts";
+import { spend } from "../search/spend.ts";
+import { budgetLeft, evaluations, type RunState, untestedWinner } from "../search/state.ts";
 
 type Recorded = Extract<Notice, { kind: "recorded" }>;
 type Progress = Extract<Notice, { kind: "progress" }>;

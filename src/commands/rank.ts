@@ -15,7 +15,7 @@ import { cutIntoBins, type Draws, drawTrial, type Scored } from "../ranking/tria
 import { didYouMean } from "../search/nearest.ts";
 import type { ChatModel, Evaluator } from "../search/ports.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
-import { openEvaluator, openModels, program, systemClock } from "./compose.ts";
+import { type OpenedModels, openEvaluator, openModels, program, systemClock } from "./compose.ts";
 import { versions } from "./conduct.ts";
 import { everyText, measureAll } from "./optimum.ts";
 import { type Output, printError } from "./output.ts";
@@ -55,8 +55,10 @@ export async function rank(
   if (config.blind)
     throw new UsageError(`${file}: "blind" is for searches: leave it out, or rank with another file`);
   const { evaluator, close } = await openEvaluator(config);
+  let ranker: OpenedModels | null = null;
   try {
-    const model = config.model === null ? null : await openRanker(config.model);
+    ranker = config.model === null ? null : await openRanker(config.model);
+    const model = ranker === null ? null : ranker.models.navigator;
     const description = await evaluator.describe(config.space, signal);
     const space = new Space(description);
     const higherIsBetter = description.metrics[0]?.higherIsBetter !== false;
@@ -136,6 +138,7 @@ export async function rank(
     const summary = summarizeRanking(done, facts, { costs, higherIsBetter });
     output.result(summary, rankingLines(summary));
   } finally {
+    await ranker?.close();
     await close();
   }
 }
@@ -146,10 +149,10 @@ export async function rank(
 type Hand = Trial["architectures"];
 
 /** The model under the settings of the Navigator. */
-async function openRanker(config: ModelConfig): Promise<ChatModel> {
-  const sayRetry = (seconds: number, reason: string) =>
+async function openRanker(config: ModelConfig): Promise<OpenedModels> {
+  const onRetry = (seconds: number, reason: string) =>
     say(`waiting ${seconds.toFixed(1)} s: ${plain(reason)}`);
-  return (await openModels(serverOf(config, "navigator"), systemClock, sayRetry)).navigator;
+  return await openModels(serverOf(config, "navigator"), systemClock, { onRetry });
 }
 
 /** All that shapes a trial and its ranking, in the order in which differences are told. */

@@ -7,14 +7,17 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createRun, openRun, type RunJournal, readRun } from "../adapters/journal-file.ts";
-import { type Config, type Flags, readConfig, readSetup } from "../config.ts";
+import { type Config, type Flags, readCaps, readConfig, readSetup } from "../config.ts";
 import { CollmError, Interrupted, UsageError } from "../errors.ts";
 import type { Observe } from "../search/coordinator.ts";
 import type { Searcher } from "../search/ports.ts";
+import type { Cap } from "../search/events.ts";
+import { metered } from "../search/spend.ts";
 import { best, fold, isComplete, type RunState } from "../search/state.ts";
 import { replaySearch } from "../search/tape.ts";
-import { findSearcher, openEvaluator, program, systemClock } from "./compose.ts";
-import { assemble, assembleAgain, conduct, goOn, type SayRetry } from "./conduct.ts";
+import { findSearcher, type ModelWatch, openEvaluator, program, systemClock } from "./compose.ts";
+import { assemble, assembleAgain, conduct, goOn } from "./conduct.ts";
+import { figure } from "../searchers/prompts.ts";
 import { LiveView } from "./live-view.ts";
 import { type Output, printError } from "./output.ts";
 import { shellWord } from "./style.ts";
@@ -34,7 +37,7 @@ export async function run(
   const { evaluator, logTo, close } = await openEvaluator(config);
   try {
     const described = await evaluator.describe(config.space, signal);
-    const ensemble = await assemble(config, described, evaluator, sayRetry(view));
+    const ensemble = await assemble(config, described, evaluator, watchBy(view));
     const { serverVersion } = await evaluator.list(signal);
     const { folder, journal } = await claimRun(config);
     await conclude(
@@ -76,9 +79,18 @@ export async function resume(
       for (const repair of opened.repairs) view.say(repair);
       const budget = flags.budget ?? null;
       const rounds = flags.rounds ?? null;
-      if (budget === null && rounds === null && isComplete(before)) {
-        view.say(`the run has ended (${before.ended}); prolong it with --budget or --rounds`);
+      const caps = flags.cap === undefined ? null : readCaps({ ...before.search.caps, ...flags.cap });
+      if (budget === null && rounds === null && caps === null && isComplete(before)) {
+        const flag = before.capReached === null ? "--budget or --rounds" : `--cap ${before.capReached.cap}=N`;
+        view.say(`the run has ended (${before.ended}); prolong it with ${flag}`);
         return;
+      }
+      for (const [cap, allowed] of Object.entries(caps ?? {})) {
+        const spent = metered(before)[cap as Cap];
+        if (allowed > spent) continue;
+        throw new UsageError(
+          `--cap ${cap}=${allowed} is no more than the run has used (${figure(spent)}); give a larger one`,
+        );
       }
       if (budget !== null && budget < before.search.budget) {
         throw new UsageError(
@@ -89,12 +101,13 @@ export async function resume(
       const { evaluator, logTo, close } = await openEvaluator(setup);
       logTo(evaluatorLogPath(folder));
       try {
-        const ensemble = await assembleAgain(before, setup, evaluator, signal, sayRetry(view));
+        const allowed = caps ?? before.search.caps ?? {};
+        const ensemble = await assembleAgain(before, setup, allowed, evaluator, signal, watchBy(view));
         const begin = (state: RunState) => {
           observe(state);
           view.begin(state);
         };
-        await goOn(opened, { budget, rounds, setup }, ensemble, signal, begin, onlooker(view, observe));
+        await goOn(opened, { budget, rounds, caps, setup }, ensemble, signal, begin, onlooker(view, observe));
       } finally {
         await close();
       }
@@ -164,8 +177,11 @@ function onlooker(view: LiveView, observe: (state: RunState) => void): Observe {
   };
 }
 
-function sayRetry(view: LiveView): SayRetry {
-  return (seconds, reason) => view.observe({ kind: "waiting", seconds, reason });
+function watchBy(view: LiveView): ModelWatch {
+  return {
+    onRetry: (seconds, reason) => view.observe({ kind: "waiting", seconds, reason }),
+    onText: (role, characters) => view.writing(role, characters),
+  };
 }
 
 /** The run's folder and record: where `out` says, or under the first name of the default kind that is free. */

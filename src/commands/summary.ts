@@ -7,16 +7,16 @@
 import { reveal } from "../search/blind.ts";
 import type { StopReason } from "../search/events.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
+import { type Spend, spend } from "../search/spend.ts";
 import {
   best,
   budgetSpent,
+  type CapReached,
   type Funnel,
   funnel,
   objective,
   type RunState,
-  type Spend,
   smallestCosts,
-  spend,
   testsOnSearchImages,
   trace,
   untestedWinner,
@@ -110,11 +110,16 @@ export function summaryLines(state: RunState, run: string, command: string): str
     "Ended",
     `${endings[summary.stopReason]} (${budgetSpent(state)} of ${state.search.budget} evaluations, ${state.rounds.length} ${state.rounds.length === 1 ? "round" : "rounds"})`,
   ]);
+  if (state.capReached !== null) rows.push(["", capLine(state.capReached)]);
   rows.push(["Funnel", funnelLine(lost)]);
   rows.push(["Spend", spendLine(state, spent)]);
   rows.push(["Run", run]);
   const word = shellWord(run);
+  const reached = state.capReached;
   const next = [
+    ...(state.ended !== null && reached !== null
+      ? [["go on", `${command} resume ${word} --cap ${reached.cap}=${figure(2 * reached.allowed)}`]]
+      : []),
     ...(state.ended === null ? [["go on", `${command} resume ${word}`]] : []),
     ["every round", `${command} show ${word}`],
     ...(state.ended === "budget"
@@ -170,6 +175,16 @@ const endings: Record<StopReason | "stopped", string> = {
   stopped: "not finished: stopped, or still running",
 };
 
+function capLine({ cap, allowed, spent, needed }: CapReached): string {
+  const unit = { tokens: "tokens", usd: "USD", seconds: "s" }[cap];
+  if (cap === "seconds") return `${figure(allowed)} s may be taken in all`;
+  const why =
+    needed === 0
+      ? `${figure(spent - allowed)} more than allowed: the server gave a longer reply than it was asked for`
+      : `the next call may need ${figure(needed)}`;
+  return `${figure(spent)} of ${figure(allowed)} ${unit} used, unknown ones at their most; ${why}`;
+}
+
 function funnelLine(lost: Funnel): string {
   const parts = [
     [lost.unreadable, "unreadable"],
@@ -197,13 +212,28 @@ function spendLine(state: RunState, spent: Spend): string {
   const evaluating = `${spent.evaluations} evaluations in ${spent.evaluationSeconds.toFixed(1)} s`;
   if (state.models === null) return evaluating;
   const players = [...new Set([state.models.navigator, state.models.generator])].join(" and ");
-  const tokens =
-    spent.inputTokens === null
-      ? "tokens not told by the server"
-      : `${spent.inputTokens} + ${spent.outputTokens ?? 0} tokens in ${spent.chatSeconds.toFixed(1)} s`;
   const rejected = spent.rejectedReplies > 0 ? `, ${spent.rejectedReplies} unreadable` : "";
-  const failed = spent.failedAttempts > 0 ? `, after ${spent.failedAttempts} failed attempts` : "";
-  return `${evaluating}; ${spent.chatCalls} replies (${players}${rejected}${failed}); ${tokens}`;
+  const repaired = spent.repairedReplies > 0 ? `, ${spent.repairedReplies} put right in their form` : "";
+  const charged = spent.billedFailures > 0 ? ` (${spent.billedFailures} of them perhaps charged for)` : "";
+  const failed = spent.failedAttempts > 0 ? `, after ${spent.failedAttempts} failed attempts${charged}` : "";
+  const probed = spent.probes > 0 ? `, ${spent.probes} ${spent.probes === 1 ? "probe" : "probes"}` : "";
+  const calls = `${spent.chatCalls} replies (${players}${rejected}${repaired}${failed}${probed})`;
+  return `${evaluating}; ${calls}; ${tokensLine(spent)} in ${spent.chatSeconds.toFixed(1)} s${moneyLine(state, spent)}`;
+}
+
+function tokensLine({ inputTokens, outputTokens, cachedTokens, reasoningTokens }: Spend): string {
+  if (inputTokens === null) return "tokens not told by the server,";
+  const cached = cachedTokens === null ? "" : ` (${cachedTokens} read before)`;
+  const thinking = reasoningTokens === null ? "" : ` (${reasoningTokens} thinking)`;
+  return `${inputTokens}${cached} + ${outputTokens ?? 0}${thinking} tokens`;
+}
+
+function moneyLine({ prices }: RunState, { usd }: Spend): string {
+  if (usd !== null) return `; ${dollars(usd)}`;
+  if (prices === undefined) return "";
+  return Object.values(prices).some((price) => price === null)
+    ? "; price not known"
+    : "; money not known, for tokens are not";
 }
 
 function testNote(state: RunState): string {
@@ -213,6 +243,11 @@ function testNote(state: RunState): string {
       ? "test split: not asked yet"
       : "test split: the evaluation failed"
     : "no test split in this space: the score is the one the search saw";
+}
+
+/** An amount of US dollars, small ones to two digits that count. */
+export function dollars(usd: number): string {
+  return `${usd === 0 || usd >= 1 ? usd.toFixed(2) : Number(usd.toPrecision(2))} USD`;
 }
 
 /** The objective's value with its unit, for a progress line. */

@@ -5,6 +5,7 @@
  * knows no other run and no table.
  */
 import type { StopReason } from "../search/events.ts";
+import { type Spend, spend } from "../search/spend.ts";
 import {
   evaluations,
   type Funnel,
@@ -14,8 +15,6 @@ import {
   objective,
   type RunState,
   resultOf,
-  type Spend,
-  spend,
   valueOf,
 } from "../search/state.ts";
 import type { ReportedRun } from "./study.ts";

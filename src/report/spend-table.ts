@@ -20,7 +20,7 @@ export function spendTable({ id, slug, cohorts }: ComparedSpace): Table {
       caption: [
         runsSentence(cohorts),
         "Each cell: mean per run / sum over the runs that are counted; what lost runs took is not in it.",
-        "Failed attempts brought no reply; unreadable replies were asked for once more. Chat seconds hold waits and failed attempts. Tokens are open where a server did not tell them, and all of chat where no role was played.",
+        "Failed attempts brought no reply; unreadable replies were asked for once more. Chat seconds hold waits and failed attempts. Tokens are open where a server did not tell them, money where a price or the tokens are not known, and all of chat where no role was played. Thinking is the part of the tokens out that a server says was thinking.",
       ].join(" "),
       data: cohorts.map(
         (cohort): DataRow => ({
@@ -189,6 +189,8 @@ const spent: readonly {
   { key: "unreadable_replies", name: "Unreadable replies", of: ofChat(({ spend }) => spend.rejectedReplies) },
   { key: "input_tokens", name: "Tokens in", of: ofChat(({ spend }) => spend.inputTokens) },
   { key: "output_tokens", name: "Tokens out", of: ofChat(({ spend }) => spend.outputTokens) },
+  { key: "thinking_tokens", name: "Thinking", of: ofChat(({ spend }) => spend.reasoningTokens) },
+  { key: "usd", name: "USD", of: ofChat(({ spend }) => spend.usd) },
   { key: "chat_seconds", name: "Chat seconds", of: ofChat(({ spend }) => spend.chatSeconds) },
 ];
 

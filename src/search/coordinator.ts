@@ -6,6 +6,7 @@
  * so that a live run, a resumed one and a replay take the same path.
  */
 import {
+  ChatUnavailable,
   ContractViolation,
   EvaluatorUnavailable,
   Interrupted,
@@ -24,9 +25,20 @@ import type {
   StopReason,
   Verdict,
 } from "./events.ts";
-import type { ChatModel, Clock, Evaluator, Journal, Prompt, Reading, Searcher, Turn } from "./ports.ts";
+import type {
+  ChatModel,
+  Clock,
+  Deadline,
+  Evaluator,
+  Journal,
+  Prompt,
+  Reading,
+  Searcher,
+  Turn,
+} from "./ports.ts";
 import { randomStream } from "./random.ts";
 import { type Architecture, Space, type SpaceDescription } from "./space.ts";
+import { attemptsWithin, capInTheWay, fitsWindow, reservationOf } from "./spend.ts";
 import {
   best,
   budgetLeft,
@@ -50,6 +62,8 @@ export interface SearchPorts {
   readonly models: Readonly<Record<Role, ChatModel>> | null;
   readonly journal: Journal;
   readonly clock: Clock;
+  /** The end of the time that the run may take; absent: there is none. */
+  readonly deadline?: Deadline;
 }
 
 /** What an onlooker is told while a search runs. Nothing depends on it. */
@@ -96,6 +110,7 @@ export function stopReason(state: RunState): StopReason | null {
   const value = best(state)?.value ?? null;
   if (target !== null && value !== null && !isBetter(state, target, value)) return "target";
   if (budgetLeft(state) === 0) return "budget";
+  if (state.capReached !== null) return capReasons[state.capReached.cap];
   if (idleRounds(state) >= stallRounds) {
     const isLimited = Object.keys(state.search.limits).length > 0;
     return isLimited && !sawWithinLimit(state) ? "nothing-within-limit" : "stalled";
@@ -103,6 +118,8 @@ export function stopReason(state: RunState): StopReason | null {
   if (state.rounds.filter(({ closed }) => closed).length >= roundLimit(state)) return "rounds";
   return null;
 }
+
+const capReasons = { tokens: "token-cap", usd: "money-cap", seconds: "time-cap" } as const;
 
 /** Numbers that cannot be are failures, whoever measured them. */
 export function checkedOutcome({ metrics }: Pick<SpaceDescription, "metrics">, outcome: Outcome): Outcome {
@@ -125,12 +142,16 @@ class Coordinator {
   readonly #space: Space;
   readonly #seal = new Seal();
   readonly #ports: SearchPorts;
-  readonly #signal: AbortSignal;
+  /** Raised when somebody stops the run. */
+  readonly #stop: AbortSignal;
+  /** Raised then, and when its time is up. */
+  readonly #either: AbortSignal;
   readonly #observe: Observe;
 
   constructor(history: readonly RunEvent[], ports: SearchPorts, signal: AbortSignal, observe: Observe) {
     this.#ports = ports;
-    this.#signal = signal;
+    this.#stop = signal;
+    this.#either = ports.deadline === undefined ? signal : AbortSignal.any([signal, ports.deadline.signal]);
     this.#observe = observe;
     let state: RunState | null = null;
     for (const event of history) {
@@ -145,6 +166,7 @@ class Coordinator {
   async run(): Promise<RunState> {
     for (;;) {
       while (this.#state.ended === null) {
+        if (this.#state.capReached === null && this.#isTimeUp()) await this.#recordTimeUp();
         const reason = stopReason(this.#state);
         if (reason === null) await this.#playRound();
         else await this.#end(reason);
@@ -189,15 +211,24 @@ class Coordinator {
   async #playRound(): Promise<void> {
     this.#throwIfStopped();
     const round = this.#state.rounds.filter(({ closed }) => closed).length + 1;
+    try {
+      // A round that a cap on time broke off goes on where it stopped.
+      const hasCandidates = (this.#state.rounds[round - 1]?.candidates.length ?? 0) > 0;
+      if (!hasCandidates) await this.#propose(round);
+      await this.#measureAccepted(round);
+    } catch (error) {
+      if (!(error instanceof Interrupted) || this.#stop.aborted || !this.#isTimeUp()) throw error;
+      await this.#recordTimeUp();
+      return;
+    }
+    await this.#record({ type: "round-closed", round, seal: this.#seal.value() });
+  }
+
+  async #propose(round: number): Promise<void> {
     const allowance = Math.min(this.#state.search.candidates.max, budgetLeft(this.#state));
     const raws = await this.#ports.searcher.propose(this.#turn(round, allowance));
     const candidates = await this.#judge(raws, allowance);
     await this.#record({ type: "round-proposed", round, candidates });
-    await this.#measureAccepted(
-      round,
-      candidates.map(({ verdict }) => verdict),
-    );
-    await this.#record({ type: "round-closed", round, seal: this.#seal.value() });
   }
 
   #turn(round: number, allowance: number): Turn {
@@ -270,34 +301,105 @@ class Coordinator {
       throw new UsageError(
         `searcher "${this.#ports.searcher.name}" asks the ${role}, but no model was set up`,
       );
-    let carried: Message[] = this.#state.search.memory[role] ? [...transcript(this.#state, role)] : [];
-    const opening: Message[] = carried.length > 0 ? [] : [{ role: "system", content: prompt.system }];
-    let added: Message[] = [...opening, { role: "user", content: prompt.user }];
+    let { carried, added, condensed } = this.#conversation(role, prompt);
     for (const attempt of [1, 2]) {
-      this.#throwIfStopped();
-      const messages = [...carried, ...added];
-      const seed = Number.parseInt(digestOf([this.#state.search.seed, role, round, attempt]).slice(0, 7), 16);
-      const { schema, brief } = prompt;
-      this.#observe({ kind: "asking", role, attempt });
-      const reply = await model.reply({ role, round, attempt, messages, schema, seed, brief }, this.#signal);
-      const request = digestOf({ messages, schema, seed });
+      const call = { role, round, attempt, carried, added, condensed, prompt };
+      const reply = await this.#call(model, call);
+      if (reply === null) return null;
+      const reading = read(reply);
+      if (reading.ok) {
+        const repairs = reading.repairs ?? {};
+        if (Object.keys(repairs).length > 0)
+          await this.#record({ type: "reply-repaired", role, round, attempt, repairs: { ...repairs } });
+        return reading.value;
+      }
+      await this.#record({ type: "reply-rejected", role, round, attempt, reasons: [...reading.reasons] });
+      carried = [...carried, ...added, { role: "assistant", content: reply.content }];
+      added = [{ role: "user", content: askAgain(reading.reasons) }];
+      condensed = false;
+    }
+    return null;
+  }
+
+  /** What a prompt is sent with: the conversation so far, unless it no longer fits and there is a way to shorten it. */
+  #conversation(role: Role, prompt: Prompt): Pick<Call, "carried" | "added" | "condensed"> {
+    const carried = this.#state.search.memory[role] ? [...transcript(this.#state, role)] : [];
+    const asked: Message = { role: "user", content: prompt.user };
+    const opening: Message = { role: "system", content: prompt.system };
+    if (carried.length === 0) return { carried, added: [opening, asked], condensed: false };
+    if (prompt.condensed === undefined || fitsWindow(this.#state, role, [...carried, asked]))
+      return { carried, added: [asked], condensed: false };
+    return { carried: [], added: [opening, { ...asked, content: prompt.condensed }], condensed: true };
+  }
+
+  /** One reply, recorded; null when a cap leaves no room for it. */
+  async #call(
+    model: ChatModel,
+    { role, round, attempt, carried, added, condensed, prompt }: Call,
+  ): Promise<ChatReply | null> {
+    this.#throwIfStopped();
+    if (this.#state.capReached !== null) return null;
+    if (this.#isTimeUp()) {
+      await this.#recordTimeUp();
+      return null;
+    }
+    const { schema, brief } = prompt;
+    const messages = [...carried, ...added];
+    const label = prompt.label === undefined ? [] : [prompt.label];
+    const identity = [this.#state.search.seed, role, round, attempt, ...label];
+    const seed = Number.parseInt(digestOf(identity).slice(0, 7), 16);
+    const reserved = reservationOf(this.#state, role, messages, schema);
+    const isInTheWay = async (needed: typeof reserved | null) => {
+      const cap = capInTheWay(this.#state, role, needed);
+      if (cap !== null) await this.#record({ type: "cap-reached", round, ...cap });
+      return cap !== null;
+    };
+    if (await isInTheWay(reserved)) return null;
+    const mostBilled = attemptsWithin(this.#state, role, reserved);
+    const request = { role, round, attempt, messages, schema, seed, brief };
+    const noted = hasTokenCap(this.#state) ? { reserved } : {};
+    this.#observe({ kind: "asking", role, attempt });
+    let reply: ChatReply;
+    try {
+      reply = await model.reply(
+        Number.isFinite(mostBilled) ? { ...request, mostBilled } : request,
+        this.#signal,
+      );
+    } catch (error) {
+      if (error instanceof Interrupted && !this.#stop.aborted && this.#isTimeUp()) {
+        await this.#recordTimeUp();
+        return null;
+      }
+      if (!(error instanceof ChatUnavailable)) throw error;
+      const { failures, billed, seconds } = error.spent;
       await this.#record({
-        type: "chat-replied",
+        type: "chat-failed",
         role,
         round,
         attempt,
-        added,
-        carried: carried.length,
-        request,
-        reply,
+        failures: [...failures],
+        billed,
+        ...noted,
+        seconds,
       });
-      const reading = read(reply);
-      if (reading.ok) return reading.value;
-      await this.#record({ type: "reply-rejected", role, round, attempt, reasons: [...reading.reasons] });
-      carried = [...messages, { role: "assistant", content: reply.content }];
-      added = [{ role: "user", content: askAgain(reading.reasons) }];
+      if (await isInTheWay(reserved)) return null;
+      throw error;
     }
-    return null;
+    await this.#record({
+      type: "chat-replied",
+      role,
+      round,
+      attempt,
+      added,
+      carried: carried.length,
+      ...(condensed ? { condensed } : {}),
+      request: digestOf({ messages, schema, seed }),
+      ...noted,
+      reply,
+    });
+    // The reply is paid for: it is used, and nothing is asked after it.
+    await isInTheWay(null);
+    return reply;
   }
 
   // ----- Costs -----
@@ -341,9 +443,11 @@ class Coordinator {
 
   // ----- Evaluations -----
 
-  async #measureAccepted(round: number, verdicts: readonly Verdict[]): Promise<void> {
-    const places = verdicts.flatMap((verdict, candidate) =>
-      verdict.kind === "accepted" ? [{ candidate, text: verdict.measured.text }] : [],
+  /** Has everything evaluated that a round accepted and that has no outcome yet. */
+  async #measureAccepted(round: number): Promise<void> {
+    const candidates = this.#state.rounds[round - 1]?.candidates ?? [];
+    const places = candidates.flatMap(({ verdict, outcome }, candidate) =>
+      verdict.kind === "accepted" && outcome === null ? [{ candidate, text: verdict.measured.text }] : [],
     );
     await this.#evaluate(
       "search",
@@ -460,9 +564,39 @@ class Coordinator {
     }
   }
 
-  #throwIfStopped(): void {
-    if (this.#signal.aborted) throw new Interrupted("stopped on request");
+  /** What breaks off whatever is under way. Only the search is held to its time, not what comes after its end. */
+  get #signal(): AbortSignal {
+    return this.#state.ended === null ? this.#either : this.#stop;
   }
+
+  #isTimeUp(): boolean {
+    return this.#ports.deadline?.isOver() ?? false;
+  }
+
+  async #recordTimeUp(): Promise<void> {
+    const allowed = this.#state.search.caps?.seconds ?? 0;
+    const round = Math.max(1, this.#state.rounds.length);
+    await this.#record({ type: "cap-reached", round, cap: "seconds", allowed, spent: allowed, needed: 0 });
+  }
+
+  #throwIfStopped(): void {
+    if (this.#stop.aborted) throw new Interrupted("stopped on request");
+  }
+}
+
+/** A request about to be made. */
+interface Call {
+  readonly role: Role;
+  readonly round: number;
+  readonly attempt: number;
+  readonly carried: readonly Message[];
+  readonly added: Message[];
+  readonly condensed: boolean;
+  readonly prompt: Prompt;
+}
+
+function hasTokenCap({ search: { caps } }: RunState): boolean {
+  return caps?.tokens !== undefined || caps?.usd !== undefined;
 }
 
 /** What a role is told whose reply could not be read. */

@@ -8,6 +8,7 @@ import { z } from "zod";
 import { ContractViolation } from "../errors.ts";
 import { didYouMean } from "./nearest.ts";
 import { pick, type Random } from "./random.ts";
+import type { RepairKind } from "./repairs.ts";
 
 // ----- What a space is -----
 
@@ -56,6 +57,12 @@ export const spaceDescriptionSchema = z.strictObject({
 export type SpaceDescription = z.infer<typeof spaceDescriptionSchema>;
 export type Dimension = SpaceDescription["dimensions"][number];
 
+/** Whether slots are asked for in a list for each group: groups of one size are, for models lose their way in long flat lists. */
+export function isWrittenGrouped({ groups }: Dimension): boolean {
+  const size = groups[0]?.size ?? 1;
+  return groups.length > 1 && size > 1 && groups.every((group) => group.size === size);
+}
+
 // ----- What an architecture is -----
 
 declare const canonical: unique symbol;
@@ -78,7 +85,12 @@ export const rejectionSchema = z.strictObject({
 export type Rejection = z.infer<typeof rejectionSchema>;
 
 export type Parsed =
-  | { readonly ok: true; readonly architecture: Architecture }
+  | {
+      readonly ok: true;
+      readonly architecture: Architecture;
+      /** In what its form differs from the one that is asked for, each kind once. */
+      readonly repairs: readonly RepairKind[];
+    }
   | { readonly ok: false; readonly rejections: readonly Rejection[] };
 
 /** One place that a choice fills: dimension index and flat slot index. */
@@ -154,8 +166,15 @@ export class Space {
     return size;
   }
 
-  /** Reads a raw architecture in any of the forms of proto/README.md, or says every reason why it is none. */
+  /**
+   * Reads a raw architecture in any of the forms of proto/README.md, or says every reason why it is none.
+   *
+   * No form adds or drops a slot that is in use: a list one short is no architecture. Of a key that stands twice in
+   * JSON text the last one holds, as everywhere in JSON.
+   */
   parse(raw: unknown): Parsed {
+    const repairs = new Set<RepairKind>();
+    if (typeof raw === "string") repairs.add("item-as-text");
     const object = typeof raw === "string" ? this.#objectFromText(raw) : raw;
     if (typeof object !== "object" || object === null || Array.isArray(object)) {
       const form = this.description.template === "" ? "" : ` or text like ${this.description.template}`;
@@ -174,12 +193,15 @@ export class Space {
       }
       const counts = axis.countedBy === -1 ? undefined : this.#countsIn(axis, read[axis.countedBy] ?? null);
       if (counts === null) continue;
-      const { flat, wrong } = flatten(axis, entries.get(axis.name), counts);
+      const { flat, wrong, forms } = flatten(axis, entries.get(axis.name), counts);
+      for (const form of forms) repairs.add(form);
       found.push(...wrong);
       const chosen = flat.map((entry, slot) => {
         if (entry === unjudged || !isActive(axis, slot, counts)) return null;
         const choice = choiceOf(axis, entry);
         if (choice === -1) found.push(notAChoice(axis, slot, entry));
+        else if (axis.numeric && typeof entry === "string" && typeof raw === "object")
+          repairs.add("number-as-text");
         return choice;
       });
       if (found.length === 0) read[index] = chosen;
@@ -195,7 +217,8 @@ export class Space {
       });
     }
     if (rejections.length > 0) return { ok: false, rejections };
-    return { ok: true, architecture: this.#architecture(read as RawSlots[], () => 0) };
+    const architecture = this.#architecture(read as RawSlots[], () => 0);
+    return { ok: true, architecture, repairs: [...repairs] };
   }
 
   /** Reads a canonical text that the program itself wrote. Throws ContractViolation for any other. */
@@ -475,35 +498,43 @@ function isActive(axis: Axis, slot: number, counts: readonly number[] | undefine
 /** Stands in the slots of a list whose length was wrong already: nothing more is said about them. */
 const unjudged = Symbol("unjudged");
 
-/** A raw value as one flat list of all slots, inactive ones undefined where they were left out; `wrong` says what had no such form. */
+/**
+ * A raw value as one flat list of all slots, inactive ones undefined where they were left out; `wrong` says what had
+ * no such form, `forms` in what it differs from the form asked for.
+ */
 function flatten(
   axis: Axis,
   value: unknown,
   counts: readonly number[] | undefined,
-): { flat: unknown[]; wrong: Rejection[] } {
+): { flat: unknown[]; wrong: Rejection[]; forms: RepairKind[] } {
   const refused = (expected: number) => ({
     flat: [],
     wrong: [wrongLength(axis, axis.name, value, expected)],
+    forms: [],
   });
   if (!Array.isArray(value)) {
     const bare = axis.length === 1 && (typeof value !== "object" || value === null);
-    return bare ? { flat: [value], wrong: [] } : refused(axis.length);
+    return bare ? { flat: [value], wrong: [], forms: ["bare-slot"] } : refused(axis.length);
   }
   if (value.some(Array.isArray)) {
     if (value.length !== axis.groups.length || !value.every(Array.isArray))
       return refused(axis.groups.length);
     const wrong: Rejection[] = [];
+    const forms: RepairKind[] = isWrittenGrouped(axis) ? [] : ["grouped-slots"];
     const flat = (value as unknown[][]).flatMap((inner, group) => {
       const { size } = axis.groups[group] as { size: number };
       const active = counts?.[group] ?? size;
+      if (inner.length < size) forms.push("active-only");
       if (inner.length === size || inner.length === active) return padded(inner, size);
       wrong.push(wrongLength(axis, `${axis.name}[${group}]`, inner, active));
       return Array.from({ length: size }, () => unjudged);
     });
-    return { flat, wrong };
+    return { flat, wrong, forms };
   }
   if (value.length === axis.length || (axis.groups.length === 1 && value.length === counts?.[0])) {
-    return { flat: padded(value, axis.length), wrong: [] };
+    const forms: RepairKind[] = isWrittenGrouped(axis) ? ["flat-groups"] : [];
+    if (value.length < axis.length) forms.push("active-only");
+    return { flat: padded(value, axis.length), wrong: [], forms };
   }
   return refused(axis.length);
 }

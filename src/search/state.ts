@@ -11,6 +11,7 @@ import type {
   MeasuredCost,
   Message,
   Outcome,
+  Price,
   Role,
   RunEvent,
   StopReason,
@@ -43,7 +44,30 @@ export interface ChatCall {
   readonly reply: ChatReply;
   /** Why the reply was rejected; null when it was read. */
   rejected: readonly string[] | null;
+  /** What was put right in its form before it could be read, by kind. */
+  repairs: Readonly<Record<string, number>>;
+  /** Whether the conversation began anew with this call, older rounds told in short. */
+  readonly condensed: boolean;
+  /** The size of what was sent, in bytes of UTF-8. */
+  readonly promptBytes: number;
+  /** The most that an attempt could use; null where no cap was given. */
+  readonly reserved: Reserved | null;
+  /** What the model charged at that time; null: not known. */
+  readonly price: Price | null;
 }
+
+/** A call that brought no reply. */
+export type FailedCall = Omit<Extract<EventBody, { type: "chat-failed" }>, "type"> & {
+  readonly price: Price | null;
+};
+
+export interface Reserved {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+/** What was used up, or would have been by the next call. */
+export type CapReached = Omit<Extract<EventBody, { type: "cap-reached" }>, "type">;
 
 /** A run as far as its record goes. Read it through the selectors below. */
 export interface RunState extends Omit<Started, "type"> {
@@ -59,6 +83,16 @@ export interface RunState extends Omit<Started, "type"> {
   readonly firstOfKey: Map<string, string>;
   readonly transcripts: Readonly<Record<Role, Message[]>>;
   readonly chats: ChatCall[];
+  readonly failedCalls: FailedCall[];
+  /** The last thing that each role was asked, and how many tokens that was as far as its server told. */
+  readonly lastPrompts: Record<
+    Role,
+    { readonly messages: readonly Message[]; readonly tokens: number } | null
+  >;
+  capReached: CapReached | null;
+  /** How long the run was worked on before it was last resumed, and when that was. */
+  secondsBefore: number;
+  resumedAt: string;
   ended: StopReason | null;
   readonly winnerTests: Map<string, Outcome>;
   /** What the test split says of architectures that need not have won, by canonical text. */
@@ -88,6 +122,11 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
       firstOfKey: new Map(),
       transcripts: { navigator: [], generator: [] },
       chats: [],
+      failedCalls: [],
+      lastPrompts: { navigator: null, generator: null },
+      capReached: null,
+      secondsBefore: 0,
+      resumedAt: at,
       ended: null,
       winnerTests: new Map(),
       oracleTests: new Map(),
@@ -97,30 +136,44 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
   }
   if (state === null)
     throw new ContractViolation(`event ${event.seq}: a record begins with run-started, not ${event.type}`);
+  if (event.type === "run-resumed") {
+    state.secondsBefore = secondsWorked(state);
+    state.resumedAt = event.at;
+  }
   state.seq = event.seq;
   state.lastAt = event.at;
   switch (event.type) {
     case "run-resumed":
       state.resumes += 1;
+      state.capReached = null;
+      if (event.caps !== undefined) state.search = { ...state.search, caps: event.caps };
+      if (event.bounds !== undefined) state.search = { ...state.search, bounds: event.bounds };
+      if (event.prices !== undefined) state.prices = event.prices;
       if (event.budget !== null) state.search = { ...state.search, budget: event.budget };
       if (event.rounds !== null) state.search = { ...state.search, rounds: event.rounds };
       if (event.setup !== null) state.setup = event.setup;
       if (event.models !== null) state.models = event.models;
       if (idleRounds(state) >= state.search.stallRounds) state.idleFrom = state.rounds.length;
-      if (event.budget !== null || event.rounds !== null) state.ended = null;
+      if (event.budget !== null || event.rounds !== null || event.caps !== undefined) state.ended = null;
       break;
     case "costs-measured":
       for (const measured of event.measured) state.costs.set(measured.text, measured);
       break;
     case "chat-replied":
-      state.chats.push({
-        role: event.role,
-        round: event.round,
-        attempt: event.attempt,
-        reply: event.reply,
-        rejected: null,
-      });
-      state.transcripts[event.role].push(...event.added, { role: "assistant", content: event.reply.content });
+      take(state, event);
+      break;
+    case "chat-failed": {
+      const { v: _v, seq: _seq, at: _at, type: _type, ...call } = event;
+      state.failedCalls.push({ ...call, price: state.prices?.[event.role] ?? null });
+      break;
+    }
+    case "reply-repaired": {
+      const chat = state.chats.at(-1);
+      if (chat !== undefined) chat.repairs = event.repairs;
+      break;
+    }
+    case "cap-reached":
+      state.capReached = { ...event };
       break;
     case "reply-rejected": {
       const chat = state.chats.at(-1);
@@ -369,41 +422,6 @@ export function funnel(state: RunState, only?: number): Funnel {
   return total;
 }
 
-export interface Spend {
-  evaluations: number;
-  chatCalls: number;
-  /** Replies that could not be read. */
-  rejectedReplies: number;
-  /** Attempts that brought no reply at all: refused, broken off, or no reply of a model. */
-  failedAttempts: number;
-  /** Sums over the calls whose server told; null when none did. */
-  inputTokens: number | null;
-  outputTokens: number | null;
-  chatSeconds: number;
-  evaluationSeconds: number;
-}
-
-/** What the run has cost so far. */
-export function spend(state: RunState): Spend {
-  const sum = (values: readonly (number | null)[]) => {
-    const known = values.filter((value) => value !== null);
-    return known.length === 0 && values.length > 0 ? null : known.reduce((total, value) => total + value, 0);
-  };
-  return {
-    evaluations: budgetSpent(state),
-    chatCalls: state.chats.length,
-    rejectedReplies: state.chats.filter(({ rejected }) => rejected !== null).length,
-    failedAttempts: state.chats.reduce((total, { reply }) => total + reply.failures.length, 0),
-    inputTokens: sum(state.chats.map(({ reply }) => reply.inputTokens)),
-    outputTokens: sum(state.chats.map(({ reply }) => reply.outputTokens)),
-    chatSeconds: sum(state.chats.map(({ reply }) => reply.seconds)) ?? 0,
-    evaluationSeconds: evaluations(state).reduce(
-      (total, { outcome }) => total + (outcome.kind === "measurement" ? outcome.seconds : 0),
-      0,
-    ),
-  };
-}
-
 /** The best within the limits after each evaluation; text and value are null as long as there is none. */
 export function trace(state: RunState): { evaluation: number; text: string | null; value: number | null }[] {
   let text: string | null = null;
@@ -416,6 +434,16 @@ export function trace(state: RunState): { evaluation: number; text: string | nul
     }
     return { evaluation: index + 1, text, value };
   });
+}
+
+/** How long the run has been worked on, in seconds, by the times in its record. */
+export function secondsWorked({ secondsBefore, resumedAt, lastAt }: RunState): number {
+  return secondsBefore + Math.max(0, Date.parse(lastAt) - Date.parse(resumedAt)) / 1_000;
+}
+
+/** The size of messages in bytes of UTF-8. */
+export function bytesOf(messages: readonly Message[]): number {
+  return messages.reduce((sum, { content }) => sum + utf8Bytes(content), 0);
 }
 
 /** A role's conversation so far, as a model with memory would have it before it. */
@@ -469,6 +497,29 @@ function roundOf(state: RunState, round: number): Round {
   return state.rounds[round - 1] as Round;
 }
 
+/** Takes a call into the conversation of its role. */
+function take(state: RunState, event: Extract<EventBody, { type: "chat-replied" }>): void {
+  const { role, round, attempt, added, carried, reply } = event;
+  const conversation = state.transcripts[role];
+  const before = conversation.slice(conversation.length - carried);
+  const messages = [...before, ...added];
+  state.chats.push({
+    role,
+    round,
+    attempt,
+    reply,
+    rejected: null,
+    repairs: {},
+    condensed: event.condensed === true,
+    promptBytes: bytesOf(messages),
+    reserved: event.reserved ?? null,
+    price: state.prices?.[role] ?? null,
+  });
+  if (reply.inputTokens !== null) state.lastPrompts[role] = { messages, tokens: reply.inputTokens };
+  if (event.condensed === true) conversation.length = 0;
+  conversation.push(...added, { role: "assistant", content: reply.content });
+}
+
 function visit(state: RunState, candidate: Candidate): void {
   const { verdict } = candidate;
   if (!("measured" in verdict)) return;
@@ -496,6 +547,12 @@ function passOnKey(state: RunState, { text, equivalenceKey }: MeasuredCost): voi
     return;
   }
 }
+
+function utf8Bytes(text: string): number {
+  return encoder.encode(text).length;
+}
+
+const encoder = new TextEncoder();
 
 function funnelState(verdict: Verdict, outcome: Outcome | null): keyof Funnel | null {
   switch (verdict.kind) {

@@ -3,7 +3,7 @@
  *
  * Owns the comparison of what is decided now with what was recorded then. Knows no file: a record is a list of events.
  */
-import { CollmError, ReplayDivergence, UnusableReply } from "../errors.ts";
+import { CollmError, Interrupted, ReplayDivergence, UnusableReply } from "../errors.ts";
 import { type Observe, runSearch, type SearchPorts } from "./coordinator.ts";
 import { digestOf } from "./digest.ts";
 import {
@@ -14,7 +14,7 @@ import {
   type Role,
   type RunEvent,
 } from "./events.ts";
-import type { ChatModel, Clock, EvaluationMessage, Evaluator, Journal, Searcher } from "./ports.ts";
+import type { ChatModel, Clock, Deadline, EvaluationMessage, Evaluator, Journal, Searcher } from "./ports.ts";
 import { fold, type RunState } from "./state.ts";
 
 /** Thrown when a replay without live ports needs more than the record holds. */
@@ -49,7 +49,7 @@ export async function replaySearch(
   searcher: Searcher,
   observe?: Observe,
 ): Promise<{ state: RunState; complete: boolean }> {
-  const start = behindResumes(events, 1);
+  const start = behindBystanders(events, 1);
   const tape = new Tape(events.slice(start), null);
   const ports: SearchPorts = { searcher, clock: stoppedClock, ...tape.ports() };
   try {
@@ -74,7 +74,7 @@ export async function replaySearch(
   }
 }
 
-/** The place up to which a record is settled: behind the last closed round or end, and any resume right after it. */
+/** The place up to which a record is settled: behind the last closed round or end, and all that follows and decides nothing. */
 function resumePoint(events: readonly RunEvent[]): number {
   const settled = events.findLastIndex(
     ({ type }) =>
@@ -84,13 +84,18 @@ function resumePoint(events: readonly RunEvent[]): number {
       type === "winner-tested" ||
       type === "oracle-tested",
   );
-  return behindResumes(events, settled + 1);
+  return behindBystanders(events, settled + 1);
 }
 
-function behindResumes(events: readonly RunEvent[], from: number): number {
+function behindBystanders(events: readonly RunEvent[], from: number): number {
   let start = from;
-  while (events[start]?.type === "run-resumed") start += 1;
+  while (isBystander(events[start])) start += 1;
   return start;
+}
+
+/** What is in a record without being decided by the search: it takes effect right where it stands. */
+function isBystander(event: RunEvent | undefined): boolean {
+  return event?.type === "run-resumed" || event?.type === "chat-failed";
 }
 
 class Tape {
@@ -109,9 +114,23 @@ class Tape {
     return this.#recorded[this.#at];
   }
 
-  ports(): Pick<SearchPorts, "journal" | "evaluator" | "models"> {
+  ports(): Pick<SearchPorts, "journal" | "evaluator" | "models" | "deadline"> {
     const models = { navigator: this.#model("navigator"), generator: this.#model("generator") };
-    return { journal: this.#journal(), evaluator: this.#evaluator(), models };
+    return { journal: this.#journal(), evaluator: this.#evaluator(), models, deadline: this.#deadline() };
+  }
+
+  /** The time was up where the record says so; behind its end the live deadline decides. */
+  #deadline(): Deadline {
+    return {
+      signal: this.#live?.deadline?.signal ?? new AbortController().signal,
+      isOver: () =>
+        this.next() === undefined ? (this.#live?.deadline?.isOver() ?? false) : this.#isTimeUpNext(),
+    };
+  }
+
+  #isTimeUpNext(): boolean {
+    const next = this.next();
+    return next?.type === "cap-reached" && next.cap === "seconds";
   }
 
   #journal(): Journal {
@@ -123,7 +142,7 @@ class Tape {
             events.push(...(await this.#liveOrUsedUp("journal").append(bodies.slice(index))));
             break;
           }
-          events.push(this.#match(body), ...this.#resumes());
+          events.push(this.#match(body), ...this.#bystanders());
         }
         return events;
       },
@@ -139,14 +158,13 @@ class Tape {
     return recorded;
   }
 
-  /** A resume is no decision of the search: it takes effect right where it stands. */
-  #resumes(): RunEvent[] {
-    const resumes: RunEvent[] = [];
-    for (let next = this.next(); next?.type === "run-resumed"; next = this.next()) {
-      resumes.push(next);
+  #bystanders(): RunEvent[] {
+    const passed: RunEvent[] = [];
+    for (let next = this.next(); next !== undefined && isBystander(next); next = this.next()) {
+      passed.push(next);
       this.#at += 1;
     }
-    return resumes;
+    return passed;
   }
 
   #model(role: Role): ChatModel {
@@ -200,6 +218,7 @@ class Tape {
       yield { kind: "outcome", index, outcome };
     }
     if (open.size === 0) return;
+    if (this.#isTimeUpNext()) throw new Interrupted("the time was up here");
     const places = [...open];
     const rest = { ...request, texts: places.map(([text]) => text) };
     for await (const message of this.#liveOrUsedUp("evaluator").evaluate(rest, signal)) {
@@ -223,7 +242,7 @@ class Tape {
   #recordedOutcomes(split: "search" | "test"): { text: string; outcome: Outcome }[] {
     const outcomes: { text: string; outcome: Outcome }[] = [];
     for (const event of this.#recorded.slice(this.#at)) {
-      if (event.type === "run-resumed") continue;
+      if (isBystander(event)) continue;
       if (split === "test" && event.type === "oracle-tested") {
         outcomes.push(...event.results);
         break;

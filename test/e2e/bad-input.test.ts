@@ -74,7 +74,7 @@ describe("a wrong word on the command line", () => {
       "--seed <n>' argument '99999999999999999999' is invalid",
     ],
     ["run --space SPACE --target high", "--target <value>' argument 'high' is invalid"],
-    ["run --space SPACE --limit flops_m", "It has to be of the form COST=VALUE"],
+    ["run --space SPACE --limit flops_m", "It has to be of the form NAME=VALUE"],
     ["run --space SPACE --limit flops_m=few", "It has to be a number"],
     ["run --space SPACE --over-limit skp", 'did you mean "skip"?'],
     ["run --space SPACE --equivalent evalute", 'did you mean "evaluate"?'],

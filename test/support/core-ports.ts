@@ -94,6 +94,8 @@ export function facts(state: RunState): unknown {
     lastAt: _lastAt,
     seq: _seq,
     resumes: _resumes,
+    resumedAt: _resumedAt,
+    secondsBefore: _secondsBefore,
     idleFrom: _idleFrom,
     ...rest
   } = state;

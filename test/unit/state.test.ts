@@ -13,6 +13,7 @@ import {
   type SearchConfig,
   type Verdict,
 } from "../../src/search/events.ts";
+import { spend } from "../../src/search/spend.ts";
 import {
   best,
   budgetLeft,
@@ -30,7 +31,6 @@ import {
   roundLimit,
   sawWithinLimit,
   smallestCosts,
-  spend,
   strategyBefore,
   trace,
   transcript,

@@ -1,0 +1,111 @@
+/**
+ * The model of a finished run, answering from that run's record.
+ *
+ * Owns how a request finds its reply: by what was asked, to the letter; failing that by its place in the run, which is
+ * said in the reply's notes. Knows no file and no reader of replies. Nothing is paid for, and no time passes.
+ */
+import { ChatUnavailable, Interrupted } from "../errors.ts";
+import { digestOf } from "../search/digest.ts";
+import type { ChatReply, Message, Role, RunEvent } from "../search/events.ts";
+import type { ChatModel, ChatRequest } from "../search/ports.ts";
+import { type RunState, reduce } from "../search/state.ts";
+
+const longestQuote = 80;
+
+/** What both roles of a run were asked and answered. */
+export class RecordedChat {
+  readonly #run: string;
+  readonly #models: RunState["models"];
+  /** Replies by what was asked, in the order given. */
+  readonly #byContent = new Map<string, Recorded[]>();
+  /** Replies by place, for what was asked in other words. */
+  readonly #byPlace = new Map<string, Recorded[]>();
+
+  /** @param run the words to name the record by */
+  constructor(events: readonly RunEvent[], run: string) {
+    this.#run = run;
+    let state: RunState | null = null;
+    for (const event of events) {
+      if (event.type === "chat-replied") {
+        const before = state?.transcripts[event.role] ?? [];
+        const messages = [...before.slice(before.length - event.carried), ...event.added];
+        const recorded = { messages, reply: event.reply, place: placeOf(event) };
+        put(this.#byContent, contentKey(event.role, messages), recorded);
+        put(this.#byPlace, recorded.place, recorded);
+      }
+      state = reduce(state, event);
+    }
+    this.#models = state?.models ?? null;
+  }
+
+  /** The model that plays a role as it played it in the record. */
+  player(role: Role): ChatModel {
+    const label = `${this.#models?.[role] ?? "no model"}, recorded in ${this.#run}`;
+    return { label, reply: async (request, signal) => this.#reply(request, signal) };
+  }
+
+  #reply(request: ChatRequest, signal: AbortSignal): ChatReply {
+    if (signal.aborted) throw new Interrupted("stopped on request");
+    const { role, round, messages } = request;
+    const same = next(this.#byContent.get(contentKey(role, messages)));
+    const found = same ?? next(this.#byPlace.get(placeOf(request)));
+    if (found === undefined) {
+      throw new ChatUnavailable(
+        `the record of ${this.#run} holds no reply of the ${role} for round ${round}: record a longer run, or ask for fewer rounds or a smaller budget`,
+      );
+    }
+    const { model, content, reasoning, finishReason, inputTokens, outputTokens } = found.reply;
+    return {
+      model,
+      content,
+      reasoning,
+      finishReason,
+      inputTokens,
+      outputTokens,
+      seconds: 0,
+      failures: [],
+      ...(same === undefined ? { notes: [changeNote(found.messages, messages)] } : {}),
+    };
+  }
+}
+
+// --- internal ---
+
+interface Recorded {
+  readonly messages: readonly Message[];
+  readonly reply: ChatReply;
+  readonly place: string;
+}
+
+type Place = { readonly role: Role; readonly round: number; readonly attempt: number };
+
+function placeOf({ role, round, attempt }: Place): string {
+  return `${role} ${round} ${attempt}`;
+}
+
+function contentKey(role: Role, messages: readonly Message[]): string {
+  return digestOf([role, messages]);
+}
+
+function put(map: Map<string, Recorded[]>, key: string, recorded: Recorded): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [recorded]);
+  else list.push(recorded);
+}
+
+/** The first in the list, which goes to its end: what is asked again gets the next answer of several. */
+function next(list: Recorded[] | undefined): Recorded | undefined {
+  const first = list?.shift();
+  if (first !== undefined) list?.push(first);
+  return first;
+}
+
+function changeNote(recorded: readonly Message[], asked: readonly Message[]): string {
+  const [before, now] = [recorded, asked].map((messages) =>
+    messages.map(({ content }) => content).join("\n"),
+  );
+  let at = 0;
+  while (at < (before?.length ?? 0) && before?.[at] === now?.[at]) at += 1;
+  const quote = (text = "") => JSON.stringify(text.slice(at, at + longestQuote));
+  return `answered by its place in the record, for the prompt is another one now: from character ${at} on it was ${quote(before)} and is ${quote(now)}`;
+}

@@ -1,0 +1,48 @@
+/**
+ * The call of a model that is under way, or the wait before it is made again.
+ *
+ * Owns the words that tell of either while it lasts. Knows no terminal, and the time only as the seconds it is handed.
+ */
+import type { Notice } from "../search/coordinator.ts";
+import type { Role } from "../search/events.ts";
+import { duration } from "./pace.ts";
+import { plain } from "./style.ts";
+
+/** A call that is over sooner is not told of. */
+const shownAfterSeconds = 1;
+
+export class CallWatch {
+  readonly #seconds: () => number;
+  #call: { readonly role: Role; readonly since: number; characters: number } | null = null;
+  #wait: { readonly until: number; readonly reason: string } | null = null;
+
+  constructor(seconds: () => number) {
+    this.#seconds = seconds;
+  }
+
+  observe(notice: Notice): void {
+    if (notice.kind === "asking") this.#call = { role: notice.role, since: this.#seconds(), characters: 0 };
+    if (notice.kind === "waiting")
+      this.#wait = { until: this.#seconds() + notice.seconds, reason: notice.reason };
+    if (notice.kind === "recorded") {
+      this.#call = null;
+      this.#wait = null;
+    }
+  }
+
+  /** A part of a reply has come. */
+  writing(characters: number): void {
+    if (this.#call !== null) this.#call.characters = characters;
+  }
+
+  /** What is going on; null where there is nothing to tell. */
+  words(): string | null {
+    const now = this.#seconds();
+    if (this.#wait !== null && now < this.#wait.until)
+      return `waiting ${duration(this.#wait.until - now)} more: ${plain(this.#wait.reason)}`;
+    if (this.#call === null || now - this.#call.since < shownAfterSeconds) return null;
+    const { role, since, characters } = this.#call;
+    const written = characters === 0 ? "" : `, ${characters} characters so far`;
+    return `asking the ${role === "navigator" ? "Navigator" : "Generator"}, ${duration(now - since)}${written}`;
+  }
+}

@@ -1,0 +1,284 @@
+/**
+ * What a run has used up, and what its next call may.
+ *
+ * Owns the sums of calls, tokens, money and seconds, the worst case of a call, and whether the caps of a run leave room
+ * for it. Knows no server: tokens are what the record tells, and where a server did not tell them, the most they can
+ * have been.
+ */
+import type { Cap, Message, Price, Role } from "./events.ts";
+import {
+  budgetSpent,
+  bytesOf,
+  type CapReached,
+  evaluations,
+  type Reserved,
+  type RunState,
+  secondsWorked,
+} from "./state.ts";
+
+/** What a message takes beyond its text, in whatever way a server lays out a conversation. */
+const tokensAroundMessage = 16;
+/** What a server may put before and behind a conversation. */
+const tokensAroundPrompt = 64;
+/** The calls that find out how a server is asked for a form: so many, and so long at most. */
+const mostProbes = 2;
+const longestProbe = { inputTokens: 400, outputTokens: 1_024 };
+/** Bytes a token, before a server has told anything: low, for digits and brackets are many. */
+const bytesPerToken = 3;
+const shareOfGrowth = 1.1;
+
+// ----- What was used -----
+
+export interface Spend {
+  evaluations: number;
+  /** Replies. */
+  chatCalls: number;
+  /** Replies that could not be read. */
+  rejectedReplies: number;
+  /** Replies whose form was put right before they could be read. */
+  repairedReplies: number;
+  /** Attempts that brought no reply at all: refused, broken off, or no reply of a model. */
+  failedAttempts: number;
+  /** The part of these that servers may have charged for; they told no tokens, so none are in the sums. */
+  billedFailures: number;
+  /** Small calls that found out how to ask; their tokens and money are in the sums. */
+  probes: number;
+  /** Sums over the calls whose server told; null when none did. */
+  inputTokens: number | null;
+  outputTokens: number | null;
+  /** The part of the input that servers had read before, and the part of the output spent on thinking. */
+  cachedTokens: number | null;
+  reasoningTokens: number | null;
+  /** US dollars; null where a price or a number of tokens is not known. */
+  usd: number | null;
+  chatSeconds: number;
+  evaluationSeconds: number;
+}
+
+/** What the run has cost so far. */
+export function spend(state: RunState): Spend {
+  const { chats, failedCalls } = state;
+  const probes = chats.flatMap(({ reply }) => reply.probes ?? []);
+  const told = [...chats.map(({ reply }) => reply), ...probes];
+  return {
+    evaluations: budgetSpent(state),
+    chatCalls: chats.length,
+    rejectedReplies: chats.filter(({ rejected }) => rejected !== null).length,
+    repairedReplies: chats.filter(({ repairs }) => Object.keys(repairs).length > 0).length,
+    failedAttempts: total([
+      ...chats.map(({ reply }) => reply.failures.length),
+      ...failedCalls.map(({ failures }) => failures.length),
+    ]),
+    billedFailures: total([
+      ...chats.map(({ reply }) => reply.billedFailures ?? 0),
+      ...failedCalls.map(({ billed }) => billed),
+    ]),
+    probes: probes.length,
+    inputTokens: knownSum(told.map(({ inputTokens }) => inputTokens)),
+    outputTokens: knownSum(told.map(({ outputTokens }) => outputTokens)),
+    cachedTokens: toldSum(chats.map(({ reply }) => reply.cachedTokens)),
+    reasoningTokens: toldSum(chats.map(({ reply }) => reply.reasoningTokens)),
+    usd: usdSpent(state),
+    chatSeconds: total([
+      ...chats.map(({ reply }) => reply.seconds),
+      ...failedCalls.map(({ seconds }) => seconds),
+    ]),
+    evaluationSeconds: total(
+      evaluations(state).map(({ outcome }) => (outcome.kind === "measurement" ? outcome.seconds : 0)),
+    ),
+  };
+}
+
+/** What some tokens cost, in US dollars. `cachedTokens` is a part of the input. */
+export function usdOf(
+  price: Price,
+  tokens: { readonly inputTokens: number; readonly outputTokens: number; readonly cachedTokens?: number },
+): number {
+  const cached = Math.min(tokens.cachedTokens ?? 0, tokens.inputTokens);
+  const input =
+    (tokens.inputTokens - cached) * price.inputUsd + cached * (price.cachedInputUsd ?? price.inputUsd);
+  return (input + tokens.outputTokens * price.outputUsd) / 1_000_000;
+}
+
+// ----- Caps -----
+
+/**
+ * The most that one attempt at a call can use, in tokens.
+ *
+ * No token is shorter than a byte, so the bytes of a prompt bound its tokens; what was sent before and counted by the
+ * server is bounded by that count. Where a form is asked for, its schema is counted too, and what finding out how to
+ * ask may take.
+ */
+export function reservationOf(
+  state: RunState,
+  role: Role,
+  messages: readonly Message[],
+  schema: Readonly<Record<string, unknown>> | null,
+): Reserved {
+  const bounds = state.search.bounds?.[role];
+  // Written rules use no tokens.
+  if (bounds === undefined) return { inputTokens: 0, outputTokens: 0 };
+  const maxTokens = bounds.maxTokens ?? 0;
+  const last = state.lastPrompts[role];
+  const same = last === null ? 0 : sharedLength(last.messages, messages);
+  const whole = sizeBound(messages) + tokensAroundPrompt;
+  const known =
+    last === null || same === 0 ? whole : last.tokens + sizeBound(messages.slice(same)) + tokensAroundPrompt;
+  const form = schema === null ? 0 : bytesOf([{ role: "user", content: JSON.stringify(schema) }]);
+  const isLearned =
+    schema === null || state.chats.some(({ role: asked, reply }) => asked === role && reply.rung);
+  const probes = isLearned ? 0 : mostProbes;
+  return {
+    inputTokens: Math.min(whole, known) + form + probes * longestProbe.inputTokens,
+    outputTokens: maxTokens + probes * Math.min(longestProbe.outputTokens, maxTokens),
+  };
+}
+
+/** The cap that leaves no room for a call of this size, or that is overstepped already where it is null; else null. */
+export function capInTheWay(
+  state: RunState,
+  role: Role,
+  reserved: Reserved | null,
+): Omit<CapReached, "round"> | null {
+  for (const { cap, allowed, spent, needed } of measures(state, role, reserved)) {
+    if (reserved === null ? spent > allowed : spent + needed > allowed)
+      return { cap, allowed, spent, needed };
+  }
+  return null;
+}
+
+/** How many attempts of this size the caps leave room for. */
+export function attemptsWithin(state: RunState, role: Role, reserved: Reserved): number {
+  const counts = measures(state, role, reserved).map(({ allowed, spent, needed }) =>
+    needed === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor((allowed - spent) / needed)),
+  );
+  return Math.min(Number.POSITIVE_INFINITY, ...counts);
+}
+
+/** Tokens, dollars and seconds as the caps count them: what is not known counts as the most it can have been. */
+export function metered(state: RunState): Record<Cap, number> {
+  let tokens = 0;
+  let usd = 0;
+  const add = (price: Price | null, inputTokens: number, outputTokens: number, cachedTokens = 0) => {
+    tokens += inputTokens + outputTokens;
+    if (price !== null) usd += usdOf(price, { inputTokens, outputTokens, cachedTokens });
+  };
+  const nothing: Reserved = { inputTokens: 0, outputTokens: 0 };
+  for (const { reply, price, reserved } of state.chats) {
+    const most = reserved ?? nothing;
+    add(
+      price,
+      reply.inputTokens ?? most.inputTokens,
+      reply.outputTokens ?? most.outputTokens,
+      reply.cachedTokens,
+    );
+    for (const probe of reply.probes ?? [])
+      add(
+        price,
+        probe.inputTokens ?? (probe.finding === "refused" ? 0 : longestProbe.inputTokens),
+        probe.outputTokens ?? (probe.finding === "refused" ? 0 : longestProbe.outputTokens),
+      );
+    const billed = reply.billedFailures ?? 0;
+    add(price, billed * most.inputTokens, billed * most.outputTokens);
+  }
+  for (const { price, billed, reserved } of state.failedCalls) {
+    const most = reserved ?? nothing;
+    add(price, billed * most.inputTokens, billed * most.outputTokens);
+  }
+  return { tokens, usd, seconds: secondsWorked(state) };
+}
+
+// ----- The window -----
+
+/** Whether a conversation and its reply likely fit the window of a role's model; true where that is not known. */
+export function fitsWindow(state: RunState, role: Role, messages: readonly Message[]): boolean {
+  const bounds = state.search.bounds?.[role];
+  if (bounds === undefined || bounds.contextTokens === null) return true;
+  const calls = state.chats.filter((chat) => chat.role === role);
+  const rates = calls.flatMap(({ reply, promptBytes }) =>
+    reply.inputTokens === null || promptBytes === 0 ? [] : [reply.inputTokens / promptBytes],
+  );
+  const rate = rates.length === 0 ? 1 / bytesPerToken : Math.max(...rates) * shareOfGrowth;
+  const longest = Math.max(0, ...calls.map(({ reply }) => reply.outputTokens ?? 0)) * shareOfGrowth;
+  const reply = bounds.maxTokens ?? Math.max(longest, bounds.contextTokens / 4);
+  return bytesOf(messages) * rate + messages.length * tokensAroundMessage + reply <= bounds.contextTokens;
+}
+
+// --- internal ---
+
+interface Measure {
+  readonly cap: Cap;
+  readonly allowed: number;
+  readonly spent: number;
+  readonly needed: number;
+}
+
+/** The caps on tokens and money; that on time is the deadline's business. */
+function measures(state: RunState, role: Role, reserved: Reserved | null): Measure[] {
+  const { tokens, usd } = state.search.caps ?? {};
+  if (tokens === undefined && usd === undefined) return [];
+  const spent = metered(state);
+  const price = state.prices?.[role] ?? null;
+  const needed = {
+    tokens: reserved === null ? 0 : reserved.inputTokens + reserved.outputTokens,
+    usd: reserved === null || price === null ? 0 : usdOf(price, reserved),
+  };
+  return [
+    ...(tokens === undefined
+      ? []
+      : [{ cap: "tokens", allowed: tokens, spent: spent.tokens, needed: needed.tokens } as const]),
+    ...(usd === undefined
+      ? []
+      : [{ cap: "usd", allowed: usd, spent: spent.usd, needed: needed.usd } as const]),
+  ];
+}
+
+function sizeBound(messages: readonly Message[]): number {
+  return bytesOf(messages) + messages.length * tokensAroundMessage;
+}
+
+/** How many messages two conversations have in common at their beginning. */
+function sharedLength(first: readonly Message[], second: readonly Message[]): number {
+  let at = 0;
+  while (
+    at < first.length &&
+    at < second.length &&
+    first[at]?.role === second[at]?.role &&
+    first[at]?.content === second[at]?.content
+  )
+    at += 1;
+  return at;
+}
+
+function usdSpent({ chats }: RunState): number | null {
+  if (chats.length === 0) return null;
+  let usd = 0;
+  for (const { reply, price } of chats) {
+    if (price === null) return null;
+    const calls = [reply, ...(reply.probes ?? []).filter(({ finding }) => finding !== "refused")];
+    for (const { inputTokens, outputTokens } of calls)
+      if (inputTokens === null || outputTokens === null) return null;
+    usd += usdOf(price, {
+      inputTokens: total(calls.map(({ inputTokens }) => inputTokens ?? 0)),
+      outputTokens: total(calls.map(({ outputTokens }) => outputTokens ?? 0)),
+      cachedTokens: reply.cachedTokens ?? 0,
+    });
+  }
+  return usd;
+}
+
+function total(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+/** The sum of what is known; null when nothing is. */
+function knownSum(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 && values.length > 0 ? null : total(known);
+}
+
+/** The sum of what was told; null when nothing was. */
+function toldSum(values: readonly (number | undefined)[]): number | null {
+  const told = values.filter((value) => value !== undefined);
+  return told.length === 0 ? null : total(told);
+}
