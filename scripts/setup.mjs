@@ -5,9 +5,10 @@
  *   supernet  that, and PyTorch for the supernets and the examples that train one
  *   test      that, and everything the test suite needs
  *   bench     that, and the official code that measurements are paired with
+ *   llm       what runs a model from a GGUF file, and nothing else; `llm cuda` and `llm vulkan` add those binaries
  *
- * Owns node_modules/ and .venv/. A stamp inside each says what it was made from, so that a second call has only to
- * compare. A folder that an interrupted call left half made is made anew, and calls at the same time wait for each
+ * Owns node_modules/, .venv/ and llm/. A stamp inside each says what it was made from, so that a second call has only
+ * to compare. A folder that an interrupted call left half made is made anew, and calls at the same time wait for each
  * other. Needs Node and Python only, and imports nothing that is not part of Node: when it starts, nothing is there.
  */
 import { spawn, spawnSync } from "node:child_process";
@@ -61,6 +62,12 @@ const venvPython = join(venv, "bin/python");
 const venvStamp = join(venv, ".collm-nas-setup");
 /** Stands in .venv while it is being changed: whoever finds it without a living call knows it half made. */
 const venvUnfinished = join(venv, ".collm-nas-unfinished");
+/** The runtime of local models, in a folder of its own: 80 MB that most users never need. */
+const llm = join(root, "llm");
+const llmStamp = join(llm, "node_modules/.collm-nas-setup");
+const llmManifest = join(root, "scripts/llm");
+/** Its binaries beyond the one for the processor (on a Mac, that one knows Metal). */
+const llmExtras = { cuda: ["cuda", "cuda-ext"], vulkan: ["vulkan"] };
 const lock = join(root, ".setup-lock");
 
 /** The command at work, and the exit code of the signal that came meanwhile. */
@@ -68,9 +75,11 @@ let child;
 let interrupted;
 
 checkNode();
-const level = process.argv[2];
-if (process.argv.length !== 3 || !levels.includes(level)) {
-  stop(`usage: node scripts/setup.mjs ${levels.join("|")}`);
+const [level, ...extras] = process.argv.slice(2);
+const isLevel = levels.includes(level) && extras.length === 0;
+const isLlm = level === "llm" && extras.every((extra) => Object.hasOwn(llmExtras, extra));
+if (!isLevel && !isLlm) {
+  stop(`usage: node scripts/setup.mjs ${levels.join("|")}|llm [${Object.keys(llmExtras).join("|")}]`);
 }
 if (dueSteps().length > 0) {
   await takeLock();
@@ -80,8 +89,8 @@ if (dueSteps().length > 0) {
   for (const [index, step] of prepared.entries()) {
     const begin = Date.now();
     process.stdout.write(`set-up ${index + 1}/${prepared.length}  ${step.name} … `);
-    await step.run();
-    process.stdout.write(`${seconds(begin)}\n`);
+    const missing = await step.run();
+    process.stdout.write(missing ? `left out: ${missing}\n` : `${seconds(begin)}\n`);
   }
 } else {
   console.log("set-up: nothing to do");
@@ -92,6 +101,8 @@ if (dueSteps().length > 0) {
 /** The steps that are due. `prepare` checks what a step needs before the first one starts, and returns its work. */
 function dueSteps() {
   const steps = [];
+  const llmStep = { name: "runtime of local models", prepare: () => installLlm };
+  if (isLlm) return isLlmMade() ? [] : [llmStep];
   if (read(modulesStamp) !== modulesMade()) {
     steps.push({ name: "node packages", prepare: () => installModules });
   }
@@ -102,6 +113,7 @@ function dueSteps() {
   if (stamp[level] !== packagesMade(level)) {
     steps.push({ name: `python packages (${level})`, prepare: () => installPackages });
   }
+  if (level === "test" && !isLlmMade()) steps.push(llmStep);
   return steps;
 }
 
@@ -140,6 +152,60 @@ async function installModules() {
   writeFileSync(modulesStamp, modulesMade());
 }
 
+// --- the runtime of local models ---
+
+/** The packages of node-llama-cpp's binaries that are wanted for this machine. */
+function llmBinaries() {
+  const name = `${process.platform.replace("darwin", "mac").replace("win32", "win")}-${process.arch}`;
+  const plain = name === "mac-arm64" ? `${name}-metal` : name;
+  const added = extras.flatMap((extra) => llmExtras[extra]).map((extra) => `${name}-${extra}`);
+  return [plain, ...added].map((each) => `@node-llama-cpp/${each}`);
+}
+
+/** What llm/ is made from, in one line. */
+function llmMade(binaries) {
+  return `${digest(join(llmManifest, "package-lock.json"))} ${binaries.join(" ")}\n`;
+}
+
+/** Whether llm/ has what is wanted; more than that does no harm. */
+function isLlmMade() {
+  const [lockFile, ...binaries] = (read(llmStamp) ?? "").trim().split(" ");
+  const wanted = llmBinaries();
+  return lockFile === llmMade(wanted).split(" ")[0] && wanted.every((each) => binaries.includes(each));
+}
+
+/**
+ * Its optional packages are binaries for every machine and every graphics card, 700 MB in all: the wanted ones are
+ * made ordinary dependencies of a copy of the manifest, and the others left out. For tests it may be missing: those
+ * that need it say so. Returns why it is.
+ */
+async function installLlm() {
+  const binaries = llmBinaries();
+  const manifest = JSON.parse(read(join(llmManifest, "package.json")));
+  const locked = JSON.parse(read(join(llmManifest, "package-lock.json")));
+  const unknown = binaries.find((name) => locked.packages[`node_modules/${name}`] === undefined);
+  if (unknown !== undefined) {
+    const why = `there is no ${unknown}`;
+    if (isLlm) stop(`${why}: local models do not run on this machine, or not in this way`);
+    return why;
+  }
+  for (const name of binaries) {
+    const entry = locked.packages[`node_modules/${name}`];
+    delete entry.optional;
+    manifest.dependencies[name] = entry.version;
+  }
+  locked.packages[""].dependencies = manifest.dependencies;
+  mkdirSync(llm, { recursive: true });
+  rmSync(llmStamp, { force: true });
+  writeFileSync(join(llm, "package.json"), JSON.stringify(manifest));
+  writeFileSync(join(llm, "package-lock.json"), JSON.stringify(locked));
+  // Its own script would fetch or compile what is here already.
+  const flags = ["--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", "--no-engine-strict"];
+  const failure = await call("npm", ["ci", "--prefix", llm, ...flags], { mayFail: !isLlm });
+  if (failure === undefined) writeFileSync(llmStamp, llmMade(binaries));
+  return failure;
+}
+
 // --- python ---
 
 function prepareVenv() {
@@ -170,7 +236,9 @@ async function fillVenv() {
   const list = join(venv, "uv.txt");
   writeFileSync(list, `uv==${uv.version}${hashes}\n`);
   const flags = ["--disable-pip-version-check", "--no-input", "--only-binary=:all:", "--require-hashes"];
-  await call(venvPython, ["-I", "-m", "pip", "install", ...flags, "-r", list], { PIP_USER: "0" });
+  await call(venvPython, ["-I", "-m", "pip", "install", ...flags, "-r", list], {
+    environment: { PIP_USER: "0" },
+  });
   installEvaluator();
   finishVenv({ ...stamp, root, uv: uv.version });
 }
@@ -197,7 +265,7 @@ async function installPackages() {
   for (const { file, alone } of requirements[level]) {
     const flags = ["--python", venvPython, "--require-hashes", ...(alone ? ["--no-deps"] : [])];
     await call(join(venv, "bin/uv"), ["pip", "install", ...flags, "-r", requirementsPath(file)], {
-      UV_PYTHON_DOWNLOADS: "never",
+      environment: { UV_PYTHON_DOWNLOADS: "never" },
     });
   }
   stamp[level] = packagesMade(level);
@@ -312,8 +380,11 @@ function touchLock() {
   if (existsSync(lock)) utimesSync(lock, now, now);
 }
 
-/** Runs a command in the checkout. What it prints is shown only when it fails, and then ends the set-up. */
-async function call(command, args, environment = {}) {
+/**
+ * Runs a command in the checkout. What it prints is shown only when it fails, and then ends the set-up; with
+ * `mayFail`, why it failed is returned instead.
+ */
+async function call(command, args, { environment = {}, mayFail = false } = {}) {
   child = spawn(command, args, {
     cwd: root,
     env: { ...process.env, ...environment },
@@ -331,7 +402,7 @@ async function call(command, args, environment = {}) {
     process.stdout.write("interrupted\n");
     process.exit(interrupted);
   }
-  if (failure === undefined) return;
+  if (failure === undefined || mayFail) return failure;
   process.stdout.write("failed\n");
   const lines = output.split("\n").filter((line) => line.trim() !== "" && !line.includes("EBADENGINE"));
   // npm tells the cause first and its whole usage after it, the others tell the cause last.

@@ -252,7 +252,7 @@ export function searchConfigOf({
     ...(prior === null ? {} : { prior }),
     ...(early === null ? {} : { early }),
     ...(hints && inform.length > 0 ? { inform } : {}),
-    ...(secondLook ? { secondLook } : {}),
+    ...(hints && secondLook ? { secondLook } : {}),
     ...(Object.keys(caps).length === 0 ? {} : { caps }),
     ...(bounds === null || !isBounded ? {} : { bounds }),
   };

@@ -1,18 +1,40 @@
 /**
  * A language model behind any OpenAI-compatible server, as a ChatModel.
  *
- * Owns the form of a request on the wire, the one layer of retries, and the reading of whatever comes back into a
- * whole reply. Knows no prompt, no role and no space, and does not judge what a reply says. The key goes into the
- * Authorization header and nowhere else: whatever a server says is searched for it before it is passed on, and errors
- * carry no cause, because those of the SDK hold whole answers.
+ * Owns the form of a request on the wire, the one layer of retries, and what was learned of the server: how it is held
+ * to a form (ladder.ts) and which settings it does not take. Knows no prompt, no role and no space, and does not judge
+ * what a reply says. Keys and headers go to the server and nowhere else: whatever it says is searched for them before
+ * it is passed on, and errors carry no cause.
  */
-import { once } from "node:events";
-import { type IncomingMessage, request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
-import type { APIError } from "openai";
 import { ChatUnavailable, Interrupted, UsageError } from "../errors.ts";
-import type { ChatReply } from "../search/events.ts";
+import type { ChatReply, Message, Probe, Rung } from "../search/events.ts";
 import type { ChatModel, ChatRequest, Clock } from "../search/ports.ts";
+import {
+  type Asked,
+  broken,
+  cannotAsk,
+  cutStream,
+  noChoice,
+  noReply,
+  type Objection,
+  pageOrElse,
+  refusal,
+  type Trouble,
+  wordsOfError,
+} from "./chat-trouble.ts";
+import { type Completion, type NoCompletion, parsed, Pieces, readCompletion } from "./completion.ts";
+import { type EventBytes, post, PostFailed, type Posted } from "./http-post.ts";
+import {
+  findingOf,
+  type Form,
+  formOf,
+  isPlainlyNoJson,
+  Ladder,
+  longestProbeTokens,
+  probeForm,
+  type Step,
+} from "./ladder.ts";
+import { isHtml, Secrets } from "./secrets.ts";
 
 export interface OpenAIChatOptions {
   readonly model: string;
@@ -28,54 +50,84 @@ export interface OpenAIChatOptions {
   readonly maxTokens: number | null;
   /** For each attempt, from the first byte sent to the last one received. */
   readonly timeoutSeconds: number;
-  /** How often a request is repeated at most. */
+  /** How often a request is repeated at most. Being asked to wait for a time that is told does not count. */
   readonly retries: number;
+  /** Sent with every request in place of the request's own; null or absent: that one. */
+  readonly seed?: number | null;
+  /** Further headers, with their secrets in place; one by the name of an own header replaces it. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Further members of the body. They overrule all but the model and the messages. */
+  readonly extraBody?: Readonly<Record<string, unknown>>;
+  /** The only way to ask for a form; null or absent: found out from the server. */
+  readonly rung?: Rung | null;
+  /** What was found out earlier; null or absent: nothing. */
+  readonly known?: Rung | null;
+  /** Whether replies are asked for as a stream. */
+  readonly stream?: boolean;
+  /** How long an answer that has begun may be silent; absent: a minute. */
+  readonly idleSeconds?: number;
   readonly clock: Clock;
   /** Told before each wait: how long it is, and why. */
   readonly onRetry: (seconds: number, reason: string) => void;
+  /** Told while a reply arrives as a stream: its length so far, thoughts included, in characters. */
+  readonly onText?: (characters: number) => void;
 }
 
-/** Why an attempt gave no reply. */
-interface Trouble {
-  /** What the server did: the rest of a sentence that begins with its name. */
-  readonly what: string;
-  /** What the reader does about it. */
-  readonly remedy: string;
-  /** Whether asking again can help: a server that is no model API is asked less often than one that is busy. */
-  readonly again: "never" | "twice" | "often";
-  /** How long the server asks to wait, in seconds; null: it does not say. */
-  readonly wait: number | null;
-}
+const longestBackOff = 60;
+const defaultIdleSeconds = 60;
 
 type Attempt =
-  | { readonly ok: true; readonly reply: Omit<ChatReply, "seconds" | "failures"> }
+  | { readonly ok: true; readonly completion: Completion }
   | { readonly ok: false; readonly trouble: Trouble };
 
-const largestBody = 16 * 1024 * 1024;
-const longestBackOff = 60;
-const longestTimer = 2 ** 31 - 1;
-const longestQuote = 500;
-/** A shorter key may be an ordinary word, such as local servers are given: replies are not searched for it. */
-const shortestSecret = 16;
+/** A reply, or the server's objection to the form that was asked for. */
+type Answer =
+  | { readonly completion: Completion; readonly refused?: never }
+  | { readonly completion?: never; readonly refused: Trouble };
+
+/** What has come of a call so far, all its requests together. */
+interface Call {
+  readonly begin: number;
+  readonly mostBilled: number;
+  readonly failures: string[];
+  billed: number;
+  readonly probes: Probe[];
+  readonly notes: string[];
+  /** The first objection to a form: it tells more than those to the lower rungs. */
+  firstRefusal: Trouble | null;
+}
 
 export class OpenAIChat implements ChatModel {
   readonly label: string;
   readonly #options: OpenAIChatOptions;
   readonly #key: string | null;
+  readonly #secrets: Secrets;
+  readonly #url: URL;
   /** The base URL in the form to show. */
   readonly #address: string;
-  #connection: ReturnType<typeof connect> | null = null;
+  readonly #ladder: Ladder;
+  #learning: Promise<unknown> | null = null;
+  /** Settings that the server does not take, and what is sent in place of each; null: nothing. */
+  readonly #replaced = new Map<string, string | null>();
+  /** What calls without a reply have found out: told with the next reply. */
+  readonly #untold: { readonly probes: Probe[]; readonly notes: string[] } = { probes: [], notes: [] };
+  #sdk: ReturnType<typeof loadStreams> | null = null;
 
-  /** @throws UsageError for a key or a base URL that cannot be one. */
+  /** @throws UsageError for a key, a header or a base URL that cannot be one. */
   constructor(options: OpenAIChatOptions) {
     this.label = options.model;
     this.#options = options;
     const key = options.apiKey?.trim() ?? "";
     this.#key = key === "" ? null : key;
+    this.#secrets = new Secrets(this.#key, options.headers ?? {});
     if (!/^[\x21-\x7e]*$/.test(key)) {
       throw new UsageError(
         `the key in ${options.keyVariable} holds white space or characters beyond ASCII: set it to the key alone`,
       );
+    }
+    const wrong = Object.entries(options.headers ?? {}).find(([, value]) => !/^[\x20-\x7e]*$/.test(value));
+    if (wrong !== undefined) {
+      throw new UsageError(`the value of header "${wrong[0]}" holds more than plain ASCII: correct it`);
     }
     const url = URL.canParse(options.baseUrl) ? new URL(options.baseUrl) : null;
     if (url?.protocol !== "http:" && url?.protocol !== "https:") {
@@ -83,319 +135,426 @@ export class OpenAIChat implements ChatModel {
         `the base URL of model "${options.model}" is no http or https address: expected one like http://localhost:8000/v1`,
       );
     }
-    this.#address = this.#withoutSecret(url.origin + url.pathname);
+    this.#address = this.#secrets.without(url.origin + url.pathname);
+    this.#url = new URL(url);
+    this.#url.pathname = `${url.pathname.replace(/\/+$/, "")}/chat/completions`;
+    this.#ladder = new Ladder(options.rung ?? null, options.known ?? null);
   }
 
-  /** `seconds` of the reply is all the time it took to get it, waits and failed attempts included. */
+  /** `seconds` of the reply is all the time it took to get it, waits, small questions and failed attempts included. */
   async reply(request: ChatRequest, signal: AbortSignal): Promise<ChatReply> {
+    const call = this.#begin(request.mostBilled);
+    try {
+      const { completion, step } = await this.#answer(request, call, signal);
+      return this.#replyOf(completion, step, call);
+    } catch (error) {
+      this.#untold.probes.push(...call.probes);
+      this.#untold.notes.push(...call.notes);
+      throw error;
+    }
+  }
+
+  /**
+   * Finds out how the server is held to a form, unless that is known.
+   *
+   * @returns the rung and the small calls it took, which no reply will tell again
+   * @throws ChatUnavailable, Interrupted
+   */
+  async learn(signal: AbortSignal): Promise<{ readonly rung: Rung; readonly probes: readonly Probe[] }> {
+    const call = this.#begin();
+    try {
+      const { rung } = await this.#learned(call, signal, 0);
+      return { rung, probes: call.probes };
+    } catch (error) {
+      this.#untold.probes.push(...call.probes);
+      throw error;
+    } finally {
+      this.#untold.notes.push(...call.notes);
+    }
+  }
+
+  #begin(mostBilled = Number.POSITIVE_INFINITY): Call {
+    const begin = this.#options.clock.seconds();
+    return { begin, mostBilled, failures: [], billed: 0, probes: [], notes: [], firstRefusal: null };
+  }
+
+  // ----- The way to ask for a form -----
+
+  async #answer(
+    request: ChatRequest,
+    call: Call,
+    signal: AbortSignal,
+  ): Promise<{ completion: Completion; step: Step | null }> {
+    const { role, messages, schema, seed } = request;
+    const { maxTokens, extraBody = {} } = this.#options;
+    const ask = (form: Form, mayStepDown: boolean) =>
+      this.#ask(call, signal, () => this.#body(form, seed, maxTokens), mayStepDown, this.#options.onText);
+    // A form of the user's own leaves nothing to learn.
+    if (schema === null || Object.hasOwn(extraBody, "response_format")) {
+      const { completion, refused } = await ask({ messages, responseFormat: null }, false);
+      if (completion === undefined) throw this.#unavailable(call, refused, 1);
+      return { completion, step: null };
+    }
+    const first = await this.#learned(call, signal, seed);
+    const refusals: string[] = [];
+    for (let step = first; ; ) {
+      const below = this.#ladder.below(step);
+      const { completion, refused } = await ask(formOf(step, role, messages, schema), below !== null);
+      if (completion !== undefined) {
+        this.#ladder.prove(step);
+        if (step !== first)
+          call.notes.push(
+            `The server refused the form as ${first.rung} (${refusals[0]}); it was asked for as ${step.rung}.`,
+          );
+        return { completion, step };
+      }
+      if (below === null) throw this.#unavailable(call, refused, 1);
+      call.firstRefusal ??= refused;
+      refusals.push(refused.objection?.words ?? refused.what);
+      step = below.rung === step.rung ? below : await this.#probedFrom(below, call, signal, seed);
+    }
+  }
+
+  /** The step in use; found out once, whoever asks first. */
+  async #learned(call: Call, signal: AbortSignal, seed: number): Promise<Step> {
+    for (;;) {
+      if (this.#ladder.step !== null) return this.#ladder.step;
+      if (signal.aborted) throw this.#interrupted();
+      if (this.#learning === null) {
+        const learning = this.#probedFrom(this.#ladder.top, call, signal, seed)
+          .then((step) => this.#ladder.settle(step))
+          .finally(() => {
+            this.#learning = null;
+          });
+        this.#learning = learning;
+        await learning;
+        continue;
+      }
+      const failure = await endOf(this.#learning, signal);
+      // What the attempts took is told by the call that made them.
+      if (failure instanceof ChatUnavailable) {
+        const seconds = this.#options.clock.seconds() - call.begin;
+        throw new ChatUnavailable(failure.message, { failures: [], billed: 0, seconds });
+      }
+    }
+  }
+
+  /** The first step, from `step` down, that the server does not refuse or ignore. The last one needs no question. */
+  async #probedFrom(step: Step, call: Call, signal: AbortSignal, seed: number): Promise<Step> {
+    const { clock, maxTokens } = this.#options;
+    const most = Math.min(maxTokens ?? longestProbeTokens, longestProbeTokens);
+    for (let at = step; ; ) {
+      const below = this.#ladder.below(at);
+      if (below === null) return at;
+      const begin = clock.seconds();
+      const { completion, refused } = await this.#ask(
+        call,
+        signal,
+        () => this.#body(probeForm(at), seed, most),
+        true,
+      );
+      const told = { rung: at.rung, seconds: clock.seconds() - begin };
+      if (completion === undefined) {
+        call.firstRefusal ??= refused;
+        const words = refused.objection?.words ?? refused.what;
+        call.probes.push({ ...told, finding: "refused", words, inputTokens: null, outputTokens: null });
+        at = below;
+        continue;
+      }
+      const { content, finishReason, inputTokens, outputTokens } = completion;
+      const { finding, words } = findingOf(at, content, finishReason);
+      call.probes.push({
+        ...told,
+        finding,
+        words: this.#secrets.quoted(this.#secrets.without(words)),
+        inputTokens,
+        outputTokens,
+      });
+      if (finding !== "ignored") return at;
+      at = this.#ladder.below(at, true) ?? below;
+    }
+  }
+
+  // ----- One request, as often as it takes -----
+
+  /**
+   * Asks until there is an answer. An objection to the form ends it where `mayStepDown`; one to a setting that may be
+   * left out is met by leaving it out.
+   */
+  async #ask(
+    call: Call,
+    signal: AbortSignal,
+    bodyNow: () => Body,
+    mayStepDown: boolean,
+    onText: (characters: number) => void = () => {},
+  ): Promise<Answer> {
     const { clock, onRetry, retries } = this.#options;
-    const begin = clock.seconds();
     let strange = 0;
-    const failures: string[] = [];
+    let pauses = 0;
     for (let attempts = 1; ; attempts++) {
       if (signal.aborted) throw this.#interrupted();
-      const attempt = await this.#attempt(request, signal);
-      if (attempt.ok) return { ...attempt.reply, seconds: clock.seconds() - begin, failures };
+      const body = bodyNow();
+      const attempt = await this.#attempt(body, signal, onText);
+      if (attempt.ok) return { completion: attempt.completion };
       if (signal.aborted) throw this.#interrupted();
-      const { what, remedy, again, wait } = attempt.trouble;
-      if (again === "twice") strange += 1;
-      if (again === "never" || strange > 2 || attempts > retries) {
-        const count = attempts === 1 ? "" : ` in the last of ${attempts} attempts`;
-        throw new ChatUnavailable(`the model server at ${this.#address} ${what}${count}: ${remedy}`);
+      const { trouble } = attempt;
+      const { what, again, wait, isPause, isBilled, objection } = trouble;
+      if (objection !== null && this.#adapt(objection, call)) {
+        attempts -= 1;
+        continue;
       }
-      failures.push(what);
-      const seconds = wait ?? backOff(attempts);
+      if (objection?.isAboutForm === true && mayStepDown) return { refused: trouble };
+      if (isBilled) call.billed += 1;
+      if (isPause) pauses += 1;
+      if (again === "twice") strange += 1;
+      const counted = attempts - pauses;
+      const isPaidOut = isBilled && call.billed >= call.mostBilled;
+      if (again === "never" || strange > 2 || (!isPause && counted > retries) || isPaidOut)
+        throw this.#unavailable(call, trouble, attempts, isPaidOut);
+      call.failures.push(what);
+      // One that asks for short waits without end is asked less and less often.
+      const least = isPause && pauses > retries ? backOff(pauses - retries) : 0;
+      const seconds = Math.max(wait ?? backOff(Math.max(1, counted)), least);
       onRetry(seconds, `the model server ${what}`);
       await clock.sleep(seconds, signal);
     }
   }
 
-  async #attempt(request: ChatRequest, signal: AbortSignal): Promise<Attempt> {
-    this.#connection ??= connect(this.#options.baseUrl, this.#key ?? "EMPTY");
-    const { sdk, client } = await this.#connection;
-    // The SDK may leave a listener behind on the signal it is given; the caller's outlives hundreds of requests.
-    const attempt = new AbortController();
-    const stop = () => attempt.abort();
-    signal.addEventListener("abort", stop, { once: true });
+  /** The end of a call without a reply. */
+  #unavailable(call: Call, last: Trouble, attempts: number, isPaidOut = false): ChatUnavailable {
+    const refusedForm = last.objection?.isAboutForm === true ? call.firstRefusal : null;
+    // A server that refuses every form may refuse something else.
+    if (refusedForm !== null) this.#ladder.doubt();
+    const { what, remedy } = refusedForm ?? last;
+    const count = attempts === 1 ? "" : ` in the last of ${attempts} attempts`;
+    const cap = isPaidOut ? "another attempt could be charged beyond a cap of this run; " : "";
+    return new ChatUnavailable(`the model server at ${this.#address} ${what}${count}: ${cap}${remedy}`, {
+      failures: [...call.failures, what],
+      billed: call.billed,
+      seconds: this.#options.clock.seconds() - call.begin,
+    });
+  }
+
+  /** Leaves out, or renames, what the server does not take; false: it names nothing that was not met already. */
+  #adapt({ fields, words }: Objection, call: Call): boolean {
+    for (const field of fields) {
+      const isLimit = field === "max_tokens" || field === "max_completion_tokens";
+      const instead = field === "max_tokens" ? "max_completion_tokens" : null;
+      this.#replaced.set(isLimit ? "max_tokens" : field, instead);
+      const done =
+        instead !== null
+          ? `"${instead}" is sent instead`
+          : isLimit
+            ? "no limit on the length of replies is sent"
+            : "it is left out";
+      call.notes.push(`The server does not take "${field}" (${words}); ${done}.`);
+    }
+    return fields.length > 0;
+  }
+
+  // ----- One attempt -----
+
+  #body({ messages, responseFormat }: Form, seed: number, maxTokens: number | null): Body {
+    const { model, temperature, topP, extraBody = {} } = this.#options;
+    const settings: Record<string, unknown> = {
+      seed: this.#options.seed ?? seed,
+      ...(temperature === null ? {} : { temperature }),
+      ...(topP === null ? {} : { top_p: topP }),
+      ...(maxTokens === null || Object.hasOwn(extraBody, "max_completion_tokens")
+        ? {}
+        : { max_tokens: maxTokens }),
+      ...(this.#options.stream === true ? { stream_options: { include_usage: true } } : {}),
+    };
+    for (const [name, instead] of this.#replaced) {
+      if (!Object.hasOwn(settings, name)) continue;
+      if (instead !== null) settings[instead] = settings[name];
+      delete settings[name];
+    }
+    const optional = Object.keys(settings).filter((name) => !Object.hasOwn(extraBody, name));
+    const members = {
+      ...settings,
+      ...(this.#options.stream === true ? { stream: true } : {}),
+      ...(responseFormat === null ? {} : { response_format: responseFormat }),
+      ...extraBody,
+      model,
+      messages: messages.map(({ role, content }: Message) => ({ role, content })),
+    };
+    return { members, optional };
+  }
+
+  async #attempt(
+    { members, optional }: Body,
+    signal: AbortSignal,
+    onText: (characters: number) => void,
+  ): Promise<Attempt> {
+    const { model, keyVariable, timeoutSeconds, clock, idleSeconds = defaultIdleSeconds } = this.#options;
+    const asked: Asked = {
+      model,
+      keyVariable,
+      hasKey: this.#key !== null,
+      timeoutSeconds,
+      idleSeconds,
+      now: clock.now(),
+      secrets: this.#secrets,
+      sent: Object.keys(members),
+      optional,
+    };
     try {
-      const timeout = Math.min(longestTimer, Math.max(1, Math.round(this.#options.timeoutSeconds * 1_000)));
-      if (signal.aborted) stop();
-      const body = await client.post<unknown>("/chat/completions", {
-        body: this.#body(request),
-        signal: attempt.signal,
-        timeout,
+      const answer = await post({
+        url: this.#url,
+        headers: this.#headers(members["stream"] === true),
+        body: JSON.stringify(members),
+        signal,
+        timeoutSeconds,
+        idleSeconds,
       });
-      return this.#read(body);
+      return await this.#read(answer, asked, onText);
     } catch (error) {
-      if (error instanceof sdk.APIConnectionError) return failed(this.#unreachable(error));
-      if (error instanceof sdk.APIError) return failed(this.#refusal(error as APIError));
-      // The SDK found broken JSON where the server had announced JSON.
-      if (error instanceof SyntaxError)
-        return failed(noReply("answered with broken JSON instead of a reply"));
-      const message = error instanceof Error ? error.message : String(error);
-      return failed({
-        what: `could not be asked (${this.#quoted(message)})`,
-        remedy: "check the model's settings",
-        again: "never",
-        wait: null,
-      });
-    } finally {
-      signal.removeEventListener("abort", stop);
+      if (error instanceof PostFailed) return failed(broken(error, asked));
+      return failed(cannotAsk(error, this.#secrets));
     }
   }
 
-  #body({ role, messages, schema, seed }: ChatRequest): Record<string, unknown> {
-    const { model, temperature, topP, maxTokens } = this.#options;
-    return {
-      model,
-      messages: messages.map((message) => ({ role: message.role, content: message.content })),
-      seed,
-      ...(temperature === null ? {} : { temperature }),
-      ...(topP === null ? {} : { top_p: topP }),
-      ...(maxTokens === null ? {} : { max_tokens: maxTokens }),
-      ...(schema === null
-        ? {}
-        : {
-            response_format: {
-              type: "json_schema",
-              json_schema: { name: `${role}_reply`, strict: true, schema },
-            },
-          }),
+  #headers(isStream: boolean): Record<string, string> {
+    const headers: Record<string, string> = {
+      authorization: `Bearer ${this.#key ?? "EMPTY"}`,
+      accept: isStream ? "text/event-stream, application/json" : "application/json",
+      "content-type": "application/json",
+      "user-agent": "collm-nas",
     };
+    for (const [name, value] of Object.entries(this.#options.headers ?? {}))
+      headers[name.toLowerCase()] = value;
+    return headers;
   }
 
   // ----- What came back -----
 
-  #read(body: unknown): Attempt {
-    const { choices, error, model, usage } = fieldsOf(typeof body === "string" ? parsed(body) : body);
-    if (!Array.isArray(choices)) {
-      const words = error === undefined || error === null ? "" : this.#quoted(wordsOf(error));
-      if (words !== "") return failed(noReply(`answered with an error instead of a reply (200: ${words})`));
-      return failed(
-        noReply(`answered with ${isHtml(body) ? "an HTML page" : "something else"} instead of a reply`),
-      );
-    }
-    if (choices.length === 0) {
-      const remedy = "try another model or another server";
-      return failed({ what: "answered without a single choice", remedy, again: "twice", wait: null });
-    }
-    const choice = fieldsOf(choices[0]);
-    const message = fieldsOf(choice["message"]);
-    const { thoughts, rest } = withoutThoughts(textOf(message["content"]));
-    const reasoning = [textOf(message["reasoning_content"]) || textOf(message["reasoning"]), thoughts];
-    const { prompt_tokens, completion_tokens } = fieldsOf(usage);
-    const said = (text: string) => this.#withoutSecret(text);
-    return {
-      ok: true,
-      reply: {
-        model: said(textOf(model)) || this.#options.model,
-        content: said(rest),
-        reasoning: said(reasoning.filter((text) => text !== "").join("\n\n")) || null,
-        finishReason: said(textOf(choice["finish_reason"])) || null,
-        inputTokens: countOf(prompt_tokens),
-        outputTokens: countOf(completion_tokens),
-      },
-    };
+  async #read(
+    { status, headers, body }: Posted,
+    asked: Asked,
+    onText: (characters: number) => void,
+  ): Promise<Attempt> {
+    if (typeof body !== "string") return await this.#readEvents(body, headers, asked, onText);
+    if (status < 200 || status >= 300) return failed(refusal(status, headers, body, asked));
+    const value = parsed(body);
+    if (value === undefined && /json/i.test(headers.get("content-type") ?? ""))
+      return failed(noReply("answered with broken JSON instead of a reply", true));
+    const read = readCompletion(value);
+    return "kind" in read ? failed(this.#noCompletion(read, body)) : { ok: true, completion: read };
   }
 
-  /** A status that is no success. */
-  #refusal(error: APIError): Trouble {
-    const status = error.status ?? 0;
-    const { model, keyVariable } = this.#options;
-    const words = this.#quoted(
-      wordsOf(error.error ?? error.message.replace(/^\d{3} (status code \(no body\))?/, "")),
-    );
-    const said = words === "" ? `${status}` : `${status}: ${words}`;
-    const never = { again: "never", wait: null } as const;
-    if (status === 401) {
-      const what =
-        this.#key === null
-          ? `wants a key, and none was given (${said})`
-          : `refuses the key in ${keyVariable} (${said})`;
-      return { what, remedy: `set ${keyVariable} to a valid key`, ...never };
+  async #readEvents(
+    { chunks, hasEnded }: EventBytes,
+    headers: Headers,
+    asked: Asked,
+    onText: (characters: number) => void,
+  ): Promise<Attempt> {
+    const pieces = new Pieces();
+    this.#sdk ??= loadStreams();
+    const { events, APIError } = await this.#sdk;
+    try {
+      for await (const chunk of events(chunks, headers)) {
+        const before = pieces.characters;
+        pieces.add(chunk);
+        if (pieces.characters > before) onText(pieces.characters);
+      }
+    } catch (error) {
+      // A reply that ended is whole, whatever comes after it.
+      if (!pieces.isFinished) {
+        if (error instanceof PostFailed) return failed(broken(error, asked));
+        if (error instanceof APIError)
+          return failed(cutStream(this.#secrets.quoted(wordsOfError(error.error ?? error.message))));
+        return failed(noReply("answered with a broken stream instead of a reply", true));
+      }
     }
-    if (status === 403) {
-      const caller = this.#key === null ? "callers without a key" : `the key in ${keyVariable}`;
-      return {
-        what: `does not let ${caller} use model "${model}" (${said})`,
-        remedy: `set ${keyVariable} to a key that may use it`,
-        ...never,
-      };
-    }
-    if (status === 404) {
-      return {
-        what: `has no model "${model}", or is no model API at this address (${said})`,
-        remedy: "correct the model's name or the base URL, which often ends in /v1",
-        ...never,
-      };
-    }
-    if (status >= 300 && status < 400) {
-      const target = this.#quoted(
-        (error.headers?.get("location") ?? "").replace(/(\/chat\/completions)?([?#].*)?$/, ""),
-      );
-      return {
-        what: `sends requests on to ${target === "" ? "nowhere" : target} (${said})`,
-        remedy: "give the address that answers itself as the base URL",
-        ...never,
-      };
-    }
-    if (status === 408 || status === 409 || status === 429 || status >= 500) {
-      return {
-        what: status === 429 ? `asks to slow down (${said})` : `failed (${said})`,
-        remedy: "see that it is well and that your limits with it allow more, then resume",
-        again: error.headers?.get("x-should-retry") === "false" ? "never" : "often",
-        wait: askedWait(error.headers, this.#options.clock.now()),
-      };
-    }
-    return {
-      what: `refuses the request for model "${model}" (${said})`,
-      remedy: "change what it objects to, or the model",
-      ...never,
-    };
+    if (!pieces.isFinished && !hasEnded()) return failed(cutStream(""));
+    const read = pieces.whole();
+    return "kind" in read ? failed(this.#noCompletion(read, "")) : { ok: true, completion: read };
   }
 
-  /** No whole answer at all. */
-  #unreachable(error: Error): Trouble {
-    const cause = causeOf(error);
-    if (cause instanceof BodyTooLarge) {
-      return {
-        what: `answered with more than ${largestBody / 1024 / 1024} MB instead of a reply`,
-        remedy: "check the base URL, and limit the length of replies (max tokens)",
-        again: "never",
-        wait: null,
-      };
+  #noCompletion(read: NoCompletion, body: string): Trouble {
+    switch (read.kind) {
+      case "no-choice":
+        return noChoice;
+      case "error": {
+        const words = this.#secrets.quoted(wordsOfError(read.error));
+        return noReply(`answered with an error instead of a reply (200: ${words})`, true);
+      }
+      case "something-else":
+        return noReply(`answered with ${pageOrElse(body)} instead of a reply`, !isHtml(body));
     }
-    if (cause === null || cause.name === "AbortError") {
-      return {
-        what: `gave no whole reply within ${this.#options.timeoutSeconds} s`,
-        remedy: "see that it is well, or raise the timeout if the model is only slow; then resume",
-        again: "often",
-        wait: null,
-      };
-    }
-    const code = this.#quoted("code" in cause && typeof cause.code === "string" ? cause.code : cause.message);
-    if (/CERT|SIGNATURE|ERR_TLS/.test(code)) {
-      return {
-        what: `shows a certificate that is not trusted here (${code})`,
-        remedy: "correct the base URL, or name the certificate's authority in NODE_EXTRA_CA_CERTS",
-        again: "never",
-        wait: null,
-      };
-    }
-    if (/^(HPE_|EPROTO|ERR_SSL)/.test(code))
-      return noReply(`does not speak the protocol of its base URL (${code})`);
-    const wasReached = /ECONNRESET|EPIPE|ECONNABORTED/.test(code);
+  }
+
+  #replyOf(completion: Completion, step: Step | null, call: Call): ChatReply {
+    const { clock, maxTokens, model } = this.#options;
+    const { inputTokens, outputTokens, cachedTokens, reasoningTokens } = completion;
+    const said = (text: string) => this.#secrets.without(text);
+    const content = said(completion.content);
+    if (maxTokens !== null && outputTokens !== null && outputTokens > maxTokens)
+      call.notes.push(`The server wrote ${outputTokens} tokens, though at most ${maxTokens} were allowed.`);
+    if (
+      step !== null &&
+      step.rung !== "text" &&
+      completion.finishReason === "stop" &&
+      isPlainlyNoJson(content)
+    )
+      call.notes.push(`The server was asked for JSON as ${step.rung} and answered with something else.`);
+    const probes = [...this.#untold.probes.splice(0), ...call.probes];
+    const notes = [...this.#untold.notes.splice(0), ...call.notes];
     return {
-      what: wasReached ? `broke off the connection (${code})` : `cannot be reached (${code})`,
-      remedy: "see that it is running and that the base URL is right, then resume",
-      again: "often",
-      wait: null,
+      model: said(completion.model) || model,
+      content,
+      reasoning: said(completion.reasoning) || null,
+      finishReason: completion.finishReason === null ? null : said(completion.finishReason),
+      inputTokens,
+      outputTokens,
+      seconds: clock.seconds() - call.begin,
+      failures: call.failures,
+      ...(call.billed === 0 ? {} : { billedFailures: call.billed }),
+      ...(cachedTokens === null ? {} : { cachedTokens }),
+      ...(reasoningTokens === null ? {} : { reasoningTokens }),
+      ...(step === null ? {} : { rung: step.rung }),
+      ...(probes.length === 0 ? {} : { probes }),
+      ...(notes.length === 0 ? {} : { notes }),
     };
   }
 
   #interrupted(): Interrupted {
     return new Interrupted(`stopped on request while model ${this.label} was asked`);
   }
-
-  // ----- Foreign words -----
-
-  /** What a server said, fit for an error: without the key, on one line and not too long. */
-  #quoted(text: string): string {
-    const plain = isHtml(text) ? (/<title>([^<]*)/i.exec(text)?.[1] ?? "an HTML page") : text;
-    const safe = this.#key === null ? plain : redacted(plain, this.#key);
-    const line = safe.replace(/\s+/g, " ").trim();
-    return line.length > longestQuote ? `${line.slice(0, longestQuote)}…` : line;
-  }
-
-  /** The same text unless it holds a key that can be no ordinary word. */
-  #withoutSecret(text: string): string {
-    return this.#key === null || this.#key.length < shortestSecret ? text : redacted(text, this.#key);
-  }
 }
 
 // --- internal ---
 
-class BodyTooLarge extends Error {}
+/** What is sent, and which members of it may be left out if the server does not take them. */
+interface Body {
+  readonly members: Readonly<Record<string, unknown>>;
+  readonly optional: readonly string[];
+}
 
-/** Loads the SDK, which takes longer than everything else at start-up, and keeps the environment out of it. */
-async function connect(baseUrl: string, key: string) {
-  const sdk = await import("openai");
-  const client = new sdk.OpenAI({
-    apiKey: key,
+/** The SDK's reader of event streams. It takes longer to load than everything else at start-up. */
+async function loadStreams() {
+  const { APIError, OpenAI } = await import("openai");
+  const { Stream } = await import("openai/streaming");
+  // It stands for where errors are logged, which is nowhere.
+  const silent = new OpenAI({
+    apiKey: "EMPTY",
     adminAPIKey: null,
     organization: null,
     project: null,
     webhookSecret: null,
-    baseURL: baseUrl,
-    maxRetries: 0,
+    baseURL: "http://localhost/v1",
     logLevel: "off",
-    fetch: (url, init) => send(url, init, key),
   });
-  return { sdk, client };
-}
-
-/**
- * What `fetch` does, for one POST. Node's own gives up after 300 s without a header, whatever timeout was set, and
- * follows redirects. This one reads the whole body, but no more than `largestBody`, so that the signal and the
- * timeout of the request hold for all of it; and it sends the headers below and none that the environment sets.
- */
-async function send(
-  input: string | URL | Request,
-  init: RequestInit | undefined,
-  key: string,
-): Promise<Response> {
-  const url = new URL(input instanceof Request ? input.url : input);
-  const signal = init?.signal ?? undefined;
-  const outgoing = (url.protocol === "https:" ? requestHttps : requestHttp)(url, {
-    method: "POST",
-    headers: {
-      authorization: `Bearer ${key}`,
-      accept: "application/json",
-      "content-type": "application/json",
-      "user-agent": "collm-nas",
-    },
-    ...(signal === undefined ? {} : { signal }),
-  });
-  // A late error must not end the process.
-  outgoing.on("error", () => {});
-  try {
-    outgoing.end(typeof init?.body === "string" ? init.body : "");
-    const [incoming] = (await once(outgoing, "response")) as [IncomingMessage];
-    incoming.on("error", () => {});
-    if (Number(incoming.headers["content-length"] ?? 0) > largestBody) throw new BodyTooLarge();
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of incoming as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > largestBody) throw new BodyTooLarge();
-      chunks.push(chunk);
-    }
-    const headers = new Headers();
-    for (const [name, values] of Object.entries(incoming.headersDistinct)) {
-      for (const value of values ?? []) headers.append(name, value);
-    }
-    const status = incoming.statusCode ?? 0;
-    const hasBody = status !== 204 && status !== 205 && status !== 304;
-    return new Response(hasBody ? Buffer.concat(chunks) : null, { status, headers });
-  } catch (error) {
-    outgoing.destroy();
-    // A connection that the signal closed reports a reset.
-    throw signal?.aborted === true ? new DOMException("aborted", "AbortError") : error;
-  }
+  const events = (chunks: AsyncIterable<Uint8Array>, headers: Headers): AsyncIterable<unknown> => {
+    const response = new Response(ReadableStream.from(chunks), { headers });
+    return Stream.fromSSEResponse<unknown>(response, new AbortController(), silent);
+  };
+  return { events, APIError };
 }
 
 function failed(trouble: Trouble): Attempt {
   return { ok: false, trouble };
-}
-
-/** An answer that a model API does not give. */
-function noReply(what: string): Trouble {
-  return {
-    what,
-    remedy: "this URL does not look like a model API; check the base URL, which often ends in /v1",
-    again: "twice",
-    wait: null,
-  };
 }
 
 /** Half to whole of a time that doubles with each attempt. */
@@ -403,80 +562,16 @@ function backOff(attempts: number): number {
   return Math.min(longestBackOff, 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);
 }
 
-/** The wait that a server asks for. A date is read against the server's own clock where it tells the time. */
-function askedWait(headers: Headers | undefined, now: string): number | null {
-  const milliseconds = headers?.get("retry-after-ms") ?? "";
-  const after = headers?.get("retry-after") ?? "";
-  const number = /^\s*\d+(\.\d+)?\s*$/;
-  const seconds = number.test(milliseconds)
-    ? Number(milliseconds) / 1_000
-    : number.test(after)
-      ? Number(after)
-      : /[a-z]{3}/i.test(after)
-        ? (Date.parse(after) - Date.parse(headers?.get("date") ?? now)) / 1_000
-        : Number.NaN;
-  return Number.isFinite(seconds) && seconds > 0 ? seconds : null;
-}
-
-/** The innermost error, or null when there is none inside. */
-function causeOf(error: Error): Error | null {
-  let inner: Error | null = null;
-  for (let at: unknown = error.cause; at instanceof Error; at = at.cause) inner = at;
-  return inner;
-}
-
-/**
- * Thinking that stands at the head of a reply in <think> tags. Some chat templates open the tag in the prompt, so that
- * the reply only closes it; a reply that was cut off only opens it.
- */
-function withoutThoughts(text: string): { thoughts: string; rest: string } {
-  const opening = /^\s*<think>/.exec(text)?.[0] ?? "";
-  const close = text.indexOf("</think>");
-  if (close === -1)
-    return opening === ""
-      ? { thoughts: "", rest: text }
-      : { thoughts: text.slice(opening.length).trim(), rest: "" };
-  const thoughts = text.slice(opening.length, close);
-  const rest = text.slice(close + "</think>".length).trimStart();
-  if (opening === "" && (rest === "" || thoughts.includes("<think>"))) return { thoughts: "", rest: text };
-  return { thoughts: thoughts.trim(), rest };
-}
-
-/** Text, or the text in a list of parts; empty for anything else. */
-function textOf(value: unknown): string {
-  const texts = Array.isArray(value) ? value.map((part) => fieldsOf(part)["text"]) : [value];
-  return texts.filter((text) => typeof text === "string").join("");
-}
-
-/** The sentence in an error of any of the forms that servers give it. */
-function wordsOf(error: unknown): string {
-  if (typeof error === "string") return error;
-  const { message } = fieldsOf(error);
-  return typeof message === "string" ? message : (JSON.stringify(error) ?? "");
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function countOf(value: unknown): number | null {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
-}
-
-function parsed(text: string): unknown {
+/** What a promise was rejected with; null once it is fulfilled or the signal was raised. */
+async function endOf(promise: Promise<unknown>, signal: AbortSignal): Promise<unknown> {
+  let stop = () => {};
+  const stopped = new Promise<null>((resolve) => {
+    stop = () => resolve(null);
+    signal.addEventListener("abort", stop, { once: true });
+  });
   try {
-    return JSON.parse(text);
-  } catch {
-    return null;
+    return await Promise.race([promise.then(() => null).catch((error: unknown) => error), stopped]);
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
-}
-
-function isHtml(body: unknown): boolean {
-  return typeof body === "string" && /^\s*<(!doctype|html|head|body)/i.test(body);
-}
-
-/** The text with the key struck out, in each form it may have been echoed in. */
-function redacted(text: string, key: string): string {
-  const forms = new Set([key, JSON.stringify(key).slice(1, -1), encodeURIComponent(key)]);
-  return [...forms].reduce((rest, form) => rest.replaceAll(form, "[key]"), text);
 }

@@ -17,7 +17,7 @@ import {
   serverOf,
 } from "../config.ts";
 import { UsageError } from "../errors.ts";
-import type { Role, Rung } from "../search/events.ts";
+import { type Role, type Rung, roleSchema } from "../search/events.ts";
 import { didYouMean } from "../search/nearest.ts";
 import type { ChatModel, Clock, Evaluator, Searcher, SpaceCatalog } from "../search/ports.ts";
 import { searchers } from "../searchers/registry.ts";
@@ -116,12 +116,28 @@ export async function openModels(
     // Both roles may use one file: it is read once.
     const key = JSON.stringify(local.kind === "gguf" ? [local, server.gpu, server.threads] : local);
     const player =
-      shared.get(key) ?? (local.kind === "recorded" ? openRecorded(local.path) : openGguf(local.path));
+      shared.get(key) ??
+      (local.kind === "recorded" ? openRecorded(local.path) : openFile(local.path, server));
     shared.set(key, player);
     return (await player)(role);
   };
-  const openGguf = async (path: string): Promise<(role: Role) => ChatModel> => {
-    throw new UsageError(`cannot open ${path}`);
+  const openFile = async (path: string, server: ServerConfig): Promise<(role: Role) => ChatModel> => {
+    const { openGguf } = await import("../adapters/gguf-chat.ts");
+    const windows = roleSchema.options.map((role) => serverOf(model, role).contextTokens);
+    const given = windows.filter((window) => window !== null);
+    const gguf = await openGguf({
+      path,
+      gpu: server.gpu,
+      threads: server.threads,
+      contextTokens: given.length === 0 ? null : Math.max(...given),
+      clock,
+      moduleFolder: join(packageRoot, "llm"),
+    });
+    closing.push(() => gguf.close());
+    return (role) => {
+      const { temperature, topP, maxTokens, seed } = serverOf(model, role);
+      return gguf.chat({ temperature, topP, maxTokens, seed, ...telling(watch, role) });
+    };
   };
   const close = async () => {
     for (const put of closing) await put();
@@ -138,7 +154,7 @@ async function openServer(
   server: ServerConfig,
   role: Role,
   clock: Clock,
-  { onRetry, onText }: ModelWatch,
+  watch: ModelWatch,
   known: Rung | null,
 ): Promise<ChatModel> {
   const { OpenAIChat } = await import("../adapters/openai-chat.ts");
@@ -150,9 +166,13 @@ async function openServer(
     headers: readHeaders(server),
     known,
     clock,
-    onRetry,
-    ...(onText === undefined ? {} : { onText: (characters: number) => onText(role, characters) }),
+    onRetry: watch.onRetry,
+    ...telling(watch, role),
   });
+}
+
+function telling({ onText }: ModelWatch, role: Role): { onText?: (characters: number) => void } {
+  return onText === undefined ? {} : { onText: (characters) => onText(role, characters) };
 }
 
 async function openRecorded(path: string): Promise<(role: Role) => ChatModel> {

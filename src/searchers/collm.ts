@@ -1,17 +1,20 @@
 /**
  * CoLLM-NAS: the Navigator refines the strategy, the Generator turns it into architectures (paper, Algorithm 1).
  *
- * Owns the order in which the two roles are asked in a round. Knows neither model nor space.
+ * Owns the order in which the two roles are asked in a round, and what is measured before each. Knows neither model nor space.
  */
 import type { Searcher } from "../search/ports.ts";
 import { strategyBefore } from "../search/state.ts";
+import { measureSpread } from "./cost-spread.ts";
 import { generatorPrompt, readArchitectures } from "./generator.ts";
 import { navigatorPrompt, readStrategy } from "./navigator.ts";
+import { lookAgain } from "./second-look.ts";
 
 export const collm: Searcher = {
   name: "collm",
   summary: "two cooperating language models: a Navigator writes the strategy, a Generator the architectures",
   async propose(turn) {
+    if (strategyBefore(turn.state, turn.round) === null) await measureSpread(turn);
     const written = await turn.ask(
       "navigator",
       navigatorPrompt(turn.state, turn.space, turn.round),
@@ -20,12 +23,11 @@ export const collm: Searcher = {
     if (written !== null) await turn.setStrategy(written);
     const strategy = written ?? strategyBefore(turn.state, turn.round);
     if (strategy === null) return [];
-    return (
-      (await turn.ask(
-        "generator",
-        generatorPrompt(turn.state, turn.space, strategy),
-        readArchitectures(turn.space),
-      )) ?? []
+    const draft = await turn.ask(
+      "generator",
+      generatorPrompt(turn.state, turn.space, strategy),
+      readArchitectures(turn.space),
     );
+    return draft === null ? [] : await lookAgain(turn, strategy, draft);
   },
 };

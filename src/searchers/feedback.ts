@@ -17,12 +17,16 @@ import {
   objective,
   type Round,
   type RunState,
+  resultOf,
   valueOf,
 } from "../search/state.ts";
+import { spreadOf } from "./cost-spread.ts";
+import { coverageOf, type Listed } from "./coverage.ts";
 import {
   describeLimits,
   figure,
   givesHints,
+  informs,
   sceneOf,
   textsOf,
   withUnit,
@@ -56,9 +60,11 @@ export function openingMessage(state: RunState, space: Space, { role, texts }: A
   const { opening } = textsOf(state.search);
   const scene = sceneOf(state, role);
   const names = space.description.dimensions.map(({ name }) => `\`${name}\``).join(", ");
-  return [texts.first(scene), `${opening.heading}\n${bulleted(opening.considerations(scene, names))}`].join(
-    "\n\n",
-  );
+  return [
+    texts.first(scene),
+    ...spreadTold(state, space),
+    `${opening.heading}\n${bulleted(opening.considerations(scene, names))}`,
+  ].join("\n\n");
 }
 
 /** Tells the results of round `last` and asks for the next strategy. */
@@ -73,7 +79,8 @@ export function refinementMessage(
   return [
     resultsOf(state, space, last, texts),
     ...(scene.hints ? lossesOf(state, space, last, texts) : []),
-    standingOf(state, space),
+    standingOf(state, space, last),
+    ...(informs(state.search, "coverage") ? coverageTold(state, space) : []),
     `${texts.next(scene)}\n${bulleted(questions(objective(state).name))}`,
     texts.close(scene),
   ].join("\n\n");
@@ -104,6 +111,55 @@ export function resultsBrief(
   };
 }
 
+/** Results in order of value, those without one last. */
+export function bestFirst(state: RunState, results: readonly Evaluation[]): Evaluation[] {
+  const rank = ({ outcome }: Evaluation) => {
+    const value = valueOf(state, outcome);
+    return value === null ? Number.NEGATIVE_INFINITY : objective(state).higherIsBetter ? value : -value;
+  };
+  return [...results].sort((first, second) => rank(second) - rank(first));
+}
+
+/** One result: its value or failure, its costs, the architecture. */
+export function resultLine(
+  state: RunState,
+  space: Space,
+  { measured, outcome, overLimit }: Evaluation,
+): string {
+  const architecture = writeArchitecture(space, space.fromText(measured.text));
+  const costs = costsOf(measured.costs);
+  const mark = overLimit && givesHints(state.search) ? " (over the limit)" : "";
+  if (outcome.kind === "failure")
+    return `evaluation failed (${outcome.failure}), ${costs}${mark}: ${architecture}`;
+  const value = valueOf(state, outcome);
+  return `${objective(state).name} ${value === null ? "unknown" : figure(value)}, ${costs}${mark}: ${architecture}`;
+}
+
+/** Every cost by name, in one line. */
+export function costsOf(costs: Readonly<Record<string, number>>): string {
+  return (
+    Object.entries(costs)
+      .map(([name, value]) => `${name} ${figure(value)}`)
+      .join(", ") || "no cost"
+  );
+}
+
+/** What is known of an architecture that was proposed before, in a few words. */
+export function knownOf(state: RunState, text: string): string {
+  const candidate = state.visited.get(text);
+  const outcome = candidate === undefined ? null : resultOf(state, candidate);
+  if (candidate?.verdict.kind === "over-limit") return "over the limit";
+  if (outcome === null) return "not evaluated";
+  if (outcome.kind === "failure") return `evaluation failed (${outcome.failure})`;
+  const value = valueOf(state, outcome);
+  return `${objective(state).name} ${value === null ? "unknown" : figure(value)}`;
+}
+
+/** A share in percent, to a tenth of one. */
+export function percent(share: number): string {
+  return `${figure(Math.round(1000 * share) / 10)}%`;
+}
+
 // --- internal ---
 
 function resultsOf(state: RunState, space: Space, last: Round, { noCandidates }: StrategistTexts): string {
@@ -121,7 +177,7 @@ function resultsOf(state: RunState, space: Space, last: Round, { noCandidates }:
   ].join("\n\n");
 }
 
-function standingOf(state: RunState, space: Space): string {
+function standingOf(state: RunState, space: Space, last: Round): string {
   const { standing } = textsOf(state.search);
   const scene = sceneOf(state, "navigator");
   const metric = objective(state);
@@ -139,29 +195,12 @@ function standingOf(state: RunState, space: Space): string {
         ),
     ...(scene.hints ? [standing.evaluations(budget - left, left)] : []),
     ...describeLimits(state).map(standing.limit),
+    ...(informs(state.search, "headroom") ? headroomTold(state, last) : []),
     target === null
       ? standing.open(metric.higherIsBetter ? "high" : "low")
       : standing.target(withUnit(target, metric.unit)),
   ];
   return `${standing.heading}\n${bulleted(lines)}`;
-}
-
-function bestFirst(state: RunState, results: readonly Evaluation[]): Evaluation[] {
-  const rank = ({ outcome }: Evaluation) => {
-    const value = valueOf(state, outcome);
-    return value === null ? Number.NEGATIVE_INFINITY : objective(state).higherIsBetter ? value : -value;
-  };
-  return [...results].sort((first, second) => rank(second) - rank(first));
-}
-
-function resultLine(state: RunState, space: Space, { measured, outcome, overLimit }: Evaluation): string {
-  const architecture = writeArchitecture(space, space.fromText(measured.text));
-  const costs = costsOf(measured.costs);
-  const mark = overLimit && givesHints(state.search) ? " (over the limit)" : "";
-  if (outcome.kind === "failure")
-    return `evaluation failed (${outcome.failure}), ${costs}${mark}: ${architecture}`;
-  const value = valueOf(state, outcome);
-  return `${objective(state).name} ${value === null ? "unknown" : figure(value)}, ${costs}${mark}: ${architecture}`;
 }
 
 /** What became of the candidates that were not evaluated, each kind in a line with the reasons that help. */
@@ -170,6 +209,8 @@ function lossesOf(state: RunState, space: Space, last: Round, texts: StrategistT
   const lost = funnel(state, last.round);
   const lines: string[] = [];
   if (lost.repeated > 0) lines.push(texts.repeated(lost.repeated));
+  if (lost.repeated > 0 && informs(state.search, "duplicates"))
+    lines.push(results.again(duplicatesOf(state, space, last)));
   if (lost.equivalent > 0) lines.push(results.equivalent(lost.equivalent));
   const rejections = last.candidates.flatMap(({ verdict }) =>
     "rejections" in verdict ? verdict.rejections : [],
@@ -180,7 +221,10 @@ function lossesOf(state: RunState, space: Space, last: Round, texts: StrategistT
     verdict.kind === "over-limit" ? [verdict.measured] : [],
   );
   if (over.length > 0) {
-    const examples = over
+    const nearest = informs(state.search, "headroom")
+      ? [...over].sort((first, second) => excessOf(state, first.costs) - excessOf(state, second.costs))
+      : over;
+    const examples = nearest
       .slice(0, mostExamples)
       .map(({ text, costs }) => `${costsOf(costs)}: ${writeArchitecture(space, space.fromText(text))}`);
     lines.push(results.overLimit(over.length, examples.join("; ")));
@@ -196,18 +240,82 @@ function commonest(rejections: readonly Rejection[]): string {
   return sorted.map(([sentence]) => sentence).join("; ");
 }
 
-function costsOf(costs: Readonly<Record<string, number>>): string {
-  return (
-    Object.entries(costs)
-      .map(([name, value]) => `${name} ${figure(value)}`)
-      .join(", ") || "no cost"
-  );
-}
-
 /** By how much the limit that is exceeded most is exceeded, in parts of that limit. */
 function excessOf(state: RunState, costs: Readonly<Record<string, number>>): number {
   const excesses = Object.entries(state.search.limits).map(
     ([name, limit]) => ((costs[name] ?? 0) - limit) / (Math.abs(limit) || 1),
   );
   return Math.max(...excesses);
+}
+
+/** The architectures that came again most often, with what is known of them. */
+function duplicatesOf(state: RunState, space: Space, { candidates }: Round): string {
+  const counts = new Map<string, number>();
+  for (const { verdict } of candidates)
+    if (verdict.kind === "repeated") counts.set(verdict.text, (counts.get(verdict.text) ?? 0) + 1);
+  return [...counts]
+    .sort(([, first], [, second]) => second - first)
+    .slice(0, mostExamples)
+    .map(
+      ([text, count]) =>
+        `${count} × ${knownOf(state, text)}: ${writeArchitecture(space, space.fromText(text))}`,
+    )
+    .join("; ");
+}
+
+/** What part of each limit is used: by the best, and by the middle one of a round's evaluated architectures. */
+function headroomTold(state: RunState, last: Round): string[] {
+  const { standing } = textsOf(state.search);
+  const winner = best(state);
+  const evaluated = evaluationsAmong(last.candidates);
+  return Object.entries(state.search.limits).flatMap(([name, limit]) => {
+    if (limit <= 0) return [];
+    const shareOf = (costs: Readonly<Record<string, number>>) => {
+      const cost = costs[name];
+      return cost === undefined ? [] : [cost / limit];
+    };
+    const shares = evaluated.flatMap(({ measured }) => shareOf(measured.costs)).sort((a, b) => a - b);
+    const middle = shares[Math.floor((shares.length - 1) / 2)];
+    const [most] = winner === null ? [] : shareOf(winner.measured.costs);
+    if (middle === undefined && most === undefined) return [];
+    return [standing.headroom(`\`${name}\``, percentOrNull(most), percentOrNull(middle))];
+  });
+}
+
+function percentOrNull(share: number | undefined): string | null {
+  return share === undefined ? null : percent(share);
+}
+
+/** What the search has and has not seen; nothing before anything was evaluated. */
+function coverageTold(state: RunState, space: Space): string[] {
+  const coverage = coverageOf(state, space);
+  if (coverage === null) return [];
+  const { coverage: texts } = textsOf(state.search);
+  const whole = ({ text, more }: Listed) => `${text}${more === 0 ? "" : texts.more(more)}`;
+  const { evaluated, size, never, rare, bands } = coverage;
+  const lines = [
+    ...(size === null ? [] : [texts.share(evaluated, size)]),
+    ...(never === null ? [] : [texts.never(whole(never))]),
+    ...(rare === null ? [] : [texts.rare(whole(rare))]),
+    ...(bands === null
+      ? []
+      : [texts.bands(`\`${bands.cost}\`${bands.unit === "" ? "" : ` (${bands.unit})`}`, bands.text)]),
+  ];
+  return lines.length === 0 ? [] : [`${texts.heading}\n${bulleted(lines)}`];
+}
+
+/** What random architectures cost, where that is to be told. */
+function spreadTold(state: RunState, space: Space): string[] {
+  const spread = spreadOf(state, space);
+  if (spread === null) return [];
+  const { spread: texts } = textsOf(state.search);
+  const lines = spread.costs.map(({ name, unit, lowest, highest, lowerQuarter, upperQuarter }) =>
+    texts.cost(
+      `\`${name}\``,
+      `${figure(lowest)} to ${withUnit(highest, unit)}`,
+      `${figure(lowerQuarter)} to ${figure(upperQuarter)}`,
+    ),
+  );
+  const within = spread.within === null ? [] : [texts.within(percent(spread.within / spread.drawn))];
+  return [`${texts.heading(spread.drawn)}\n${bulleted([...lines, ...within])}`];
 }

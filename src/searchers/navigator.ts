@@ -9,6 +9,7 @@ import type { Prompt, Reading } from "../search/ports.ts";
 import type { Space } from "../search/space.ts";
 import { type RunState, strategyBefore } from "../search/state.ts";
 import { strategySections } from "../search/strategy.ts";
+import { condensedMessage } from "./condensed.ts";
 import { openingMessage, type ResultsBrief, refinementMessage, resultsBrief } from "./feedback.ts";
 import { describeProblem, describeSpace, exampleOf, givesHints, sceneOf, textsOf } from "./prompts.ts";
 
@@ -24,12 +25,13 @@ export interface NavigatorBrief extends ResultsBrief {
 export function navigatorPrompt(state: RunState, space: Space, round: number): Prompt {
   const last = strategyBefore(state, round) === null ? undefined : state.rounds[round - 2];
   const author = { role: "navigator", texts: textsOf(state.search).navigator } as const;
+  const user =
+    last === undefined ? openingMessage(state, space, author) : refinementMessage(state, space, last, author);
+  const condensed = last === undefined ? undefined : condensedMessage(state, space, last, "navigator", user);
   return {
     system: systemPrompt(state, space),
-    user:
-      last === undefined
-        ? openingMessage(state, space, author)
-        : refinementMessage(state, space, last, author),
+    user,
+    ...(condensed === undefined ? {} : { condensed }),
     schema: null,
     brief: {
       role: "navigator",

@@ -5,7 +5,7 @@
  * benchmark or data set: all names in these texts come from the description, except the task sentence of the
  * configuration.
  */
-import type { Role, SearchConfig, Wording } from "../search/events.ts";
+import type { Inform, Role, SearchConfig, Wording } from "../search/events.ts";
 import { randomStream } from "../search/random.ts";
 import type { Architecture, Dimension, Space } from "../search/space.ts";
 import { objective, type RunState } from "../search/state.ts";
@@ -24,6 +24,11 @@ export function textsOf({ wording = "standard" }: Pick<SearchConfig, "wording">)
 /** Whether the prompts may hold more than the paper's. */
 export function givesHints({ hints }: Pick<SearchConfig, "hints">): boolean {
   return hints !== false;
+}
+
+/** Whether the prompts tell `fact` beyond the results. */
+export function informs(search: Pick<SearchConfig, "hints" | "inform">, fact: Inform): boolean {
+  return givesHints(search) && (search.inform ?? []).includes(fact);
 }
 
 /** What the texts of a search depend on. `author` is the role whose conversation the text belongs to. */

@@ -46,12 +46,20 @@ export function asksRoles(search: PlayerSettings): boolean {
 }
 
 /**
- * Whether a search's settings fit its searcher and its space: the early searcher of a portfolio, and a prior.
+ * Whether a search's settings fit its searcher and its space: the early searcher of a portfolio, a prior,
+ * and a second look.
  *
  * @throws UsageError that names the setting
  */
-export function checkSettings(space: Space, search: PlayerSettings & Pick<SearchConfig, "blind">): void {
+export function checkSettings(
+  space: Space,
+  search: PlayerSettings & Pick<SearchConfig, "blind" | "secondLook">,
+): void {
   if (search.searcher === portfolio.name) checkEarly(search, arms);
+  if (search.secondLook === true && firstPlayer(search) === solo.name)
+    throw new UsageError(
+      `secondLook: "${solo.name}" has no Generator of its own to look again; leave it out, or use searcher "${collm.name}"`,
+    );
   if (firstPlayer(search) !== priorRandom.name) return;
   if (search.blind === true)
     throw new UsageError(

@@ -162,14 +162,19 @@ function topPercent({ shares }: Poll): number {
 // ----- Generator -----
 
 function writeArchitectures(
-  { space, strategy, max }: Pick<GeneratorBrief, "space" | "strategy" | "max">,
+  { space, strategy, max, draft = [] }: Pick<GeneratorBrief, "space" | "strategy" | "max" | "draft">,
   seed: number,
 ): string {
   const random = randomStream(seed, "rules");
   const ranges = readRanges(strategy);
-  const written = new Set<string>();
+  const write = (architecture: Architecture) => writeArchitecture(space, architecture, "choice");
+  // What is good in a draft stays, and other draws take the place of the rest.
+  const kept = draft.filter(({ isFine }) => isFine).map(({ text }) => write(space.fromText(text)));
+  const dropped = new Set(draft.filter(({ isFine }) => !isFine).map(({ text }) => text));
+  const written = new Set(kept.slice(0, max));
   for (let attempt = 0; attempt < 10 * max && written.size < max; attempt++) {
-    written.add(writeArchitecture(space, sampleFrom(space, ranges, random), "choice"));
+    const drawn = sampleFrom(space, ranges, random);
+    if (!dropped.has(drawn.text)) written.add(write(drawn));
   }
   return `[${[...written].join(", ")}]`;
 }

@@ -8,9 +8,11 @@
 import type { ChatReply } from "../search/events.ts";
 import type { Prompt, Reading, Searcher } from "../search/ports.ts";
 import type { Space } from "../search/space.ts";
-import type { RunState } from "../search/state.ts";
+import type { Round, RunState } from "../search/state.ts";
+import { condensedMessage } from "./condensed.ts";
+import { measureSpread } from "./cost-spread.ts";
 import { openingMessage, type ResultsBrief, refinementMessage, resultsBrief } from "./feedback.ts";
-import { candidatesIn, isAnswer, readArchitectures } from "./generator.ts";
+import { type AskedForm, answerIn, askedForm, candidatesIn, isAnswer, readFound } from "./generator.ts";
 import { isStrategy, outlineOf } from "./navigator.ts";
 import {
   answerForm,
@@ -20,14 +22,15 @@ import {
   sceneOf,
   textsOf,
 } from "./prompts.ts";
-import { type Found, locateJson } from "./reply.ts";
+import type { Found } from "./reply.ts";
 
 export const solo: Searcher = {
   name: "solo",
   summary: "one language model that reflects, then generates: the paper's ablation (SiLLM-NAS)",
   async propose(turn) {
+    if (lastToTell(turn.state, turn.round) === undefined) await measureSpread(turn);
     const prompt = soloPrompt(turn.state, turn.space, turn.round);
-    const answer = await turn.ask("generator", prompt, readSolo(turn.space));
+    const answer = await turn.ask("generator", prompt, readSolo(turn.space, askedForm(turn.state.search)));
     if (answer === null) return [];
     if (answer.strategy !== null) await turn.setStrategy(answer.strategy);
     return answer.candidates;
@@ -51,15 +54,15 @@ export interface SoloAnswer {
 /** The prompt of `round`: an opening as long as there are no candidates, a refinement after that. */
 export function soloPrompt(state: RunState, space: Space, round: number): Prompt {
   const { candidates, structured } = state.search;
-  const before = state.rounds.slice(0, round - 1);
-  const last = before.some((each) => each.candidates.length > 0) ? before.at(-1) : undefined;
+  const last = lastToTell(state, round);
   const author = { role: "generator", texts: textsOf(state.search).solo } as const;
+  const user =
+    last === undefined ? openingMessage(state, space, author) : refinementMessage(state, space, last, author);
+  const condensed = last === undefined ? undefined : condensedMessage(state, space, last, "generator", user);
   return {
     system: systemPrompt(state, space),
-    user:
-      last === undefined
-        ? openingMessage(state, space, author)
-        : refinementMessage(state, space, last, author),
+    user,
+    ...(condensed === undefined ? {} : { condensed }),
     schema: structured ? architecturesSchema(space, candidates, { strategy: { type: "string" } }) : null,
     brief: {
       role: "solo",
@@ -70,17 +73,24 @@ export function soloPrompt(state: RunState, space: Space, round: number): Prompt
 }
 
 /** The architectures as a Generator would give them, and the strategy: their neighbour in one object, or the text before. */
-export function readSolo(space: Space): (reply: ChatReply) => Reading<SoloAnswer> {
-  const read = readArchitectures(space);
+export function readSolo(space: Space, asked: AskedForm = "json"): (reply: ChatReply) => Reading<SoloAnswer> {
   return (reply) => {
-    const first = beginningOf(space, reply.content);
-    const reading = read({ ...reply, content: reply.content.slice(first?.start ?? 0) });
+    const answer = answerIn(space, reply.content);
+    const first = beginningOf(space, answer.text, answer.found);
+    const found = answer.found.slice(first === undefined ? 0 : answer.found.indexOf(first));
+    const reading = readFound(space, asked, reply, answer, found);
     if (!reading.ok) return reading;
-    return { ok: true, value: { strategy: strategyIn(reply.content, first), candidates: reading.value } };
+    return { ...reading, value: { strategy: strategyIn(answer.text, first), candidates: reading.value } };
   };
 }
 
 // --- internal ---
+
+/** The round whose results are told in `round`; undefined as long as there are no candidates. */
+function lastToTell({ rounds }: RunState, round: number): Round | undefined {
+  const before = rounds.slice(0, round - 1);
+  return before.some((each) => each.candidates.length > 0) ? before.at(-1) : undefined;
+}
 
 function systemPrompt(state: RunState, space: Space): string {
   const { solo: texts } = textsOf(state.search);
@@ -95,8 +105,7 @@ function systemPrompt(state: RunState, space: Space): string {
 }
 
 /** Where the answer begins: examples that a strategy gives on the way to it are none of its candidates. */
-function beginningOf(space: Space, content: string): Found | undefined {
-  const found = locateJson(content);
+function beginningOf(space: Space, content: string, found: readonly Found[]): Found | undefined {
   const whole = found.findLast(({ value }) => isAnswer(value));
   if (whole !== undefined) return whole;
   const held = found.filter(({ value }) => candidatesIn(space, value).length > 0);

@@ -11,6 +11,7 @@ import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as wait } from "node:timers/promises";
+import { probeName } from "../../src/adapters/ladder.ts";
 import { pick, type Random, randomStream } from "../../src/search/random.ts";
 import { Space, type SpaceDescription } from "../../src/search/space.ts";
 
@@ -24,9 +25,14 @@ export interface ChatBody {
   readonly temperature?: number;
   readonly top_p?: number;
   readonly max_tokens?: number;
+  readonly max_completion_tokens?: number;
+  readonly stream?: boolean;
+  readonly stream_options?: { readonly include_usage?: boolean };
   readonly response_format?: {
     readonly type: string;
     readonly json_schema: { readonly name: string; readonly strict: boolean; readonly schema: Schema };
+    /** Beside the type json_object. */
+    readonly schema?: Schema;
   };
 }
 
@@ -51,8 +57,22 @@ export interface ModelServer {
   close(): Promise<void>;
 }
 
+export interface ServerOptions {
+  /**
+   * What becomes of the small question whether a schema is honoured: answered as a server that honours it would, apart
+   * from the script and from the requests kept; or left to the script like any other request.
+   */
+  readonly probes?: "honoured" | "scripted";
+  /** The answer to GET /v1/models. */
+  readonly models?: Answer;
+}
+
 /** Starts a server on a free port. It knows POST /v1/chat/completions and GET /v1/models; all else is 404. */
-export async function startModelServer(script: Script, port = 0): Promise<ModelServer> {
+export async function startModelServer(
+  script: Script,
+  port = 0,
+  { probes = "honoured", models = oneModel }: ServerOptions = {},
+): Promise<ModelServer> {
   const requests: ModelRequest[] = [];
   let missing = 0;
   const server = createServer((incoming, response) => {
@@ -68,14 +88,16 @@ export async function startModelServer(script: Script, port = 0): Promise<ModelS
       const path = incoming.url ?? "";
       const request = { path, headers: incoming.headers, body: bodyOf(Buffer.concat(chunks)), over };
       if (incoming.method === "GET" && path === "/v1/models") {
-        json(200, { object: "list", data: [{ id: "test", object: "model", owned_by: "test" }] })(
-          response,
-          request,
-        );
+        void Promise.resolve(models(response, request));
         return;
       }
       if (incoming.method !== "POST" || path !== "/v1/chat/completions") {
         json(404, { detail: "Not Found" })(response, request);
+        return;
+      }
+      const format = request.body.response_format?.json_schema;
+      if (probes === "honoured" && format?.name === probeName) {
+        void chat(JSON.stringify(valueOf(format.schema)))(response, request);
         return;
       }
       const index = requests.push(request) - 1;
@@ -149,6 +171,41 @@ export function reasoned(
 /** A thinking model behind a server that does not. */
 export function thoughtAloud(thoughts: string, content: string): Answer {
   return chat(`<think>\n${thoughts}\n</think>\n\n${content}`);
+}
+
+/** One piece of a reply that comes as a stream: a delta, and what else its chunk holds. */
+export interface Piece {
+  readonly delta?: Readonly<Record<string, unknown>>;
+  readonly finishReason?: string;
+  /** Further members of the chunk; with no delta and no reason it has no choice. */
+  readonly rest?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * A chat completion as a stream of events. `end`: with the closing mark; closed without it; reset; or left open and
+ * silent.
+ */
+export function streamed(
+  pieces: readonly Piece[],
+  end: "done" | "closed" | "reset" | "stalled" = "done",
+): Answer {
+  return async (response, request) => {
+    response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
+    for (const { delta, finishReason, rest } of pieces) {
+      const hasChoice = delta !== undefined || finishReason !== undefined;
+      const choices = hasChoice
+        ? [{ index: 0, delta: delta ?? {}, finish_reason: finishReason ?? null }]
+        : [];
+      const chunk = { id: "chatcmpl-test", object: "chat.completion.chunk", model: request.body.model };
+      response.write(`data: ${JSON.stringify({ ...chunk, choices, ...rest })}\n\n`);
+    }
+    if (end === "done") response.end("data: [DONE]\n\n");
+    if (end === "closed") response.end();
+    if (end === "reset") {
+      await wait(20);
+      response.socket?.resetAndDestroy();
+    }
+  };
 }
 
 // ----- Strange answers -----
@@ -276,7 +333,8 @@ export function hugeBody(bytes: number, length: "announced" | "chunked"): Answer
 export function playRoles(space?: SpaceDescription): (request: ModelRequest) => Answer {
   return ({ body }) => {
     const random = randomStream(body.seed ?? 0, "model server");
-    const schema = body.response_format?.json_schema.schema;
+    const format = body.response_format;
+    const schema = format?.type === "json_object" ? format.schema : format?.json_schema.schema;
     if (schema !== undefined) return chat(JSON.stringify(drawn(schema, schema, random)));
     const wantsFence = body.messages?.some(
       ({ role, content }) => role === "system" && String(content).includes("```json"),
@@ -329,6 +387,16 @@ export interface Schema {
 // --- internal ---
 
 const exhausted = refusal(500, "scripted replies exhausted");
+
+const oneModel: Answer = json(200, {
+  object: "list",
+  data: [{ id: "test", object: "model", owned_by: "test" }],
+});
+
+/** A value of a schema. */
+function valueOf(schema: Schema): unknown {
+  return drawn(schema, schema, randomStream(0, "small question"));
+}
 
 function bodyOf(bytes: Buffer): ChatBody {
   try {

@@ -8,6 +8,7 @@ import {
   pythonFromEnvironment,
   readConfig,
   readDirectSetup,
+  readHeaders,
   readKey,
   readSetup,
   serverOf,
@@ -54,8 +55,17 @@ const model: ModelConfig = {
   temperature: 0.6,
   topP: null,
   maxTokens: null,
+  seed: null,
+  contextTokens: null,
+  rung: null,
+  stream: false,
+  idleSeconds: 60,
   timeoutSeconds: 600,
   retries: 6,
+  headers: {},
+  extraBody: {},
+  gpu: "off",
+  threads: 1,
 };
 const evaluator = { address: null, config: null, silenceSeconds: 120, patienceSeconds: 120 };
 
@@ -77,6 +87,10 @@ describe("a configuration", () => {
       structured: true,
       hints: true,
       wording: "standard",
+      inform: ["coverage", "duplicates", "headroom", "costs"],
+      secondLook: false,
+      caps: {},
+      prices: {},
       paper: false,
       blind: false,
       oracle: false,
@@ -108,6 +122,10 @@ describe("a configuration", () => {
       structured: false,
       hints: false,
       wording: "concise",
+      inform: ["coverage"],
+      secondLook: true,
+      caps: { tokens: 100_000, usd: 2, seconds: 3_600 },
+      prices: { small: { input: 1, output: 2, cachedInput: 0.5 } },
       paper: false,
       blind: true,
       oracle: true,
@@ -121,9 +139,18 @@ describe("a configuration", () => {
         temperature: 0,
         topP: 0.9,
         maxTokens: 4_000,
+        seed: 5,
+        contextTokens: 32_768,
+        rung: "json-object",
+        stream: true,
+        idleSeconds: 20,
         timeoutSeconds: 30,
         retries: 0,
-        roles: { navigator: { temperature: 1 }, generator: { name: "small", maxTokens: null } },
+        headers: { "x-team": "vision", authorization: "$GATEWAY" },
+        extraBody: { chat_template_kwargs: { enable_thinking: false } },
+        gpu: "cuda",
+        threads: 2,
+        roles: { navigator: { temperature: 1 }, generator: { name: "small", maxTokens: 900 } },
       },
       evaluator: { address: "localhost:50051", config: null, silenceSeconds: 5, patienceSeconds: 0 },
       out: "runs/mine",
@@ -602,11 +629,22 @@ describe("the model's key", () => {
 
 const searchKeys = Object.keys(searchConfigSchema.shape).sort();
 /** Keys that a record has only where they say something unusual. */
-const optionalKeys = ["blind", "early", "hints", "oracle", "prior", "wording"];
+const optionalKeys = [
+  "blind",
+  "bounds",
+  "caps",
+  "early",
+  "hints",
+  "inform",
+  "oracle",
+  "prior",
+  "secondLook",
+  "wording",
+];
 
 describe("what is stored with a run", () => {
   it("is the search, complete, as the record wants it", async () => {
-    const config = await readConfig(yaml("space: s\nevaluator: {patienceSeconds: 3}"), {});
+    const config = await readConfig(yaml("space: s\ninform: []\nevaluator: {patienceSeconds: 3}"), {});
     const search = searchConfigOf(config);
     expect(searchConfigSchema.parse(search)).toEqual(search);
     expect(search.patienceSeconds).toBe(3);
@@ -616,13 +654,45 @@ describe("what is stored with a run", () => {
   it("has what was set otherwise than usual, and nothing of it else", async () => {
     const config = await readConfig(
       yaml(
-        "space: s\nhints: false\nwording: coaching\nblind: true\noracle: true\nprior: {op: {a: 1}}\nearly: random",
+        "space: s\nhints: false\nwording: coaching\nblind: true\noracle: true\nprior: {op: {a: 1}}\nearly: random\ncaps: {seconds: 60}\nmodel: {name: m}",
       ),
       {},
     );
     const search = searchConfigOf(config);
     expect(searchConfigSchema.parse(search)).toEqual(search);
-    expect(Object.keys(search).sort()).toEqual(searchKeys);
+    // Without hints there is nothing to inform with, and no second look.
+    const hinted = ["inform", "secondLook"];
+    expect(Object.keys(search).sort()).toEqual(searchKeys.filter((key) => !hinted.includes(key)));
+    expect(search.bounds).toEqual({
+      navigator: { maxTokens: null, contextTokens: null },
+      generator: { maxTokens: null, contextTokens: null },
+    });
+  });
+
+  it("holds a cap on tokens or money only beside the longest reply of each role", async () => {
+    expect(await refusal("space: s\nmodel: {name: m}\ncaps: {tokens: 9000}")).toBe(
+      "a cap on tokens needs the longest reply: set model.maxTokens, or --max-tokens N",
+    );
+    expect(
+      await refusal("space: s\nmodel: {name: m, roles: {navigator: {maxTokens: 50}}}\ncaps: {usd: 1}"),
+    ).toContain("a cap on money needs the longest reply");
+    const flags = { space: "s", model: "m", cap: { tokens: 9_000 }, maxTokens: 500 };
+    expect(searchConfigOf(await readConfig(undefined, flags))).toMatchObject({
+      caps: { tokens: 9_000 },
+      bounds: { navigator: { maxTokens: 500 }, generator: { maxTokens: 500 } },
+    });
+    expect(await refusal(undefined, { space: "s", cap: { euros: 3 } })).toContain('unknown key "caps.euros"');
+  });
+
+  it("holds no header that may be a secret: such a value is taken from the environment", async () => {
+    expect(await refusal("space: s\nmodel: {name: m, headers: {x-api-key: abc}}")).toContain(
+      'model.headers holds a value for "x-api-key", which would be stored with the run',
+    );
+    const server = { ...model, headers: { "x-api-key": "$SOME_SECRET", "x-team": "vision" } };
+    vi.stubEnv("SOME_SECRET", "abc");
+    expect(readHeaders(server)).toEqual({ "x-api-key": "abc", "x-team": "vision" });
+    vi.stubEnv("SOME_SECRET", "");
+    expect(() => readHeaders(server)).toThrow("taken from SOME_SECRET, which is not set");
   });
 
   it("tells a blind search no task, for a task names the data", async () => {

@@ -35,8 +35,9 @@ const wide = {
 const conv = "|conv3~0|+|skip~0|conv1~1|+|none~0|pool~1|conv3~2|";
 const skip = "|skip~0|+|skip~0|skip~1|+|skip~0|skip~1|skip~2|";
 
+/** What a reply gives; what had to be put right is reply-repairs.test.ts. */
 function read(space: Space, content: unknown, finishReason = "stop") {
-  return readArchitectures(space)({
+  const reading = readArchitectures(space)({
     model: "m",
     content: typeof content === "string" ? content : JSON.stringify(content),
     reasoning: null,
@@ -46,6 +47,7 @@ function read(space: Space, content: unknown, finishReason = "stop") {
     seconds: 0,
     failures: [],
   });
+  return reading.ok ? { ok: true as const, value: reading.value } : reading;
 }
 
 describe("reading a reply", () => {

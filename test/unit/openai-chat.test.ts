@@ -8,14 +8,15 @@ import { createServer } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { OpenAIChat, type OpenAIChatOptions } from "../../src/adapters/openai-chat.ts";
-import { ChatUnavailable, Interrupted, UsageError } from "../../src/errors.ts";
+import { Interrupted, UsageError } from "../../src/errors.ts";
 import { chatReplySchema } from "../../src/search/events.ts";
-import type { ChatRequest, Clock } from "../../src/search/ports.ts";
+import type { Clock } from "../../src/search/ports.ts";
 import { Space } from "../../src/search/space.ts";
 import { funnel } from "../../src/search/state.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import { architecturesSchema } from "../../src/searchers/prompts.ts";
 import { setUp } from "../support/core-ports.ts";
+import { ask, everythingIn, key, open, serve } from "../support/open-chat.ts";
 import {
   type Answer,
   chat,
@@ -24,7 +25,6 @@ import {
   htmlPage,
   hugeBody,
   json,
-  type ModelServer,
   notFound,
   nullContent,
   playRoles,
@@ -33,7 +33,6 @@ import {
   reasoned,
   refusal,
   resetConnection,
-  type Script,
   serverError,
   stalledBody,
   stalledHeaders,
@@ -44,95 +43,6 @@ import {
 } from "../support/model-server.ts";
 import { tinyDescription } from "../support/tiny-space.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";
-
-// ----- What the tests stand on -----
-
-/** A clock whose waits are recorded and over at once. */
-class RecordingClock implements Clock {
-  readonly slept: number[] = [];
-  time = Date.parse("2026-11-05T12:00:00.000Z") / 1_000;
-
-  now(): string {
-    return new Date(this.time * 1_000).toISOString();
-  }
-
-  seconds(): number {
-    return this.time;
-  }
-
-  async sleep(seconds: number): Promise<void> {
-    this.slept.push(seconds);
-    this.time += seconds;
-  }
-}
-
-const key = "sk-test-4f9a0c77d1e2b3a4";
-const ask: ChatRequest = {
-  role: "generator",
-  round: 3,
-  attempt: 1,
-  messages: [
-    { role: "system", content: "You are the Generator." },
-    { role: "user", content: "Give architectures." },
-    { role: "assistant", content: "None yet." },
-    { role: "user", content: "Again." },
-  ],
-  schema: null,
-  seed: 42,
-  brief: { anything: "at all" },
-};
-
-async function serve(script: Script): Promise<ModelServer> {
-  const server = await startModelServer(script);
-  onTestFinished(() => server.close());
-  return server;
-}
-
-/** A model at a server with this script, with everything that can be looked at afterwards. */
-async function open(script: Script, changed: Partial<OpenAIChatOptions> = {}) {
-  const server = await serve(script);
-  const clock = new RecordingClock();
-  const retried: string[] = [];
-  const model = new OpenAIChat({
-    model: "tiny-1",
-    baseUrl: server.baseUrl,
-    apiKey: key,
-    keyVariable: "TINY_API_KEY",
-    temperature: 0.6,
-    topP: null,
-    maxTokens: null,
-    timeoutSeconds: 20,
-    retries: 4,
-    clock,
-    onRetry: (seconds, reason) => retried.push(`${seconds} ${reason}`),
-    ...changed,
-  });
-  const reply = (request: Partial<ChatRequest> = {}, signal = new AbortController().signal) =>
-    model.reply({ ...ask, ...request }, signal);
-  /** What the model throws, once it was searched for the key. */
-  const failure = async (): Promise<Error> => {
-    const error = await reply().then(
-      () => null,
-      (reason: unknown) => reason,
-    );
-    expect(error).toBeInstanceOf(ChatUnavailable);
-    expect(everythingIn(error)).not.toContain(changed.apiKey ?? key);
-    expect(retried.join()).not.toContain(changed.apiKey ?? key);
-    return error as Error;
-  };
-  return { server, clock, retried, model, reply, failure };
-}
-
-/** All that could be printed of an error and whatever hangs on it, names and hidden fields included. */
-function everythingIn(value: unknown, seen = new Set<unknown>()): string {
-  if (typeof value !== "object" || value === null) return String(value);
-  if (seen.has(value)) return "";
-  seen.add(value);
-  const names = Reflect.ownKeys(value);
-  const fields = names.map((name) => `${String(name)}: ${everythingIn(Reflect.get(value, name), seen)}`);
-  const entries = value instanceof Map || value instanceof Headers ? [...value].join() : "";
-  return `${Object.prototype.toString.call(value)} ${entries} ${fields.join("\n")} ${JSON.stringify(value) ?? ""}`;
-}
 
 const good = chat("fine");
 

@@ -31,12 +31,11 @@ describe("where JSON stands", () => {
   });
 
   it("is told with each value", () => {
-    expect(locateJson(` \n${json} `)).toEqual([{ value: both, start: 2 }]);
+    expect(locateJson(` \n${json} `)).toEqual([{ value: both, start: 2, end: 2 + json.length }]);
     const text = `Two [1 of them: ${JSON.stringify(first)} and\n${JSON.stringify(second)}.`;
     const found = locateJson(text);
     expect(found.map(({ value }) => value)).toEqual([first, second]);
-    for (const { value, start } of found)
-      expect(text.slice(start).startsWith(JSON.stringify(value))).toBe(true);
+    for (const { value, start, end } of found) expect(text.slice(start, end)).toBe(JSON.stringify(value));
   });
 
   it("may be in several values, one after another, in or out of fences", () => {

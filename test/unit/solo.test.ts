@@ -23,8 +23,9 @@ const reflection = "## Summary\nTry the wide networks first, they have capacity.
 const json = (value: unknown) => JSON.stringify(value);
 const fence = (...values: unknown[]) => `\`\`\`json\n${values.map(json).join("\n")}\n\`\`\``;
 
+/** What a reply gives; what had to be put right is reply-repairs.test.ts. */
 function read(content: string, finishReason = "stop") {
-  return readSolo(tiny)({
+  const reading = readSolo(tiny)({
     model: "m",
     content,
     reasoning: null,
@@ -34,6 +35,7 @@ function read(content: string, finishReason = "stop") {
     seconds: 0,
     failures: [],
   });
+  return reading.ok ? { ok: true, value: reading.value } : reading;
 }
 
 /** A search with one model that says what it is told to. */

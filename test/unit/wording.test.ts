@@ -1,14 +1,16 @@
 /** The wordings of the prompts: different words, the same facts, and without hints the paper's facts alone. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type SearchConfig, type Wording, wordingSchema } from "../../src/search/events.ts";
+import { informSchema, type SearchConfig, type Wording, wordingSchema } from "../../src/search/events.ts";
 import type { Prompt } from "../../src/search/ports.ts";
 import { randomStream } from "../../src/search/random.ts";
 import { Space, type SpaceDescription } from "../../src/search/space.ts";
 import { best, evaluations, type RunState, valueOf } from "../../src/search/state.ts";
+import { measureSpread } from "../../src/searchers/cost-spread.ts";
 import { generatorPrompt } from "../../src/searchers/generator.ts";
 import { navigatorPrompt, outlineOf } from "../../src/searchers/navigator.ts";
 import { answerForm, describeSpace, figure, writeArchitecture } from "../../src/searchers/prompts.ts";
+import { secondLookPrompt } from "../../src/searchers/second-look.ts";
 import { soloPrompt } from "../../src/searchers/solo.ts";
 import { arbitraryDescription } from "../support/arbitrary-space.ts";
 import { setUp } from "../support/core-ports.ts";
@@ -26,6 +28,7 @@ async function searched(description: SpaceDescription, search: Partial<SearchCon
   const sizes = new Map<string, number>();
   const { run } = await setUp({
     searcher: scriptedSearcher(async (turn) => {
+      await measureSpread(turn);
       await turn.setStrategy("A strategy of five words.");
       const drawn: unknown[] = Array.from({ length: 20 }, () => space.sample(random).text);
       return [...drawn, drawn[0], "junk"];
@@ -47,16 +50,35 @@ async function searched(description: SpaceDescription, search: Partial<SearchCon
   return { space, state: await run() };
 }
 
-type Told = Readonly<Record<"opening" | "refinement" | "generator" | "soloOpening" | "solo", Prompt>>;
+const kinds = [
+  "opening",
+  "refinement",
+  "generator",
+  "secondLook",
+  "soloOpening",
+  "solo",
+  "condensed",
+] as const;
+type Told = Readonly<Record<(typeof kinds)[number], Prompt>>;
 
 function promptsOf(state: RunState, space: Space, wording: Wording): Told {
   const worded = { ...state, search: { ...state.search, wording } };
+  const measured = evaluations(state)[0]?.measured ?? { text: "", costs: { size: 1 }, equivalenceKey: "" };
+  const architecture = space.sample(randomStream(0, "draft"));
+  // Whoever keeps its conversation may have to begin it anew.
+  const solo = soloPrompt(worded, space, rounds + 1);
+  const long = state.search.memory.navigator ? navigatorPrompt(worded, space, rounds + 1) : solo;
   return {
     opening: navigatorPrompt(worded, space, 1),
     refinement: navigatorPrompt(worded, space, rounds + 1),
     generator: generatorPrompt(worded, space, "A strategy of five words."),
     soloOpening: soloPrompt(worded, space, 1),
-    solo: soloPrompt(worded, space, rounds + 1),
+    solo,
+    condensed: { ...long, user: long.condensed ?? "" },
+    secondLook: secondLookPrompt(worded, space, "A strategy of five words.", [
+      { kind: "fine", architecture, measured },
+      { kind: "illegal", raw: "junk", sentences: ["not readable"] },
+    ]),
   };
 }
 
@@ -85,12 +107,14 @@ const settings = fc.record({
     memory: fc.constantFrom({ navigator: true, generator: false }, { navigator: false, generator: true }),
   }),
   hints: fc.boolean(),
+  inform: fc.subarray([...informSchema.options]),
 });
 
 it("every wording carries the same facts, and none names anything beyond", async () => {
   await fc.assert(
-    fc.asyncProperty(settings, async ({ seed, description, search, hints }) => {
-      const { space, state } = await searched(description, { ...search, ...(hints ? {} : { hints }) }, seed);
+    fc.asyncProperty(settings, async ({ seed, description, search, hints, inform }) => {
+      const told = { ...search, inform, ...(hints ? {} : { hints }) };
+      const { space, state } = await searched(description, told, seed);
       const standard = promptsOf(state, space, "standard");
       const last = evaluations(state).filter(({ candidate }) => candidate.round === rounds);
       const results = last.flatMap(({ measured, outcome }) => {
@@ -124,6 +148,13 @@ it("every wording carries the same facts, and none names anything beyond", async
         ],
         soloOpening: [...problem, outlineOf(state, space), answerForm(state, space, '"strategy": "...", ')],
         solo: [...problem, outlineOf(state, space), ...standing],
+        condensed: [...problem, outlineOf(state, space), ...standing],
+        secondLook: [
+          ...problem,
+          answerForm(state, space),
+          "<strategy>\nA strategy of five words.\n</strategy>",
+          '2. not valid (not readable): "junk"',
+        ],
       };
       for (const wording of wordings) {
         const told = promptsOf(state, space, wording);
@@ -155,17 +186,24 @@ describe("the words", () => {
       ] as const) {
         const { space, state } = await searched(
           { ...tinyDescription, costs: [{ name: "size", unit: "kB", meaning: "" }] },
-          { limits: { size: 126 }, ...search, ...(hints ? {} : { hints }) },
+          {
+            limits: { size: 500 },
+            inform: [...informSchema.options],
+            ...search,
+            ...(hints ? {} : { hints }),
+          },
           1,
         );
         const facts = `${describeSpace(space)}\n${outlineOf(state, space)}\n${answerForm(state, space)}\n${answerForm(state, space, '"strategy": "...", ')}`;
         const isFact = (line: string) =>
-          line === "" || facts.includes(line) || /^\d+\. (accuracy|evaluation)|^<|^A strategy|^\{/.test(line);
+          line === "" ||
+          facts.includes(line) ||
+          /^\d+\. (accuracy|evaluation|size|not valid)|^<|^A strategy|^\{/.test(line);
         const linesOf = (wording: Wording, kind: keyof Told) =>
           whole(promptsOf(state, space, wording)[kind])
             .split("\n")
             .filter((line) => !isFact(line));
-        for (const kind of ["opening", "refinement", "generator", "soloOpening", "solo"] as const) {
+        for (const kind of kinds) {
           for (const [one, other] of [
             ["standard", "concise"],
             ["standard", "coaching"],

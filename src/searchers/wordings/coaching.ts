@@ -110,6 +110,20 @@ export const coaching: Texts = {
     overLimit: (count, examples) =>
       `${count} went over the limit and so were left unevaluated, among them ${examples}.`,
     beyondRound: (count) => `${count} did not fit into this round any more.`,
+    again: (examples) => `These had come before, so we knew the answer: ${examples}.`,
+  },
+  spread: {
+    heading: (drawn) => `# To give you a feeling: what ${drawn} architectures drawn at random cost`,
+    cost: (cost, range, half) => `For ${cost} we saw ${range}, and half of them were ${half}.`,
+    within: (share) => `Of these draws, ${share} would be within our limit.`,
+  },
+  coverage: {
+    heading: "# Where we have not looked yet",
+    share: (evaluated, size) => `We have evaluated ${evaluated} of the ${size} architectures there are.`,
+    never: (list) => `We know nothing at all about these choices, as nothing evaluated has them: ${list}.`,
+    rare: (list) => `We know little about these, which came far less often than evenly: ${list}.`,
+    more: (count) => `, besides ${count} more`,
+    bands: (cost, list) => `Sorted by ${cost}, we have evaluated: ${list}.`,
   },
   standing: {
     heading: "# Where this leaves us",
@@ -118,8 +132,26 @@ export const coaching: Texts = {
     noBest: (scene) => `The best we have${within(scene)}: nothing yet, but that can change.`,
     evaluations: (used, left) => `Evaluations: we have spent ${used} and have ${left} more.`,
     limit: (limit) => `The limit to keep: ${limit}.`,
+    headroom: (cost, best, middle) => {
+      const uses = [
+        ...(best === null ? [] : [`our best takes up ${best} of the room`]),
+        ...(middle === null ? [] : [`in this round the one in the middle took up ${middle}`]),
+      ];
+      return `How far we use the limit of ${cost}: ${uses.join("; ")}.`;
+    },
     target: (target) => `The goal: ${target}.`,
     open: (direction) => `The goal: as ${direction} as we can get.`,
+  },
+  earlier: {
+    heading: "# How we came here",
+    reason: "Our conversation has become too long to send again, so let me recall what matters of it.",
+    round: (first, last, evaluated, best) =>
+      `${first === last ? `In round ${first}` : `In rounds ${first} to ${last}`}: we evaluated ${evaluated}, and the best was ${best}`,
+    none: "nothing so far",
+    losses: (failed, overLimit) =>
+      `Along the way ${failed} evaluations failed, and ${overLimit} architectures went over the limit.`,
+    strategy: "This is the strategy you last gave us:",
+    bestHeading: (count) => `# The ${count} best we have found in all our rounds`,
   },
   questions: (metric) => [
     `Going through the slots, what do the architectures with the best ${metric} share that the rest do not?`,
@@ -150,6 +182,14 @@ export const coaching: Texts = {
         "This is what the Navigator has in mind for the round:",
         `<strategy>\n${strategy}\n</strategy>`,
         `Please make ${min} to ${max} architectures in its spirit. See that each one is complete and valid, and that none comes twice.`,
+      ].join("\n\n"),
+    secondLook: ({ min, max }, strategy, draft, more) =>
+      [
+        "Let us look at your draft together before we evaluate any of it. First, the strategy again:",
+        `<strategy>\n${strategy}\n</strategy>`,
+        "And here is what you drafted, now that we know exactly what each would cost:",
+        `${draft}${more === 0 ? "" : `\n(We left out ${more} more of your draft here.)`}`,
+        `You may change your mind once. Please mend what is not valid, find something else in place of what we know already, bring whatever exceeds a limit down until it just fits, and leave alone what you like. Then write the whole list again in the same form, ${min} to ${max} architectures. See that each one is complete and valid, and that none comes twice.`,
       ].join("\n\n"),
   },
 };

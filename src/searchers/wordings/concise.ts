@@ -96,6 +96,20 @@ export const concise: Texts = {
     invalid: (count, reasons) => `${count} invalid: ${reasons}.`,
     overLimit: (count, examples) => `${count} over the limit, such as ${examples}.`,
     beyondRound: (count) => `${count} past what the round could evaluate.`,
+    again: (examples) => `Repeats: ${examples}.`,
+  },
+  spread: {
+    heading: (drawn) => `# Costs of ${drawn} random draws`,
+    cost: (cost, range, half) => `${cost} ${range}; middle half ${half}.`,
+    within: (share) => `Within the limit: ${share}.`,
+  },
+  coverage: {
+    heading: "# Unseen so far",
+    share: (evaluated, size) => `Evaluated: ${evaluated} of ${size} in the space.`,
+    never: (list) => `Never evaluated: ${list}.`,
+    rare: (list) => `Rare, far below an even share: ${list}.`,
+    more: (count) => `; ${count} more`,
+    bands: (cost, list) => `Counts over ${cost}: ${list}.`,
   },
   standing: {
     heading: "# Status",
@@ -104,8 +118,25 @@ export const concise: Texts = {
     noBest: (scene) => `Best so far${within(scene)}: nothing.`,
     evaluations: (used, left) => `Evaluations used: ${used}; left: ${left}.`,
     limit: (limit) => `Hard limit: ${limit}.`,
+    headroom: (cost, best, middle) => {
+      const uses = [
+        ...(best === null ? [] : [`best ${best}`]),
+        ...(middle === null ? [] : [`median of the round ${middle}`]),
+      ];
+      return `Share of the limit of ${cost} used: ${uses.join("; ")}.`;
+    },
     target: (target) => `Target: ${target}.`,
     open: (direction) => `Target: the ${direction}er, the better.`,
+  },
+  earlier: {
+    heading: "# Older rounds",
+    reason: "Shortened: the full conversation no longer fits.",
+    round: (first, last, evaluated, best) =>
+      `R${first === last ? first : `${first} to ${last}`}: evaluated ${evaluated}; best: ${best}`,
+    none: "nothing",
+    losses: (failed, overLimit) => `Totals: failed evaluations ${failed}; over the limit ${overLimit}.`,
+    strategy: "Strategy in force:",
+    bestHeading: (count) => `# Top ${count} of all rounds`,
   },
   questions: (metric) => [
     `slot by slot, what the best by ${metric} share and the rest lack`,
@@ -136,6 +167,14 @@ export const concise: Texts = {
         "This round's strategy:",
         `<strategy>\n${strategy}\n</strategy>`,
         `Now ${min} to ${max} architectures that follow it: complete, valid, no repeats.`,
+      ].join("\n\n"),
+    secondLook: ({ min, max }, strategy, draft, more) =>
+      [
+        "Strategy, again:",
+        `<strategy>\n${strategy}\n</strategy>`,
+        "Your draft, unevaluated, with exact costs:",
+        `${draft}${more === 0 ? "" : `\n(not shown: ${more})`}`,
+        `One correction: fix the invalid, replace repeats, move what is over a limit close under it, keep the rest. Full list, same form, ${min} to ${max} architectures: complete, valid, all different.`,
       ].join("\n\n"),
   },
 };

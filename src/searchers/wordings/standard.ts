@@ -108,6 +108,20 @@ export const standard: Texts = {
     overLimit: (count, examples) =>
       `${count} were over the limit and not evaluated, for example ${examples}.`,
     beyondRound: (count) => `${count} were more than this round could evaluate.`,
+    again: (examples) => `Proposed again: ${examples}.`,
+  },
+  spread: {
+    heading: (drawn) => `# What ${drawn} random architectures cost`,
+    cost: (cost, range, half) => `${cost}: ${range}, half of them ${half}.`,
+    within: (share) => `${share} of them keep within the limit.`,
+  },
+  coverage: {
+    heading: "# What is still unseen",
+    share: (evaluated, size) => `${evaluated} of ${size} architectures of the space have been evaluated.`,
+    never: (list) => `Choices that no evaluated architecture has: ${list}.`,
+    rare: (list) => `Choices that few have, far below an even share: ${list}.`,
+    more: (count) => ` and ${count} more`,
+    bands: (cost, list) => `Evaluated by ${cost}: ${list}.`,
   },
   standing: {
     heading: "# Where we stand",
@@ -116,8 +130,26 @@ export const standard: Texts = {
     noBest: (scene) => `Best${within(scene)}: none yet.`,
     evaluations: (used, left) => `Evaluations: ${used} used, ${left} left.`,
     limit: (limit) => `Limit: ${limit}.`,
+    headroom: (cost, best, middle) => {
+      const uses = [
+        ...(best === null ? [] : [`the best uses ${best} of the limit`]),
+        ...(middle === null ? [] : [`the middle one of this round's evaluated architectures ${middle}`]),
+      ];
+      return `Use of ${cost}: ${uses.join("; ")}.`;
+    },
     target: (target) => `Target: ${target}.`,
     open: (direction) => `Target: as ${direction} as possible.`,
+  },
+  earlier: {
+    heading: "# Earlier rounds in short",
+    reason: "The conversation so far has grown too long to be repeated; this is what it came to.",
+    round: (first, last, evaluated, best) =>
+      `${first === last ? `Round ${first}` : `Rounds ${first} to ${last}`}: ${evaluated} evaluated, best ${best}`,
+    none: "none",
+    losses: (failed, overLimit) =>
+      `In the whole search ${failed} evaluations failed and ${overLimit} proposed architectures were over the limit.`,
+    strategy: "Your latest strategy:",
+    bestHeading: (count) => `# The best ${count} of the whole search`,
   },
   questions: (metric) => [
     `what the architectures with the best ${metric} have in common that the others lack, slot by slot;`,
@@ -148,6 +180,14 @@ export const standard: Texts = {
         "Here is the strategy for this round:",
         `<strategy>\n${strategy}\n</strategy>`,
         `Give ${min} to ${max} architectures that follow it. Each must be complete and valid, and no two may be the same.`,
+      ].join("\n\n"),
+    secondLook: ({ min, max }, strategy, draft, more) =>
+      [
+        "Here is the strategy for this round once more:",
+        `<strategy>\n${strategy}\n</strategy>`,
+        "You drafted the architectures below. Nothing of them has been evaluated yet, and their costs are exact:",
+        `${draft}${more === 0 ? "" : `\n(${more} more of the draft are not shown.)`}`,
+        `Correct the draft once: put right what is not valid, replace what was proposed before, bring what is over a limit close under it, and keep what is good. Give the whole list again, ${min} to ${max} architectures in the same form. Each must be complete and valid, and no two may be the same.`,
       ].join("\n\n"),
   },
 };

@@ -74,6 +74,24 @@ export interface Texts {
     readonly invalid: (count: number, reasons: string) => string;
     readonly overLimit: (count: number, examples: string) => string;
     readonly beyondRound: (count: number) => string;
+    /** Which ones had been proposed before, with how often they were now and what came of them. */
+    readonly again: (examples: string) => string;
+  };
+  /** What random architectures cost, told before there are results. */
+  readonly spread: {
+    readonly heading: (drawn: number) => string;
+    readonly cost: (cost: string, range: string, half: string) => string;
+    readonly within: (share: string) => string;
+  };
+  /** What is still unseen. */
+  readonly coverage: {
+    readonly heading: string;
+    readonly share: (evaluated: number, size: string) => string;
+    /** `list` ends in how many entries are left out, where some are. */
+    readonly never: (list: string) => string;
+    readonly rare: (list: string) => string;
+    readonly more: (count: number) => string;
+    readonly bands: (cost: string, list: string) => string;
   };
   readonly standing: {
     readonly heading: string;
@@ -81,9 +99,24 @@ export interface Texts {
     readonly noBest: (scene: Scene) => string;
     readonly evaluations: (used: number, left: number) => string;
     readonly limit: (limit: string) => string;
+    /** What part of a limit the best and the middle one of a round use; null where there is none. */
+    readonly headroom: (cost: string, best: string | null, middle: string | null) => string;
     readonly target: (target: string) => string;
     /** Stands for the target where none was given. */
     readonly open: (direction: "high" | "low") => string;
+  };
+  /** Older rounds in short, before the results of the last one. */
+  readonly earlier: {
+    readonly heading: string;
+    /** Says why older rounds are told in short. */
+    readonly reason: string;
+    readonly round: (first: number, last: number, evaluated: number, best: string) => string;
+    /** Stands for the best of rounds that have none. */
+    readonly none: string;
+    readonly losses: (failed: number, overLimit: number) => string;
+    /** Before the last strategy in full. */
+    readonly strategy: string;
+    readonly bestHeading: (count: number) => string;
   };
   /** What to work out from the results. */
   readonly questions: (metric: string) => readonly string[];
@@ -92,6 +125,8 @@ export interface Texts {
     readonly work: (scene: Scene) => string;
     readonly answer: (scene: Scene, form: string) => string;
     readonly request: (scene: Scene, strategy: string) => string;
+    /** Shows a draft, an architecture a line, and asks for it again; `more` of its architectures are not shown. */
+    readonly secondLook: (scene: Scene, strategy: string, draft: string, more: number) => string;
   };
 }
 

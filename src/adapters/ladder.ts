@@ -1,0 +1,168 @@
+/**
+ * The ways to hold a server to the form of an answer, from the strictest to none.
+ *
+ * Owns the form of a request on each rung, the small question that shows whether a server honours one, and which rung is
+ * in use. Makes no call itself: whoever asks tells what came of it.
+ */
+import type { Message, Probe, Role, Rung } from "../search/events.ts";
+import { fieldsOf, parsed } from "./completion.ts";
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/** A rung, and whether the server is sent the schema apart from the words. */
+export interface Step {
+  readonly rung: Rung;
+  readonly sendsSchema: boolean;
+}
+
+/** Some servers refuse a schema beside `json_object`: without it they still promise JSON. */
+const steps: readonly Step[] = [
+  { rung: "json-schema", sendsSchema: true },
+  { rung: "json-object", sendsSchema: true },
+  { rung: "json-object", sendsSchema: false },
+  { rung: "text", sendsSchema: false },
+];
+
+/** Which step is in use. */
+export class Ladder {
+  readonly #allowed: readonly Step[];
+  #step: Step | null;
+  #isProven: boolean;
+
+  /**
+   * @param forced the one rung that may be used; null: all
+   * @param known the rung that was found out before; null: none was
+   */
+  constructor(forced: Rung | null, known: Rung | null) {
+    this.#allowed = forced === null ? steps : steps.filter(({ rung }) => rung === forced);
+    const start = forced ?? known;
+    this.#step = start === null ? null : this.#from(start);
+    this.#isProven = this.#step !== null;
+  }
+
+  /** The step in use; null: nothing is known yet. */
+  get step(): Step | null {
+    return this.#step;
+  }
+
+  get top(): Step {
+    return this.#allowed[0] as Step;
+  }
+
+  /** The next one down, or the next of another rung; null: there is none. */
+  below(step: Step, isAnotherRung = false): Step | null {
+    const rest = this.#allowed.slice(this.#allowed.indexOf(step) + 1);
+    return rest.find(({ rung }) => !isAnotherRung || rung !== step.rung) ?? null;
+  }
+
+  /** Found out by a small question. */
+  settle(step: Step): void {
+    this.#step = step;
+  }
+
+  /** A real request was answered on this step. */
+  prove(step: Step): void {
+    this.#step = step;
+    this.#isProven = true;
+  }
+
+  /** What small questions found out is not to be relied on. What a real request has proved is kept. */
+  doubt(): void {
+    if (!this.#isProven) this.#step = null;
+  }
+
+  #from(rung: Rung): Step | null {
+    return this.#allowed.find((step) => step.rung === rung) ?? null;
+  }
+}
+
+/** The part of a request that asks for a form. */
+export interface Form {
+  readonly messages: readonly Message[];
+  /** Null: nothing is asked for but in words. */
+  readonly responseFormat: Readonly<Record<string, unknown>> | null;
+}
+
+/** How a reply under a schema is asked for on a step. */
+export function formOf(step: Step, role: Role, messages: readonly Message[], schema: Schema): Form {
+  const responseFormat = formatOf(step, `${role}_reply`, schema);
+  return {
+    messages: step.rung === "json-schema" ? messages : withWords(messages, schema),
+    responseFormat,
+  };
+}
+
+// ----- The small question -----
+
+/** The longest answer to the small question, thinking included, in tokens. */
+export const longestProbeTokens = 1_024;
+
+const token = "zebra-41";
+const probeSchema: Schema = {
+  type: "object",
+  properties: { token: { type: "string", enum: [token] } },
+  required: ["token"],
+  additionalProperties: false,
+};
+
+/** A question whose free answer is a greeting: only a server that honours the form gives anything else. */
+export function probeForm(step: Step): Form {
+  // Servers want the word JSON somewhere where they are asked for an object.
+  const words = step.rung === "json-schema" ? "" : " Plain words are fine; JSON is not needed.";
+  const content = `Say hello in one short, friendly sentence.${words}`;
+  return {
+    messages: [{ role: "user", content }],
+    responseFormat: formatOf(step, probeName, probeSchema),
+  };
+}
+
+/** The name that the small question's schema goes by. */
+export const probeName = "form_check";
+
+/** What the answer to the small question shows. `content` is free of thoughts. */
+export function findingOf(
+  step: Step,
+  content: string,
+  finishReason: string | null,
+): Pick<Probe, "finding" | "words"> {
+  const text = content.trim();
+  const value = parsed(text);
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  const isUnderSchema = isObject && Object.keys(value).length === 1 && fieldsOf(value)["token"] === token;
+  if (isUnderSchema) return { finding: "honoured", words: "the answer follows the schema" };
+  if (isObject && step.rung === "json-object") {
+    const rest = step.sendsSchema ? ", but does not follow the schema sent with it" : "";
+    return { finding: "honoured", words: `the answer is JSON${rest}` };
+  }
+  if (finishReason === "length") return { finding: "unclear", words: "the answer was cut off by its length" };
+  if (text === "") return { finding: "unclear", words: "the answer is empty" };
+  return { finding: "ignored", words: `the answer is free: ${text.slice(0, 200)}` };
+}
+
+/** Whether a reply that should be JSON plainly is none. Fences and words around it are another's business. */
+export function isPlainlyNoJson(content: string): boolean {
+  return content.trim() !== "" && !/[{[]/.test(content);
+}
+
+// --- internal ---
+
+function formatOf({ rung, sendsSchema }: Step, name: string, schema: Schema): Form["responseFormat"] {
+  switch (rung) {
+    case "json-schema":
+      return { type: "json_schema", json_schema: { name, strict: true, schema } };
+    case "json-object":
+      return { type: "json_object", ...(sendsSchema ? { schema } : {}) };
+    case "text":
+      return null;
+  }
+}
+
+/** The conversation with the form put into words at the end of the last request. */
+function withWords(messages: readonly Message[], schema: Schema): readonly Message[] {
+  const words = `Answer only with JSON that follows this JSON Schema:\n${JSON.stringify(schema)}`;
+  const last = messages.findLastIndex(({ role }) => role === "user");
+  if (last === -1) return [...messages, { role: "user", content: words }];
+  return messages.map((message, index) =>
+    index === last ? { ...message, content: `${message.content}\n\n${words}` } : message,
+  );
+}

@@ -1,0 +1,121 @@
+/**
+ * A search told in short, for a conversation that grew too long for a model's window and begins anew.
+ *
+ * Owns what is kept of older rounds: a line for each, the latest strategy, and the best architectures whole. Every
+ * part is bounded, however long the search. Knows neither who is told nor how the words go.
+ */
+import type { Role } from "../search/events.ts";
+import type { Space } from "../search/space.ts";
+import {
+  type Evaluation,
+  evaluations,
+  evaluationsAmong,
+  funnel,
+  isBetter,
+  objective,
+  type Round,
+  type RunState,
+  strategyBefore,
+  valueOf,
+} from "../search/state.ts";
+import { strategySummary } from "../search/strategy.ts";
+import { bestFirst, resultLine } from "./feedback.ts";
+import { figure, givesHints, textsOf } from "./prompts.ts";
+import { bulleted } from "./wordings/texts.ts";
+
+/** So many of the best are told, each in full. */
+const mostBest = 10;
+/** Rounds told one by one, the latest ones, and the lines into which the others are put together. */
+const singleRounds = 20;
+const mostBands = 10;
+const longestSummary = 200;
+const longestStrategy = 4_000;
+
+/**
+ * The request `message` after `last`, preceded by a summary of the rounds before it.
+ *
+ * @param role whose conversation it begins; undefined where that role keeps none, and so nothing can grow too long
+ */
+export function condensedMessage(
+  state: RunState,
+  space: Space,
+  last: Round,
+  role: Role,
+  message: string,
+): string | undefined {
+  if (!state.search.memory[role]) return undefined;
+  const { earlier } = textsOf(state.search);
+  const older = state.rounds.slice(0, last.round - 1);
+  const strategy = strategyBefore(state, last.round + 1);
+  const top = bestFirst(
+    state,
+    evaluations(state).filter((each) => !each.overLimit && valueOf(state, each.outcome) !== null),
+  ).slice(0, mostBest);
+  return [
+    `${earlier.heading}\n\n${earlier.reason}`,
+    ...(older.length > 0 ? [bulleted(roundLines(state, older))] : []),
+    ...(givesHints(state.search) ? [lossesLine(state)] : []),
+    ...(strategy === null
+      ? []
+      : [`${earlier.strategy}\n\n<strategy>\n${cut(strategy, longestStrategy)}\n</strategy>`]),
+    ...(top.length > 0
+      ? [
+          `${earlier.bestHeading(top.length)}\n\n${top
+            .map((each, index) => `${index + 1}. ${resultLine(state, space, each)}`)
+            .join("\n")}`,
+        ]
+      : []),
+    message,
+  ].join("\n\n");
+}
+
+// --- internal ---
+
+/** A line for each of the latest rounds; the ones before them in bands. */
+function roundLines(state: RunState, older: readonly Round[]): string[] {
+  const isLong = older.length > singleRounds + mostBands;
+  const banded = isLong ? older.slice(0, older.length - singleRounds) : [];
+  const size = Math.ceil(banded.length / mostBands);
+  const bands = Array.from({ length: size === 0 ? 0 : Math.ceil(banded.length / size) }, (_, band) =>
+    banded.slice(band * size, (band + 1) * size),
+  );
+  return [
+    ...bands.map((rounds) => lineOf(state, rounds)),
+    ...older.slice(banded.length).map((round) => {
+      const summary = round.strategy === null ? "" : cut(strategySummary(round.strategy), longestSummary);
+      return `${lineOf(state, [round])}${summary === "" ? "" : `. ${summary}`}`;
+    }),
+  ];
+}
+
+function lineOf(state: RunState, rounds: readonly Round[]): string {
+  const { earlier } = textsOf(state.search);
+  const evaluated = rounds.flatMap(({ candidates }) => evaluationsAmong(candidates));
+  const [first = 0, last = 0] = [rounds[0]?.round, rounds.at(-1)?.round];
+  const best = bestValue(state, evaluated);
+  return earlier.round(
+    first,
+    last,
+    evaluated.length,
+    best === null ? earlier.none : `${objective(state).name} ${figure(best)}`,
+  );
+}
+
+/** The best value within the limits. */
+function bestValue(state: RunState, evaluated: readonly Evaluation[]): number | null {
+  let best: number | null = null;
+  for (const { outcome, overLimit } of evaluated) {
+    const value = valueOf(state, outcome);
+    if (value !== null && !overLimit && isBetter(state, value, best)) best = value;
+  }
+  return best;
+}
+
+function lossesLine(state: RunState): string {
+  const { failed, overLimit, overLimitEvaluated } = funnel(state);
+  return textsOf(state.search).earlier.losses(failed, overLimit + overLimitEvaluated);
+}
+
+function cut(text: string, longest: number): string {
+  return text.length > longest ? `${text.slice(0, longest)}…` : text;
+}

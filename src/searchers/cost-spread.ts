@@ -1,0 +1,67 @@
+/**
+ * What random architectures cost: a fact for whoever writes the first strategy.
+ *
+ * Owns the draw, which is the same in every round of a run, and its figures. Knows neither who is told nor in which
+ * words.
+ */
+import type { Turn } from "../search/ports.ts";
+import { randomStream } from "../search/random.ts";
+import type { Architecture, Space } from "../search/space.ts";
+import { isOverLimit, type RunState } from "../search/state.ts";
+import { informs } from "./prompts.ts";
+
+const draws = 100;
+
+/** How the costs of random architectures spread. */
+export interface CostSpread {
+  /** How many were drawn. */
+  readonly drawn: number;
+  readonly costs: readonly {
+    readonly name: string;
+    readonly unit: string;
+    readonly lowest: number;
+    readonly highest: number;
+    /** Half of them lie between these two. */
+    readonly lowerQuarter: number;
+    readonly upperQuarter: number;
+  }[];
+  /** How many keep every limit; null where there is none. */
+  readonly within: number | null;
+}
+
+/** Has the costs measured that `spreadOf` reads; only where they are to be told. */
+export async function measureSpread(turn: Turn): Promise<void> {
+  if (isTold(turn.state)) await turn.costs(drawn(turn.state, turn.space));
+}
+
+/** The spread, or null where it is not to be told or not measured. */
+export function spreadOf(state: RunState, space: Space): CostSpread | null {
+  if (!isTold(state)) return null;
+  const measured = drawn(state, space).flatMap(({ text }) => state.costs.get(text) ?? []);
+  if (measured.length < draws) return null;
+  const costs = space.description.costs.flatMap(({ name, unit }) => {
+    const values = measured
+      .flatMap(({ costs: { [name]: value } }) => (value === undefined ? [] : [value]))
+      .sort((first, second) => first - second);
+    if (values.length < draws) return [];
+    const [lowest, lowerQuarter, upperQuarter, highest] = [0, draws / 4, (3 * draws) / 4 - 1, draws - 1].map(
+      (place) => values[place] as number,
+    ) as [number, number, number, number];
+    return [{ name, unit, lowest, highest, lowerQuarter, upperQuarter }];
+  });
+  if (costs.length === 0) return null;
+  const isLimited = Object.keys(state.search.limits).length > 0;
+  const within = measured.filter((each) => !isOverLimit(state, each)).length;
+  return { drawn: draws, costs, within: isLimited ? within : null };
+}
+
+// --- internal ---
+
+function isTold(state: RunState): boolean {
+  return informs(state.search, "costs") && state.space.costs.length > 0;
+}
+
+function drawn({ search: { seed } }: RunState, space: Space): Architecture[] {
+  const random = randomStream(seed, "cost spread");
+  return Array.from({ length: draws }, () => space.sample(random));
+}

@@ -1,0 +1,81 @@
+/**
+ * A whole search with a model in a GGUF file, without a server: of random weights, so that the Navigator says nothing
+ * of sense and only the grammar makes the Generator's answers architectures.
+ */
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  collmNas,
+  type EvaluatorProcess,
+  events,
+  json,
+  newRun,
+  startEvaluator,
+  temporaryFile,
+} from "../support/cli.ts";
+import { randomGguf, withoutLlama } from "../support/random-gguf.ts";
+
+const missing = await withoutLlama();
+
+/** Characters are its tokens, so that its prompts are long. */
+const window = 16_384;
+
+let evaluator: EvaluatorProcess;
+let model: string;
+beforeAll(async () => {
+  evaluator = await startEvaluator();
+  model = temporaryFile("random.gguf", randomGguf({ contextTokens: window }));
+});
+
+/** The flags of a small search; `generator` are that role's own keys. */
+function commandLine(run: string, name: string, generator = ""): string[] {
+  const file = temporaryFile(
+    "search.yaml",
+    `space: analognas-baseline
+budget: 4
+rounds: 3
+candidates: {min: 2, max: 2}
+memory: {navigator: false}
+wording: concise
+hints: false
+model:
+  name: ${JSON.stringify(name)}
+  contextTokens: ${window}
+  maxTokens: 400
+  roles: {navigator: {maxTokens: 100}, generator: {${generator}}}
+`,
+  );
+  return ["run", file, "--evaluator", evaluator.address, "--out", run];
+}
+
+describe.skipIf(missing !== null)(missing ?? "a search with gguf:", () => {
+  test("ends with its budget spent, and its record says what was read and written", async () => {
+    const run = newRun();
+    const summary = await json(commandLine(run, `gguf:${model}`));
+    expect(summary.funnel).toMatchObject({ evaluated: 4, illegal: 0, unreadable: 0 });
+    expect(summary.models).toEqual({ navigator: "gguf:random.gguf", generator: "gguf:random.gguf" });
+    const replies = events(run).filter((event) => event.type === "chat-replied");
+    const generator = replies.filter(({ role }) => role === "generator").map(({ reply }) => reply);
+    expect(generator.length).toBeGreaterThan(0);
+    for (const reply of generator) expect(reply).toMatchObject({ rung: "json-schema", finishReason: "stop" });
+    for (const { reply } of replies) {
+      expect(reply.inputTokens).toBeGreaterThan(1_000);
+      expect(reply.outputTokens).toBeGreaterThan(0);
+    }
+    const replayed = await collmNas(["replay", run]);
+    expect(replayed.code, replayed.stderr).toBe(0);
+  });
+
+  test("a role may have a model of its own", async () => {
+    const other = temporaryFile("other.gguf", randomGguf({ seed: 2, contextTokens: window }));
+    const summary = await json(commandLine(newRun(), `gguf:${model}`, `name: "gguf:${other}"`));
+    expect(summary.models).toEqual({ navigator: "gguf:random.gguf", generator: "gguf:other.gguf" });
+    expect(summary.funnel.evaluated).toBe(4);
+  });
+
+  test("a file that is no model ends the command before a run begins", async () => {
+    const path = temporaryFile("model.gguf", "weights");
+    const { code, stderr } = await collmNas(commandLine(newRun(), `gguf:${path}`));
+    expect(code).toBe(2);
+    expect(stderr).toContain("is no GGUF file");
+  });
+});

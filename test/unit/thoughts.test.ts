@@ -1,0 +1,68 @@
+/** Thoughts told apart from the answer, for every way in which models mark them. */
+import { describe, expect, test } from "vitest";
+import { separateThoughts } from "../../src/adapters/thoughts.ts";
+
+const pairs = [
+  ["<think>", "</think>"],
+  ["<thinking>", "</thinking>"],
+  ["<thought>", "</thought>"],
+  ["<reasoning>", "</reasoning>"],
+  ["[THINK]", "[/THINK]"],
+  ["◁think▷", "◁/think▷"],
+] as const;
+
+describe.each(pairs)("thoughts in %s", (open, close) => {
+  test.each([
+    ["in front of the answer", `${open}\nHm.\n${close}\n\n{"a": 1}`, "Hm.", '{"a": 1}'],
+    ["empty", `${open}\n\n${close}\nYes.`, "", "Yes."],
+    ["after white space", `\n  ${open}Hm.${close}Yes.`, "Hm.", "Yes."],
+    ["cut off", `${open}Hm, if`, "Hm, if", ""],
+    ["twice", `${open}One.${close}\n${open}Two.${close} Yes.`, "One.\n\nTwo.", "Yes."],
+    ["quoted later on", `Yes, ${open}Hm.${close} is it.`, "", `Yes, ${open}Hm.${close} is it.`],
+  ])("%s", (_name, text, thoughts, rest) => {
+    expect(separateThoughts(text)).toEqual({ thoughts, rest });
+  });
+});
+
+test.each(["</think>", "[/THINK]", "◁/think▷"])("thoughts that the prompt opened end with %s", (close) => {
+  expect(separateThoughts(`Hm.\n${close}\nYes.`)).toEqual({ thoughts: "Hm.", rest: "Yes." });
+  expect(separateThoughts(`Yes.\n${close}`)).toEqual({ thoughts: "", rest: `Yes.\n${close}` });
+});
+
+test("a tag of markup that no template opens is part of the answer", () => {
+  const text = "Use </reasoning> to close it.";
+  expect(separateThoughts(text)).toEqual({ thoughts: "", rest: text });
+});
+
+describe("the channels of gpt-oss", () => {
+  const analysis = "<|channel|>analysis<|message|>Hm.<|end|>";
+  test.each([
+    ["an answer", `${analysis}<|start|>assistant<|channel|>final<|message|>Yes.<|return|>`, "Hm.", "Yes."],
+    [
+      "no closing mark",
+      `${analysis}<|start|>assistant<|channel|>final<|message|>{"a": 1}`,
+      "Hm.",
+      '{"a": 1}',
+    ],
+    [
+      "a constrained answer",
+      `<|start|>assistant${analysis}<|start|>assistant<|channel|>final <|constrain|>json<|message|>{}`,
+      "Hm.",
+      "{}",
+    ],
+    ["no thoughts", "<|channel|>final<|message|>Yes.", "", "Yes."],
+    ["thoughts that were cut off", "<|channel|>analysis<|message|>Hm, if", "Hm, if", ""],
+  ])("%s", (_name, text, thoughts, rest) => {
+    expect(separateThoughts(text)).toEqual({ thoughts, rest });
+  });
+});
+
+test("repetition takes time in proportion to its length", () => {
+  // Each would take hours if every mark were looked for from every other one.
+  const times = 400_000;
+  for (const part of ["<think>", "</think>", "<think></think>", "<|channel|>analysis", "[THINK] ", " \n"]) {
+    const text = part.repeat(times);
+    const { thoughts, rest } = separateThoughts(text);
+    expect(thoughts.length + rest.length).toBeLessThanOrEqual(text.length);
+  }
+});
