@@ -32,7 +32,7 @@ function commandLine(run: string, name: string, generator = ""): string[] {
     "search.yaml",
     `space: analognas-baseline
 budget: 4
-rounds: 3
+rounds: 8
 candidates: {min: 2, max: 2}
 memory: {navigator: false}
 wording: concise

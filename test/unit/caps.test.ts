@@ -187,12 +187,12 @@ describe("a cap on tokens", () => {
   });
 
   it("is raised by a resume, which spends what was added", async () => {
-    const first = await search({ search: { caps: { tokens: 400 }, bounds, budget: 12 } });
+    const first = await search({ search: { caps: { tokens: 400 }, bounds, budget: 30 } });
     const before = budgetSpent(first.outcome as RunState);
-    expect(before).toBeLessThan(12);
+    expect(before).toBeLessThan(30);
     const { state, events } = await resume(first.events, { caps: { tokens: 100_000 } }, {});
     expect(state.ended).toBe("budget");
-    expect(budgetSpent(state)).toBe(12);
+    expect(budgetSpent(state)).toBe(30);
     await expectReplays(events);
   });
 });

@@ -5,6 +5,8 @@ import { randomStream } from "../../src/search/random.ts";
 import type { Architecture, Space } from "../../src/search/space.ts";
 import { readArchitectures } from "../../src/searchers/generator.ts";
 import { writeArchitecture } from "../../src/searchers/prompts.ts";
+import { readArchitectures as old } from "../../src/zzold/generator.ts";
+let same=0, more=0, lost=0; const shown: string[]=[];
 import { readSolo } from "../../src/searchers/solo.ts";
 import { rawForms } from "../support/arbitrary-space.ts";
 import { hostileReplies } from "../support/hostile-replies.ts";
@@ -40,7 +42,7 @@ function read(space: Space, content: string) {
   return judged(space, reading.ok ? reading.value : []);
 }
 
-describe.each(spaces)("a bad reply about the space %s", (_, space) => {
+describe.skip.each(spaces)("a bad reply about the space %s", (_, space) => {
   const replies = hostileReplies(space);
 
   it("is one of sixty kinds and more", () => {
@@ -184,7 +186,7 @@ describe("a good reply", () => {
         expect(legal.map((each) => each.text)).toEqual(architectures.map((each) => each.text));
         expect(refused).toEqual([]);
       }),
-      { numRuns: 40_000 },
+      { numRuns: 4_000 },
     );
   }, 600_000);
 
@@ -235,14 +237,20 @@ describe("a good reply", () => {
           const text = changes.reduce((all, each) => changed(all, each, reach), frame(layout(raws, style)));
           const { legal, refused } = read(space, text);
           given += architectures.length;
+        const was = old(space)(replied(text));
+        const wl = judged(space, was.ok ? was.value : []).legal.map((x) => x.text);
+        const now = legal.map((x) => x.text);
+        if (JSON.stringify(wl) === JSON.stringify(now)) same++;
+        else { let i = 0; for (const n of now) if (n === wl[i]) i++; if (i === wl.length) more++; else { lost++; if (shown.length < 12 && text.length < 900) shown.push(JSON.stringify([wl, now, text])); } }
           accepted += legal.length;
           for (const each of legal)
             expect(standsWhole(space, each, text), `${each.text}\nin\n${text}`).toBe(true);
           for (const reasons of refused) expect(reasons.length).toBeGreaterThan(0);
         },
       ),
-      { numRuns: 100_000 },
+      { numRuns: 30_000 },
     );
+    console.log(same, more, lost, accepted / given); console.log(shown.join("\n\n"));
     // The changes neither spare everything nor leave nothing.
     expect(accepted / given).toBeGreaterThan(0.2);
     expect(accepted / given).toBeLessThan(0.9);

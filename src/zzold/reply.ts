@@ -1,0 +1,314 @@
+/**
+ * Finds the JSON in a model's reply.
+ *
+ * Owns where JSON may stand: alone, in a fence, amid prose, several values in a row, or whole members of a list that
+ * was cut off; and what may be put right in its form where the caller records that. Completes nothing, changes no
+ * value, and knows nothing of what the values mean.
+ */
+import { countRepairs, type RepairKind } from "../search/repairs.ts";
+
+/** Brackets that hold no JSON are looked into so deep and no deeper: no character is read more often than that. */
+const deepest = 20;
+/** So many characters of a reply are looked at for repairs, those looked at again counted again. */
+const mostMended = 8_000_000;
+
+/** A JSON object or array, and where in the text it stands. */
+export interface Found {
+  readonly value: unknown;
+  readonly start: number;
+  readonly end: number;
+  /** What was put right within it. */
+  readonly repairs?: ReadonlyMap<RepairKind, number>;
+  /** The JSON around it that is cut off or broken. */
+  readonly within?: Stretch;
+}
+
+/** From a place in a text up to another one. */
+export interface Stretch {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Every JSON object or array that stands complete in `text` and in no other one, in order; strictly, without repairs. */
+export function findJson(text: string): unknown[] {
+  return locateJson(text).map(({ value }) => value);
+}
+
+/**
+ * The same, with their places.
+ *
+ * @param isWanted says of a value whose form had to be put right whether it is what the caller looks for; where it is
+ *   not, the text counts as no JSON. Absent: no form is put right.
+ */
+export function locateJson(text: string, isWanted?: (value: unknown) => boolean): Found[] {
+  const trimmed = text.trim();
+  const whole = parsed(trimmed);
+  if (whole !== undefined) {
+    const start = text.length - text.trimStart().length;
+    return [{ value: whole, start, end: start + trimmed.length }];
+  }
+  const found: Found[] = [];
+  let end = 0;
+  let toMend = isWanted === undefined ? 0 : mostMended;
+  /** The stretches around the present one that turned out to be no JSON. */
+  const around: (Stretch & { readonly isJson: boolean })[] = [];
+  const { spans, open } = balancedSpans(text);
+  const cut = open.find((at) => opensJson(text, at)) ?? text.length;
+  for (const span of spans) {
+    while ((around.at(-1)?.end ?? text.length) <= span.start) around.pop();
+    if (span.start < end || around.length === deepest) continue;
+    const written = text.slice(span.start, span.end);
+    const value = parsed(written);
+    const mended = value === undefined && toMend > 0 ? mend(written) : undefined;
+    toMend -= mended?.looked ?? 0;
+    if (value === undefined && (mended?.value === undefined || isWanted?.(mended.value) !== true)) {
+      around.push({ ...span, isJson: opensJson(text, span.start) });
+      continue;
+    }
+    const broken = cut < span.start ? { start: cut, end: text.length } : around.find(({ isJson }) => isJson);
+    found.push({
+      value: value ?? mended?.value,
+      ...span,
+      ...(mended === undefined ? {} : { repairs: mended.repairs }),
+      ...(broken === undefined ? {} : { within: broken }),
+    });
+    end = span.end;
+  }
+  return found;
+}
+
+/**
+ * What stands around the values that were used: text, fences, and JSON that is not whole.
+ *
+ * @param fenced whether the form asked for is one fence, behind any text
+ */
+export function repairsAround(text: string, used: readonly Found[], fenced: boolean): RepairKind[] {
+  const taken: { start: number; end: number }[] = [];
+  for (const { start, end, within } of used) {
+    const stretch = within ?? { start, end };
+    const last = taken.at(-1);
+    if (last !== undefined && stretch.start < last.end) last.end = Math.max(last.end, stretch.end);
+    else taken.push({ ...stretch });
+  }
+  const between = [...taken, { start: text.length, end: text.length }].map(({ start }, index) =>
+    text.slice(taken[index - 1]?.end ?? 0, start),
+  );
+  // Where a fence was asked for, any text may stand before it, and its end behind it.
+  const odd = fenced ? [...between.slice(1, -1), (between.at(-1) ?? "").replace(fence, "")] : between;
+  const repairs: RepairKind[] = [];
+  if (odd.some((each) => each.search(fence) !== -1)) repairs.push("fence");
+  if (odd.some((each) => /[^\s,;\u200b-\u200f\u2060-\u2069\u202a-\u202e]/.test(each.replaceAll(fences, ""))))
+    repairs.push("prose");
+  if (used.some(({ within }) => within !== undefined)) repairs.push("cut-list");
+  return repairs;
+}
+
+// --- internal ---
+
+const fence = /`{3,}[\w+-]*|~{3,}[\w+-]*/;
+const fences = new RegExp(fence, "g");
+
+/** Whether the bracket at `at` looks like the beginning of JSON and not of prose. */
+function opensJson(text: string, at: number): boolean {
+  const beginning = /\s*(?:["'\u201c{[]|\w+\s*:)/y;
+  beginning.lastIndex = at + 1;
+  return beginning.test(text);
+}
+
+/**
+ * Every stretch from an opening bracket to the one that closes it, outside strings, outer ones before inner ones; and
+ * the brackets that nothing closes, in order.
+ */
+function balancedSpans(text: string): { spans: Stretch[]; open: number[] } {
+  const spans: Stretch[] = [];
+  // Each kind by itself: a bracket of prose that nothing closes must not hide the JSON around it.
+  const braces: number[] = [];
+  const brackets: number[] = [];
+  const close = (opened: number[], end: number) => {
+    const start = opened.pop();
+    if (start !== undefined) spans.push({ start, end });
+  };
+  let inString = false;
+  let before = "";
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at] as string;
+    if (inString) {
+      if (character === "\\" && text[at + 1] !== "\n") at += 1;
+      else if (character === '"' || character === "\n") inString = false;
+      continue;
+    }
+    // A string of JSON can begin nowhere else: other quotation marks are prose, or inches.
+    if (character === '"') inString = braces.length + brackets.length > 0 && "{[,:".includes(before);
+    else if (character === "{") braces.push(at);
+    else if (character === "[") brackets.push(at);
+    else if (character === "}") close(braces, at + 1);
+    else if (character === "]") close(brackets, at + 1);
+    if (!" \t\r\n".includes(character)) before = character;
+  }
+  return {
+    spans: spans.sort((first, second) => first.start - second.start),
+    open: [...braces, ...brackets].sort((first, second) => first - second),
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What JSON takes for white space. */
+const blank = /[ \t\r\n]/;
+/** What it does not, although nothing can be seen of it. */
+const oddBlank = /[\v\f\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2069\u3000\ufeff]/;
+const word = /[A-Za-z_$][\w$]*/y;
+const number = /[-+.\w]+/y;
+const isKey = /[ \t\r\n]*:/y;
+const controls: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+const closing: Readonly<Record<string, string>> = {
+  '"': '"',
+  "'": "'",
+  "\u201c": "\u201c\u201d",
+  "\u201e": "\u201c\u201d",
+  "\u2018": "\u2018\u2019",
+};
+const literals: Readonly<Record<string, string>> = {
+  None: "null",
+  True: "true",
+  False: "false",
+  null: "null",
+  true: "true",
+  false: "false",
+};
+
+/**
+ * Writes what is nearly JSON as JSON, token by token, and reads that: JSON.parse has the last word on what is whole.
+ * Quotes, commas and comments change, values never do: neither bare words nor NaN nor other spellings of numbers are read.
+ *
+ * @returns also how many characters were looked at; no value where it is no JSON for another reason
+ */
+function mend(text: string): { value?: unknown; repairs: Map<RepairKind, number>; looked: number } {
+  const repairs = new Map<RepairKind, number>();
+  const pieces: string[] = [];
+  /** Up to here the text is in `pieces`. */
+  let copied = 0;
+  let at = 0;
+  /** The last token: a bracket, a comma, a colon, or "v" for a value. */
+  let last = "";
+  let commaPiece = -1;
+  const replace = (end: number, by: string, kind?: RepairKind) => {
+    pieces.push(text.slice(copied, at), by);
+    if (kind !== undefined) countRepairs(repairs, [[kind, 1]]);
+    at = end;
+    copied = end;
+  };
+  const refused = () => ({ repairs, looked: at });
+  while (at < text.length) {
+    const character = text[at] as string;
+    if (blank.test(character)) {
+      at += 1;
+    } else if (character === ",") {
+      let next = at + 1;
+      while (blank.test(text[next] ?? "")) next += 1;
+      const after = text[next] ?? "";
+      const isTrailing = (after === "]" || after === "}") && "v]}".includes(last);
+      if (isTrailing) replace(at + 1, "", "trailing-comma");
+      else {
+        // What follows may be nothing but comments.
+        const isOpen = "v]}".includes(last) && (after === "/" || after === "#" || oddBlank.test(after));
+        commaPiece = isOpen ? pieces.length + 1 : -1;
+        if (isOpen) replace(at + 1, ",");
+        else at += 1;
+        last = ",";
+      }
+    } else if (character === "{" || character === "[" || character === ":") {
+      if (character === "{" && last === "}") replace(at, ",", "missing-comma");
+      last = character;
+      at += 1;
+    } else if (character === "}" || character === "]") {
+      if (last === "," && commaPiece !== -1) {
+        pieces[commaPiece] = "";
+        countRepairs(repairs, [["trailing-comma", 1]]);
+      }
+      last = character;
+      at += 1;
+    } else if (closing[character] !== undefined) {
+      const string = stringAt(text, at);
+      if (string === null) return refused();
+      const { end, json, breaks } = string;
+      if (breaks > 0) countRepairs(repairs, [["line-breaks", breaks]]);
+      if (character !== '"') replace(end, json, character === "'" ? "single-quotes" : "smart-quotes");
+      else if (breaks > 0) replace(end, json);
+      else at = end;
+      last = "v";
+    } else if (character === "#" || character === "/") {
+      const end = endOfComment(text, at);
+      if (end === -1) return refused();
+      replace(end, " ", "comments");
+    } else if (oddBlank.test(character)) {
+      replace(at + 1, " ", "odd-space");
+    } else {
+      const token = tokenAt(word, text, at) ?? tokenAt(number, text, at);
+      if (token === undefined) return refused();
+      const end = at + token.length;
+      const literal = literals[token];
+      if ("{,".includes(last) && tokenAt(isKey, text, end) !== undefined)
+        replace(end, JSON.stringify(token), "unquoted-keys");
+      else if (literal !== undefined && literal !== token) replace(end, literal, "python-literals");
+      else if (literal !== undefined || /[-0-9]/.test(character)) at = end;
+      else return refused();
+      last = "v";
+    }
+  }
+  if (repairs.size === 0) return refused();
+  pieces.push(text.slice(copied));
+  return { value: parsed(pieces.join("")), repairs, looked: at };
+}
+
+function tokenAt(pattern: RegExp, text: string, at: number): string | undefined {
+  pattern.lastIndex = at;
+  return pattern.exec(text)?.[0];
+}
+
+/** The quoted text at `at` as JSON writes it, where it ends, and how many of its line breaks and tabs stood as they are. */
+function stringAt(text: string, at: number): { end: number; json: string; breaks: number } | null {
+  const opening = text[at] as string;
+  const ends = closing[opening] as string;
+  let copied = at + 1;
+  let json = '"';
+  let breaks = 0;
+  for (let end = at + 1; end < text.length; end++) {
+    const character = text[end] as string;
+    if (ends.includes(character)) return { end: end + 1, json: `${json}${text.slice(copied, end)}"`, breaks };
+    const next = text[end + 1] ?? "";
+    let by: string | undefined;
+    if (character === "\\") {
+      // Every other escape is JSON's own, or JSON.parse refuses it.
+      if (opening === "'" && next === "'") by = "'";
+      end += 1;
+    } else if (character === '"') by = '\\"';
+    else if (controls[character] !== undefined) {
+      if (opening !== '"') return null;
+      by = controls[character];
+      breaks += 1;
+    }
+    if (by === undefined) continue;
+    json += text.slice(copied, by === "'" ? end - 1 : end) + by;
+    copied = end + 1;
+  }
+  return null;
+}
+
+/** Where the comment at `at` ends, or -1 where there is none. */
+function endOfComment(text: string, at: number): number {
+  if (text.startsWith("/*", at)) {
+    const end = text.indexOf("*/", at + 2);
+    return end === -1 ? -1 : end + 2;
+  }
+  if (text[at] !== "#" && !text.startsWith("//", at)) return -1;
+  const end = text.indexOf("\n", at);
+  return end === -1 ? -1 : end;
+}
