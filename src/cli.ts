@@ -161,10 +161,13 @@ function commands(
     .description("what a run found, round by round; also while it goes on")
     .argument("<run>", "the run's folder")
     .option("--round <n>", "one round in full: strategy, candidates, what each reply cost", wholeFrom(1))
+    .option("--reasoning", "with --round: what the models thought, whole")
     .option("--json", "print one object on standard output and nothing else")
     .addHelpText("after", "\nExamples:\n  collm-nas show runs/NAME\n  collm-nas show runs/NAME --round 3")
-    .action((run, { json, round }) =>
-      perform(json, async (output) => (await import("./commands/show.ts")).show(run, round, output)),
+    .action((run, { json, round, reasoning }) =>
+      perform(json, async (output) =>
+        (await import("./commands/show.ts")).show(run, { round, reasoning }, output),
+      ),
     );
 
   program

@@ -5,10 +5,13 @@
  */
 import { readRun } from "../adapters/journal-file.ts";
 import { UsageError } from "../errors.ts";
-import type { Verdict } from "../search/events.ts";
+import type { Rung, Verdict } from "../search/events.ts";
+import { type RepairKind, repairKinds } from "../search/repairs.ts";
+import { usdOf } from "../search/spend.ts";
 import {
   best,
   type Candidate,
+  type ChatCall,
   fold,
   funnel,
   type RunState,
@@ -21,13 +24,23 @@ import { figure } from "../searchers/prompts.ts";
 import { program } from "./compose.ts";
 import type { Output } from "./output.ts";
 import { plain } from "./style.ts";
-import { numbers, scoreText, summarize, summaryLines } from "./summary.ts";
+import { dollars, numbers, scoreText, summarize, summaryLines } from "./summary.ts";
 import { table } from "./table.ts";
 
-export async function show(folder: string, round: number | undefined, output: Output): Promise<void> {
+/** @param reasoning whether what a model thought is shown whole, with the replies of a round */
+export async function show(
+  folder: string,
+  {
+    round,
+    reasoning = false,
+  }: { readonly round?: number | undefined; readonly reasoning?: boolean | undefined },
+  output: Output,
+): Promise<void> {
+  if (reasoning && round === undefined)
+    throw new UsageError("--reasoning shows what a model thought in one round; name it with --round N");
   const { events } = await readRun(folder);
   const state = fold(events) as RunState;
-  const lines = round === undefined ? overview(state, folder) : roundInFull(state, round);
+  const lines = round === undefined ? overview(state, folder) : roundInFull(state, round, reasoning);
   output.result(summarize(state, folder), lines.map(plain));
 }
 
@@ -77,7 +90,7 @@ function overview(state: RunState, folder: string): string[] {
   ];
 }
 
-function roundInFull(state: RunState, number: number): string[] {
+function roundInFull(state: RunState, number: number, wholeReasoning: boolean): string[] {
   const round = state.rounds[number - 1];
   if (round === undefined)
     throw new UsageError(`the run has no round ${number}; it has ${state.rounds.length}`);
@@ -95,13 +108,44 @@ function roundInFull(state: RunState, number: number): string[] {
   return [
     ...(round.strategy === null ? [] : [round.strategy, ""]),
     ...table(rows, ["", "result", "costs", "architecture"]),
-    ...chats.flatMap(({ role, attempt, reply, rejected }) => [
-      "",
-      `${role}, reply ${attempt} of ${reply.model}: ${reply.inputTokens ?? "?"} + ${reply.outputTokens ?? "?"} tokens, ${reply.seconds.toFixed(1)} s${rejected === null ? "" : `; not readable: ${rejected.join("; ")}`}`,
-      ...(reply.reasoning === null ? [] : [`its reasoning: ${shorten(reply.reasoning)}`]),
-    ]),
+    ...chats.flatMap((chat) => ["", ...replyLines(chat, wholeReasoning)]),
   ];
 }
+
+function replyLines(
+  { role, attempt, reply, rejected, repairs, condensed, price }: ChatCall,
+  whole: boolean,
+): string[] {
+  const { inputTokens, outputTokens, reasoningTokens } = reply;
+  const thinking = reasoningTokens === undefined ? "" : ` (${reasoningTokens} thinking)`;
+  const isPriced = price !== null && inputTokens !== null && outputTokens !== null;
+  const money = isPriced
+    ? `, ${dollars(usdOf(price, { inputTokens, outputTokens, cachedTokens: reply.cachedTokens ?? 0 }))}`
+    : "";
+  const asked = reply.rung === undefined ? "" : `; asked for ${rungWords[reply.rung]}`;
+  const unread = rejected === null ? "" : `; not readable: ${rejected.join("; ")}`;
+  const mended = Object.entries(repairs).map(
+    ([kind, times]) => `${repairKinds[kind as RepairKind] ?? kind}${times > 1 ? ` (${times} times)` : ""}`,
+  );
+  const probes = (reply.probes ?? []).map(({ rung, finding, words }) => `${rung} ${finding}: ${words}`);
+  return [
+    `${role}, reply ${attempt} of ${reply.model}: ${inputTokens ?? "?"} + ${outputTokens ?? "?"} tokens${thinking}, ${reply.seconds.toFixed(1)} s${money}${asked}${unread}`,
+    ...(condensed ? ["the conversation began anew here: it no longer fitted the model's window"] : []),
+    ...(mended.length === 0 ? [] : [`put right in its form: ${mended.join("; ")}`]),
+    ...(reply.notes ?? []),
+    ...probes.map((words) => `probe, ${words}`),
+    ...reply.failures.map((words) => `failed attempt: ${words}`),
+    ...(reply.reasoning === null
+      ? []
+      : [`its reasoning: ${whole ? reply.reasoning : shorten(reply.reasoning)}`]),
+  ];
+}
+
+const rungWords: Readonly<Record<Rung, string>> = {
+  "json-schema": "JSON under a schema",
+  "json-object": "a JSON object",
+  text: "JSON in words",
+};
 
 function fateOf(state: RunState, candidate: Candidate): { text: string; fate: string } {
   const { verdict, raw } = candidate;

@@ -21,6 +21,7 @@ import { tinyDescription } from "../support/tiny-space.ts";
 import { describeChatModel } from "./chat-model.ts";
 
 const missing = await withoutLlama();
+if (missing !== null) console.warn(`models in GGUF files: ${missing}`);
 
 let folder: string;
 beforeAll(() => {

@@ -9,12 +9,15 @@ import {
   events,
   json,
   newRun,
+  start,
   startEvaluator,
   temporaryFile,
+  untilRecorded,
 } from "../support/cli.ts";
 import { randomGguf, withoutLlama } from "../support/random-gguf.ts";
 
 const missing = await withoutLlama();
+if (missing !== null) console.warn(`searches with gguf: ${missing}`);
 
 /** Characters are its tokens, so that its prompts are long. */
 const window = 16_384;
@@ -70,6 +73,21 @@ describe.skipIf(missing !== null)(missing ?? "a search with gguf:", () => {
     const summary = await json(commandLine(newRun(), `gguf:${model}`, `name: "gguf:${other}"`));
     expect(summary.models).toEqual({ navigator: "gguf:random.gguf", generator: "gguf:other.gguf" });
     expect(summary.funnel.evaluated).toBe(4);
+  });
+
+  test("Ctrl-C stops a reply that is being written", async () => {
+    const endless = temporaryFile("endless.gguf", randomGguf({ endless: true, contextTokens: window }));
+    const run = newRun();
+    const file = temporaryFile(
+      "search.yaml",
+      `space: analognas-baseline\nmodel: {name: "gguf:${endless}", contextTokens: ${window}, maxTokens: 10000}\n`,
+    );
+    const process = start(["run", file, "--evaluator", evaluator.address, "--out", run]);
+    await untilRecorded(run, 1);
+    process.interrupt();
+    const { code, stderr } = await process.ended;
+    expect(code, stderr).toBe(3);
+    expect(events(run).some(({ type }) => type === "chat-replied")).toBe(false);
   });
 
   test("a file that is no model ends the command before a run begins", async () => {

@@ -10,6 +10,7 @@ import { withoutLlama } from "../support/random-gguf.ts";
 
 const path = process.env["COLLM_TEST_GGUF"] ?? "";
 const missing = path === "" ? "skipped: name a GGUF file in COLLM_TEST_GGUF" : await withoutLlama();
+if (missing !== null) console.warn(`a search with a real model: ${missing}`);
 
 /** A model of half a billion parameters takes minutes on one thread. */
 const patienceMs = 30 * 60_000;
@@ -22,6 +23,7 @@ describe.skipIf(missing !== null)(missing ?? `a search with ${basename(path)}`, 
       "search.yaml",
       `space: analognas-baseline
 budget: 30
+rounds: 5
 candidates: {min: 5, max: 10}
 model:
   name: ${JSON.stringify(`gguf:${resolve(path)}`)}

@@ -204,3 +204,11 @@ export function hostileReplies(space: Space): HostileReply[] {
     ),
   ];
 }
+
+/** A reply of at least `characters` characters in the form asked for: whole architectures, as many as it takes. */
+export function longReply(space: Space, characters: number): string {
+  const items = fullArchitectures(space, 20).map((each) => writeArchitecture(space, each));
+  const once = items.reduce((sum, { length }) => sum + length + 2, 0);
+  const all = Array.from({ length: Math.ceil(characters / once) }, () => items).flat();
+  return `{"architectures": [${all.join(", ")}]}`;
+}
