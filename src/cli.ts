@@ -34,6 +34,18 @@ Examples:
   collm-nas resume runs/NAME
   collm-nas resume runs/NAME --budget 200
   collm-nas resume runs/NAME --model qwen3 --base-url http://localhost:8001/v1`,
+  doctor: `
+Examples:
+  collm-nas doctor --space analognas-baseline
+  collm-nas doctor --space analognas-baseline --model qwen3 --base-url http://localhost:8000/v1
+  collm-nas doctor search.yaml --json
+
+It asks the model for one strategy and one list of architectures, and says what that took.`,
+  estimate: `
+Examples:
+  collm-nas estimate --space analognas-baseline --model gpt-5-mini --max-tokens 4000
+  collm-nas estimate search.yaml --budget 250 --from runs/NAME
+  collm-nas estimate --from runs/NAME --cap usd=2`,
   bench: `
 Examples:
   collm-nas bench presets/bench/analognas.yaml
@@ -154,6 +166,57 @@ function commands(
     .addHelpText("after", "\nExample:\n  collm-nas replay runs/NAME")
     .action((run, { json }) =>
       perform(json, async (output) => (await import("./commands/run.ts")).replay(run, output)),
+    );
+
+  program
+    .command("doctor")
+    .description("whether a run would work: evaluator, space, data, model, structured output, price")
+    .argument("[file]", "the run's configuration in YAML; flags win over it")
+    .option("--space <id>", "the space that would be searched")
+    .option("--model <name>", "the language model that would play the roles")
+    .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
+    .option("--max-tokens <n>", "the longest reply in tokens", wholeFrom(1))
+    .option("--cap <what=value>", "the caps that the run would have", limit)
+    .option("--limit <cost=value>", "the limits that the run would have", limit)
+    .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
+    .option("--evaluator-config <file>", "configuration of the evaluator that is started")
+    .option("--json", "print one object on standard output and nothing else")
+    .addHelpText("after", examples.doctor)
+    .action((file, { json, ...flags }) =>
+      perform(json, async (output, signal) =>
+        (await import("./commands/doctor.ts")).doctor(file, flags, output, signal),
+      ),
+    );
+
+  program
+    .command("estimate")
+    .description("what a run will likely take: calls, tokens, money and time")
+    .argument("[file]", "the run's configuration in YAML; flags win over it")
+    .option("--from <run>", "take it from what an earlier run took; its settings too, where no file is given")
+    .option("--tokens-per-second <n>", "what the model writes, for the time without an earlier run", number)
+    .option("--space <id>", "the space to search")
+    .option("--searcher <name>", "collm, solo or another (default: collm)")
+    .option("--budget <n>", "how many architectures to evaluate at most (default: 100)", wholeFrom(1))
+    .option("--rounds <n>", "the most rounds", wholeFrom(1))
+    .option("--limit <cost=value>", "highest allowed cost", limit)
+    .option("--model <name>", "the language model that plays both roles")
+    .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
+    .option("--max-tokens <n>", "the longest reply in tokens", wholeFrom(1))
+    .option("--cap <what=value>", "caps to hold the estimate against", limit)
+    .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
+    .option("--evaluator-config <file>", "configuration of the evaluator that is started")
+    .option("--json", "print one object on standard output and nothing else")
+    .addHelpText("after", examples.estimate)
+    .action((file, { json, from, tokensPerSecond, ...flags }) =>
+      perform(json, async (output, signal) =>
+        (await import("./commands/estimate.ts")).estimateRun(
+          file,
+          flags,
+          { from, tokensPerSecond },
+          output,
+          signal,
+        ),
+      ),
     );
 
   program

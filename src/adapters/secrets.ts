@@ -51,12 +51,16 @@ export function isHtml(body: string): boolean {
 
 // --- internal ---
 
-/** The text with a secret struck out, in each form it may have been echoed in. */
+/** The text with a secret struck out, in each form in which it may have been echoed. */
 function struckOut(text: string, secret: string, mark: string): string {
   const bytes = Buffer.from(secret);
+  const inJson = (value: string) => JSON.stringify(value).slice(1, -1);
   const forms = new Set([
+    // A reply may hold JSON that holds JSON.
+    inJson(inJson(secret)),
+    inJson(secret),
+    inJson(secret).replaceAll("/", "\\/"),
     secret,
-    JSON.stringify(secret).slice(1, -1),
     encodeURIComponent(secret),
     bytes.toString("base64").replace(/=+$/, ""),
     bytes.toString("base64url"),

@@ -6,7 +6,7 @@
 import type { Searcher } from "../search/ports.ts";
 import { strategyBefore } from "../search/state.ts";
 import { measureSpread } from "./cost-spread.ts";
-import { generatorPrompt, readArchitectures } from "./generator.ts";
+import { askedForm, generatorPrompt, readArchitectures } from "./generator.ts";
 import { navigatorPrompt, readStrategy } from "./navigator.ts";
 import { lookAgain } from "./second-look.ts";
 
@@ -26,7 +26,7 @@ export const collm: Searcher = {
     const draft = await turn.ask(
       "generator",
       generatorPrompt(turn.state, turn.space, strategy),
-      readArchitectures(turn.space),
+      readArchitectures(turn.space, askedForm(turn.state.search)),
     );
     return draft === null ? [] : await lookAgain(turn, strategy, draft);
   },

@@ -22,6 +22,8 @@ import { type Found, locateJson, repairsAround } from "./reply.ts";
 
 /** How many lists and keys may stand around an architecture. */
 const deepestWrapping = 4;
+/** In so many candidates of a reply repairs are counted; a round takes far fewer. */
+const mostCounted = 1_000;
 
 /** What a rule-following Generator needs in place of prose. */
 export interface GeneratorBrief {
@@ -124,7 +126,7 @@ export function readFound(
     once(repairsAround(answer.text, places, asked !== "json"));
     once(new Set(places.flatMap((each) => shapeOf(space, asked, each, whole))));
     for (const each of places) countRepairs(repairs, each.repairs ?? []);
-    for (const candidate of value) {
+    for (const candidate of value.slice(0, mostCounted)) {
       const parsed = space.parse(candidate);
       if (parsed.ok) once(parsed.repairs);
     }

@@ -10,7 +10,7 @@ import { countRepairs, type RepairKind } from "../search/repairs.ts";
 /** Brackets that hold no JSON are looked into so deep and no deeper: no character is read more often than that. */
 const deepest = 20;
 /** So many characters of a reply are looked at for repairs, those looked at again counted again. */
-const mostMended = 8_000_000;
+const mostMended = 3_000_000;
 
 /** A JSON object or array, and where in the text it stands. */
 export interface Found {
@@ -108,6 +108,17 @@ export function repairsAround(text: string, used: readonly Found[], fenced: bool
 const fence = /`{3,}[\w+-]*|~{3,}[\w+-]*/;
 const fences = new RegExp(fence, "g");
 
+const [backslash, quote, comma, colon, lineFeed] = [92, 34, 44, 58, 10] as const;
+const [brace, bracket, closingBrace, closingBracket] = [123, 91, 125, 93] as const;
+const [slash, hash, minus] = [47, 35, 45] as const;
+/** Stands for any value where brackets and commas stand for themselves. */
+const anyValue = 1;
+
+/** Whether JSON takes the character for white space. */
+function isBlank(code: number): boolean {
+  return code === 32 || code === lineFeed || code === 13 || code === 9;
+}
+
 /** Whether the bracket at `at` looks like the beginning of JSON and not of prose. */
 function opensJson(text: string, at: number): boolean {
   const beginning = /\s*(?:["'\u201c{[]|\w+\s*:)/y;
@@ -129,21 +140,26 @@ function balancedSpans(text: string): { spans: Stretch[]; open: number[] } {
     if (start !== undefined) spans.push({ start, end });
   };
   let inString = false;
-  let before = "";
+  /** The last character that is no white space. */
+  let before = 0;
   for (let at = 0; at < text.length; at++) {
-    const character = text[at] as string;
+    const code = text.charCodeAt(at);
     if (inString) {
-      if (character === "\\" && text[at + 1] !== "\n") at += 1;
-      else if (character === '"' || character === "\n") inString = false;
+      if (code === backslash && text.charCodeAt(at + 1) !== lineFeed) at += 1;
+      else if (code === quote || code === lineFeed) inString = false;
       continue;
     }
+    if (isBlank(code)) continue;
     // A string of JSON can begin nowhere else: other quotation marks are prose, or inches.
-    if (character === '"') inString = braces.length + brackets.length > 0 && "{[,:".includes(before);
-    else if (character === "{") braces.push(at);
-    else if (character === "[") brackets.push(at);
-    else if (character === "}") close(braces, at + 1);
-    else if (character === "]") close(brackets, at + 1);
-    if (!" \t\r\n".includes(character)) before = character;
+    if (code === quote)
+      inString =
+        braces.length + brackets.length > 0 &&
+        (before === comma || before === colon || before === brace || before === bracket);
+    else if (code === brace) braces.push(at);
+    else if (code === bracket) brackets.push(at);
+    else if (code === closingBrace) close(braces, at + 1);
+    else if (code === closingBracket) close(brackets, at + 1);
+    before = code;
   }
   return {
     spans: spans.sort((first, second) => first.start - second.start),
@@ -160,13 +176,9 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What JSON takes for white space. */
-const blank = /[ \t\r\n]/;
-/** What it does not, although nothing can be seen of it. */
+/** What JSON does not take for white space, although nothing can be seen of it. */
 const oddBlank = /[\v\f\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2069\u3000\ufeff]/;
 const word = /[A-Za-z_$][\w$]*/y;
-const number = /[-+.\w]+/y;
-const isKey = /[ \t\r\n]*:/y;
 const controls: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 const closing: Readonly<Record<string, string>> = {
   '"': '"',
@@ -196,9 +208,12 @@ function mend(text: string): { value?: unknown; repairs: Map<RepairKind, number>
   /** Up to here the text is in `pieces`. */
   let copied = 0;
   let at = 0;
-  /** The last token: a bracket, a comma, a colon, or "v" for a value. */
-  let last = "";
+  /** The last token: a bracket, a comma, a colon, or a value. */
+  let last = 0;
+  /** Where among the pieces a comma stands that may turn out to be a trailing one. */
   let commaPiece = -1;
+  const isKey = (end: number) =>
+    (last === brace || last === comma) && text.charCodeAt(afterBlanks(text, end)) === colon;
   const replace = (end: number, by: string, kind?: RepairKind) => {
     pieces.push(text.slice(copied, at), by);
     if (kind !== undefined) countRepairs(repairs, [[kind, 1]]);
@@ -207,60 +222,67 @@ function mend(text: string): { value?: unknown; repairs: Map<RepairKind, number>
   };
   const refused = () => ({ repairs, looked: at });
   while (at < text.length) {
-    const character = text[at] as string;
-    if (blank.test(character)) {
+    const code = text.charCodeAt(at);
+    if (isBlank(code)) {
       at += 1;
-    } else if (character === ",") {
-      let next = at + 1;
-      while (blank.test(text[next] ?? "")) next += 1;
-      const after = text[next] ?? "";
-      const isTrailing = (after === "]" || after === "}") && "v]}".includes(last);
-      if (isTrailing) replace(at + 1, "", "trailing-comma");
-      else {
-        // What follows may be nothing but comments.
-        const isOpen = "v]}".includes(last) && (after === "/" || after === "#" || oddBlank.test(after));
-        commaPiece = isOpen ? pieces.length + 1 : -1;
-        if (isOpen) replace(at + 1, ",");
-        else at += 1;
-        last = ",";
+    } else if (isDigit(code) || code === minus) {
+      let end = at + 1;
+      while (isOfNumber(text.charCodeAt(end))) end += 1;
+      // JSON.parse says whether it is one.
+      if (isKey(end)) replace(end, `"${text.slice(at, end)}"`, "unquoted-keys");
+      else at = end;
+      last = anyValue;
+    } else if (code === comma) {
+      const next = afterBlanks(text, at + 1);
+      const after = text.charCodeAt(next);
+      const isBehind = last === anyValue || last === closingBrace || last === closingBracket;
+      if (isBehind && (after === closingBrace || after === closingBracket)) {
+        replace(at + 1, "", "trailing-comma");
+        continue;
       }
-    } else if (character === "{" || character === "[" || character === ":") {
-      if (character === "{" && last === "}") replace(at, ",", "missing-comma");
-      last = character;
+      // What follows may be nothing but comments.
+      const mayTrail = isBehind && (after === slash || after === hash || isOddBlank(after));
+      commaPiece = mayTrail ? pieces.length + 1 : -1;
+      if (mayTrail) replace(at + 1, ",");
+      else at += 1;
+      last = comma;
+    } else if (code === brace || code === bracket || code === colon) {
+      if (code === brace && last === closingBrace) replace(at, ",", "missing-comma");
       at += 1;
-    } else if (character === "}" || character === "]") {
-      if (last === "," && commaPiece !== -1) {
+      last = code;
+    } else if (code === closingBrace || code === closingBracket) {
+      if (last === comma && commaPiece !== -1) {
         pieces[commaPiece] = "";
         countRepairs(repairs, [["trailing-comma", 1]]);
       }
-      last = character;
       at += 1;
-    } else if (closing[character] !== undefined) {
+      last = code;
+    } else if (code === slash || code === hash) {
+      const end = endOfComment(text, at);
+      if (end === -1) return refused();
+      replace(end, " ", "comments");
+    } else if (isOddBlank(code)) {
+      replace(at + 1, " ", "odd-space");
+    } else if (closing[text[at] as string] !== undefined) {
       const string = stringAt(text, at);
       if (string === null) return refused();
       const { end, json, breaks } = string;
       if (breaks > 0) countRepairs(repairs, [["line-breaks", breaks]]);
-      if (character !== '"') replace(end, json, character === "'" ? "single-quotes" : "smart-quotes");
+      if (code !== quote) replace(end, json, code === 39 ? "single-quotes" : "smart-quotes");
       else if (breaks > 0) replace(end, json);
       else at = end;
-      last = "v";
-    } else if (character === "#" || character === "/") {
-      const end = endOfComment(text, at);
-      if (end === -1) return refused();
-      replace(end, " ", "comments");
-    } else if (oddBlank.test(character)) {
-      replace(at + 1, " ", "odd-space");
+      last = anyValue;
     } else {
-      const token = tokenAt(word, text, at) ?? tokenAt(number, text, at);
+      word.lastIndex = at;
+      const token = word.exec(text)?.[0];
       if (token === undefined) return refused();
       const end = at + token.length;
       const literal = literals[token];
-      if ("{,".includes(last) && tokenAt(isKey, text, end) !== undefined)
-        replace(end, JSON.stringify(token), "unquoted-keys");
-      else if (literal !== undefined && literal !== token) replace(end, literal, "python-literals");
-      else if (literal !== undefined || /[-0-9]/.test(character)) at = end;
-      else return refused();
-      last = "v";
+      if (isKey(end)) replace(end, `"${token}"`, "unquoted-keys");
+      else if (literal === undefined) return refused();
+      else if (literal === token) at = end;
+      else replace(end, literal, "python-literals");
+      last = anyValue;
     }
   }
   if (repairs.size === 0) return refused();
@@ -268,35 +290,49 @@ function mend(text: string): { value?: unknown; repairs: Map<RepairKind, number>
   return { value: parsed(pieces.join("")), repairs, looked: at };
 }
 
-function tokenAt(pattern: RegExp, text: string, at: number): string | undefined {
-  pattern.lastIndex = at;
-  return pattern.exec(text)?.[0];
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
+}
+
+/** Digits, a point, an exponent and its sign. */
+function isOfNumber(code: number): boolean {
+  return isDigit(code) || code === 46 || code === 69 || code === 101 || code === 43 || code === minus;
+}
+
+function isOddBlank(code: number): boolean {
+  return (code === 11 || code === 12 || code >= 160) && oddBlank.test(String.fromCharCode(code));
+}
+
+function afterBlanks(text: string, from: number): number {
+  let at = from;
+  while (isBlank(text.charCodeAt(at))) at += 1;
+  return at;
 }
 
 /** The quoted text at `at` as JSON writes it, where it ends, and how many of its line breaks and tabs stood as they are. */
 function stringAt(text: string, at: number): { end: number; json: string; breaks: number } | null {
-  const opening = text[at] as string;
-  const ends = closing[opening] as string;
+  const ends = closing[text[at] as string] as string;
   let copied = at + 1;
-  let json = '"';
+  let json = "";
   let breaks = 0;
   for (let end = at + 1; end < text.length; end++) {
+    const code = text.charCodeAt(end);
+    if (code >= 93 && code < 128) continue;
     const character = text[end] as string;
-    if (ends.includes(character)) return { end: end + 1, json: `${json}${text.slice(copied, end)}"`, breaks };
-    const next = text[end + 1] ?? "";
-    let by: string | undefined;
-    if (character === "\\") {
-      // Every other escape is JSON's own, or JSON.parse refuses it.
-      if (opening === "'" && next === "'") by = "'";
+    if (ends.includes(character))
+      return { end: end + 1, json: `"${json}${text.slice(copied, end)}"`, breaks };
+    if (code === backslash) {
       end += 1;
-    } else if (character === '"') by = '\\"';
-    else if (controls[character] !== undefined) {
-      if (opening !== '"') return null;
-      by = controls[character];
+      // Every other escape is JSON's own, or JSON.parse refuses it.
+      if (ends !== "'" || text[end] !== "'") continue;
+      json += `${text.slice(copied, end - 1)}'`;
+    } else if (code === quote) {
+      json += `${text.slice(copied, end)}\\"`;
+    } else if (controls[character] !== undefined) {
+      if (ends !== '"') return null;
+      json += text.slice(copied, end) + controls[character];
       breaks += 1;
-    }
-    if (by === undefined) continue;
-    json += text.slice(copied, by === "'" ? end - 1 : end) + by;
+    } else continue;
     copied = end + 1;
   }
   return null;

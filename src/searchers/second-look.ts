@@ -8,7 +8,7 @@ import type { Prompt, Turn } from "../search/ports.ts";
 import type { Architecture, Space } from "../search/space.ts";
 import { isOverLimit, type RunState } from "../search/state.ts";
 import { costsOf, knownOf, percent } from "./feedback.ts";
-import { type GeneratorBrief, generatorPrompt, readArchitectures } from "./generator.ts";
+import { askedForm, type GeneratorBrief, generatorPrompt, readArchitectures } from "./generator.ts";
 import { figure, givesHints, sceneOf, textsOf, writeArchitecture } from "./prompts.ts";
 
 /** So many times the largest round is shown of a draft, and no more. */
@@ -38,7 +38,10 @@ export async function lookAgain(
   if (turn.allowance === 0 || draft.length === 0) return draft;
   const findings = await findingsOf(turn, draft);
   const prompt = secondLookPrompt(turn.state, turn.space, strategy, findings);
-  return (await turn.ask("generator", prompt, readArchitectures(turn.space))) ?? draft;
+  return (
+    (await turn.ask("generator", prompt, readArchitectures(turn.space, askedForm(turn.state.search)))) ??
+    draft
+  );
 }
 
 /** The request that shows a draft with what was found out about it; stands alone, whatever was asked before. */

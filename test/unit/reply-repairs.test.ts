@@ -114,8 +114,13 @@ describe("every repair is counted under its name", () => {
     ["missing-comma", `{"architectures": [${narrow}\n${wide}]}`, { "missing-comma": 1 }],
     [
       "comments",
-      `{"architectures": [ // it's [two\n${narrow}, # or {more\n${wide} /* " */]}`,
+      `{"architectures": [ // it's [two]\n${narrow}, # or {more}\n${wide} /* " */]}`,
       { comments: 3 },
+    ],
+    [
+      "cut-list around a comment with half a pair of brackets",
+      whole.replace("[{", "[ // {two\n{"),
+      { "cut-list": 1, comments: 1 },
     ],
     ["single-quotes", single, { "single-quotes": 5 }],
     ["smart-quotes", whole.replaceAll(/"(\w+)"/g, "\u201c$1\u201d"), { "smart-quotes": 5 }],
@@ -190,11 +195,19 @@ describe("a repair changes no meaning", () => {
   });
 
   it("reads what another reader of JSON5 reads, of what it puts right", () => {
-    const value = fc.dictionary(
-      fc.stringMatching(/^[a-z_$][a-z0-9_$]{0,4}$/),
-      fc.jsonValue({ maxDepth: 3, stringUnit: "grapheme" }),
-      { minKeys: 1, maxKeys: 4 },
-    );
+    const key = fc.stringMatching(/^[a-z_$][a-z0-9_$]{0,4}$/);
+    const texts = fc.string({ unit: "grapheme" }).filter((text) => !/[[\]{}]/.test(text));
+    const value = fc.object({
+      key,
+      values: [
+        fc.integer(),
+        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        fc.boolean(),
+        fc.constant(null),
+        texts,
+      ],
+      maxDepth: 3,
+    });
     fc.assert(
       fc.property(value, fc.constantFrom("'", '"'), fc.constantFrom("", "\t", "  "), (each, quote, space) => {
         const text = JSON5.stringify(each, { quote, space });
