@@ -87,7 +87,7 @@ export async function estimateRun(
     ...groundLines(grounds, run !== null),
     ...sources.map((words) => `price     ${words}`),
     "",
-    `start it: ${commandFor(file, flags)}`,
+    `start it: ${commandFor(file, { ...(file === undefined ? { space: config.space, searcher: config.searcher } : {}), ...defined(flags) })}`,
   ]);
 }
 
@@ -240,6 +240,10 @@ function groundLines(grounds: readonly Ground[], isMeasured: boolean): string[] 
     ...note,
     ...grounds.map(({ basis, words }) => `${paint(process.stdout, "dim", basis.padEnd(9))} ${words}`),
   ];
+}
+
+function defined(flags: Flags): Flags {
+  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
 }
 
 function commandFor(file: string | undefined, flags: Flags): string {

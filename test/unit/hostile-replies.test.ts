@@ -191,7 +191,7 @@ describe("a good reply", () => {
   it("gives nothing that does not stand whole in it, whatever is cut, dropped, swapped or put in", () => {
     const at = fc.double({ min: 0, max: 1, noNaN: true });
     const pieces = fc.constantFrom(
-      ..."{}[],:\"'0123456789 \n\\#/-.eN",
+      ..."{}[],:\"'0123456789 \n\\#/-.eN".split(""),
       "null",
       "//",
       "```",

@@ -1,0 +1,266 @@
+/** Whether a run would work, and what it will take: both commands as a user calls them. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  collmNas,
+  type Ended,
+  type EvaluatorProcess,
+  newRun,
+  startEvaluator,
+  temporaryFile,
+} from "../support/cli.ts";
+import {
+  type Answer,
+  chat,
+  type ModelRequest,
+  type ModelServer,
+  playRoles,
+  refusal,
+  startModelServer,
+  unauthorized,
+} from "../support/model-server.ts";
+
+const space = "analognas-baseline";
+const good = playRoles();
+const key = "sk-test-0123456789abcdef";
+
+let evaluator: EvaluatorProcess;
+const servers: ModelServer[] = [];
+
+beforeAll(async () => {
+  evaluator = await startEvaluator();
+});
+afterAll(() => Promise.all(servers.map((each) => each.close())));
+
+async function serve(script: (request: ModelRequest) => Answer): Promise<ModelServer> {
+  const started = await startModelServer(script, 0, { probes: "scripted" });
+  servers.push(started);
+  return started;
+}
+
+interface Report {
+  readonly ok: boolean;
+  readonly findings: readonly { check: string; status: string; what: string; next?: string }[];
+  readonly spent: { readonly calls: number; readonly outputTokens: number; readonly usd: number | null };
+}
+
+/** What the doctor finds of a model at `url`; `settings` are further keys of the model. */
+async function examine(url: string, settings = "", yaml = ""): Promise<{ ended: Ended; report: Report }> {
+  const file = temporaryFile(
+    "search.yaml",
+    `space: ${space}\nmodel: {name: test, baseUrl: "${url}", keyVariable: TEST_KEY${settings}}\n${yaml}`,
+  );
+  const ended = await collmNas(["doctor", file, "--evaluator", evaluator.address, "--json"], {
+    env: { TEST_KEY: key },
+  });
+  expect(`${ended.stdout}${ended.stderr}`).not.toContain(key);
+  return { ended, report: JSON.parse(ended.stdout) as Report };
+}
+
+/** A server that counts 1,500 tokens for every prompt. */
+function costly(request: ModelRequest): Answer {
+  return (response, incoming) => {
+    const end = response.end.bind(response) as (body: string) => typeof response;
+    response.end = ((body: string) =>
+      end(body.replace('"prompt_tokens":11', '"prompt_tokens":1500'))) as typeof response.end;
+    return good(request)(response, incoming);
+  };
+}
+
+const found = ({ findings }: Report, check: string) => findings.filter((finding) => finding.check === check);
+
+describe("doctor", () => {
+  test("finds everything in order, and tells what it took to find out", async () => {
+    const { baseUrl, requests } = await serve(good);
+    const prices = "prices: {test: {input: 1, output: 2}}";
+    const { ended, report } = await examine(baseUrl, ", contextTokens: 16000", prices);
+    expect(ended.code, JSON.stringify(report)).toBe(0);
+    expect(report.ok).toBe(true);
+    expect(found(report, "space")[0]?.what).toContain("15,625 architectures");
+    expect(found(report, "model (navigator, generator)")[0]?.what).toContain('has "test"');
+    expect(found(report, "structured output")).toMatchObject([
+      { status: "ok", what: expect.stringMatching(/^json-schema: json-schema honoured/) as string },
+    ]);
+    expect(found(report, "Generator")[0]?.what).toMatch(/^(\d+) of \1 architectures are legal/);
+    expect(found(report, "price")).toHaveLength(2);
+    expect(report.spent.calls).toBe(requests.length);
+    expect(report.spent.outputTokens).toBe(7 * requests.length);
+    expect(report.spent.usd).toBeCloseTo((requests.length * (11 + 2 * 7)) / 1e6, 12);
+  });
+
+  test("tells a person the same, and that a run would work", async () => {
+    const { baseUrl } = await serve(good);
+    const line = [
+      "--space",
+      space,
+      "--model",
+      "test",
+      "--base-url",
+      baseUrl,
+      "--evaluator",
+      evaluator.address,
+    ];
+    const { code, stdout } = await collmNas(["doctor", ...line]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("A run would work.");
+    expect(stdout).toMatch(/This took \d calls: \d+ \+ \d+ tokens in/);
+  });
+
+  test("names the rung of a server that takes no schema", async () => {
+    const { baseUrl } = await serve((request) =>
+      request.body.response_format === undefined ? good(request) : refusal(400, "response_format is unknown"),
+    );
+    const { ended, report } = await examine(baseUrl);
+    expect(found(report, "structured output")[0]).toMatchObject({ status: "warning" });
+    expect(found(report, "structured output")[0]?.what).toMatch(/^text: json-schema refused/);
+    // The player gives no architecture where it is given no schema.
+    expect(ended.code).toBe(report.ok ? 0 : 4);
+  });
+
+  test.each([
+    ["a key that is refused", () => unauthorized(), 3, "Navigator", "TEST_KEY"],
+    [
+      "replies that hold nothing",
+      () => chat("I am a teapot, and nothing but a teapot."),
+      4,
+      "Generator",
+      "architecture",
+    ],
+  ] as const)("says what is wrong with %s", async (_, answer, code, check, words) => {
+    const { baseUrl } = await serve(answer);
+    const { ended, report } = await examine(baseUrl);
+    expect(ended.code).toBe(code);
+    expect(report.ok).toBe(false);
+    const [finding] = found(report, check);
+    expect(finding).toMatchObject({ status: "problem" });
+    expect(finding?.what).toContain(words);
+  });
+
+  test("says that nothing answers, asks nothing then, and exits as a run would", async () => {
+    const { ended, report } = await examine("http://127.0.0.1:47999/v1");
+    expect(ended.code).toBe(3);
+    expect(found(report, "model (navigator, generator)")[0]).toMatchObject({
+      status: "problem",
+      what: expect.stringContaining("nothing answers at http://127.0.0.1:47999/v1") as string,
+      next: "start the server, or correct the base URL",
+    });
+    expect(report.spent.calls).toBe(0);
+  });
+
+  test("names a space that is not there, and the nearest one", async () => {
+    const { code, stdout } = await collmNas([
+      ...["doctor", "--space", "analognas-basline", "--evaluator", evaluator.address],
+    ]);
+    expect(code).toBe(2);
+    expect(stdout).toMatch(/did you mean\s+"analognas-baseline"\?/);
+    expect(stdout).toContain("A run would not work");
+  });
+
+  test("names the files of an evaluator's configuration, and the ones that are missing", async () => {
+    const config = temporaryFile("evaluator.yaml", "cache_dir: ./cache-that-is-not-there\n");
+    const { stdout } = await collmNas(["doctor", "--space", space, "--evaluator-config", config, "--json"]);
+    const report = JSON.parse(stdout) as Report;
+    expect(found(report, "data")[0]).toMatchObject({
+      status: "warning",
+      what: expect.stringMatching(/^cache_dir: .*cache-that-is-not-there is not there$/) as string,
+    });
+  });
+
+  test("says that rules would play where no model is named", async () => {
+    const { code, stdout } = await collmNas(["doctor", "--space", space, "--evaluator", evaluator.address]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("no model is named: written rules would play both roles");
+  });
+});
+
+describe("estimate", () => {
+  test("states its assumptions where there is no earlier run", async () => {
+    const line = ["--space", space, "--model", "gpt-5-mini", "--max-tokens", "900", "--cap", "tokens=5000"];
+    const { code, stdout } = await collmNas(["estimate", ...line, "--evaluator", evaluator.address]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("An estimate from stated assumptions");
+    expect(stdout).toMatch(/^assumed +4 \(3 to 4\.5\) bytes a token/m);
+    expect(stdout).toMatch(/cap on tokens: 5,000, reached/);
+    expect(stdout).toContain("@pydantic/genai-prices");
+    expect(stdout).toMatch(/^time in all +not known/m);
+  });
+
+  test("takes an earlier run's tokens, and foresees the run of the same settings well", async () => {
+    const { baseUrl } = await serve(good);
+    const model = ["--model", "test", "--base-url", baseUrl, "--max-tokens", "500"];
+    const search = ["--space", space, "--budget", "40", "--evaluator", evaluator.address, ...model];
+    const run = newRun();
+    const first = await collmNas(["run", ...search, "--out", run, "--json"]);
+    expect(first.code, first.stderr).toBe(0);
+    const { spend } = JSON.parse(first.stdout) as { spend: { inputTokens: number; chatCalls: number } };
+    const { code, stdout, stderr } = await collmNas(["estimate", "--from", run, "--json"]);
+    expect(code, stderr).toBe(0);
+    const { estimate, grounds } = JSON.parse(stdout) as {
+      estimate: { calls: { expected: number }; tokens: { expected: number } };
+      grounds: { basis: string; words: string }[];
+    };
+    expect(grounds.some(({ basis }) => basis === "measured")).toBe(true);
+    expect(Math.abs(estimate.calls.expected - spend.chatCalls)).toBeLessThanOrEqual(2);
+    const tokens = spend.inputTokens + 7 * spend.chatCalls;
+    expect(estimate.tokens.expected).toBeGreaterThan(0.5 * tokens);
+    expect(estimate.tokens.expected).toBeLessThan(2 * tokens);
+  });
+
+  test("of a search that asks no model counts no calls", async () => {
+    const line = ["--space", space, "--searcher", "random", "--evaluator", evaluator.address];
+    const { code, stdout } = await collmNas(["estimate", ...line]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("asks no model: no calls, no tokens, no money");
+  });
+});
+
+describe("a cap", () => {
+  test("ends a run with what it bought, exit code 0, and a resume that raises it goes on", async () => {
+    const { baseUrl, requests } = await serve(costly);
+    const model = ["--model", "test", "--base-url", baseUrl, "--max-tokens", "100"];
+    const run = newRun();
+    const line = ["--space", space, "--evaluator", evaluator.address, ...model, "--budget", "60"];
+    const first = await collmNas(["run", ...line, "--cap", "tokens=12000", "--out", run]);
+    expect(first.code, first.stderr).toBe(0);
+    expect(first.stdout).toContain("the cap on tokens is reached");
+    expect(first.stdout).toMatch(
+      /of 12000 tokens used, unknown ones at their most; the next call may need \d+/,
+    );
+    const before = requests.length;
+    const same = await collmNas(["resume", run, "--cap", "tokens=10"]);
+    expect(same.code).toBe(2);
+    expect(same.stderr).toContain("--cap tokens=10 is no more than the run has used");
+    const more = await collmNas(["resume", run, "--cap", "tokens=1000000"]);
+    expect(more.code, more.stderr).toBe(0);
+    expect(more.stdout).toContain("60 of 60 evaluations");
+    expect(requests.length).toBeGreaterThan(before);
+    expect((await collmNas(["replay", run])).code).toBe(0);
+  });
+
+  test("on time beats a server that asks for hours of patience", async () => {
+    const { baseUrl } = await serve(() => refusal(429, "come back tomorrow", { "retry-after": "36000" }));
+    const run = newRun();
+    const line = [
+      "--space",
+      space,
+      "--evaluator",
+      evaluator.address,
+      "--model",
+      "test",
+      "--base-url",
+      baseUrl,
+    ];
+    const { code, stdout, stderr } = await collmNas(["run", ...line, "--cap", "seconds=2", "--out", run]);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain("waiting 10 h 0 min");
+    expect(stdout).toContain("the cap on time is reached");
+    expect((await collmNas(["replay", run])).code).toBe(0);
+  });
+
+  test("on money is refused before the start where a price is not known", async () => {
+    const line = ["--space", space, "--evaluator", evaluator.address, "--model", "test"];
+    const url = ["--base-url", "http://127.0.0.1:47999/v1", "--max-tokens", "100", "--cap", "usd=1"];
+    const { code, stderr } = await collmNas(["run", ...line, ...url]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('a cap on money needs the price of model "test"');
+  });
+});
