@@ -8,7 +8,7 @@ import { linearRegression } from "simple-statistics";
 import { type Cap, type Caps, type Price, type Role, roleSchema } from "../search/events.ts";
 import { usdOf } from "../search/spend.ts";
 import { type ChatCall, evaluations, funnel, type RunState } from "../search/state.ts";
-import { amount, listed } from "./format.ts";
+import { amount } from "./format.ts";
 import { mean, median, quantile } from "./statistics.ts";
 
 /** A number that is not known yet. */

@@ -438,7 +438,7 @@ export function trace(state: RunState): { evaluation: number; text: string | nul
 
 /** How long the run has been worked on, in seconds, by the times in its record. */
 export function secondsWorked({ secondsBefore, resumedAt, lastAt }: RunState): number {
-  return secondsBefore + Math.max(0, Date.parse(lastAt) - Date.parse(resumedAt)) / 1_000;
+  return secondsBefore + Math.max(0, secondsAt(lastAt) - secondsAt(resumedAt));
 }
 
 /** The size of messages in bytes of UTF-8. */
@@ -546,6 +546,18 @@ function passOnKey(state: RunState, { text, equivalenceKey }: MeasuredCost): voi
     state.firstOfKey.set(equivalenceKey, next);
     return;
   }
+}
+
+/** A time of day in ISO 8601, UTC, as seconds since a fixed day: days are counted from March, when leap days are over. */
+function secondsAt(time: string): number {
+  const [year = 0, month = 0, day = 0, hours = 0, minutes = 0, seconds = 0] = time
+    .split(/[-T:Z]/)
+    .map(Number);
+  const fromMarch = (month + 9) % 12;
+  const years = year - (month < 3 ? 1 : 0);
+  const leapDays = Math.floor(years / 4) - Math.floor(years / 100) + Math.floor(years / 400);
+  const days = 365 * years + leapDays + Math.floor((153 * fromMarch + 2) / 5) + day;
+  return ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
 }
 
 function utf8Bytes(text: string): number {

@@ -7,7 +7,7 @@
  */
 import type { Inform, Role, SearchConfig, Wording } from "../search/events.ts";
 import { randomStream } from "../search/random.ts";
-import type { Architecture, Dimension, Space } from "../search/space.ts";
+import { type Architecture, type Dimension, isWrittenGrouped, type Space } from "../search/space.ts";
 import { objective, type RunState } from "../search/state.ts";
 import { coaching } from "./wordings/coaching.ts";
 import { concise } from "./wordings/concise.ts";
@@ -102,7 +102,7 @@ export function writeArchitecture(
     const { choices, numeric } = dimension;
     const filling = unused === "null" ? null : numeric ? Number(choices[0]) : choices[0];
     const slots = (object[dimension.name] ?? []).map((value) => JSON.stringify(value ?? filling));
-    const lists = isNested(dimension)
+    const lists = isWrittenGrouped(dimension)
       ? chunks(dimension, slots).map((group) => `[${group.join(", ")}]`)
       : slots;
     return `"${dimension.name}": [${lists.join(", ")}]`;
@@ -198,7 +198,7 @@ function describeDimension(dimension: Dimension): string {
   ];
   if (meaning !== "") lines.push(meaning);
   if (slots > 1) {
-    const form = isNested(dimension)
+    const form = isWrittenGrouped(dimension)
       ? `Written as ${groups.length} lists, one a group, of ${groups[0]?.size} slots each. ${name}[i] below counts the slots from 0 through all groups.`
       : `Written as one flat list of ${slots} slots, counted from 0.`;
     let at = 0;
@@ -224,17 +224,12 @@ function slotsSchema(dimension: Dimension): Record<string, unknown> {
     minItems: length,
     maxItems: length,
   });
-  if (isNested(dimension)) return list(list(slot, dimension.groups[0]?.size ?? 1), dimension.groups.length);
+  if (isWrittenGrouped(dimension))
+    return list(list(slot, dimension.groups[0]?.size ?? 1), dimension.groups.length);
   return list(
     slot,
     dimension.groups.reduce((sum, { size }) => sum + size, 0),
   );
-}
-
-/** Groups of one size are written as lists of their own: models lose their way in long flat lists. */
-function isNested({ groups }: Dimension): boolean {
-  const size = groups[0]?.size ?? 1;
-  return groups.length > 1 && size > 1 && groups.every((group) => group.size === size);
 }
 
 function chunks<T>({ groups }: Dimension, slots: readonly T[]): T[][] {

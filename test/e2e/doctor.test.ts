@@ -148,7 +148,11 @@ describe("doctor", () => {
 
   test("names a space that is not there, and the nearest one", async () => {
     const { code, stdout } = await collmNas([
-      ...["doctor", "--space", "analognas-basline", "--evaluator", evaluator.address],
+      "doctor",
+      "--space",
+      "analognas-basline",
+      "--evaluator",
+      evaluator.address,
     ]);
     expect(code).toBe(2);
     expect(stdout).toMatch(/did you mean\s+"analognas-baseline"\?/);

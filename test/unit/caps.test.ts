@@ -1,11 +1,12 @@
 /** What a run may use up: caps that hold, stops that can be gone on from, and records of both that replay. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ChatUnavailable, Interrupted } from "../../src/errors.ts";
 import type { SearchPorts } from "../../src/search/coordinator.ts";
 import type { ChatReply, EventBody, Prices, RunEvent, SearchConfig } from "../../src/search/events.ts";
 import type { ChatRequest, Deadline, Evaluator, Searcher } from "../../src/search/ports.ts";
 import { metered, spend } from "../../src/search/spend.ts";
-import { budgetSpent, fold, type RunState } from "../../src/search/state.ts";
+import { budgetSpent, fold, type RunState, secondsWorked } from "../../src/search/state.ts";
 import { replaySearch, resumeSearch } from "../../src/search/tape.ts";
 import { bodies, facts, StillClock, started } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
@@ -71,9 +72,7 @@ function portsOf(
 async function search(world: World) {
   const journal = new MemoryJournal({ clock: new StillClock() });
   const begin = { ...started({ budget: 40, ...world.search }), models: { navigator: "M", generator: "M" } };
-  await journal.append([
-    { ...begin, ...(world.prices === undefined ? {} : { prices: world.prices }) } as EventBody,
-  ]);
+  await journal.append([{ ...begin, ...(world.prices === undefined ? {} : { prices: world.prices }) }]);
   const { chat, ports } = portsOf(world, journal);
   const state = await runSearch([...journal.events], ports, never).catch((error: unknown) => error as Error);
   return { chat, journal, events: journal.events, outcome: state };
@@ -293,6 +292,24 @@ describe("a cap on time", () => {
     const { ports } = portsOf({ search: {}, say, deadline: deadline() }, journal);
     await expect(runSearch([...journal.events], ports, stop.signal)).rejects.toThrow(Interrupted);
     expect(bodies(journal.events, "cap-reached")).toHaveLength(0);
+  });
+});
+
+describe("the time that a run was worked on", () => {
+  it("is what lies between the times in its record, over months and leap days", () => {
+    const time = fc.date({
+      min: new Date("2000-01-01"),
+      max: new Date("2400-01-01"),
+      noInvalidDate: true,
+    });
+    fc.assert(
+      fc.property(time, time, (first, second) => {
+        const [from, to] = [first, second].sort((one, other) => Number(one) - Number(other)) as [Date, Date];
+        const times = { resumedAt: from.toISOString(), lastAt: to.toISOString(), secondsBefore: 5 };
+        const seconds = (Number(to) - Number(from)) / 1_000;
+        expect(secondsWorked(times as RunState)).toBeCloseTo(5 + seconds, 3);
+      }),
+    );
   });
 });
 
