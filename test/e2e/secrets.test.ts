@@ -81,7 +81,9 @@ function failing(status: number): Answer {
       status,
       { error: { message: `Not with ${heard}`, type: heard, code: heard, [heard]: heard } },
       {
-        ...{ "x-echo": bearer, "set-cookie": bearer, "www-authenticate": bearer },
+        "x-echo": bearer,
+        "set-cookie": bearer,
+        "www-authenticate": bearer,
         // A server that says how long to wait is waited for without end.
         ...(status === 429 ? {} : { "retry-after": "0.01" }),
       },
