@@ -21,6 +21,7 @@ import { replaySearch } from "../dist/search/tape.js";
 import { searchers } from "../dist/searchers/registry.js";
 import { rulesModel } from "../dist/searchers/rules.js";
 import { memoryJournal, usualSearch } from "./in-process.mjs";
+import { callRows, readingRows } from "./models.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const python = join(root, ".venv/bin/python");
@@ -330,6 +331,8 @@ async function withEvaluator(use, configFile = null) {
 for (const part of ["ofa", "autoformer", "costs", "memory"])
   parts[part] = async () => measuredInPython("supernets.py", part);
 parts.nasbench201 = async () => measuredInPython("nasbench201.py");
+
+parts.models = async () => [...(await callRows()), ...readingRows()];
 
 /** How good the searchers are over 50 seeds: a table of its own, printed as it is made. */
 parts.searchers = async () => {
