@@ -78,6 +78,8 @@ export async function openEvaluator({
 /** The players of the roles in use, and how to put them away. */
 export interface OpenedModels {
   readonly models: Record<Role, ChatModel>;
+  /** The windows of models that were opened here, in tokens; a server's is known from the settings alone. */
+  readonly windows: Readonly<Partial<Record<Role, number>>>;
   readonly close: () => Promise<void>;
 }
 
@@ -105,9 +107,10 @@ export async function openModels(
 ): Promise<OpenedModels> {
   if (model === null) {
     const { rulesModel } = await import("../searchers/rules.ts");
-    return { models: { navigator: rulesModel, generator: rulesModel }, close: async () => {} };
+    return { models: { navigator: rulesModel, generator: rulesModel }, windows: {}, close: async () => {} };
   }
   const closing: (() => Promise<void>)[] = [];
+  const windows: Partial<Record<Role, number>> = {};
   const shared = new Map<string, Promise<(role: Role) => ChatModel>>();
   const open = async (role: Role): Promise<ChatModel> => {
     const server = serverOf(model, role);
@@ -123,8 +126,8 @@ export async function openModels(
   };
   const openFile = async (path: string, server: ServerConfig): Promise<(role: Role) => ChatModel> => {
     const { openGguf } = await import("../adapters/gguf-chat.ts");
-    const windows = roleSchema.options.map((role) => serverOf(model, role).contextTokens);
-    const given = windows.filter((window) => window !== null);
+    const wanted = roleSchema.options.map((role) => serverOf(model, role).contextTokens);
+    const given = wanted.filter((window) => window !== null);
     const gguf = await openGguf({
       path,
       gpu: server.gpu,
@@ -135,6 +138,7 @@ export async function openModels(
     });
     closing.push(() => gguf.close());
     return (role) => {
+      windows[role] = gguf.contextTokens;
       const { temperature, topP, maxTokens, seed } = serverOf(model, role);
       return gguf.chat({ temperature, topP, maxTokens, seed, ...telling(watch, role) });
     };
@@ -143,7 +147,8 @@ export async function openModels(
     for (const put of closing) await put();
   };
   try {
-    return { models: { navigator: await open("navigator"), generator: await open("generator") }, close };
+    const models = { navigator: await open("navigator"), generator: await open("generator") };
+    return { models, windows, close };
   } catch (error) {
     await close();
     throw error;

@@ -22,7 +22,14 @@ import {
 import { ContractViolation, EvaluatorUnavailable, UsageError } from "../errors.ts";
 import { BlindEvaluator, blindSpace } from "../search/blind.ts";
 import { type Observe, runSearch, type SearchPorts } from "../search/coordinator.ts";
-import { type Caps, type Prices, type Role, roleSchema, type RunEvent } from "../search/events.ts";
+import {
+  type Bounds,
+  type Caps,
+  type Prices,
+  type Role,
+  roleSchema,
+  type RunEvent,
+} from "../search/events.ts";
 import { didYouMean } from "../search/nearest.ts";
 import type { ChatModel, Evaluator, Searcher, SpaceCatalog } from "../search/ports.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
@@ -34,6 +41,7 @@ import {
   findSearcher,
   type KnownRungs,
   type ModelWatch,
+  type OpenedModels,
   openModels,
   packageRoot,
   systemClock,
@@ -51,6 +59,8 @@ export interface Ensemble {
   readonly original?: SpaceDescription;
   /** What the models charge; null where no model is asked. */
   readonly prices: Prices | null;
+  /** The windows of models that were opened for the run. */
+  readonly windows: OpenedModels["windows"];
   /** Puts away what was opened. */
   readonly close: () => Promise<void>;
 }
@@ -79,7 +89,7 @@ export async function assemble(
 /** Begins the record of a new run and searches to the end. `onBegin` is told once the first event is stored. */
 export async function conduct(
   config: Config,
-  { searcher, models, evaluator, space, original, prices, close }: Ensemble,
+  { searcher, models, evaluator, space, original, prices, windows, close }: Ensemble,
   serverVersion: string,
   journal: RunJournal,
   signal: AbortSignal,
@@ -87,11 +97,14 @@ export async function conduct(
   observe?: Observe,
 ): Promise<RunState> {
   try {
+    const search = searchConfigOf(config);
+    const bounds = config.model === null ? null : boundsWithin(boundsOf(config.model), windows);
+    const isBounded = search.bounds !== undefined || Object.keys(windows).length > 0;
     const history = await journal.append([
       {
         type: "run-started",
         run: journal.folder,
-        search: searchConfigOf(config),
+        search: bounds === null || !isBounded ? search : { ...search, bounds },
         setup: { ...setupOf(config) },
         models: labelsOf(models),
         space,
@@ -150,7 +163,7 @@ export interface Changes {
 export async function goOn(
   { journal, events, repairs }: OpenedRun,
   changes: Changes,
-  { searcher, models, evaluator, prices, close }: Ensemble,
+  { searcher, models, evaluator, prices, windows, close }: Ensemble,
   signal: AbortSignal,
   onBegin: (state: RunState) => void,
   observe?: Observe,
@@ -158,8 +171,10 @@ export async function goOn(
   try {
     const before = fold(events) as RunState;
     const caps = changes.caps ?? before.search.caps ?? {};
-    const bounds = changes.setup.model === null ? null : boundsOf(changes.setup.model);
-    const isBounded = Object.keys(caps).length > 0 || before.search.bounds !== undefined;
+    const { model } = changes.setup;
+    const bounds = model === null ? null : boundsWithin(boundsOf(model), windows);
+    const isBounded =
+      Object.keys(caps).length > 0 || before.search.bounds !== undefined || Object.keys(windows).length > 0;
     const resumed = await journal.append([
       {
         type: "run-resumed",
@@ -207,7 +222,16 @@ export async function versions(): Promise<Record<string, string>> {
 
 // --- internal ---
 
-const nobody = { models: null, close: async () => {} };
+const nobody = { models: null, windows: {}, close: async () => {} };
+
+/** What the settings say of the models, and of their windows what is known from opening them. */
+function boundsWithin(bounds: Bounds, windows: OpenedModels["windows"]): Bounds {
+  const of = (role: Role) => ({
+    ...bounds[role],
+    contextTokens: windows[role] ?? bounds[role].contextTokens,
+  });
+  return { navigator: of("navigator"), generator: of("generator") };
+}
 
 /** The end of the time that the run may still take; nothing where it may take any. */
 function timeLeft(state: RunState): Pick<SearchPorts, "deadline"> {

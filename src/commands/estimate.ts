@@ -8,6 +8,7 @@ import {
   boundsOf,
   type Config,
   type Flags,
+  localModel,
   parseConfig,
   readConfig,
   readSetup,
@@ -75,7 +76,9 @@ export async function estimateRun(
     run === null ? null : measuredRates(run, assumed.rates, { most: max, memory: config.memory });
   const allowed = { budget: config.budget, rounds: roundLimit(state), caps: config.caps };
   const found = estimate(allowed, (measured ?? assumed).rates);
-  const grounds = [...(measured?.grounds ?? []), ...assumed.grounds];
+  const heard = new Set(run?.chats.map(({ role }) => role));
+  const isReplaced = measured !== null && Object.keys(found.roles).every((role) => heard.has(role as Role));
+  const grounds = [...(measured?.grounds ?? []), ...(isReplaced ? [] : assumed.grounds)];
   const sources = Object.entries(prices ?? {}).map(
     ([role, price]) => `${role}: ${price === null ? "price not known" : price.source}`,
   );
@@ -84,34 +87,26 @@ export async function estimateRun(
     "",
     ...sumLines(found),
     "",
-    ...groundLines(grounds, run !== null),
+    ...groundLines(grounds, measured !== null && !isReplaced),
     ...sources.map((words) => `price     ${words}`),
     "",
-    `start it: ${commandFor(file, { ...(file === undefined ? { space: config.space, searcher: config.searcher } : {}), ...defined(flags) })}`,
+    `start it: ${commandFor(file, file === undefined && run !== null ? flagsOf(config) : flags)}`,
   ]);
 }
 
 // --- internal ---
 
 /** The settings of an earlier run, with flags over them. */
-function configLike({ space, search, setup }: RunState, flags: Flags): Config {
-  const { model, evaluator, prices } = readSetup(setup, {});
-  const { searcher, budget, rounds, limits, candidates, memory, structured, secondLook } = search;
+function configLike({ space, search, setup, original }: RunState, flags: Flags): Config {
+  const { patienceSeconds: _patience, bounds: _bounds, hints, inform, ...same } = search;
   const like = {
-    space: space.id,
-    searcher,
-    budget,
-    rounds,
-    limits,
-    candidates,
-    memory,
-    structured,
-    ...(secondLook === undefined ? {} : { secondLook }),
-    model,
-    evaluator,
-    ...(prices === undefined ? {} : { prices }),
+    ...structuredClone(same),
+    space: (original ?? space).id,
+    hints: hints !== false,
+    inform: [...(inform ?? [])],
+    ...structuredClone(readSetup(setup, {})),
   };
-  return parseConfig(withFlags(structuredClone(like), flags), "");
+  return parseConfig(withFlags(like, flags), "");
 }
 
 async function descriptionOf(
@@ -171,7 +166,7 @@ function sizesOf(state: RunState, space: Space): Partial<Record<Role, PromptSize
     navigator: strategist("navigator", navigatorPrompt(state, space, 1), 0),
     generator: {
       start: sizeOf(asked),
-      growth: 0,
+      growth: memory.generator ? sizeOf({ ...asked, system: "" }) + architectures : 0,
       architectures,
       writesStrategy: false,
       calls: secondLook === true ? 2 : 1,
@@ -242,8 +237,33 @@ function groundLines(grounds: readonly Ground[], isMeasured: boolean): string[] 
   ];
 }
 
-function defined(flags: Flags): Flags {
-  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
+/** A configuration as flags, as far as there are any; the rest has its place in a file. */
+function flagsOf({
+  space,
+  searcher,
+  seed,
+  budget,
+  rounds,
+  target,
+  limits,
+  caps,
+  model,
+  blind,
+}: Config): Flags {
+  return {
+    space,
+    searcher,
+    seed,
+    budget,
+    rounds: rounds ?? undefined,
+    target: target ?? undefined,
+    blind,
+    model: model?.name,
+    baseUrl: model === null || localModel(model.name) !== null ? undefined : model.baseUrl,
+    maxTokens: model?.maxTokens ?? undefined,
+    limit: limits,
+    cap: caps,
+  };
 }
 
 function commandFor(file: string | undefined, flags: Flags): string {

@@ -317,19 +317,21 @@ class Coordinator {
       carried = [...carried, ...added, { role: "assistant", content: reply.content }];
       added = [{ role: "user", content: askAgain(reading.reasons) }];
       condensed = false;
+      if (!fitsWindow(this.#state, role, [...carried, ...added])) return null;
     }
     return null;
   }
 
-  /** What a prompt is sent with: the conversation so far, unless it no longer fits and there is a way to shorten it. */
+  /** What a prompt is sent with: the conversation so far, unless it no longer fits the model's window. */
   #conversation(role: Role, prompt: Prompt): Pick<Call, "carried" | "added" | "condensed"> {
     const carried = this.#state.search.memory[role] ? [...transcript(this.#state, role)] : [];
     const asked: Message = { role: "user", content: prompt.user };
     const opening: Message = { role: "system", content: prompt.system };
     if (carried.length === 0) return { carried, added: [opening, asked], condensed: false };
-    if (prompt.condensed === undefined || fitsWindow(this.#state, role, [...carried, asked]))
+    if (fitsWindow(this.#state, role, [...carried, asked]))
       return { carried, added: [asked], condensed: false };
-    return { carried: [], added: [opening, { ...asked, content: prompt.condensed }], condensed: true };
+    const content = prompt.condensed ?? prompt.user;
+    return { carried: [], added: [opening, { ...asked, content }], condensed: true };
   }
 
   /** One reply, recorded; null when a cap leaves no room for it. */

@@ -106,7 +106,7 @@ export interface Prompt {
   readonly brief: unknown;
   /**
    * The request to send in place of `user` where the conversation no longer fits the model's window and begins anew:
-   * it tells older rounds in short. Absent: there is no shorter way to say it.
+   * it tells older rounds in short. Absent: `user` needs nothing of what was said before.
    */
   readonly condensed?: string;
   /** Tells a second request of a role in one round from its first. */

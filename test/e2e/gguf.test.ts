@@ -68,6 +68,29 @@ describe.skipIf(missing !== null)(missing ?? "a search with gguf:", () => {
     expect(replayed.code, replayed.stderr).toBe(0);
   });
 
+  test("keeps a conversation within the file's own window, which nobody had to name", async () => {
+    const small = 8_192;
+    const file = temporaryFile(
+      "search.yaml",
+      `space: analognas-baseline
+budget: 14
+candidates: {min: 2, max: 2}
+wording: concise
+inform: []
+model: {name: ${JSON.stringify(`gguf:${model}`)}, maxTokens: 400, roles: {navigator: {maxTokens: 60}}}
+`,
+    );
+    const run = newRun();
+    const ended = await collmNas(["run", file, "--evaluator", evaluator.address, "--out", run]);
+    // Random weights may never write what can be read; a prompt that is too long would be the end with 3.
+    expect([0, 4], ended.stderr).toContain(ended.code);
+    const [begun] = events(run);
+    expect(begun).toMatchObject({ search: { bounds: { navigator: { contextTokens: small } } } });
+    const anew = events(run).filter((event) => event.type === "chat-replied" && event.condensed === true);
+    expect(anew.length).toBeGreaterThan(0);
+    expect((await collmNas(["replay", run])).code).toBe(0);
+  });
+
   test("a role may have a model of its own", async () => {
     const other = temporaryFile("other.gguf", randomGguf({ seed: 2, contextTokens: window }));
     const summary = await json(commandLine(newRun(), `gguf:${model}`, `name: "gguf:${other}"`));

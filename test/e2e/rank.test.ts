@@ -128,7 +128,11 @@ const ofCosts = ({ rankers }: RankingSummary) => rankers.filter(({ cost }) => co
 function contents(file: string): unknown[] {
   return stored(file).trials.map(({ at: _at, replies, ...rest }) => ({
     ...rest,
-    replies: replies.map(({ reply: { seconds: _seconds, ...reply }, rejected }) => ({ reply, rejected })),
+    // How a server is asked is found out anew by each process.
+    replies: replies.map(({ reply: { seconds: _seconds, probes: _probes, ...reply }, rejected }) => ({
+      reply,
+      rejected,
+    })),
   }));
 }
 
