@@ -29,7 +29,7 @@ export async function callRows() {
   let sent = 0;
   const server = createServer((incoming, response) => {
     incoming.resume();
-    incoming.on("end", async () => {
+    const answer = async () => {
       response.setMaxListeners(0);
       response.writeHead(200, { "content-type": "application/json" });
       if (!incoming.url.includes("endless")) return response.end(reply);
@@ -37,7 +37,8 @@ export async function callRows() {
       for (sent = 0; sent < 50 && !response.destroyed; sent++)
         if (!response.write(piece)) await Promise.race([once(response, "drain"), once(response, "close")]);
       response.end();
-    });
+    };
+    incoming.on("end", () => void answer());
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -126,16 +127,17 @@ export function readingRows() {
 
 function chatAt(baseUrl) {
   return new OpenAIChat({
-    ...{
-      model: "m",
-      baseUrl,
-      apiKey: null,
-      keyVariable: "KEY",
-      temperature: 0.6,
-      topP: null,
-      maxTokens: null,
-    },
-    ...{ timeoutSeconds: 60, retries: 0, clock: systemClock, onRetry: () => {} },
+    model: "m",
+    baseUrl,
+    apiKey: null,
+    keyVariable: "KEY",
+    temperature: 0.6,
+    topP: null,
+    maxTokens: null,
+    timeoutSeconds: 60,
+    retries: 0,
+    clock: systemClock,
+    onRetry: () => {},
   });
 }
 
