@@ -4,6 +4,7 @@
  * Owns the shape of `--json` and the wording of the closing lines. Computes nothing itself: every number is a selector
  * of search/state.ts.
  */
+import { money } from "../report/format.ts";
 import { reveal } from "../search/blind.ts";
 import type { StopReason } from "../search/events.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
@@ -247,7 +248,7 @@ function testNote(state: RunState): string {
 
 /** An amount of US dollars, small ones to two digits that count. */
 export function dollars(usd: number): string {
-  return `${usd === 0 || usd >= 1 ? usd.toFixed(2) : Number(usd.toPrecision(2))} USD`;
+  return `${money(usd)} USD`;
 }
 
 /** The objective's value with its unit, for a progress line. */

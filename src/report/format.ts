@@ -49,6 +49,12 @@ export function amount(value: number | null): string {
   return value === null ? unknown : value.toLocaleString("en-US", { maximumFractionDigits: 1 });
 }
 
+/** An amount of money, small ones to two digits that count; a dash where it is not known. */
+export function money(value: number | null): string {
+  if (value === null) return unknown;
+  return value === 0 || value >= 1 ? value.toFixed(2) : String(Number(value.toPrecision(2)));
+}
+
 /**
  * The median of numbers some of which were never reached (null, later than all others), or how many were reached where
  * that is no more than half.

@@ -6,7 +6,7 @@
 import type { Funnel } from "../search/state.ts";
 import { type ComparedCohort, type ComparedSpace, kindOf, nameOf, runsSentence } from "./compared.ts";
 import type { DataRow, Table } from "./exhibit.ts";
-import { amount, fixed, unknown } from "./format.ts";
+import { amount, fixed, money, unknown } from "./format.ts";
 import { numbers, tableOf, words } from "./layout.ts";
 import type { RunOutcome } from "./outcome.ts";
 import { ownNames } from "./own-names.ts";
@@ -48,9 +48,9 @@ export function spendTable({ id, slug, cohorts }: ComparedSpace): Table {
       search: nameOf(cohort),
       runs: `${cohort.outcomes.length}`,
       ...Object.fromEntries(
-        spent.map(({ key, of }) => {
+        spent.map(({ key, of, show = amount }) => {
           const sum = sumOf(cohort, of);
-          return [key, sum === null ? unknown : `${amount(perRun(sum, cohort))} / ${amount(sum)}`];
+          return [key, sum === null ? unknown : `${show(perRun(sum, cohort))} / ${show(sum)}`];
         }),
       ),
     })),
@@ -181,6 +181,8 @@ const spent: readonly {
   readonly key: string;
   readonly name: string;
   readonly of: (outcome: RunOutcome, isPlayed: boolean) => number | null;
+  /** Absent: with a digit behind the point. */
+  readonly show?: (value: number | null) => string;
 }[] = [
   { key: "evaluations", name: "Evaluations", of: ({ spend }) => spend.evaluations },
   { key: "evaluation_seconds", name: "Evaluation seconds", of: ({ spend }) => spend.evaluationSeconds },
@@ -190,7 +192,7 @@ const spent: readonly {
   { key: "input_tokens", name: "Tokens in", of: ofChat(({ spend }) => spend.inputTokens) },
   { key: "output_tokens", name: "Tokens out", of: ofChat(({ spend }) => spend.outputTokens) },
   { key: "thinking_tokens", name: "Thinking", of: ofChat(({ spend }) => spend.reasoningTokens) },
-  { key: "usd", name: "USD", of: ofChat(({ spend }) => spend.usd) },
+  { key: "usd", name: "USD", of: ofChat(({ spend }) => spend.usd), show: money },
   { key: "chat_seconds", name: "Chat seconds", of: ofChat(({ spend }) => spend.chatSeconds) },
 ];
 

@@ -496,6 +496,8 @@ describe("spend and losses", () => {
       "Unreadable replies": "0 / 0",
       "Tokens in": "2,000 / 4,000",
       "Tokens out": "200 / 400",
+      Thinking: "–",
+      USD: "–",
       "Chat seconds": "6 / 12",
     });
     expect(row(table(study, "spend-tiny"), 1)).toMatchObject({
