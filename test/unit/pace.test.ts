@@ -158,7 +158,10 @@ describe("the time left", () => {
         if (!measured(notice)) return;
         const [chat] = [{ reply: { seconds: 6, failures: [], inputTokens: null, outputTokens: null } }];
         left.push(
-          pace.secondsLeft({ ...state, chats: [{ ...chat, rejected: null }] } as unknown as RunState),
+          pace.secondsLeft({
+            ...state,
+            chats: [{ ...chat, rejected: null, repairs: {}, price: null }],
+          } as unknown as RunState),
         );
       },
       { rounds: [2] },
