@@ -23,6 +23,7 @@ import { ContractViolation, EvaluatorUnavailable, UsageError } from "../errors.t
 import { BlindEvaluator, blindSpace } from "../search/blind.ts";
 import { type Observe, runSearch, type SearchPorts } from "../search/coordinator.ts";
 import {
+  formatVersion,
   type Bounds,
   type Caps,
   type Prices,
@@ -149,6 +150,31 @@ export async function assembleAgain(
       ? { space: described, evaluator }
       : blinded(described, state.search.seed, evaluator);
   return { searcher, prices, ...opened, ...seen };
+}
+
+/**
+ * The state of a run of this configuration that has just begun and is recorded nowhere: what its first prompts are made
+ * from. `models` are null where no model is named or asked.
+ */
+export function rehearsal(config: Config, space: SpaceDescription): RunState {
+  const search = searchConfigOf(config);
+  const { model } = config;
+  const isAsked = asksRoles(search) && model !== null;
+  const event: RunEvent = {
+    v: formatVersion,
+    seq: 1,
+    at: systemClock.now(),
+    type: "run-started",
+    run: "",
+    search,
+    setup: { ...setupOf(config) },
+    models: isAsked
+      ? { navigator: serverOf(model, "navigator").name, generator: serverOf(model, "generator").name }
+      : null,
+    space,
+    versions: {},
+  };
+  return fold([event]) as RunState;
 }
 
 /** What a resume changes; null: as before. */

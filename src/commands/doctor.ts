@@ -20,30 +20,21 @@ import {
   type ServerConfig,
   searchConfigOf,
   serverOf,
-  setupOf,
 } from "../config.ts";
 import { ChatUnavailable, CollmError, Interrupted } from "../errors.ts";
-import {
-  type ChatReply,
-  formatVersion,
-  type Price,
-  type Role,
-  type RunEvent,
-  roleSchema,
-  type SearchConfig,
-} from "../search/events.ts";
+import { type ChatReply, type Price, type Role, roleSchema, type SearchConfig } from "../search/events.ts";
 import { didYouMean } from "../search/nearest.ts";
 import type { ChatModel, Prompt } from "../search/ports.ts";
 import { randomStream } from "../search/random.ts";
 import { type RepairKind, repairKinds } from "../search/repairs.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
-import { usdOf } from "../search/spend.ts";
-import { bytesOf, fold, type RunState } from "../search/state.ts";
+import { fitsWindow, usdOf } from "../search/spend.ts";
+import { bytesOf, type RunState } from "../search/state.ts";
 import { askedForm, generatorPrompt, readArchitectures } from "../searchers/generator.ts";
 import { navigatorPrompt, readStrategy } from "../searchers/navigator.ts";
 import { asksRoles } from "../searchers/registry.ts";
 import { openEvaluator, openModels, type OpenedModels, systemClock } from "./compose.ts";
-import { checkFit, versions } from "./conduct.ts";
+import { checkFit, rehearsal, versions } from "./conduct.ts";
 import type { Output } from "./output.ts";
 import { duration } from "./pace.ts";
 import { checkMoneyCap, pricesFor } from "./prices.ts";
@@ -71,8 +62,6 @@ interface Spent {
 
 /** Larger files are told by their size alone. */
 const largestHashed = 2 * 1024 ** 3;
-/** Bytes a token, for how much of a window a prompt takes. */
-const bytesPerToken = 3;
 /** A share of legal architectures below this is a warning. */
 const fewLegal = 0.5;
 
@@ -314,9 +303,9 @@ class Examination {
   ): Promise<void> {
     try {
       const space = new Space(description);
-      const state = begun(config, description);
+      const state = rehearsal(config, description);
       const opening = navigatorPrompt(state, space, 1);
-      this.#window(config, opening);
+      this.#window(state, opening);
       const strategy = await this.#ask("navigator", opening, models.navigator, prices?.navigator ?? null);
       if (strategy === null) return;
       const written = readStrategy(strategy);
@@ -341,22 +330,22 @@ class Examination {
     }
   }
 
-  #window({ model }: Config, { system, user }: Prompt): void {
-    const server = model === null ? null : serverOf(model, "navigator");
-    if (server === null || server.contextTokens === null) return;
-    const bytes = bytesOf([
+  #window(state: RunState, { system, user }: Prompt): void {
+    const contextTokens = state.search.bounds?.navigator.contextTokens ?? null;
+    if (contextTokens === null) return;
+    const messages = [
       { role: "system", content: system },
       { role: "user", content: user },
-    ]);
-    const needed = Math.ceil(bytes / bytesPerToken) + (server.maxTokens ?? 0);
-    const isEnough = needed <= server.contextTokens;
-    this.#found(
-      "window",
-      isEnough ? "ok" : "problem",
-      `the first prompt and its reply take about ${needed} of ${server.contextTokens} tokens`,
-      isEnough ? undefined : "use a model with a larger window, or a smaller model.maxTokens",
-    );
-    if (!isEnough) this.exitCode ||= 2;
+    ] as const;
+    const size = `the first prompt has ${bytesOf(messages)} bytes, the window ${contextTokens} tokens`;
+    if (fitsWindow(state, "navigator", messages)) this.#found("window", "ok", size);
+    else
+      this.#problem(
+        "window",
+        2,
+        `${size}: there is no room for a reply`,
+        "use a model with a larger window, or a smaller model.maxTokens",
+      );
   }
 
   async #ask(role: Role, prompt: Prompt, model: ChatModel, price: Price | null): Promise<ChatReply | null> {
@@ -455,22 +444,6 @@ class Examination {
       return null;
     }
   }
-}
-
-function begun(config: Config, space: SpaceDescription): RunState {
-  const event: RunEvent = {
-    v: formatVersion,
-    seq: 1,
-    at: new Date(0).toISOString(),
-    type: "run-started",
-    run: "",
-    search: searchConfigOf(config),
-    setup: { ...setupOf(config) },
-    models: { navigator: "", generator: "" },
-    space,
-    versions: {},
-  };
-  return fold([event]) as RunState;
 }
 
 function withFewRetries(model: ModelConfig): ModelConfig {

@@ -12,8 +12,6 @@ import {
   parseConfig,
   readConfig,
   readSetup,
-  searchConfigOf,
-  setupOf,
   withFlags,
 } from "../config.ts";
 import {
@@ -27,7 +25,7 @@ import {
   strategyBytes,
 } from "../report/estimate.ts";
 import { amount } from "../report/format.ts";
-import { formatVersion, type Role, type RunEvent } from "../search/events.ts";
+import type { Role } from "../search/events.ts";
 import type { Prompt } from "../search/ports.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
 import { bytesOf, fold, roundLimit, type RunState } from "../search/state.ts";
@@ -37,7 +35,7 @@ import { exampleOf } from "../searchers/prompts.ts";
 import { asksRoles } from "../searchers/registry.ts";
 import { soloPrompt } from "../searchers/solo.ts";
 import { openEvaluator, program } from "./compose.ts";
-import { checkFit } from "./conduct.ts";
+import { checkFit, rehearsal } from "./conduct.ts";
 import type { Output } from "./output.ts";
 import { duration } from "./pace.ts";
 import { pricesFor } from "./prices.ts";
@@ -61,7 +59,7 @@ export async function estimateRun(
   const run = options.from === undefined ? null : (fold((await readRun(options.from)).events) as RunState);
   const config = run !== null && file === undefined ? configLike(run, flags) : await readConfig(file, flags);
   const space = new Space(await descriptionOf(config, run, signal));
-  const state = begun(config, space.description);
+  const state = rehearsal(config, space.description);
   const isAsked = state.models !== null;
   const prices = isAsked ? await pricesFor(config.model, config.prices) : null;
   const { max } = config.candidates;
@@ -124,26 +122,6 @@ async function descriptionOf(
   } finally {
     await close();
   }
-}
-
-/** The state of a run that has just begun. `models` are null where nothing is asked or paid for. */
-function begun(config: Config, space: SpaceDescription): RunState {
-  const search = searchConfigOf(config);
-  const isAsked = asksRoles(search) && config.model !== null;
-  const name = config.model?.name ?? "";
-  const event: RunEvent = {
-    v: formatVersion,
-    seq: 1,
-    at: new Date(0).toISOString(),
-    type: "run-started",
-    run: "",
-    search,
-    setup: { ...setupOf(config) },
-    models: isAsked ? { navigator: name, generator: name } : null,
-    space,
-    versions: {},
-  };
-  return fold([event]) as RunState;
 }
 
 /** The sizes of the prompts that this search would begin with. */

@@ -8,7 +8,7 @@
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import wrap from "wrap-ansi";
 import type { Notice } from "../search/coordinator.ts";
-import type { Role, RunEvent } from "../search/events.ts";
+import type { RunEvent } from "../search/events.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { best, budgetLeft, budgetSpent, funnel, type RunState } from "../search/state.ts";
 import { CallWatch } from "./call-watch.ts";
@@ -115,7 +115,7 @@ export class LiveView {
   }
 
   /** A part of a role's reply has come. */
-  writing(_role: Role, characters: number): void {
+  writing(characters: number): void {
     this.#calls.writing(characters);
   }
 

@@ -180,7 +180,7 @@ function onlooker(view: LiveView, observe: (state: RunState) => void): Observe {
 function watchBy(view: LiveView): ModelWatch {
   return {
     onRetry: (seconds, reason) => view.observe({ kind: "waiting", seconds, reason }),
-    onText: (role, characters) => view.writing(role, characters),
+    onText: (_role, characters) => view.writing(characters),
   };
 }
 

@@ -445,11 +445,12 @@ function target(reference: string, root: Schema): Schema {
   return steps.reduce((at, step) => (step === "" ? at : (at[step] as Schema)), root);
 }
 
-function numberOr(value: unknown, otherwise: number): number {
+export function numberOr(value: unknown, otherwise: number): number {
   return typeof value === "number" ? value : otherwise;
 }
 
-function strategyText(random: Random): string {
+/** A strategy as a model may write it. */
+export function strategyText(random: Random): string {
   const focus = pick(random, ["the early slots", "the middle slots", "the late slots"]);
   const share = 50 + 10 * random.below(5);
   return [

@@ -6,7 +6,7 @@
  * stands in the prompt, and of HTTP nothing.
  */
 import { pick, type Random } from "../../../src/search/random.ts";
-import type { ChatBody, Schema } from "../model-server.ts";
+import { type ChatBody, numberOr, type Schema, strategyText } from "../model-server.ts";
 
 /** How the form of an answer is enforced: to a schema, to any JSON object, or not at all. */
 export type Constraint =
@@ -23,7 +23,7 @@ export function speak(messages: ChatBody["messages"], constraint: Constraint, ra
     return JSON.stringify(value ?? { greeting: greeting, helpful: true }, null, 2);
   if (value !== null)
     return `${openings[random.below(openings.length)]}\n\n\`\`\`json\n${JSON.stringify(value, null, 2)}\n\`\`\`\n\nLet me know if you would like further ones!`;
-  return prompt.includes("strategy") ? strategy(random) : greeting;
+  return prompt.includes("strategy") ? strategyText(random) : greeting;
 }
 
 /**
@@ -174,20 +174,4 @@ function schemaIn(text: string): Schema | null {
 
 function textOf(content: unknown): string {
   return typeof content === "string" ? content : JSON.stringify(content ?? "");
-}
-
-function numberOr(value: unknown, otherwise: number): number {
-  return typeof value === "number" ? value : otherwise;
-}
-
-function strategy(random: Random): string {
-  const focus = pick(random, ["the early slots", "the middle slots", "the late slots"]);
-  const share = 50 + 10 * random.below(5);
-  return [
-    "## Summary\n\nKeep what the best architectures share and vary the rest.",
-    `## What worked and why\n\nThe results differ most in ${focus}; the remaining slots matter less.`,
-    `## Directions\n\nPut the choices of the best architectures into ${focus} and mix freely elsewhere.`,
-    `## Ranges\n\nIn ${focus}, hold the leading choice in ${share} % of the architectures.`,
-    "## Avoid\n\nArchitectures that were proposed before.",
-  ].join("\n\n");
 }
