@@ -136,8 +136,12 @@ export function summaryLines(state: RunState, run: string, command: string): str
 /** Why there is no winner, with the nearest miss. */
 export function noWinner(state: RunState): string {
   const missed = smallestCosts(state).filter(({ limit, smallest }) => smallest !== null && smallest > limit);
-  if (missed.length === 0)
-    return "none: no evaluation gave a result; the funnel shows where candidates were lost";
+  if (missed.length === 0) {
+    const { evaluated, failed, overLimit } = funnel(state);
+    return evaluated + failed === 0 && overLimit > 0
+      ? "none: nothing that was proposed keeps to the limits, though others do; the funnel shows the losses"
+      : "none: no evaluation gave a result; the funnel shows where candidates were lost";
+  }
   const misses = missed.map(
     ({ name, limit, smallest }) =>
       `no legal architecture at or below ${name} ${limit} found; the smallest seen costs ${figure(smallest ?? 0)}`,

@@ -112,8 +112,8 @@ describe("doctor", () => {
     const { ended, report } = await examine(baseUrl);
     expect(found(report, "structured output")[0]).toMatchObject({ status: "warning" });
     expect(found(report, "structured output")[0]?.what).toMatch(/^text: json-schema refused/);
-    // The player gives no architecture where it is given no schema.
-    expect(ended.code).toBe(report.ok ? 0 : 4);
+    expect(ended.code).toBe(4);
+    expect(found(report, "Generator")[0]).toMatchObject({ status: "problem" });
   });
 
   test.each([
