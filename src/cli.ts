@@ -6,7 +6,7 @@
  * quick; each command loads its own module.
  */
 import { readFileSync } from "node:fs";
-import { Command, CommanderError, InvalidArgumentError } from "@commander-js/extra-typings";
+import { Argument, Command, CommanderError, InvalidArgumentError } from "@commander-js/extra-typings";
 import { CollmError } from "./errors.ts";
 import { openOutput, type Output, printError } from "./commands/output.ts";
 
@@ -34,6 +34,24 @@ Examples:
   collm-nas resume runs/NAME
   collm-nas resume runs/NAME --budget 200
   collm-nas resume runs/NAME --model qwen3 --base-url http://localhost:8001/v1`,
+  watch: `
+Examples:
+  collm-nas watch runs/NAME
+  collm-nas watch tcp://127.0.0.1:5599
+  collm-nas watch runs/NAME --feed tcp://127.0.0.1:5599`,
+  steer: `
+Examples:
+  collm-nas steer runs/NAME pause
+  collm-nas steer runs/NAME resume
+  collm-nas steer runs/NAME hint "the third slot has not been tried with skip connections"
+  collm-nas steer runs/NAME stop
+
+pause takes effect behind the round under way; stop ends the run where it is, to be resumed later.`,
+  dashboard: `
+Examples:
+  collm-nas dashboard
+  collm-nas dashboard benches/NAME --port 9000
+  collm-nas run --space analognas-baseline --dashboard`,
   doctor: `
 Examples:
   collm-nas doctor --space analognas-baseline
@@ -130,11 +148,20 @@ function commands(
     .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
     .option("--evaluator-config <file>", "configuration of the evaluator that is started")
     .option("--out <dir>", "the run's folder (default: runs/…)")
+    .option("--feed <address>", "publish every event there, e.g. tcp://127.0.0.1:5599")
+    .option("--allow-remote", "with --feed: an address that other machines reach")
+    .option("--dashboard", "show the run on a page of this machine, and say where")
     .option("--json", "print one object on standard output and nothing else")
     .addHelpText("after", examples.run)
-    .action((file, { json, ...flags }) =>
+    .action((file, { json, feed, allowRemote, dashboard, ...flags }) =>
       perform(json, async (output, signal) =>
-        (await import("./commands/run.ts")).run(file, flags, output, signal),
+        (await import("./commands/run.ts")).run(
+          file,
+          flags,
+          { feed, allowRemote, dashboard },
+          output,
+          signal,
+        ),
       ),
     );
 
@@ -150,11 +177,63 @@ function commands(
     .option("--cap <what=value>", "a new cap: tokens=…, usd=… or seconds=…", limit)
     .option("--evaluator <host:port>", "another evaluator from here on")
     .option("--evaluator-config <file>", "another configuration of the evaluator that is started")
+    .option("--feed <address>", "publish every event there, e.g. tcp://127.0.0.1:5599")
+    .option("--allow-remote", "with --feed: an address that other machines reach")
+    .option("--dashboard", "show the run on a page of this machine, and say where")
     .option("--json", "print one object on standard output and nothing else")
     .addHelpText("after", examples.resume)
+    .action((run, { json, feed, allowRemote, dashboard, ...flags }) =>
+      perform(json, async (output, signal) =>
+        (await import("./commands/run.ts")).resume(
+          run,
+          flags,
+          { feed, allowRemote, dashboard },
+          output,
+          signal,
+        ),
+      ),
+    );
+
+  program
+    .command("watch")
+    .description("follow a run in the terminal, from its folder or from its feed")
+    .argument("<run>", "the run's folder, or the address of its feed (tcp://…)")
+    .option("--feed <address>", "follow the feed there, and read the folder for what it missed")
+    .option("--json", "print every event as one line of JSON on standard output and nothing else")
+    .addHelpText("after", examples.watch)
     .action((run, { json, ...flags }) =>
       perform(json, async (output, signal) =>
-        (await import("./commands/run.ts")).resume(run, flags, output, signal),
+        (await import("./commands/watch.ts")).watch(run, flags, output, signal),
+      ),
+    );
+
+  program
+    .command("steer")
+    .description("have a run wait, go on or stop, or give its Navigator a hint")
+    .argument("<run>", "the run's folder")
+    .addArgument(
+      new Argument("<order>", "what it is to do").choices(["pause", "resume", "stop", "hint"] as const),
+    )
+    .argument("[text]", "the hint, sent with the next request for a strategy")
+    .option("--json", "print one object on standard output and nothing else")
+    .addHelpText("after", examples.steer)
+    .action((run, order, text, { json }) =>
+      perform(json, async (output) => (await import("./commands/steer.ts")).steer(run, order, text, output)),
+    );
+
+  program
+    .command("dashboard")
+    .description("a page of this machine with every run of a folder, live")
+    .argument("[folder]", "a folder of runs, of benches, or one run (default: runs)")
+    .option("--port <n>", "the first port to try (default: 8477)", wholeFrom(0))
+    .option("--host <address>", "the address to bind (default: 127.0.0.1)")
+    .option("--allow-remote", "with --host: an address that other machines reach")
+    .option("--read-only", "let nobody steer runs from the page")
+    .option("--json", "print one object on standard output once it is there")
+    .addHelpText("after", examples.dashboard)
+    .action((folder, { json, ...flags }) =>
+      perform(json, async (output, signal) =>
+        (await import("./commands/dashboard.ts")).dashboard(folder, flags, output, signal),
       ),
     );
 

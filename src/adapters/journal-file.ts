@@ -37,6 +37,9 @@ export interface RunRecord {
   readonly tornBytes: number;
 }
 
+/** Told of lines once they are stored for good, without their line breaks. Must neither throw nor wait. */
+export type OnStored = (lines: readonly string[]) => void;
+
 /** The file that holds the events of a run. */
 export function journalPath(folder: string): string {
   return join(folder, "journal.jsonl");
@@ -47,7 +50,11 @@ export function journalPath(folder: string): string {
  *
  * @throws UsageError when anything is there already: no run is ever overwritten
  */
-export async function createRun(folder: string, clock: Clock): Promise<RunJournal> {
+export async function createRun(
+  folder: string,
+  clock: Clock,
+  onStored: OnStored = ignore,
+): Promise<RunJournal> {
   const isNew = await claimFolder(folder);
   let lock: RunLock | null = null;
   let file: FileHandle | null = null;
@@ -56,7 +63,7 @@ export async function createRun(folder: string, clock: Clock): Promise<RunJourna
     file = await open(journalPath(folder), "wx");
     await syncFolder(folder);
     await syncFolder(dirname(resolve(folder)));
-    return new JournalFile({ folder, clock, file, lock, length: 0, events: 0, isNew });
+    return new JournalFile({ folder, clock, onStored, file, lock, length: 0, events: 0, isNew });
   } catch (error) {
     // Whoever was faster keeps what it made: only an empty folder goes away.
     if (file !== null) await discard(folder, file);
@@ -91,7 +98,7 @@ export async function clearUnbegun(folder: string, clock: Clock): Promise<void> 
  * @throws UsageError when there is no run or nothing in it, JournalLocked when somebody may be writing it,
  *   JournalDamaged when a line cannot be trusted
  */
-export async function openRun(folder: string, clock: Clock): Promise<OpenedRun> {
+export async function openRun(folder: string, clock: Clock, onStored: OnStored = ignore): Promise<OpenedRun> {
   const path = journalPath(folder);
   await requireJournal(folder);
   const lock = await RunLock.take(folder, clock).catch((error: unknown) => {
@@ -117,6 +124,7 @@ export async function openRun(folder: string, clock: Clock): Promise<OpenedRun> 
     const journal = new JournalFile({
       folder,
       clock,
+      onStored,
       file,
       lock,
       length,
@@ -147,7 +155,7 @@ export async function readRun(folder: string): Promise<RunRecord> {
 // ----- Writing -----
 
 interface Pending {
-  readonly lines: string;
+  readonly lines: readonly string[];
   readonly events: readonly RunEvent[];
   readonly resolve: (events: readonly RunEvent[]) => void;
   readonly reject: (error: Error) => void;
@@ -156,6 +164,7 @@ interface Pending {
 interface JournalParts {
   readonly folder: string;
   readonly clock: Clock;
+  readonly onStored: OnStored;
   readonly file: FileHandle;
   readonly lock: RunLock;
   /** The bytes of the complete lines, and how many lines these are. */
@@ -215,7 +224,7 @@ class JournalFile implements RunJournal {
       return read.event;
     });
     this.#seq += bodies.length;
-    return { lines: lines.map((line) => `${line}\n`).join(""), events };
+    return { lines, events };
   }
 
   async #drain(): Promise<void> {
@@ -223,8 +232,10 @@ class JournalFile implements RunJournal {
     await Promise.resolve();
     while (this.#queue.length > 0) {
       const batch = this.#queue.splice(0);
-      const failure = await this.#store(Buffer.from(batch.map(({ lines }) => lines).join("")));
+      const lines = batch.flatMap((call) => call.lines);
+      const failure = await this.#store(Buffer.from(lines.map((line) => `${line}\n`).join("")));
       if (failure === null) {
+        this.#parts.onStored(lines);
         for (const { resolve: done, events } of batch) done(events);
       } else {
         this.#failure = failure;

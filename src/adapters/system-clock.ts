@@ -26,13 +26,28 @@ export const systemClock: Clock = {
 
 /** The end of so many seconds from now. It keeps no process alive. */
 export function deadlineIn(seconds: number): Deadline {
-  const end = performance.now() + seconds * 1000;
+  let end = performance.now() + seconds * 1000;
   const over = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
   const set = () => {
     const left = end - performance.now();
     if (left <= 0) over.abort();
-    else setTimeout(set, Math.min(left, longestTimerMs)).unref();
+    else timer = setTimeout(set, Math.min(left, longestTimerMs)).unref();
   };
   set();
-  return { signal: over.signal, isOver: () => over.signal.aborted || performance.now() >= end };
+  return {
+    signal: over.signal,
+    isOver: () => over.signal.aborted || performance.now() >= end,
+    without: async (wait) => {
+      const left = end - performance.now();
+      clearTimeout(timer);
+      end = Number.POSITIVE_INFINITY;
+      try {
+        return await wait();
+      } finally {
+        end = performance.now() + left;
+        set();
+      }
+    },
+  };
 }

@@ -246,12 +246,11 @@ class Bench {
     const watch: ModelWatch = {
       onRetry: (seconds, reason) => observe({ kind: "waiting", seconds, reason }),
     };
-    const ignore = () => {};
     if (!existsSync(journalPath(folder))) {
       const ensemble = await assemble(config, described, this.#evaluator, watch);
       const journal = await createRun(folder, systemClock);
       try {
-        await conduct(config, ensemble, serverVersion, journal, this.#signal, ignore, observe);
+        await conduct(config, ensemble, serverVersion, journal, this.#signal, { observe });
       } finally {
         await journal.close();
       }
@@ -270,7 +269,7 @@ class Bench {
         watch,
       );
       const changes = { budget: null, rounds: null, caps: null, setup };
-      await goOn(opened, changes, ensemble, this.#signal, ignore, observe);
+      await goOn(opened, changes, ensemble, this.#signal, { observe });
     } finally {
       await opened.journal.close();
     }

@@ -32,7 +32,7 @@ import {
   type RunEvent,
 } from "../search/events.ts";
 import { didYouMean } from "../search/nearest.ts";
-import type { ChatModel, Evaluator, Searcher, SpaceCatalog } from "../search/ports.ts";
+import type { ChatModel, Evaluator, Searcher, SpaceCatalog, Steering } from "../search/ports.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
 import { fold, type RunState, secondsWorked } from "../search/state.ts";
 import { resumeSearch } from "../search/tape.ts";
@@ -87,15 +87,22 @@ export async function assemble(
   return { searcher, prices, ...opened, ...seen };
 }
 
-/** Begins the record of a new run and searches to the end. `onBegin` is told once the first event is stored. */
+/** Who is there while a run goes on, and may look or steer. */
+export interface Company {
+  /** Told once the first event of the run, or of its going on, is stored. */
+  readonly onBegin?: (state: RunState) => void;
+  readonly observe?: Observe;
+  readonly steering?: Steering;
+}
+
+/** Begins the record of a new run and searches to the end. */
 export async function conduct(
   config: Config,
   { searcher, models, evaluator, space, original, prices, windows, close }: Ensemble,
   serverVersion: string,
   journal: RunJournal,
   signal: AbortSignal,
-  onBegin: (state: RunState) => void,
-  observe?: Observe,
+  { onBegin = () => {}, observe, steering }: Company,
 ): Promise<RunState> {
   try {
     const search = searchConfigOf(config);
@@ -116,7 +123,16 @@ export async function conduct(
     ]);
     const begun = fold(history) as RunState;
     onBegin(begun);
-    const ports = { searcher, evaluator, models, journal, clock: systemClock, ...timeLeft(begun) };
+    const steered = steering === undefined ? {} : { steering };
+    const ports = {
+      searcher,
+      evaluator,
+      models,
+      journal,
+      clock: systemClock,
+      ...timeLeft(begun),
+      ...steered,
+    };
     return await runSearch(history, ports, signal, observe);
   } finally {
     await close();
@@ -185,14 +201,13 @@ export interface Changes {
   readonly setup: Setup;
 }
 
-/** Records that a run goes on, and searches to the end. `onBegin` is told once that is stored. */
+/** Records that a run goes on, and searches to the end. */
 export async function goOn(
   { journal, events, repairs }: OpenedRun,
   changes: Changes,
   { searcher, models, evaluator, prices, windows, close }: Ensemble,
   signal: AbortSignal,
-  onBegin: (state: RunState) => void,
-  observe?: Observe,
+  { onBegin = () => {}, observe, steering }: Company,
 ): Promise<RunState> {
   try {
     const before = fold(events) as RunState;
@@ -220,7 +235,16 @@ export async function goOn(
     const whole: RunEvent[] = [...events, ...resumed];
     const begun = fold(whole) as RunState;
     onBegin(begun);
-    const ports = { searcher, evaluator, models, journal, clock: systemClock, ...timeLeft(begun) };
+    const steered = steering === undefined ? {} : { steering };
+    const ports = {
+      searcher,
+      evaluator,
+      models,
+      journal,
+      clock: systemClock,
+      ...timeLeft(begun),
+      ...steered,
+    };
     return await resumeSearch(whole, ports, signal, observe);
   } finally {
     await close();

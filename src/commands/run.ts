@@ -6,27 +6,38 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { createRun, openRun, type RunJournal, readRun } from "../adapters/journal-file.ts";
-import { type Config, type Flags, readCaps, readConfig, readSetup } from "../config.ts";
+import { createRun, type OnStored, openRun, type RunJournal, readRun } from "../adapters/journal-file.ts";
+import {
+  type Config,
+  type Flags,
+  type ModelConfig,
+  readCaps,
+  readConfig,
+  readSetup,
+  searchConfigOf,
+} from "../config.ts";
 import { CollmError, Interrupted, UsageError } from "../errors.ts";
 import type { Observe } from "../search/coordinator.ts";
 import type { Searcher } from "../search/ports.ts";
-import type { Cap } from "../search/events.ts";
+import type { Cap, SearchConfig } from "../search/events.ts";
 import { metered } from "../search/spend.ts";
 import { best, fold, isComplete, type RunState } from "../search/state.ts";
 import { replaySearch } from "../search/tape.ts";
 import { findSearcher, type ModelWatch, openEvaluator, program, systemClock } from "./compose.ts";
 import { assemble, assembleAgain, conduct, goOn } from "./conduct.ts";
 import { figure } from "../searchers/prompts.ts";
+import { asksNavigator } from "../searchers/registry.ts";
 import { LiveView } from "./live-view.ts";
 import { type Output, printError } from "./output.ts";
 import { shellWord } from "./style.ts";
+import { type SurroundingFlags, Surroundings } from "./surroundings.ts";
 import { noWinner, type Status, summarize, summaryLines } from "./summary.ts";
 
 /** Starts a new run. */
 export async function run(
   file: string | undefined,
   flags: Flags,
+  around: SurroundingFlags,
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
@@ -34,28 +45,40 @@ export async function run(
   findSearcher(config.searcher);
   if (config.out !== null) refuseTaken(config.out);
   const view = new LiveView(process.stderr);
+  const surroundings = await Surroundings.open(around);
   const { evaluator, logTo, close } = await openEvaluator(config);
   try {
     const described = await evaluator.describe(config.space, signal);
     const ensemble = await assemble(config, described, evaluator, watchBy(view));
     const { serverVersion } = await evaluator.list(signal);
-    const { folder, journal } = await claimRun(config);
+    const { folder, journal } = await claimRun(config, surroundings.onStored);
     await conclude(
       folder,
       output,
       view,
       () => journal.close(),
       async (observe) => {
-        const begin = (state: RunState) => {
-          logTo(evaluatorLogPath(folder));
-          view.begin(state);
-          observe(state);
+        const { steering, stop } = await surroundings.begin(
+          folder,
+          folder,
+          refusesHints(searchConfigOf(config), config.model),
+          (line) => view.say(line),
+        );
+        const company = {
+          onBegin: (state: RunState) => {
+            logTo(evaluatorLogPath(folder));
+            view.begin(state);
+            observe(state);
+          },
+          observe: onlooker(view, observe),
+          steering,
         };
-        await conduct(config, ensemble, serverVersion, journal, signal, begin, onlooker(view, observe));
+        const either = AbortSignal.any([signal, stop]);
+        await conduct(config, ensemble, serverVersion, journal, either, company);
       },
     );
   } finally {
-    await close();
+    await Promise.all([surroundings.close(), close()]);
   }
 }
 
@@ -63,16 +86,24 @@ export async function run(
 export async function resume(
   folder: string,
   flags: Flags,
+  around: SurroundingFlags,
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
   const view = new LiveView(process.stderr);
-  const opened = await openRun(folder, systemClock);
+  const surroundings = await Surroundings.open(around);
+  const opened = await openRun(folder, systemClock, surroundings.onStored).catch(async (error: unknown) => {
+    await surroundings.close();
+    throw error;
+  });
   await conclude(
     folder,
     output,
     view,
-    () => opened.journal.close(),
+    async () => {
+      await opened.journal.close();
+      await surroundings.close();
+    },
     async (observe) => {
       const before = fold(opened.events) as RunState;
       observe(before);
@@ -103,11 +134,22 @@ export async function resume(
       try {
         const allowed = caps ?? before.search.caps ?? {};
         const ensemble = await assembleAgain(before, setup, allowed, evaluator, signal, watchBy(view));
-        const begin = (state: RunState) => {
-          observe(state);
-          view.begin(state);
+        const { steering, stop } = await surroundings.begin(
+          before.run,
+          folder,
+          refusesHints(before.search, setup.model),
+          (line) => view.say(line),
+        );
+        const company = {
+          onBegin: (state: RunState) => {
+            observe(state);
+            view.begin(state);
+          },
+          observe: onlooker(view, observe),
+          steering,
         };
-        await goOn(opened, { budget, rounds, caps, setup }, ensemble, signal, begin, onlooker(view, observe));
+        const either = AbortSignal.any([signal, stop]);
+        await goOn(opened, { budget, rounds, caps, setup }, ensemble, either, company);
       } finally {
         await close();
       }
@@ -184,20 +226,25 @@ function watchBy(view: LiveView): ModelWatch {
   };
 }
 
+/** Why a hint to the Navigator would reach nobody; null: it would reach it. */
+function refusesHints(search: SearchConfig, model: ModelConfig | null): string | null {
+  if (!asksNavigator(search))
+    return `searcher "${search.searcher}" has no Navigator that a hint could be told to`;
+  return model === null ? "written rules play the Navigator, which cannot read a hint" : null;
+}
+
 /** The run's folder and record: where `out` says, or under the first name of the default kind that is free. */
-async function claimRun({
-  out,
-  space,
-  searcher,
-  seed,
-}: Config): Promise<{ folder: string; journal: RunJournal }> {
-  if (out !== null) return { folder: out, journal: await createRun(out, systemClock) };
+async function claimRun(
+  { out, space, searcher, seed }: Config,
+  onStored: OnStored,
+): Promise<{ folder: string; journal: RunJournal }> {
+  if (out !== null) return { folder: out, journal: await createRun(out, systemClock, onStored) };
   const time = systemClock.now().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
   const name = `runs/${space}-${searcher}-seed${seed}-${time}`.replace(/[^A-Za-z0-9./_-]/g, "_");
   for (let copy = 1; ; copy++) {
     const folder = copy === 1 ? name : `${name}-${copy}`;
     try {
-      return { folder, journal: await createRun(folder, systemClock) };
+      return { folder, journal: await createRun(folder, systemClock, onStored) };
     } catch (error) {
       // Another run that began in the same second has the name.
       if (!(error instanceof UsageError) || !existsSync(folder)) throw error;

@@ -34,6 +34,7 @@ import type {
   Prompt,
   Reading,
   Searcher,
+  Steering,
   Turn,
 } from "./ports.ts";
 import { randomStream } from "./random.ts";
@@ -64,6 +65,8 @@ export interface SearchPorts {
   readonly clock: Clock;
   /** The end of the time that the run may take; absent: there is none. */
   readonly deadline?: Deadline;
+  /** A person who may have it wait and give hints; absent: nobody. */
+  readonly steering?: Steering;
 }
 
 /** What an onlooker is told while a search runs. Nothing depends on it. */

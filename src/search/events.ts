@@ -312,6 +312,14 @@ const bodySchemas = [
     /** 0 where nothing more was asked for. */
     needed: z.number(),
   }),
+  /**
+   * A person's hint to the Navigator, and the round whose strategy is asked for with it. It stands where it was given, and
+   * nothing before that round depends on it.
+   */
+  z.strictObject({ type: z.literal("hint-given"), round, text: z.string() }),
+  /** A person had the run wait behind this round, counted from 0, and let it go on. No decision depends on either. */
+  z.strictObject({ type: z.literal("run-paused"), round: z.int().min(0) }),
+  z.strictObject({ type: z.literal("run-continued"), round: z.int().min(0) }),
   z.strictObject({ type: z.literal("strategy-set"), round, text: z.string() }),
   /** Every raw candidate of a round with its verdict, in the order proposed. */
   z.strictObject({

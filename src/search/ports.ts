@@ -148,6 +148,21 @@ export interface Searcher {
   propose(turn: Turn): Promise<readonly unknown[]>;
 }
 
+// ----- Steering -----
+
+/** A person beside the run. */
+export interface Steering {
+  /** Whether the search is to wait before its next round. */
+  isPaused(): boolean;
+  /** Resolves once it may go on; throws Interrupted when the signal was raised. */
+  continued(signal: AbortSignal): Promise<void>;
+  /**
+   * From here on hints are given to `take`, which resolves with the number of the round that will be told once the hint
+   * is stored, and rejects with UsageError where none will be.
+   */
+  hintsTo(take: (text: string) => Promise<number>): void;
+}
+
 // ----- Clock and deadline -----
 
 /** The end of the time that a run may take. */
@@ -155,6 +170,8 @@ export interface Deadline {
   /** Raised when the time is up. */
   readonly signal: AbortSignal;
   isOver(): boolean;
+  /** Waits for something without any of its time counted. */
+  without<T>(wait: () => Promise<T>): Promise<T>;
 }
 
 export interface Clock {

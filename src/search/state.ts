@@ -69,6 +69,13 @@ export interface Reserved {
 /** What was used up, or would have been by the next call. */
 export type CapReached = Omit<Extract<EventBody, { type: "cap-reached" }>, "type">;
 
+/** What a person told the Navigator, with the strategy of which round. */
+export interface Hint {
+  readonly round: number;
+  readonly text: string;
+  readonly at: string;
+}
+
 /** A run as far as its record goes. Read it through the selectors below. */
 export interface RunState extends Omit<Started, "type"> {
   readonly startedAt: string;
@@ -90,9 +97,13 @@ export interface RunState extends Omit<Started, "type"> {
     { readonly messages: readonly Message[]; readonly tokens: number } | null
   >;
   capReached: CapReached | null;
-  /** How long the run was worked on before it was last resumed, and when that was. */
+  /** How long the run was worked on before it last went on after a stop or a pause, and when that was. */
   secondsBefore: number;
   resumedAt: string;
+  /** Whether a person has it wait. */
+  isPaused: boolean;
+  /** In the order given. */
+  readonly hints: Hint[];
   ended: StopReason | null;
   readonly winnerTests: Map<string, Outcome>;
   /** What the test split says of architectures that need not have won, by canonical text. */
@@ -127,6 +138,8 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
       capReached: null,
       secondsBefore: 0,
       resumedAt: at,
+      isPaused: false,
+      hints: [],
       ended: null,
       winnerTests: new Map(),
       oracleTests: new Map(),
@@ -136,9 +149,10 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
   }
   if (state === null)
     throw new ContractViolation(`event ${event.seq}: a record begins with run-started, not ${event.type}`);
-  if (event.type === "run-resumed") {
-    state.secondsBefore = secondsWorked(state);
+  if (event.type === "run-resumed" || event.type === "run-paused" || event.type === "run-continued") {
+    state.secondsBefore = secondsWorked(event.type === "run-paused" ? { ...state, lastAt: event.at } : state);
     state.resumedAt = event.at;
+    state.isPaused = event.type === "run-paused";
   }
   state.seq = event.seq;
   state.lastAt = event.at;
@@ -155,6 +169,12 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
       if (event.models !== null) state.models = event.models;
       if (idleRounds(state) >= state.search.stallRounds) state.idleFrom = state.rounds.length;
       if (event.budget !== null || event.rounds !== null || event.caps !== undefined) state.ended = null;
+      break;
+    case "run-paused":
+    case "run-continued":
+      break;
+    case "hint-given":
+      state.hints.push({ round: event.round, text: event.text, at: event.at });
       break;
     case "costs-measured":
       for (const measured of event.measured) state.costs.set(measured.text, measured);
@@ -437,8 +457,13 @@ export function trace(state: RunState): { evaluation: number; text: string | nul
 }
 
 /** How long the run has been worked on, in seconds, by the times in its record. */
-export function secondsWorked({ secondsBefore, resumedAt, lastAt }: RunState): number {
-  return secondsBefore + Math.max(0, secondsAt(lastAt) - secondsAt(resumedAt));
+export function secondsWorked({
+  secondsBefore,
+  resumedAt,
+  lastAt,
+  isPaused,
+}: Pick<RunState, "secondsBefore" | "resumedAt" | "lastAt" | "isPaused">): number {
+  return secondsBefore + (isPaused ? 0 : Math.max(0, secondsAt(lastAt) - secondsAt(resumedAt)));
 }
 
 /** The size of messages in bytes of UTF-8. */

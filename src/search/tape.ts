@@ -95,8 +95,16 @@ function behindBystanders(events: readonly RunEvent[], from: number): number {
 
 /** What is in a record without being decided by the search: it takes effect right where it stands. */
 function isBystander(event: RunEvent | undefined): boolean {
-  return event?.type === "run-resumed" || event?.type === "chat-failed";
+  return event !== undefined && bystanders.has(event.type);
 }
+
+const bystanders: ReadonlySet<RunEvent["type"]> = new Set([
+  "run-resumed",
+  "chat-failed",
+  "hint-given",
+  "run-paused",
+  "run-continued",
+]);
 
 class Tape {
   readonly #recorded: readonly RunEvent[];
@@ -125,6 +133,7 @@ class Tape {
       signal: this.#live?.deadline?.signal ?? new AbortController().signal,
       isOver: () =>
         this.next() === undefined ? (this.#live?.deadline?.isOver() ?? false) : this.#isTimeUpNext(),
+      without: (wait) => this.#live?.deadline?.without(wait) ?? wait(),
     };
   }
 

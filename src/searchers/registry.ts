@@ -45,6 +45,11 @@ export function asksRoles(search: PlayerSettings): boolean {
   return roleSearchers.has(firstPlayer(search));
 }
 
+/** Whether a search asks a Navigator of its own. */
+export function asksNavigator(search: PlayerSettings): boolean {
+  return firstPlayer(search) === collm.name;
+}
+
 /**
  * Whether a search's settings fit its searcher and its space: the early searcher of a portfolio, a prior,
  * and a second look.

@@ -1,0 +1,72 @@
+/**
+ * What stands around a run while it goes on: the feed that tells of it, the socket that steers it, the page that shows it.
+ *
+ * Owns when each is opened and closed, and what is said of it. None of them may slow the run or end it: what cannot be
+ * opened for want of a right or a name is refused before the run begins; what fails later is said and left.
+ */
+import { dirname } from "node:path";
+import type { OnStored } from "../adapters/journal-file.ts";
+import { type LiveFeed, openFeed } from "../adapters/live-feed.ts";
+import { openSteering, type SteeringSocket } from "../adapters/steering-socket.ts";
+import type { Steering } from "../search/ports.ts";
+import { type DashboardBeside, dashboardBeside } from "./dashboard.ts";
+
+export interface SurroundingFlags {
+  /** Where the feed binds, such as tcp://127.0.0.1:5599. */
+  readonly feed?: string | undefined;
+  readonly dashboard?: boolean | undefined;
+  readonly allowRemote?: boolean | undefined;
+}
+
+export class Surroundings {
+  readonly #flags: SurroundingFlags;
+  readonly #feed: LiveFeed | null;
+  #run = "";
+  #socket: SteeringSocket | null = null;
+  #dashboard: DashboardBeside | null = null;
+
+  private constructor(flags: SurroundingFlags, feed: LiveFeed | null) {
+    this.#flags = flags;
+    this.#feed = feed;
+  }
+
+  /** @throws UsageError when the feed's address cannot be used */
+  static async open(flags: SurroundingFlags): Promise<Surroundings> {
+    const feed =
+      flags.feed === undefined
+        ? null
+        : await openFeed(flags.feed, { allowRemote: flags.allowRemote === true });
+    return new Surroundings(flags, feed);
+  }
+
+  /** For the journal of the run. */
+  readonly onStored: OnStored = (lines) => this.#feed?.publish(this.#run, lines);
+
+  /**
+   * The run has a folder now. Nothing of it may be stored before this is called.
+   *
+   * @param run the name it has in its record and on the feed
+   * @param refusesHints why hints to the Navigator would reach nobody; null: they reach it
+   */
+  async begin(
+    run: string,
+    folder: string,
+    refusesHints: string | null,
+    say: (line: string) => void,
+  ): Promise<{ steering: Steering; stop: AbortSignal }> {
+    this.#run = run;
+    this.#socket = await openSteering(folder, refusesHints);
+    if (this.#socket.trouble !== null) say(`this run cannot be steered: ${this.#socket.trouble}`);
+    if (this.#feed !== null) say(`feed on ${this.#feed.address}`);
+    if (this.#flags.dashboard === true) {
+      this.#dashboard = await dashboardBeside(dirname(folder), folder);
+      say(this.#dashboard.words);
+    }
+    return { steering: this.#socket.steering, stop: this.#socket.stop };
+  }
+
+  /** May be called whether or not the run ever began. */
+  async close(): Promise<void> {
+    await Promise.all([this.#socket?.close(), this.#feed?.close(), this.#dashboard?.close()]);
+  }
+}
