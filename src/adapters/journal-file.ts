@@ -315,10 +315,27 @@ function readRecord(bytes: Buffer, folder: string): RunRecord {
   return { events, tornBytes: bytes.length - start };
 }
 
-function readLine(bytes: Buffer, seq: number): ReturnType<typeof readEvent> {
+/** A stored line, without its line break, and the event it holds. */
+export interface StoredLine {
+  readonly text: string;
+  readonly event: RunEvent;
+}
+
+/**
+ * Reads one whole line of a record.
+ *
+ * @param bytes without the line break
+ * @param seq which event belongs there, counted from 1
+ * @returns the line, or a sentence that says why it cannot be trusted
+ */
+export function readLine(
+  bytes: Uint8Array,
+  seq: number,
+): ({ readonly ok: true } & StoredLine) | { readonly ok: false; readonly reason: string } {
+  let text: string;
   let value: unknown;
   try {
-    const text = utf8.decode(bytes);
+    text = utf8.decode(bytes);
     if (text.trim() === "") return { ok: false, reason: "blank" };
     value = JSON.parse(text);
   } catch (error) {
@@ -335,7 +352,7 @@ function readLine(bytes: Buffer, seq: number): ReturnType<typeof readEvent> {
         : "run-started stands behind the first line";
     return { ok: false, reason };
   }
-  return read;
+  return { ok: true, text, event };
 }
 
 // ----- The folder -----

@@ -63,6 +63,19 @@ export class RunLock {
   }
 }
 
+/**
+ * Whether somebody holds a run, so that it cannot be gone on with now: a process of this host that lives, one of another
+ * host, which is believed, or a lock that cannot be read. Touches nothing.
+ */
+export async function isHeld(folder: string): Promise<boolean> {
+  const text = await readFile(RunLock.path(folder), "utf8").catch((error: unknown) =>
+    ["ENOENT", "ENOTDIR"].includes(codeOf(error)) ? null : "",
+  );
+  if (text === null) return false;
+  const holder = readHolder(text);
+  return holder === null || holder.host !== hostname() || (await isAlive(holder));
+}
+
 const lockAttempts = 100;
 
 /**

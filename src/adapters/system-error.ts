@@ -25,7 +25,8 @@ const remedies: Readonly<Record<string, string>> = {
   ENOSPC: "free space",
 };
 
-function reasonOf(error: unknown): string {
+/** Why it failed, in a few words. */
+export function reasonOf(error: unknown): string {
   return reasons[codeOf(error)] ?? (error instanceof Error ? error.message : String(error));
 }
 

@@ -12,8 +12,9 @@ import type { RunEvent } from "../search/events.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { best, budgetLeft, budgetSpent, funnel, type RunState } from "../search/state.ts";
 import { CallWatch } from "./call-watch.ts";
+import { program } from "./compose.ts";
 import { type Current, duration, Pace } from "./pace.ts";
-import { paint, plain } from "./style.ts";
+import { paint, plain, shellWord } from "./style.ts";
 import { scoreText } from "./summary.ts";
 
 const narrowest = 60;
@@ -142,6 +143,8 @@ export class LiveView {
     if (event.type === "strategy-set") this.#strategy(event.round, plain(strategySummary(event.text)));
     if (event.type === "round-closed") this.#closed(event.round, state);
     if (event.type === "chat-replied") this.#called(event);
+    const steered = steeredWords(event, state);
+    if (steered !== null) this.say(paint(this.#out, "yellow", wrap(plain(steered), this.#width())));
     this.#pace.recorded(notice);
     this.#state = state;
     this.#hasNews = true;
@@ -234,6 +237,20 @@ export class LiveView {
 
   #width(): number {
     return Math.max(narrowest, this.#out.columns ?? 100);
+  }
+}
+
+/** What a person had the run do. */
+function steeredWords(event: RunEvent, { run }: RunState): string | null {
+  switch (event.type) {
+    case "run-paused":
+      return `paused; it goes on with: ${program} steer ${shellWord(run)} resume`;
+    case "run-continued":
+      return "going on after the pause";
+    case "hint-given":
+      return `a hint by a person, told with the request for the strategy of round ${event.round}: ${event.text}`;
+    default:
+      return null;
   }
 }
 

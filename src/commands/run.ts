@@ -56,7 +56,7 @@ export async function run(
       folder,
       output,
       view,
-      () => journal.close(),
+      () => putAway(surroundings, journal),
       async (observe) => {
         const { steering, stop } = await surroundings.begin(
           folder,
@@ -100,10 +100,7 @@ export async function resume(
     folder,
     output,
     view,
-    async () => {
-      await opened.journal.close();
-      await surroundings.close();
-    },
+    () => putAway(surroundings, opened.journal),
     async (observe) => {
       const before = fold(opened.events) as RunState;
       observe(before);
@@ -181,6 +178,15 @@ function evaluatorLogPath(folder: string): string {
   return join(folder, "evaluator.log");
 }
 
+/** The lock goes last: whoever holds it next may make a socket of the same name. */
+async function putAway(surroundings: Surroundings, journal: RunJournal): Promise<void> {
+  try {
+    await surroundings.close();
+  } finally {
+    await journal.close();
+  }
+}
+
 /** Runs `search`, then prints what the run came to, however it came to its end; errors pass through afterwards. */
 async function conclude(
   folder: string,
@@ -229,7 +235,7 @@ function watchBy(view: LiveView): ModelWatch {
 /** Why a hint to the Navigator would reach nobody; null: it would reach it. */
 function refusesHints(search: SearchConfig, model: ModelConfig | null): string | null {
   if (!asksNavigator(search))
-    return `searcher "${search.searcher}" has no Navigator that a hint could be told to`;
+    return `searcher "${search.searcher}" does not ask a Navigator in every round: a hint might be told to nobody`;
   return model === null ? "written rules play the Navigator, which cannot read a hint" : null;
 }
 

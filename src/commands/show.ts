@@ -14,6 +14,7 @@ import {
   type ChatCall,
   fold,
   funnel,
+  hintsFor,
   type RunState,
   resultOf,
   valueOf,
@@ -24,7 +25,7 @@ import { figure } from "../searchers/prompts.ts";
 import { program } from "./compose.ts";
 import type { Output } from "./output.ts";
 import { plain } from "./style.ts";
-import { dollars, numbers, scoreText, summarize, summaryLines } from "./summary.ts";
+import { dollars, hintsByPerson, numbers, scoreText, summarize, summaryLines } from "./summary.ts";
 import { table } from "./table.ts";
 
 /** @param reasoning whether what a model thought is shown whole, with the replies of a round */
@@ -75,7 +76,7 @@ function overview(state: RunState, folder: string): string[] {
     ];
   });
   return [
-    `${space.id}: ${search.searcher}${players}, seed ${search.seed}${search.blind === true ? ", blind to the space's names" : ""}, started ${state.startedAt}${state.resumes > 0 ? `, resumed ${state.resumes} times` : ""}`,
+    `${space.id}: ${search.searcher}${players}, seed ${search.seed}${search.blind === true ? ", blind to the space's names" : ""}, started ${state.startedAt}${state.resumes > 0 ? `, resumed ${state.resumes} times` : ""}${state.hints.length > 0 ? `, ${hintsByPerson(state)}` : ""}`,
     "",
     ...table(rows, [
       "round",
@@ -105,7 +106,9 @@ function roundInFull(state: RunState, number: number, wholeReasoning: boolean): 
     ];
   });
   const chats = state.chats.filter((chat) => chat.round === number);
+  const hints = hintsFor(state, number).map(({ text }) => `hint by a person: ${text}`);
   return [
+    ...(hints.length === 0 ? [] : [...hints, ""]),
     ...(round.strategy === null ? [] : [round.strategy, ""]),
     ...table(rows, ["", "result", "costs", "architecture"]),
     ...chats.flatMap((chat) => ["", ...replyLines(chat, wholeReasoning)]),

@@ -53,6 +53,8 @@ export interface Summary {
   readonly funnel: Funnel;
   readonly spend: Spend;
   readonly trace: readonly { evaluation: number; text: string | null; value: number | null }[];
+  /** How many hints a person gave; absent: none, so that what was found was found without. */
+  readonly hints?: number;
 }
 
 /** @param status defaults to what the record says: ended, or interrupted */
@@ -84,6 +86,7 @@ export function summarize(state: RunState, run: string, status?: Status): Summar
     funnel: funnel(state),
     spend: spend(state),
     trace: trace(state),
+    ...(state.hints.length === 0 ? {} : { hints: state.hints.length }),
   };
 }
 
@@ -109,11 +112,12 @@ export function summaryLines(state: RunState, run: string, command: string): str
   }
   rows.push([
     "Ended",
-    `${endings[summary.stopReason]} (${budgetSpent(state)} of ${state.search.budget} evaluations, ${state.rounds.length} ${state.rounds.length === 1 ? "round" : "rounds"})`,
+    `${endingOf(state)} (${budgetSpent(state)} of ${state.search.budget} evaluations, ${state.rounds.length} ${state.rounds.length === 1 ? "round" : "rounds"})`,
   ]);
   if (state.capReached !== null) rows.push(["", capLine(state.capReached)]);
   rows.push(["Funnel", funnelLine(lost)]);
   rows.push(["Spend", spendLine(state, spent)]);
+  if (state.hints.length > 0) rows.push(["Hints", hintsByPerson(state)]);
   rows.push(["Run", run]);
   const word = shellWord(run);
   const reached = state.capReached;
@@ -166,6 +170,11 @@ export function unitOf({ metrics }: Pick<SpaceDescription, "metrics">, metric: s
   return unit === "percent" ? " %" : ` ${unit}`;
 }
 
+/** `2 hints by a person`. */
+export function hintsByPerson({ hints }: Pick<RunState, "hints">): string {
+  return `${hints.length} ${hints.length === 1 ? "hint" : "hints"} by a person`;
+}
+
 // --- internal ---
 
 const endings: Record<StopReason | "stopped", string> = {
@@ -179,6 +188,12 @@ const endings: Record<StopReason | "stopped", string> = {
   "time-cap": "the cap on time is reached",
   stopped: "not finished: stopped, or still running",
 };
+
+function endingOf({ ended, isPaused }: RunState): string {
+  return ended === null && isPaused
+    ? "not finished: paused, or stopped during a pause"
+    : endings[ended ?? "stopped"];
+}
 
 function capLine({ cap, allowed, spent, needed }: CapReached): string {
   const unit = { tokens: "tokens", usd: "USD", seconds: "s" }[cap];

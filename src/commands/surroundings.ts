@@ -24,6 +24,7 @@ export class Surroundings {
   #run = "";
   #socket: SteeringSocket | null = null;
   #dashboard: DashboardBeside | null = null;
+  #closed: Promise<unknown> | null = null;
 
   private constructor(flags: SurroundingFlags, feed: LiveFeed | null) {
     this.#flags = flags;
@@ -65,8 +66,9 @@ export class Surroundings {
     return { steering: this.#socket.steering, stop: this.#socket.stop };
   }
 
-  /** May be called whether or not the run ever began. */
+  /** May be called whether or not the run ever began, and again. */
   async close(): Promise<void> {
-    await Promise.all([this.#socket?.close(), this.#feed?.close(), this.#dashboard?.close()]);
+    this.#closed ??= Promise.all([this.#socket?.close(), this.#feed?.close(), this.#dashboard?.close()]);
+    await this.#closed;
   }
 }

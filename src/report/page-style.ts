@@ -53,13 +53,14 @@ const variables = (
     ...steps.map((colour, index) => `--step-${index + 1}: ${colour};`),
   ].join(" ");
 
-const light = variables(themes.light, seriesColours, stepColours);
-const dark = variables(themes.dark, darkSeriesColours, darkStepColours);
+/** The colours that pages and figures refer to, as CSS custom properties, by theme. */
+export const lightVariables = variables(themes.light, seriesColours, stepColours);
+export const darkVariables = variables(themes.dark, darkSeriesColours, darkStepColours);
 
 /** The style sheet of a report. */
 export const pageStyle = `
-:root { color-scheme: light dark; ${light} }
-@media screen and (prefers-color-scheme: dark) { :root { ${dark} } }
+:root { color-scheme: light dark; ${lightVariables} }
+@media screen and (prefers-color-scheme: dark) { :root { ${darkVariables} } }
 * { box-sizing: border-box; }
 html { font-size: 100%; -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body { margin: 0; background: var(--paper); color: var(--ink); line-height: 1.5;

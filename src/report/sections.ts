@@ -7,7 +7,7 @@ import { tablesOfSpace } from "./comparison.ts";
 import { comparedSpaces, type ComparedSpace } from "./compared.ts";
 import type { Figure, Table } from "./exhibit.ts";
 import { figuresOf } from "./figures/figures.ts";
-import { subjectsOf } from "./figures/subject.ts";
+import { type Subject, subjectsOf } from "./figures/subject.ts";
 import { repliesTables } from "./replies-table.ts";
 import { strategyTables } from "./strategies.ts";
 import type { Study } from "./study.ts";
@@ -21,10 +21,14 @@ export interface Section {
   readonly found: readonly FoundArchitecture[];
 }
 
-/** The sections of a study, a space each. */
-export function sectionsOf(study: Study): Section[] {
+/**
+ * The sections of a study, a space each.
+ *
+ * @param linkOf where a mark of one candidate leads; absent: nowhere
+ */
+export function sectionsOf(study: Study, linkOf?: Subject["linkOf"]): Section[] {
   const spaces = comparedSpaces(study);
-  const subjects = subjectsOf(study, spaces);
+  const subjects = subjectsOf(study, spaces, linkOf);
   return spaces.map((space) => {
     const subject = subjects.find((each) => each.space === space) ?? null;
     const [results, ...tables] = tablesOfSpace(space);

@@ -32,7 +32,7 @@ export interface Cohort {
   readonly space: SpaceDescription | null;
   /** Whether the search was kept from the space's names, as far as its runs tell. */
   readonly isBlind: boolean;
-  /** Runs that came to an end of their own, by seed; no seed twice. */
+  /** Runs that are counted, by seed; no seed twice. */
   readonly runs: readonly ReportedRun[];
   readonly lost: readonly LostRun[];
 }
@@ -76,6 +76,12 @@ export interface LostCell extends LostRun, RunName {
   readonly space: string;
 }
 
+/**
+ * Runs that came to an end of their own, of a plan's only those that no person gave a hint; or all of them as far as
+ * they got.
+ */
+export type Counted = "ended" | "all";
+
 /** The space that a run was about, under its own names. */
 export function spaceOf(state: RunState): SpaceDescription {
   return state.original ?? state.space;
@@ -104,12 +110,14 @@ export function bySpace(cohorts: readonly Cohort[]): SpaceGroup[] {
  *
  * @param named what a plan says of a folder
  * @param lost runs of a plan that left nothing to read; a cohort is made of them where no run of theirs was read
+ * @param counted which runs are counted; the others are lost
  * @throws UsageError when two runs of one space id were made on different data, or a cohort holds a seed twice
  */
 export function cohortsOf(
   runs: readonly ReportedRun[],
   named: ReadonlyMap<string, RunName> = new Map(),
   lost: readonly LostCell[] = [],
+  counted: Counted = "ended",
 ): Cohort[] {
   refuseMixedData(runs);
   const names = new Map(
@@ -145,9 +153,9 @@ export function cohortsOf(
       throw new UsageError(
         `${twin.folder} and ${run.folder} are the same search with the same seed ${state.search.seed}; leave one of them out`,
       );
-    if (state.ended === null)
-      cohort.lost = [...cohort.lost, { folder: run.folder, reason: "unfinished: resume it first" }];
-    else cohort.runs = [...cohort.runs, run];
+    const reason = whyNotCounted(run, named, counted);
+    if (reason === null) cohort.runs = [...cohort.runs, run];
+    else cohort.lost = [...cohort.lost, { folder: run.folder, reason }];
   }
   for (const { folder, reason, label, isControl, space: spaceId } of lost) {
     const nameKey = keyOf(spaceId, label);
@@ -187,7 +195,28 @@ export function settingsOf(state: Pick<RunState, "search" | "setup" | "models">)
   return { ...optional, ...search, model: state.models === null ? null : samplingOf(state.setup["model"]) };
 }
 
+/** What a run is called that no plan names: the searcher, who played its roles, and whether a person gave hints. */
+export function plainLabel({ search, models, hints }: Pick<RunState, "search" | "models" | "hints">): string {
+  const players =
+    models === null ? "" : ` (${[...new Set([models.navigator, models.generator])].join(" and ")})`;
+  return `${search.searcher}${players}${hints.length > 0 ? ", hinted" : ""}`;
+}
+
 // --- internal ---
+
+/** A plan's runs are there to be averaged, and what a person helped with is no draw of the seed. */
+function whyNotCounted(
+  { folder, state }: ReportedRun,
+  named: ReadonlyMap<string, RunName>,
+  counted: Counted,
+): string | null {
+  if (counted === "all") return null;
+  if (state.ended === null) return "unfinished: resume it first";
+  const { length } = state.hints;
+  return length > 0 && named.has(folder)
+    ? `a person gave it ${length} ${length === 1 ? "hint" : "hints"}`
+    : null;
+}
 
 function keyOf(spaceId: string, label: string): string {
   return JSON.stringify([spaceId, label]);
@@ -204,12 +233,6 @@ function refuseMixedData(runs: readonly ReportedRun[]): void {
       `${other.folder} and ${run.folder} searched different data under the name ${id} (digests ${spaceOf(other.state).digest} and ${digest}), which cannot be averaged; report them apart`,
     );
   }
-}
-
-/** The searcher and who played its roles. */
-function plainLabel({ search, models }: RunState): string {
-  if (models === null) return search.searcher;
-  return `${search.searcher} (${[...new Set([models.navigator, models.generator])].join(" and ")})`;
 }
 
 /** A label for each folder: its name, and the settings that tell it from others of that name on the same space. */

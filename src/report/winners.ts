@@ -3,10 +3,10 @@
  *
  * Owns under which names an architecture is shown and how it is evaluated again. Whether it is any good is the tables' business.
  */
+import type { RunState } from "../search/state.ts";
 import type { ComparedSpace } from "./compared.ts";
 import { bestRun } from "./figures/subject.ts";
 import { ownNames } from "./own-names.ts";
-import type { ReportedRun } from "./study.ts";
 
 /** What the best runs of one search or several picked. */
 export interface FoundArchitecture {
@@ -40,27 +40,26 @@ export function foundArchitectures({ id, cohorts, higherIsBetter }: ComparedSpac
       isBlind: open === null,
       search: best,
       test: test ?? before?.test ?? null,
-      command: open === null ? null : evaluateCommand(text, id, run),
+      command: open === null ? null : evaluateCommand(text, id, run.state),
     });
   }
   return [...found.values()];
 }
 
-// --- internal ---
-
-function evaluateCommand(text: string, space: string, { state }: ReportedRun): string {
-  const { evaluator } = state.setup as {
+/** The command that evaluates an architecture of a space again, with the evaluator that a run was set up with. */
+export function evaluateCommand(text: string, space: string, { setup }: Pick<RunState, "setup">): string {
+  const { evaluator } = setup as {
     readonly evaluator?: { readonly address?: unknown; readonly config?: unknown };
   };
   const flags = [
     ["--space", space],
     ["--evaluator", evaluator?.address],
     ["--evaluator-config", evaluator?.config],
-  ].flatMap(([flag, value]) => (typeof value === "string" ? [`${flag as string} ${word(value)}`] : []));
+  ].flatMap(([flag, value]) => (typeof value === "string" ? [`${flag as string} ${shellWord(value)}`] : []));
   return ["collm-nas evaluate", `'${text.replaceAll("'", "'\\''")}'`, ...flags].join(" ");
 }
 
 /** A word as a shell takes it. */
-function word(text: string): string {
+export function shellWord(text: string): string {
   return /^[\w./:@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -90,6 +90,8 @@ export type Observe = (notice: Notice) => void;
 const firstWaitSeconds = 0.25;
 const longestWaitSeconds = 5;
 const longestStoredRaw = 4_000;
+/** So many hints may wait to be told: all of them stand in one prompt. */
+const mostUntoldHints = 20;
 
 /**
  * Runs a search from the end of `history` to its own end, and tests the winner once where the space has a test split.
@@ -150,6 +152,10 @@ class Coordinator {
   /** Raised then, and when its time is up. */
   readonly #either: AbortSignal;
   readonly #observe: Observe;
+  /** The round whose strategy is asked for with a hint that is given now; null: nothing more will be asked. */
+  #hintRound: number | null;
+  /** Hints that are being stored: in the record perhaps, but not in the state and the seal yet. */
+  readonly #hintsUnderWay = new Set<Promise<void>>();
 
   constructor(history: readonly RunEvent[], ports: SearchPorts, signal: AbortSignal, observe: Observe) {
     this.#ports = ports;
@@ -164,15 +170,29 @@ class Coordinator {
     if (state === null) throw new ContractViolation("a search needs a record that begins with run-started");
     this.#state = state;
     this.#space = new Space(state.space);
+    this.#hintRound = state.ended === null ? this.#nextToAsk() : null;
   }
 
   async run(): Promise<RunState> {
+    this.#ports.steering?.hintsTo((text) => this.#takeHint(text));
+    try {
+      return await this.#search();
+    } finally {
+      this.#hintRound = null;
+      await Promise.all(this.#hintsUnderWay);
+    }
+  }
+
+  async #search(): Promise<RunState> {
     for (;;) {
       while (this.#state.ended === null) {
+        this.#hintRound = this.#nextToAsk();
         if (this.#state.capReached === null && this.#isTimeUp()) await this.#recordTimeUp();
         const reason = stopReason(this.#state);
-        if (reason === null) await this.#playRound();
-        else await this.#end(reason);
+        if (reason === null) {
+          await this.#waitWhilePaused();
+          await this.#playRound();
+        } else await this.#end(reason);
       }
       await this.#testWinner();
       // A record that is being replayed may go on after an end, because a resume prolonged the run.
@@ -188,6 +208,15 @@ class Coordinator {
       this.#state = reduce(this.#state, event);
       this.#observe({ kind: "recorded", event, state: this.#state });
     }
+  }
+
+  /**
+   * Records what ends in a seal. A hint that is in the record before it has to be in the seal: those under way are
+   * waited for, and then seal and append are made in one turn, so that none comes in between.
+   */
+  async #recordSealed(body: (seal: string) => EventBody): Promise<void> {
+    while (this.#hintsUnderWay.size > 0) await Promise.all(this.#hintsUnderWay);
+    await this.#record(body(this.#seal.value()));
   }
 
   async #end(reason: StopReason): Promise<void> {
@@ -206,7 +235,42 @@ class Coordinator {
         `no reply of ${this.#state.models?.generator ?? "the Generator"} could be read in the last ${Math.min(this.#state.search.stallRounds, this.#state.rounds.length)} rounds (${recent.at(-1)?.rejected?.[0] ?? ""}); try another model, then resume`,
       );
     }
-    await this.#record({ type: "run-ended", reason, seal: this.#seal.value() });
+    this.#hintRound = null;
+    await this.#recordSealed((seal) => ({ type: "run-ended", reason, seal }));
+  }
+
+  // ----- A person beside the run -----
+
+  /** @throws UsageError where nothing more will be asked, and where too many hints wait already */
+  async #takeHint(text: string): Promise<number> {
+    const round = this.#hintRound;
+    if (round === null) throw new UsageError("the search is over: no strategy will be asked for any more");
+    const untold = this.#state.hints.filter((hint) => hint.round >= round).length + this.#hintsUnderWay.size;
+    if (untold >= mostUntoldHints)
+      throw new UsageError(`${untold} hints wait to be told already; give more after the next round`);
+    const storing = this.#record({ type: "hint-given", round, text });
+    const settled = storing.catch(() => {}).finally(() => this.#hintsUnderWay.delete(settled));
+    this.#hintsUnderWay.add(settled);
+    await storing;
+    return round;
+  }
+
+  /** The first round that has no candidates yet. */
+  #nextToAsk(): number {
+    const next = this.#state.rounds.filter(({ closed }) => closed).length + 1;
+    return (this.#state.rounds[next - 1]?.candidates.length ?? 0) > 0 ? next + 1 : next;
+  }
+
+  async #waitWhilePaused(): Promise<void> {
+    const { steering, deadline } = this.#ports;
+    while (steering?.isPaused() === true) {
+      const round = this.#state.rounds.filter(({ closed }) => closed).length;
+      await this.#record({ type: "run-paused", round });
+      const wait = () => steering.continued(this.#stop);
+      await (deadline === undefined ? wait() : deadline.without(wait));
+      this.#throwIfStopped();
+      await this.#record({ type: "run-continued", round });
+    }
   }
 
   // ----- One round -----
@@ -214,6 +278,9 @@ class Coordinator {
   async #playRound(): Promise<void> {
     this.#throwIfStopped();
     const round = this.#state.rounds.filter(({ closed }) => closed).length + 1;
+    // From here on a hint is for the next round; what was given before is in the state before anything is asked.
+    this.#hintRound = round + 1;
+    await Promise.all(this.#hintsUnderWay);
     try {
       // A round that a cap on time broke off goes on where it stopped.
       const hasCandidates = (this.#state.rounds[round - 1]?.candidates.length ?? 0) > 0;
@@ -224,7 +291,7 @@ class Coordinator {
       await this.#recordTimeUp();
       return;
     }
-    await this.#record({ type: "round-closed", round, seal: this.#seal.value() });
+    await this.#recordSealed((seal) => ({ type: "round-closed", round, seal }));
   }
 
   async #propose(round: number): Promise<void> {

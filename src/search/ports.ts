@@ -163,6 +163,18 @@ export interface Steering {
   hintsTo(take: (text: string) => Promise<number>): void;
 }
 
+/** What a person may ask of a run. */
+export type Order =
+  | { readonly order: "pause" | "resume" | "stop" }
+  | { readonly order: "hint"; readonly text: string };
+
+/** What a run answers to an order: what will happen, or why nothing does. */
+export interface Answer {
+  readonly ok: boolean;
+  /** A sentence for a person. */
+  readonly words: string;
+}
+
 // ----- Clock and deadline -----
 
 /** The end of the time that a run may take. */

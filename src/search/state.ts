@@ -476,6 +476,11 @@ export function transcript(state: RunState, role: Role): readonly Message[] {
   return state.transcripts[role];
 }
 
+/** The hints that the strategy of `round` is asked for with, in the order given. */
+export function hintsFor({ hints }: Pick<RunState, "hints">, round: number): Hint[] {
+  return hints.filter((hint) => hint.round === round);
+}
+
 /** The strategy in force before `round`: the latest one of an earlier round, or null. */
 export function strategyBefore(state: RunState, round: number): string | null {
   for (let index = Math.min(round - 1, state.rounds.length) - 1; index >= 0; index--) {

@@ -14,7 +14,16 @@ import {
   type Role,
   type RunEvent,
 } from "./events.ts";
-import type { ChatModel, Clock, Deadline, EvaluationMessage, Evaluator, Journal, Searcher } from "./ports.ts";
+import type {
+  ChatModel,
+  Clock,
+  Deadline,
+  EvaluationMessage,
+  Evaluator,
+  Journal,
+  Searcher,
+  Steering,
+} from "./ports.ts";
 import { fold, type RunState } from "./state.ts";
 
 /** Thrown when a replay without live ports needs more than the record holds. */
@@ -111,6 +120,8 @@ class Tape {
   readonly #live: SearchPorts | null;
   #at = 0;
   #chatAt = 0;
+  /** Called once the record is used up. */
+  #onUsedUp: (() => void) | null = null;
 
   constructor(recorded: readonly RunEvent[], live: SearchPorts | null) {
     this.#recorded = recorded;
@@ -122,9 +133,29 @@ class Tape {
     return this.#recorded[this.#at];
   }
 
-  ports(): Pick<SearchPorts, "journal" | "evaluator" | "models" | "deadline"> {
+  ports(): Pick<SearchPorts, "journal" | "evaluator" | "models" | "deadline" | "steering"> {
     const models = { navigator: this.#model("navigator"), generator: this.#model("generator") };
-    return { journal: this.#journal(), evaluator: this.#evaluator(), models, deadline: this.#deadline() };
+    const steering = this.#live?.steering;
+    return {
+      journal: this.#journal(),
+      evaluator: this.#evaluator(),
+      models,
+      deadline: this.#deadline(),
+      ...(steering === undefined ? {} : { steering: this.#steering(steering) }),
+    };
+  }
+
+  /** A person has a say once the record is used up: whatever is recorded before would stand in its middle. */
+  #steering(live: Steering): Steering {
+    return {
+      isPaused: () => this.next() === undefined && live.isPaused(),
+      continued: (signal) => live.continued(signal),
+      hintsTo: (take) => {
+        const open = () => live.hintsTo(take);
+        if (this.next() === undefined) open();
+        else this.#onUsedUp = open;
+      },
+    };
   }
 
   /** The time was up where the record says so; behind its end the live deadline decides. */
@@ -152,6 +183,10 @@ class Tape {
             break;
           }
           events.push(this.#match(body), ...this.#bystanders());
+        }
+        if (this.next() === undefined) {
+          this.#onUsedUp?.();
+          this.#onUsedUp = null;
         }
         return events;
       },

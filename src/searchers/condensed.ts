@@ -1,8 +1,8 @@
 /**
  * A search told in short, for a conversation that grew too long for a model's window and begins anew.
  *
- * Owns what is kept of older rounds: a line for each, the latest strategy, and the best architectures whole. Every
- * part is bounded, however long the search. Knows neither who is told nor how the words go.
+ * Owns what is kept of older rounds: a line for each, the latest strategy, the best architectures whole, and what a
+ * person advised. Every part is bounded, however long the search. Knows neither who is told nor how the words go.
  */
 import type { Role } from "../search/events.ts";
 import type { Space } from "../search/space.ts";
@@ -20,6 +20,7 @@ import {
 } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { bestFirst, resultLine } from "./feedback.ts";
+import { earlierHintsTold } from "./hints.ts";
 import { figure, givesHints, textsOf } from "./prompts.ts";
 import { bulleted } from "./wordings/texts.ts";
 
@@ -65,6 +66,7 @@ export function condensedMessage(
             .join("\n")}`,
         ]
       : []),
+    ...earlierHintsTold(state, last.round + 1),
     message,
   ].join("\n\n");
 }

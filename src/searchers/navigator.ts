@@ -11,6 +11,7 @@ import { type RunState, strategyBefore } from "../search/state.ts";
 import { strategySections } from "../search/strategy.ts";
 import { condensedMessage } from "./condensed.ts";
 import { openingMessage, type ResultsBrief, refinementMessage, resultsBrief } from "./feedback.ts";
+import { hintsTold } from "./hints.ts";
 import { describeProblem, describeSpace, exampleOf, givesHints, sceneOf, textsOf } from "./prompts.ts";
 
 const fewestWords = 5;
@@ -21,12 +22,16 @@ export interface NavigatorBrief extends ResultsBrief {
   readonly role: "navigator";
 }
 
-/** The prompt for the strategy of `round`: an opening as long as there is none, a refinement after that. */
+/**
+ * The prompt for the strategy of `round`: an opening as long as there is none, a refinement after that. It ends with the
+ * hints that a person gave for this round, and holds no others.
+ */
 export function navigatorPrompt(state: RunState, space: Space, round: number): Prompt {
   const last = strategyBefore(state, round) === null ? undefined : state.rounds[round - 2];
   const author = { role: "navigator", texts: textsOf(state.search).navigator } as const;
-  const user =
+  const request =
     last === undefined ? openingMessage(state, space, author) : refinementMessage(state, space, last, author);
+  const user = [request, ...hintsTold(state, round)].join("\n\n");
   const condensed = last === undefined ? undefined : condensedMessage(state, space, last, "navigator", user);
   return {
     system: systemPrompt(state, space),

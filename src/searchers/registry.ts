@@ -45,9 +45,9 @@ export function asksRoles(search: PlayerSettings): boolean {
   return roleSearchers.has(firstPlayer(search));
 }
 
-/** Whether a search asks a Navigator of its own. */
-export function asksNavigator(search: PlayerSettings): boolean {
-  return firstPlayer(search) === collm.name;
+/** Whether a search asks a Navigator of its own in every round. */
+export function asksNavigator({ searcher }: Pick<SearchConfig, "searcher">): boolean {
+  return searcher === collm.name;
 }
 
 /**

@@ -82,6 +82,8 @@ export interface Drawing extends Omit<Plot.PlotOptions, "document" | "className"
   readonly key?: readonly KeyEntry[];
   /** What stands above the key, such as the name of the upright axis. */
   readonly keyTop?: number;
+  /** Whether marks lead somewhere: for those who point at them, for by keyboard there would be too many. */
+  readonly hasLinks?: boolean;
 }
 
 /** How much of the top margin a key takes. */
@@ -90,7 +92,7 @@ export function keyHeight(key: readonly KeyEntry[]): number {
 }
 
 /** Draws an SVG element. */
-export function draw({ id, label, key = [], keyTop = 0, ...options }: Drawing): string {
+export function draw({ id, label, key = [], keyTop = 0, hasLinks = false, ...options }: Drawing): string {
   const { document } = parseHTML("<html></html>") as unknown as { readonly document: SvgDocument };
   const svg = Plot.plot({
     width: figureWidth,
@@ -101,7 +103,9 @@ export function draw({ id, label, key = [], keyTop = 0, ...options }: Drawing): 
   // The page's own style sheet says how a figure stands in it.
   svg.querySelector("style")?.remove();
   svg.setAttribute("xmlns", svgNamespace);
-  svg.setAttribute("role", "img");
+  // What is one picture to a reader has no parts that lead anywhere.
+  svg.setAttribute("role", hasLinks ? "group" : "img");
+  if (hasLinks) for (const link of svg.querySelectorAll("a")) link.setAttribute("tabindex", "-1");
   // In attributes, linkedom escapes quotation marks alone.
   svg.setAttribute("aria-label", label.replaceAll("&", "&amp;").replaceAll("<", "&lt;"));
   svg.setAttribute("font-size", "12");
@@ -235,6 +239,7 @@ interface SvgElement {
   append(child: SvgElement): void;
   remove(): void;
   querySelector(selector: string): SvgElement | null;
+  querySelectorAll(selector: string): Iterable<SvgElement>;
 }
 
 interface SvgDocument {

@@ -4,12 +4,13 @@
  * Owns which cost is shown, what is left out where there is too much, and what the front is.
  */
 import * as Plot from "@observablehq/plot";
-import { evaluations, valueOf } from "../../search/state.ts";
+import { type Candidate, evaluations, valueOf } from "../../search/state.ts";
 import { type ComparedCohort, nameOf } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
 import { amount, listed } from "../format.ts";
 import { ownNames } from "../own-names.ts";
 import { quantile } from "../statistics.ts";
+import type { ReportedRun } from "../study.ts";
 import { draw, extent, keyHeight, type Look, shortened, thinned } from "./canvas.ts";
 import type { Subject } from "./subject.ts";
 
@@ -17,13 +18,15 @@ const mostPoints = 2_000;
 
 interface Point {
   readonly cohort: ComparedCohort;
+  readonly run: ReportedRun;
+  readonly candidate: Candidate;
   readonly text: string;
   readonly cost: number;
   readonly value: number;
 }
 
 /** A scatter of the searches shown in detail; null where the space has no cost or nothing was evaluated. */
-export function costFigure({ space, detailed, looks, choice }: Subject): Figure | null {
+export function costFigure({ space, detailed, looks, choice, linkOf }: Subject): Figure | null {
   const { id, slug, objective, higherIsBetter } = space;
   const limits = detailed.flatMap(({ runs }) => runs.map(({ state }) => state.search.limits));
   const costs = space.space?.costs ?? [];
@@ -52,6 +55,7 @@ export function costFigure({ space, detailed, looks, choice }: Subject): Figure 
   const figureId = `cost-${slug}`;
   const svg = draw({
     id: figureId,
+    hasLinks: linkOf !== undefined,
     label: `Scatter plot: ${objective} against ${cost.name} of architectures evaluated on ${id} by ${listed(detailed.map(nameOf))}, with the Pareto front.`,
     key,
     keyTop: 20,
@@ -73,6 +77,12 @@ export function costFigure({ space, detailed, looks, choice }: Subject): Figure 
             strokeOpacity: 0.55,
             symbol: lookOf(cohort).symbol,
             r: 2.4,
+            ...(linkOf === undefined
+              ? {}
+              : {
+                  href: ({ run, candidate }: Point) => linkOf(run, candidate),
+                  title: (point: Point) => titleOf(point, cost, space),
+                }),
           },
         ),
       ),
@@ -144,15 +154,34 @@ export function paretoFront<Item extends Pick<Point, "cost" | "value">>(
 
 // --- internal ---
 
+/** The place of a point and its numbers: "round 3, candidate 2: 93.1 %, 45 M". */
+function titleOf(
+  { candidate: { round, index }, value, cost: paid }: Point,
+  cost: { readonly unit: string },
+  { space, decimals }: Subject["space"],
+): string {
+  const unit = space?.metrics[0]?.unit ?? "";
+  const numbers = [
+    withUnit(value.toFixed(decimals), unit),
+    withUnit(String(Number(paid.toPrecision(4))), cost.unit),
+  ];
+  return `round ${round}, candidate ${index + 1}: ${numbers.join(", ")}`;
+}
+
+function withUnit(number: string, unit: string): string {
+  return unit === "" ? number : `${number} ${unit === "percent" ? "%" : unit}`;
+}
+
 function pointsOf(cohort: ComparedCohort, cost: string): Point[] {
   const found = new Map<string, Point>();
-  for (const { state } of cohort.runs) {
+  for (const run of cohort.runs) {
+    const { state } = run;
     const open = ownNames(state) ?? ((text: string) => text);
-    for (const { measured, outcome } of evaluations(state)) {
+    for (const { candidate, measured, outcome } of evaluations(state)) {
       const text = open(measured.text);
       const [paid, value] = [measured.costs[cost], valueOf(state, outcome)];
       if (paid === undefined || value === null || found.has(text)) continue;
-      found.set(text, { cohort, text, cost: paid, value });
+      found.set(text, { cohort, run, candidate, text, cost: paid, value });
     }
   }
   return [...found.values()];

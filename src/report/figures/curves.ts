@@ -4,7 +4,7 @@
  * Owns what is averaged and at which evaluations it is shown.
  */
 import * as Plot from "@observablehq/plot";
-import { type ComparedCohort, intervalSentence, nameOf } from "../compared.ts";
+import { type ComparedCohort, intervalSentence, limitsSentences, nameOf } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
 import { fixed, listed } from "../format.ts";
 import { stepAfter } from "../outcome.ts";
@@ -115,7 +115,7 @@ export function curvesFigure({ space, cohorts, detailed, looks }: Subject): Figu
   return {
     id: figureId,
     title: `Best so far on ${id}`,
-    caption: `Mean over runs of the best value on the search split within the limits, after each number of evaluations, with the 95 % interval of the mean${bands}; a run that ended early stays at its last value. ${direction(higherIsBetter)} Dashed lines are controls, dotted levels are references. The axis begins near the lowest mean after ${from} evaluations. ${intervalSentence}`,
+    caption: `Mean over runs of the best value on the search split within the limits, after each number of evaluations, with the 95 % interval of the mean${bands}; a run that ended early stays at its last value. ${[...limitsSentences(cohorts), direction(higherIsBetter)].join(" ")} Dashed lines are controls, dotted levels are references. The axis begins near the lowest mean after ${from} evaluations. ${intervalSentence}`,
     data: curves.flatMap(({ cohort, points }) =>
       points.map(
         ({ evaluation, mean: value, interval }): DataRow => ({

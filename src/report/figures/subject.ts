@@ -6,6 +6,7 @@
 import { mean } from "../statistics.ts";
 import { type ComparedCohort, type ComparedSpace } from "../compared.ts";
 import type { RunOutcome } from "../outcome.ts";
+import type { Candidate } from "../../search/state.ts";
 import type { ReportedRun, Study } from "../study.ts";
 import { type Look, type MarkSymbol, markSymbols, seriesColour } from "./canvas.ts";
 
@@ -22,13 +23,19 @@ export interface Subject {
   readonly choice: string;
   /** By label, the same on every space. */
   readonly looks: ReadonlyMap<string, Look>;
+  /** Where a mark of one candidate leads; absent: nowhere. */
+  readonly linkOf?: ((run: ReportedRun, candidate: Candidate) => string) | undefined;
 }
 
 /** How many cohorts with roles are shown in detail at most. */
 const mostDetailed = 3;
 
 /** The spaces of a study on which at least one run can be shown. */
-export function subjectsOf(study: Study, spaces: readonly ComparedSpace[]): Subject[] {
+export function subjectsOf(
+  study: Study,
+  spaces: readonly ComparedSpace[],
+  linkOf?: Subject["linkOf"],
+): Subject[] {
   const looks = looksOf(study);
   return spaces.flatMap((space) => {
     const cohorts = space.cohorts.filter(({ runs }) => runs.length > 0);
@@ -51,7 +58,8 @@ export function subjectsOf(study: Study, spaces: readonly ComparedSpace[]): Subj
       detailed.length === cohorts.length
         ? "All searches are shown."
         : `Of ${cohorts.length} searches the figure shows ${shown.length > 0 ? `those with roles${some}` : "the best"}${control === undefined ? "" : ` and the strongest ${control.isControl ? "control" : "of the others"}`}.`;
-    return [{ space, cohorts, detailed, withRoles: shown, choice, looks }];
+    const subject = { space, cohorts, detailed, withRoles: shown, choice, looks };
+    return [linkOf === undefined ? subject : { ...subject, linkOf }];
   });
 }
 

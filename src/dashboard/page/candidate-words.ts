@@ -1,0 +1,130 @@
+/**
+ * What became of a candidate, in words.
+ *
+ * Owns the words and which candidates improved the best. What was decided is in the record.
+ */
+import { type Candidate, isBetter, type RunState, resultOf, valueOf } from "../../search/state.ts";
+import { outcomeWords, verdictNames } from "./event-words.ts";
+
+/** A candidate as a row shows it. */
+export interface CandidateWords {
+  /** The architecture, or what was proposed in its place. */
+  readonly text: string;
+  /** Whether `text` is an architecture of the space. */
+  readonly isArchitecture: boolean;
+  /** What became of it, in a word or two. */
+  readonly fate: string;
+  /** Why, a sentence each, with its code where it has one. */
+  readonly reasons: readonly { readonly code: string | null; readonly sentence: string }[];
+  readonly costs: Readonly<Record<string, number>>;
+  /** The objective's value, its own or its twin's; null: none, or not yet. */
+  readonly value: number | null;
+}
+
+/** @param open translates an architecture into the names it is shown under */
+export function candidateWords(
+  state: RunState,
+  candidate: Candidate,
+  open: (text: string) => string = (text) => text,
+): CandidateWords {
+  const { verdict, raw } = candidate;
+  const canonical = textOf(candidate);
+  const outcome = resultOf(state, candidate);
+  return {
+    text: canonical === null ? rawText(raw) : open(canonical),
+    isArchitecture: canonical !== null,
+    fate: fateOf(candidate, outcome?.kind ?? null),
+    reasons: reasonsOf(state, candidate, open),
+    costs: "measured" in verdict ? verdict.measured.costs : costsOfText(state, canonical),
+    value: valueOf(state, outcome),
+  };
+}
+
+/** The canonical text of what was proposed; null where it is no architecture. */
+export function textOf({ verdict }: Candidate): string | null {
+  if ("measured" in verdict) return verdict.measured.text;
+  return "text" in verdict ? verdict.text : null;
+}
+
+/** Names a candidate among all of a run. */
+export function keyOf({ round, index }: Pick<Candidate, "round" | "index">): string {
+  return `${round}-${index}`;
+}
+
+/** The candidates that were better than everything before them, within the limits, by `keyOf`. */
+export function improvers(state: RunState): ReadonlySet<string> {
+  const found = new Set<string>();
+  let best: number | null = null;
+  for (const { candidates } of state.rounds) {
+    for (const candidate of candidates) {
+      const { verdict } = candidate;
+      const value = valueOf(state, candidate.outcome);
+      if (value === null || verdict.kind !== "accepted" || verdict.overLimit) continue;
+      if (!isBetter(state, value, best)) continue;
+      best = value;
+      found.add(keyOf(candidate));
+    }
+  }
+  return found;
+}
+
+// --- internal ---
+
+function costsOfText(state: RunState, text: string | null): Readonly<Record<string, number>> {
+  return (text === null ? undefined : state.costs.get(text)?.costs) ?? {};
+}
+
+function fateOf({ verdict }: Candidate, outcome: "measurement" | "failure" | null): string {
+  if (verdict.kind !== "accepted") return verdictNames[verdict.kind];
+  if (outcome === null) return "to be evaluated";
+  if (outcome === "failure") return "failed";
+  return verdict.overLimit ? "evaluated, over the limit" : "evaluated";
+}
+
+function reasonsOf(
+  state: RunState,
+  candidate: Candidate,
+  open: (text: string) => string,
+): CandidateWords["reasons"] {
+  const { verdict } = candidate;
+  const plain = (sentence: string) => [{ code: null, sentence }];
+  switch (verdict.kind) {
+    case "unreadable":
+    case "illegal":
+      return verdict.rejections.map(({ code, sentence }) => ({ code, sentence }));
+    case "repeated":
+      return plain(`Proposed before${placeWords(state, verdict.text)}.`);
+    case "over-limit":
+      return plain(limitWords(state, verdict.measured.costs));
+    case "equivalent":
+      return plain(`Computes the same function as ${open(verdict.twin)}, whose result it shares.`);
+    case "beyond-budget":
+      return plain("Legal and new, but no evaluation was left for it.");
+    case "accepted": {
+      const { outcome } = candidate;
+      return [
+        ...(outcome?.kind === "failure" ? plain(`The evaluation ${outcomeWords(outcome)}.`) : []),
+        ...(verdict.overLimit ? plain(limitWords(state, verdict.measured.costs)) : []),
+        ...(verdict.twin === null ? [] : plain(`Computes the same function as ${open(verdict.twin)}.`)),
+      ];
+    }
+  }
+}
+
+function placeWords(state: RunState, text: string): string {
+  const first = state.visited.get(text);
+  return first === undefined ? "" : `: round ${first.round}, candidate ${first.index + 1}`;
+}
+
+function limitWords(state: RunState, costs: Readonly<Record<string, number>>): string {
+  const over = Object.entries(state.search.limits).flatMap(([name, limit]) => {
+    const cost = costs[name];
+    if (cost !== undefined && cost <= limit) return [];
+    return [`${name} is ${cost === undefined ? "not known" : cost}, at most ${limit} is allowed`];
+  });
+  return over.length === 0 ? "Over a limit." : `${over.join("; ")}.`;
+}
+
+function rawText(raw: unknown): string {
+  return typeof raw === "string" ? raw : (JSON.stringify(raw) ?? String(raw));
+}

@@ -1,0 +1,135 @@
+/**
+ * What happened, in one sentence an event.
+ *
+ * Owns the words of the event log and of a run's end. Knows nothing of what the events add up to.
+ */
+import type { Cap, Outcome, RunEvent, StopReason, Verdict } from "../../search/events.ts";
+import { listed } from "../../report/format.ts";
+import { counted, duration, number } from "./amounts.ts";
+
+/** Why a run came to its end. */
+export const endings: Readonly<Record<StopReason, string>> = {
+  budget: "the budget is spent",
+  target: "the target is reached",
+  rounds: "the last round is played",
+  stalled: "several rounds in a row brought nothing new",
+  "nothing-within-limit": "nothing within the limits was found",
+  "token-cap": "the cap on tokens is reached",
+  "money-cap": "the cap on money is reached",
+  "time-cap": "the cap on time is reached",
+};
+
+export const capUnits: Readonly<Record<Cap, string>> = { tokens: "tokens", usd: "USD", seconds: "s" };
+
+/** What was decided about a candidate, in a word or two. */
+export const verdictNames: Readonly<Record<Verdict["kind"], string>> = {
+  unreadable: "unreadable",
+  illegal: "illegal",
+  repeated: "repeated",
+  "over-limit": "over the limit",
+  equivalent: "equivalent",
+  "beyond-budget": "beyond the budget",
+  accepted: "accepted",
+};
+
+/** Every type of event, in the order in which a run brings them, for a choice among them. */
+export const eventTypes = [
+  "run-started",
+  "run-resumed",
+  "run-paused",
+  "run-continued",
+  "hint-given",
+  "costs-measured",
+  "chat-replied",
+  "chat-failed",
+  "reply-rejected",
+  "reply-repaired",
+  "cap-reached",
+  "strategy-set",
+  "round-proposed",
+  "architecture-measured",
+  "round-closed",
+  "run-ended",
+  "winner-tested",
+  "oracle-tested",
+] as const satisfies readonly RunEvent["type"][];
+
+/** One sentence on an event, without its time. */
+export function eventSentence(event: RunEvent): string {
+  switch (event.type) {
+    case "run-started":
+      return `The run began: ${event.search.searcher} on ${event.space.id}, ${counted(event.search.budget, "evaluation")}, seed ${event.search.seed}.`;
+    case "run-resumed": {
+      const changes = [
+        ...(event.budget === null ? [] : [`a budget of ${event.budget}`]),
+        ...(event.rounds === null ? [] : [`at most ${counted(event.rounds, "round")}`]),
+        ...(event.caps === undefined ? [] : ["other caps"]),
+        ...(event.models === null ? [] : ["other models"]),
+      ];
+      const repairs = event.repairs.length === 0 ? "" : ` Mended first: ${event.repairs.join("; ")}.`;
+      return `The run was resumed${changes.length === 0 ? "" : ` with ${listed(changes)}`}.${repairs}`;
+    }
+    case "run-paused":
+      return event.round === 0
+        ? "A person had the run wait before its first round."
+        : `A person had the run wait behind round ${event.round}.`;
+    case "run-continued":
+      return "A person let the run go on.";
+    case "hint-given":
+      return `A person told the Navigator of round ${event.round}: ${event.text}`;
+    case "costs-measured":
+      return `Round ${event.round}: the costs of ${counted(event.measured.length, "architecture")} were measured before proposing.`;
+    case "chat-replied": {
+      const { inputTokens, outputTokens, seconds, model } = event.reply;
+      const tokens =
+        inputTokens === null && outputTokens === null
+          ? "tokens not told"
+          : `${number(inputTokens)} + ${number(outputTokens)} tokens`;
+      return `Round ${event.round}: the ${roleName(event.role)} replied (${model}, ${tokens}, ${duration(seconds)}${event.attempt > 1 ? `, attempt ${event.attempt}` : ""}).`;
+    }
+    case "chat-failed":
+      return `Round ${event.round}: a call of the ${roleName(event.role)} brought no reply: ${event.failures.join("; ")}.`;
+    case "reply-rejected":
+      return `Round ${event.round}: the ${roleName(event.role)}'s reply could not be read: ${event.reasons.join("; ")}.`;
+    case "reply-repaired":
+      return `Round ${event.round}: the form of the ${roleName(event.role)}'s reply was put right (${Object.entries(
+        event.repairs,
+      )
+        .map(([kind, times]) => (times > 1 ? `${kind} ${times} times` : kind))
+        .join(", ")}).`;
+    case "cap-reached":
+      return `Round ${event.round}: the cap of ${number(event.allowed)} ${capUnits[event.cap]} is reached: ${number(event.spent)} used${event.needed > 0 ? `, the next call may need ${number(event.needed)}` : ""}.`;
+    case "strategy-set":
+      return `Round ${event.round}: a strategy was set (${counted(event.text.length, "character")}).`;
+    case "round-proposed": {
+      const counts = new Map<Verdict["kind"], number>();
+      for (const { verdict } of event.candidates) counts.set(verdict.kind, (counts.get(verdict.kind) ?? 0) + 1);
+      const parts = [...counts].map(([kind, count]) => `${count} ${verdictNames[kind]}`);
+      return `Round ${event.round}: ${counted(event.candidates.length, "candidate")} proposed${parts.length === 0 ? "" : `: ${parts.join(", ")}`}.`;
+    }
+    case "architecture-measured":
+      return `Round ${event.round}, candidate ${event.candidate + 1}: ${outcomeWords(event.outcome)}.`;
+    case "round-closed":
+      return `Round ${event.round} is closed.`;
+    case "run-ended":
+      return `The run ended: ${endings[event.reason]}.`;
+    case "winner-tested":
+      return `The winner on the test split: ${outcomeWords(event.outcome)}.`;
+    case "oracle-tested":
+      return `The test split was asked for ${counted(event.results.length, "architecture")}, after the end.`;
+  }
+}
+
+/** As a person reads it. */
+export function roleName(role: "navigator" | "generator"): string {
+  return role === "navigator" ? "Navigator" : "Generator";
+}
+
+/** What an evaluation gave: every metric by name, or how it failed. */
+export function outcomeWords(outcome: Outcome): string {
+  return outcome.kind === "failure"
+    ? `failed, ${outcome.failure.replaceAll("-", " ")}${outcome.message === "" ? "" : `: ${outcome.message}`}`
+    : Object.entries(outcome.metrics)
+        .map(([name, value]) => `${name} ${number(value)}`)
+        .join(", ");
+}

@@ -1,0 +1,108 @@
+/**
+ * A report's tables and figures as parts of this page.
+ *
+ * Owns their markup, which is that of a report, and how their data are handed out. What is in them is for the report.
+ */
+import { html, nothing, type TemplateResult } from "lit-html";
+import type { Exhibit, Figure, Table } from "../../report/exhibit.ts";
+
+export interface ExhibitOptions {
+  /** Stands before the title, as in "Figure 2"; absent: the exhibit is not numbered. */
+  readonly number?: string;
+  /** Whether title and caption are folded away, for a place that has a heading of its own; absent: they are shown. */
+  readonly isFolded?: boolean;
+}
+
+/** A table or a figure with its title, its caption and its data. */
+export function exhibitView(exhibit: Table | Figure, options: ExhibitOptions = {}): TemplateResult {
+  const { isFolded = false, number } = options;
+  const label = number ?? exhibit.title;
+  const caption = isFolded ? foldedCaption(exhibit) : wholeCaption(exhibit, number);
+  if ("svg" in exhibit)
+    return html`<figure class="drawing">
+      <div class="box" tabindex="0" role="group" aria-label="${label}, scrolls sideways where it is wider than its place">${drawingOf(exhibit)}</div>
+      <figcaption>${caption}</figcaption>
+    </figure>`;
+  return html`<figure class="table">
+    <figcaption>${caption}</figcaption>
+    <div class="box" tabindex="0" role="group" aria-label="${label}, scrolls sideways where it is wider than its place">${tableView(exhibit)}</div>
+  </figure>`;
+}
+
+// --- internal ---
+
+function wholeCaption(exhibit: Exhibit, number: string | undefined): TemplateResult {
+  return html`${number === undefined ? nothing : html`<span class="number">${number}.</span> `}<span class="title"
+      >${exhibit.title}.</span
+    >
+    <span class="caption">${exhibit.caption}</span> ${dataButton(exhibit)}`;
+}
+
+function foldedCaption(exhibit: Exhibit): TemplateResult {
+  return html`<details class="about">
+    <summary>About this figure</summary>
+    <p>${exhibit.caption}</p>
+    ${dataButton(exhibit)}
+  </details>`;
+}
+
+function dataButton(exhibit: Exhibit): TemplateResult | typeof nothing {
+  const rows = exhibit.data.length;
+  if (rows === 0) return nothing;
+  return html`<button type="button" class="download" @click=${() => void saveData(exhibit)}>
+    Data of ${exhibit.title} (CSV, ${rows} ${rows === 1 ? "row" : "rows"})
+  </button>`;
+}
+
+/** Hands the data to the browser as a file; they are put together only when they are wanted. */
+async function saveData(exhibit: Exhibit): Promise<void> {
+  const { csvOf } = await import("../../report/csv.ts");
+  const address = URL.createObjectURL(new Blob([csvOf(exhibit.data)], { type: "text/csv;charset=utf-8" }));
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = `${exhibit.id}.csv`;
+  link.click();
+  URL.revokeObjectURL(address);
+}
+
+const drawings = new WeakMap<Figure, Element>();
+
+/** The element of a figure: the same one as long as the figure is, so that it is not put in anew at every change. */
+function drawingOf(figure: Figure): Element | typeof nothing {
+  const known = drawings.get(figure);
+  if (known !== undefined) return known;
+  // Markup of our own figures, in which all text was escaped; a document made in this way runs nothing.
+  const drawing = new DOMParser().parseFromString(figure.svg, "text/html").querySelector("svg");
+  if (drawing === null) return nothing;
+  drawings.set(figure, drawing);
+  return drawing;
+}
+
+function tableView({ columns, rows }: Table): TemplateResult {
+  const [head] = columns;
+  return html`<table>
+    <thead>
+      <tr>
+        ${columns.map(({ name, align }) => html`<th scope="col" class=${align}>${name}</th>`)}
+      </tr>
+    </thead>
+    <tbody>
+      ${rows.map(
+        (row) =>
+          html`<tr>
+            ${row.map((cell, at) => cellView(cell, columns[at]?.align ?? "left", at === 0 && head?.align === "left"))}
+          </tr>`,
+      )}
+    </tbody>
+  </table>`;
+}
+
+function cellView(cell: string, align: "left" | "right", isHead: boolean): TemplateResult {
+  const kind = align === "right" ? "right" : isText(cell) ? "text" : cell.length > 60 ? "words" : "left";
+  return isHead ? html`<th scope="row" class=${kind}>${cell}</th>` : html`<td class=${kind}>${cell}</td>`;
+}
+
+/** Whether it is an architecture rather than words: long and without a blank. */
+function isText(cell: string): boolean {
+  return cell.length > 24 && !/\s/.test(cell);
+}

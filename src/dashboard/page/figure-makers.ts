@@ -1,0 +1,37 @@
+/**
+ * The report's figures by name.
+ *
+ * Owns which module draws which. It is loaded when the first figure is wanted, for it brings the drawing library along.
+ */
+import { comparedSpaces } from "../../report/compared.ts";
+import type { Figure } from "../../report/exhibit.ts";
+import { choicesFigures } from "../../report/figures/choices.ts";
+import { costFigure } from "../../report/figures/cost.ts";
+import { curvesFigure } from "../../report/figures/curves.ts";
+import { funnelFigure } from "../../report/figures/funnel.ts";
+import { mapFigure } from "../../report/figures/map.ts";
+import { roundBestsFigure } from "../../report/figures/round-bests.ts";
+import { type Subject, subjectsOf } from "../../report/figures/subject.ts";
+import type { Study } from "../../report/study.ts";
+import type { FigureName, LinkOf } from "./studies.ts";
+
+/** What is to be drawn of a study, a space each. */
+export function subjectsFor(study: Study, linkOf?: LinkOf): Subject[] {
+  return subjectsOf(study, comparedSpaces(study), linkOf);
+}
+
+/** Each gives what there is to draw of one space. */
+export const makers: Readonly<Record<FigureName, (subject: Subject) => readonly Figure[]>> = {
+  curves: (subject) => some(curvesFigure(subject)),
+  "round-bests": (subject) => some(roundBestsFigure(subject)),
+  cost: (subject) => some(costFigure(subject)),
+  funnel: (subject) => some(funnelFigure(subject)),
+  choices: choicesFigures,
+  map: (subject) => some(mapFigure(subject)),
+};
+
+// --- internal ---
+
+function some(figure: Figure | null): readonly Figure[] {
+  return figure === null ? [] : [figure];
+}

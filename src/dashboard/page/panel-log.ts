@@ -1,0 +1,93 @@
+/**
+ * Everything that happened, newest first.
+ *
+ * Owns how much is shown at once and the filter. What an event says is for event-words.ts.
+ */
+import { html, nothing, type TemplateResult } from "lit-html";
+import { repeat } from "lit-html/directives/repeat.js";
+import type { RunEvent } from "../../search/events.ts";
+import { counted } from "./amounts.ts";
+import { eventSentence, eventTypes } from "./event-words.ts";
+import { awaited, type Desk, fold, type Panel, verbatim } from "./panel.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { exactTime } from "./times.ts";
+
+/** How many lines are shown before a reader asks for more, and how many more then. */
+const atOnce = 200;
+
+export function logPanel(desk: Desk): Panel {
+  const opened = new Set<string>();
+  let type: RunEvent["type"] | null = null;
+  let most = atOnce;
+  return {
+    title: "Event log",
+    isWide: true,
+    render: (snapshot) => {
+      const { count } = snapshot;
+      const total = type === null ? count : (snapshot.places.get(type)?.length ?? 0);
+      const shown = newest(snapshot, type, Math.min(most, total));
+      return html`<p><span data-part="log-count">${counted(count, "event")}</span>${type === null ? nothing : ` in all, ${total} of this type`}</p>
+        <div class="choose"><label>Show <select @change=${({ currentTarget }: Event) => {
+          const { value } = currentTarget as HTMLSelectElement;
+          type = eventTypes.find((each) => each === value) ?? null;
+          most = atOnce;
+          desk.changed();
+        }}>
+          <option value="" .selected=${type === null}>all events</option>
+          ${eventTypes.map((each) => html`<option value=${each} .selected=${each === type}>${each}</option>`)}
+        </select></label></div>
+        ${
+          total === 0
+            ? awaited("Nothing of this type has happened.")
+            : html`<div class="log" tabindex="0" role="group" aria-label="Events, newest first"><ol reversed start=${count}>${repeat(
+                shown,
+                ({ seq }) => seq,
+                (event) => lineView(event, opened, desk),
+              )}</ol></div>`
+        }
+        ${
+          shown.length < total
+            ? html`<p>The newest ${shown.length} of ${total} are shown. <button type="button" @click=${() => {
+                most += atOnce;
+                desk.changed();
+              }}>Show more events</button></p>`
+            : nothing
+        }`;
+    },
+  };
+}
+
+// --- internal ---
+
+function newest(
+  { events, count, places }: Snapshot,
+  type: RunEvent["type"] | null,
+  most: number,
+): RunEvent[] {
+  if (type === null) return events.slice(count - most, count).reverse();
+  return (places.get(type) ?? [])
+    .slice(-most || Number.POSITIVE_INFINITY)
+    .reverse()
+    .map((place) => events[place] as RunEvent);
+}
+
+const lines = new WeakMap<RunEvent, string>();
+
+/** An event never changes, so neither does its sentence. */
+function sentenceOf(event: RunEvent): string {
+  const known = lines.get(event);
+  if (known !== undefined) return known;
+  const sentence = eventSentence(event);
+  lines.set(event, sentence);
+  return sentence;
+}
+
+function lineView(event: RunEvent, opened: Set<string>, desk: Desk): TemplateResult {
+  const key = `${event.seq}`;
+  return html`<li value=${event.seq}><span class="seq">${event.seq}</span>
+    <time datetime=${event.at} title=${exactTime(event.at)}>${event.at.slice(11, 19)}</time>
+    <code>${event.type}</code>
+    <span class="sentence">${sentenceOf(event)}</span>
+    ${fold({ opened, key, desk }, html`JSON<span class="unseen"> of event ${event.seq}</span>`, () => verbatim(JSON.stringify(event, null, 2), `Event ${event.seq} as JSON`))}
+  </li>`;
+}

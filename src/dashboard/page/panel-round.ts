@@ -1,0 +1,138 @@
+/**
+ * One round, candidate by candidate: the newest, or the one that the address names.
+ *
+ * Owns the table. What became of a candidate is for candidate-words.ts to say.
+ */
+import { html, nothing, type TemplateResult } from "lit-html";
+import { repeat } from "lit-html/directives/repeat.js";
+import type { Candidate, Round, RunState } from "../../search/state.ts";
+import { objective } from "../../search/state.ts";
+import { counted, withUnit } from "./amounts.ts";
+import { candidateWords, keyOf } from "./candidate-words.ts";
+import { awaited, type Desk, type Panel } from "./panel.ts";
+import { unitOfCost, waitingWords } from "./standing-words.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+export function roundPanel(desk: Desk): Panel {
+  return {
+    title: "Round in progress",
+    isWide: true,
+    render: (snapshot) => {
+      const { state } = snapshot;
+      const newest = state.rounds.length;
+      const place = desk.place();
+      const round = state.rounds[(place?.round ?? newest) - 1];
+      if (newest === 0) return awaited(`${waitingWords(state)} Its candidates will stand here.`);
+      if (round === undefined)
+        return html`${awaited(`The run has no round ${place?.round}; it has ${newest}.`)}
+          <p><a href=${desk.hrefOf(null)}>Show round ${newest}</a></p>`;
+      return html`${steps(round.round, newest, place !== null, desk)}
+        <p class="quiet" data-part="round">${roundWords(round, newest, state)}</p>
+        ${round.candidates.length === 0 ? awaited(emptyWords(round, state)) : tableView(round, snapshot, desk)}`;
+    },
+  };
+}
+
+/** The reply that a round's candidates come from, as its place in the state's calls; null: nobody was asked. */
+export function replyBehind({ chats }: Pick<RunState, "chats">, round: number): number | null {
+  const of = (role: "generator" | "navigator") =>
+    chats.findLastIndex((chat) => chat.round === round && chat.role === role && chat.rejected === null);
+  const found = of("generator") === -1 ? of("navigator") : of("generator");
+  return found === -1 ? null : found;
+}
+
+/** The id of a candidate's row. */
+export function rowId(round: number, candidate: number): string {
+  return `round-${round}-candidate-${candidate}`;
+}
+
+// --- internal ---
+
+function steps(round: number, newest: number, isChosen: boolean, desk: Desk): TemplateResult {
+  const go = (to: number) => () => {
+    location.hash = desk.hrefOf({ round: to, candidate: null });
+  };
+  return html`<div class="choose">
+    <button type="button" ?disabled=${round <= 1} @click=${go(round - 1)}>Earlier round</button>
+    <span>Round ${round} of ${newest}</span>
+    <button type="button" ?disabled=${round >= newest} @click=${go(round + 1)}>Later round</button>
+    ${isChosen ? html`<a href=${desk.hrefOf(null)}>Follow the newest</a>` : nothing}
+  </div>`;
+}
+
+function roundWords(round: Round, newest: number, state: RunState): string {
+  const measured = round.candidates.filter(({ outcome }) => outcome !== null).length;
+  const open = round.candidates.filter(
+    ({ verdict, outcome }) => verdict.kind === "accepted" && outcome === null,
+  ).length;
+  const parts = [
+    `Round ${round.round}${round.closed ? "" : round.round === newest && state.ended === null ? " is under way" : " was not closed"}`,
+    counted(round.candidates.length, "candidate"),
+    `${measured} evaluated`,
+    ...(open > 0 ? [`${open} to be evaluated`] : []),
+  ];
+  return `${parts.join(", ")}.`;
+}
+
+function emptyWords(round: Round, state: RunState): string {
+  if (round.closed || state.ended !== null) return "Nothing was proposed in this round.";
+  return state.models === null
+    ? "Its candidates are being drawn."
+    : round.strategy === null
+      ? "The Navigator is being asked for a strategy."
+      : "The Generator is being asked for candidates.";
+}
+
+function tableView(round: Round, snapshot: Snapshot, desk: Desk): TemplateResult {
+  const { state } = snapshot;
+  const metric = objective(state);
+  const costs = state.space.costs.map(({ name }) => name);
+  const reply = replyBehind(state, round.round);
+  const place = desk.place();
+  return html`<div class="box" tabindex="0" role="group" aria-label="Candidates of round ${round.round}, scrolls sideways where it is wider than its place">
+    <table class="candidates">
+      <thead><tr>
+        <th scope="col" class="right">No.</th>
+        <th scope="col">Architecture</th>
+        <th scope="col">What became of it</th>
+        ${costs.map((name) => html`<th scope="col" class="right">${nameWithUnit(name, unitOfCost(state, name))}</th>`)}
+        <th scope="col" class="right">${nameWithUnit(metric.name, metric.unit)}</th>
+        ${reply === null ? nothing : html`<th scope="col">Proposed in</th>`}
+      </tr></thead>
+      <tbody>${repeat(
+        round.candidates,
+        (candidate) => keyOf(candidate),
+        (candidate) => rowView(candidate, snapshot, desk, { costs, reply, isAimedAt: place?.round === round.round && place.candidate === candidate.index + 1 }),
+      )}</tbody>
+    </table>
+  </div>`;
+}
+
+function rowView(
+  candidate: Candidate,
+  { state, open, improvers, best }: Snapshot,
+  desk: Desk,
+  {
+    costs,
+    reply,
+    isAimedAt,
+  }: { readonly costs: readonly string[]; readonly reply: number | null; readonly isAimedAt: boolean },
+): TemplateResult {
+  const words = candidateWords(state, candidate, open);
+  const number = candidate.index + 1;
+  const isBest = best !== null && best.candidate === candidate;
+  const isImproved = improvers.has(keyOf(candidate));
+  return html`<tr id=${rowId(candidate.round, number)} tabindex="-1" class=${[`verdict-${candidate.verdict.kind}`, ...(isAimedAt ? ["aimed"] : [])].join(" ")}>
+    <th scope="row" class="right"><a href=${desk.hrefOf({ round: candidate.round, candidate: number })} aria-label="Candidate ${number}">${number}</a></th>
+    <td><code class="architecture">${words.text}</code></td>
+    <td>${words.fate}${isBest ? html` <strong class="better">★ best so far</strong>` : isImproved ? html` <strong class="better">▲ improved the best</strong>` : nothing}
+      ${words.reasons.length === 0 ? nothing : html`<ul class="reasons">${words.reasons.map(({ code, sentence }) => html`<li>${code === null ? nothing : html`<code>${code}</code> `}${sentence}</li>`)}</ul>`}</td>
+    ${costs.map((name) => html`<td class="right">${withUnit(words.costs[name], "")}</td>`)}
+    <td class="right">${withUnit(words.value, "")}</td>
+    ${reply === null ? nothing : html`<td><button type="button" class="link" @click=${() => desk.showReply(reply)}>reply ${reply + 1}</button></td>`}
+  </tr>`;
+}
+
+function nameWithUnit(name: string, unit: string): string {
+  return unit === "" ? name : `${name} (${unit === "percent" ? "%" : unit})`;
+}

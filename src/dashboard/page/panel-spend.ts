@@ -1,0 +1,91 @@
+/**
+ * What a run has used up, by role and in all, and what its caps leave.
+ *
+ * Owns the table. The sums are those of search/spend.ts.
+ */
+import { html, nothing, type TemplateResult } from "lit-html";
+import { amount, money, unknown } from "../../report/format.ts";
+import type { Cap, Role } from "../../search/events.ts";
+import { roleSchema } from "../../search/events.ts";
+import { type Spend, spend } from "../../search/spend.ts";
+import { duration } from "./amounts.ts";
+import { capUnits, roleName } from "./event-words.ts";
+import { meter, type Panel } from "./panel.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+export function spendPanel(): Panel {
+  return {
+    title: "Spend",
+    render: (snapshot) => html`${capsView(snapshot)}${tableView(snapshot)}`,
+  };
+}
+
+// --- internal ---
+
+const capNames: Readonly<Record<Cap, string>> = {
+  tokens: "Cap on tokens",
+  usd: "Cap on money",
+  seconds: "Cap on time worked",
+};
+
+function capsView({ state, metered }: Snapshot): TemplateResult {
+  const caps = Object.entries(state.search.caps ?? {}) as [Cap, number][];
+  if (caps.length === 0) return html`<p class="quiet">No cap on tokens, money or time.</p>`;
+  return html`<dl class="facts">${caps.map(([cap, allowed]) => {
+    const write = (value: number) => (cap === "usd" ? money(value) : amount(value));
+    const used = metered[cap];
+    return html`<div><dt>${capNames[cap]}</dt><dd>${meter(
+      capNames[cap],
+      used,
+      allowed,
+      `${write(used)} of ${write(allowed)} ${capUnits[cap]}, ${write(Math.max(0, allowed - used))} left`,
+    )}</dd></div>`;
+  })}</dl>`;
+}
+
+interface Row {
+  readonly name: string;
+  readonly of: (spent: Spend) => string;
+}
+
+const rows: readonly Row[] = [
+  { name: "Replies", of: ({ chatCalls }) => amount(chatCalls) },
+  { name: "Tokens in", of: ({ inputTokens }) => amount(inputTokens) },
+  { name: "of these read before", of: ({ cachedTokens }) => amount(cachedTokens) },
+  { name: "Tokens out", of: ({ outputTokens }) => amount(outputTokens) },
+  { name: "of these thinking", of: ({ reasoningTokens }) => amount(reasoningTokens) },
+  { name: "Money", of: ({ usd }) => (usd === null ? unknown : `${money(usd)} USD`) },
+  { name: "Time for replies", of: ({ chatSeconds }) => duration(chatSeconds) },
+  { name: "Unreadable replies", of: ({ rejectedReplies }) => amount(rejectedReplies) },
+  { name: "Replies put right", of: ({ repairedReplies }) => amount(repairedReplies) },
+  { name: "Failed attempts", of: ({ failedAttempts }) => amount(failedAttempts) },
+  { name: "of these perhaps charged for", of: ({ billedFailures }) => amount(billedFailures) },
+  { name: "Probes", of: ({ probes }) => amount(probes) },
+];
+
+function tableView(snapshot: Snapshot): TemplateResult {
+  const { state, spend: all } = snapshot;
+  const evaluating = html`<p>${amount(all.evaluations)} evaluations, ${duration(all.evaluationSeconds)} of the evaluator's time.</p>`;
+  if (state.models === null) return html`${evaluating}<p class="quiet">No model was asked.</p>`;
+  const byRole = roleSchema.options.map((role) => ({ role, spent: spendOf(snapshot, role) }));
+  const isRules = state.models.navigator === state.models.generator && all.inputTokens === 0;
+  return html`${evaluating}
+    <div class="box" tabindex="0" role="group" aria-label="Spend by role, scrolls sideways where it is wider than its place"><table>
+      <thead><tr><th scope="col">What</th>${byRole.map(({ role }) => html`<th scope="col" class="right">${roleName(role)}</th>`)}<th scope="col" class="right">In all</th></tr></thead>
+      <tbody>${rows.map(
+        ({ name, of }) =>
+          html`<tr><th scope="row">${name}</th>${byRole.map(({ spent }) => html`<td class="right">${of(spent)}</td>`)}<td class="right">${of(all)}</td></tr>`,
+      )}</tbody>
+    </table></div>
+    <p class="quiet">${unknown} stands where the server did not tell, or no price is known.${isRules ? " Written rules use no tokens." : nothing}</p>`;
+}
+
+/** The same sums over the calls of one role. */
+function spendOf({ state }: Snapshot, role: Role): Spend {
+  return spend({
+    ...state,
+    rounds: [],
+    chats: state.chats.filter((chat) => chat.role === role),
+    failedCalls: state.failedCalls.filter((call) => call.role === role),
+  });
+}

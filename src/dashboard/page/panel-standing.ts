@@ -1,0 +1,127 @@
+/**
+ * How a run stands: the best, what is used up, how long it may still take, and what to do next.
+ *
+ * Owns the order and the markup. The words are those of standing-words.ts, every number is a selector's.
+ */
+import { html, nothing, type TemplateResult } from "lit-html";
+import { amount, money } from "../../report/format.ts";
+import { objective, type RunState, secondsWorked } from "../../search/state.ts";
+import { duration, withUnit } from "./amounts.ts";
+import { capUnits } from "./event-words.ts";
+import { awaited, type Desk, factsView, meter, type Panel } from "./panel.ts";
+import type { Connection } from "./run-stream.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { nextStep, noWinnerYet, roundsWords, timeLeftWords, unitOfCost } from "./standing-words.ts";
+
+/** What the panel is told beside the snapshot. */
+export interface Beside {
+  readonly connection: Connection;
+  readonly isCaughtUp: boolean;
+  /** The run's folder as a command takes it; null: not known yet. */
+  readonly folder: string | null;
+}
+
+/** @param beside asked at each drawing */
+export function standingPanel(desk: Desk, beside: () => Beside): Panel {
+  return {
+    title: "Standing",
+    render: (snapshot) => {
+      const { state, evaluated, standing, secondsLeft } = snapshot;
+      return html`${bestView(snapshot, desk)}
+        ${factsView([
+          [
+            "Evaluations",
+            meter(
+              "Evaluations of the budget",
+              evaluated,
+              state.search.budget,
+              `${amount(evaluated)} of ${amount(state.search.budget)}`,
+            ),
+          ],
+          ["Rounds", roundsWords(state)],
+          ["Time worked", duration(secondsWorked(state))],
+          ["Time left", timeLeftWords(secondsLeft, standing) ?? nothing],
+          ["Tokens", tokensView(snapshot)],
+          ["Money", moneyView(snapshot)],
+          ["This page", connectionView(beside())],
+        ])}
+        ${nextView(snapshot, beside())}`;
+    },
+  };
+}
+
+// --- internal ---
+
+function bestView({ state, best, open }: Snapshot, desk: Desk): TemplateResult {
+  if (best === null) return awaited(noWinnerYet(state));
+  const { round, index } = best.candidate;
+  const { name, unit, higherIsBetter } = objective(state);
+  const costs = Object.entries(best.measured.costs).map(
+    ([cost, value]) => `${cost} ${withUnit(value, unitOfCost(state, cost))}`,
+  );
+  return html`<p class="headline"><span class="value" data-part="best">${withUnit(best.value, unit)}</span>
+      <span>best ${name}, ${higherIsBetter ? "higher" : "lower"} is better</span></p>
+    <p>Found in <a href=${desk.hrefOf({ round, candidate: index + 1 })}>round ${round}, candidate ${index + 1}</a>:
+      <code class="architecture">${open(best.text)}</code></p>
+    <p class="quiet">${costs.join(", ")}</p>`;
+}
+
+const noModel = "none: this searcher asks no model";
+
+function tokensView({ state, spend, metered }: Snapshot): TemplateResult | string {
+  if (state.models === null) return noModel;
+  const known =
+    spend.inputTokens === null && spend.outputTokens === null
+      ? "not told by the server"
+      : `${amount(spend.inputTokens)} in, ${amount(spend.outputTokens)} out`;
+  const cap = state.search.caps?.tokens;
+  if (cap === undefined) return known;
+  const left = amount(Math.max(0, cap - metered.tokens));
+  return meter(
+    "Tokens of the cap",
+    metered.tokens,
+    cap,
+    `${known}; ${amount(metered.tokens)} of ${amount(cap)} counted, ${left} left`,
+  );
+}
+
+function moneyView({ state, spend, metered }: Snapshot): TemplateResult | string {
+  if (state.models === null) return noModel;
+  const known = spend.usd === null ? unknownMoney(state) : `${money(spend.usd)} USD`;
+  const cap = state.search.caps?.usd;
+  if (cap === undefined) return known;
+  const left = money(Math.max(0, cap - metered.usd));
+  return meter(
+    "Money of the cap",
+    metered.usd,
+    cap,
+    `${known}; ${money(metered.usd)} of ${money(cap)} USD counted, ${left} USD left`,
+  );
+}
+
+function unknownMoney({ prices, chats }: RunState): string {
+  if (prices === undefined || Object.values(prices).includes(null)) return "not known: no price is known";
+  return chats.length === 0 ? "none so far" : "not known, for tokens are not";
+}
+
+const connectionWords: Readonly<Record<Connection, string>> = {
+  connecting: "is connecting",
+  open: "is live",
+  lost: "has lost its server and tries again; what it shows may be old",
+};
+
+function connectionView({ connection, isCaughtUp }: Beside): TemplateResult {
+  const words = connection === "open" && !isCaughtUp ? "is reading the record" : connectionWords[connection];
+  return html`<span data-part="connection" data-state=${connection}>${words}</span>`;
+}
+
+function nextView({ state, standing }: Snapshot, { folder }: Beside): TemplateResult | typeof nothing {
+  const next = nextStep(state, standing, folder);
+  if (next === null) return nothing;
+  const cap = state.capReached;
+  return html`<div class="next" data-part="next">
+    ${cap === null ? nothing : html`<p>The cap of ${cap.cap === "usd" ? money(cap.allowed) : amount(cap.allowed)} ${capUnits[cap.cap]} was reached in round ${cap.round}.</p>`}
+    <p>${next.words}</p>
+    ${next.commands.map((command) => html`<pre class="command">${command}</pre>`)}
+  </div>`;
+}

@@ -1,0 +1,111 @@
+/**
+ * The strategy in force, how it differs from the one before, and what a person told.
+ *
+ * Owns which round is shown. How two texts differ is for strategy-change.ts.
+ */
+import { html, nothing, type TemplateResult } from "lit-html";
+import type { RunState } from "../../search/state.ts";
+import { strategySummary } from "../../search/strategy.ts";
+import { awaited, type Desk, type Panel } from "./panel.ts";
+import { waitingWords } from "./standing-words.ts";
+import { type Piece, roundsWithStrategy, strategyChange } from "./strategy-change.ts";
+
+export function strategyPanel(desk: Desk): Panel {
+  /** Null: the newest. */
+  let chosen: number | null = null;
+  let isChangeShown = true;
+  let known: { readonly before: string; readonly after: string; readonly pieces: readonly Piece[] } | null =
+    null;
+
+  const changeOf = (before: string, after: string): readonly Piece[] => {
+    if (known === null || known.before !== before || known.after !== after)
+      known = { before, after, pieces: strategyChange(before, after) };
+    return known.pieces;
+  };
+
+  const choose = (round: number | null) => {
+    chosen = round;
+    desk.changed();
+  };
+
+  return {
+    title: "Strategy",
+    render: ({ state }) => {
+      const rounds = roundsWithStrategy(state);
+      const newest = rounds.at(-1);
+      if (newest === undefined) return html`${untold(state, 0)}${awaited(nothingWords(state))}`;
+      const round = chosen !== null && rounds.includes(chosen) ? chosen : newest;
+      const at = rounds.indexOf(round);
+      const before = rounds[at - 1];
+      const text = textOf(state, round);
+      const summary = strategySummary(text);
+      const isChange = isChangeShown && before !== undefined;
+      return html`<div class="choose">
+          <label>Round <select @change=${({ currentTarget }: Event) => {
+            const number = Number((currentTarget as HTMLSelectElement).value);
+            choose(number === newest ? null : number);
+          }}>${rounds
+            .toReversed()
+            .map(
+              (each) =>
+                html`<option value=${each} .selected=${each === round}>${each}${each === newest ? " (in force)" : ""}</option>`,
+            )}</select></label>
+          <label><input type="checkbox" role="switch" .checked=${isChangeShown} ?disabled=${before === undefined} @change=${() => {
+            isChangeShown = !isChangeShown;
+            desk.changed();
+          }}> Show changes</label>
+        </div>
+        ${hintsOf(state, round)}
+        ${summary === "" ? nothing : html`<p class="summary" data-part="summary">${summary}</p>`}
+        <p class="quiet">${
+          before === undefined
+            ? `The first strategy, set in round ${round}.`
+            : isChange
+              ? `Set in round ${round}. Words that the strategy of round ${before} did not have are underlined, words it had besides are struck through.`
+              : `Set in round ${round}.`
+        }</p>
+        <div class="verbatim" tabindex="0" role="group" aria-label="The strategy of round ${round}">${
+          isChange ? changeOf(textOf(state, before), text).map(pieceView) : text
+        }</div>
+        ${untold(state, newest)}`;
+    },
+  };
+}
+
+// --- internal ---
+
+function textOf(state: RunState, round: number): string {
+  return state.rounds[round - 1]?.strategy ?? "";
+}
+
+function pieceView({ kind, text }: Piece): TemplateResult | string {
+  switch (kind) {
+    case "same":
+      return text;
+    case "added":
+      return html`<ins>${text}</ins>`;
+    case "removed":
+      return html`<del>${text}</del>`;
+  }
+}
+
+/** What a person told with the request for this round's strategy. */
+function hintsOf({ hints }: RunState, round: number): TemplateResult[] {
+  return hints.filter((hint) => hint.round === round).map(({ text }) => hintView(text, `A person told the Navigator of round ${round}:`));
+}
+
+/** What was told for a strategy that is still to come. */
+function untold({ hints }: RunState, newest: number): TemplateResult[] {
+  return hints
+    .filter(({ round }) => round > newest)
+    .map(({ round, text }) => hintView(text, `A person told the Navigator for round ${round}, whose strategy is still to come:`));
+}
+
+function hintView(text: string, words: string): TemplateResult {
+  return html`<figure class="hint"><figcaption>${words}</figcaption><blockquote>${text}</blockquote></figure>`;
+}
+
+function nothingWords(state: RunState): string {
+  if (state.models === null) return "This searcher follows no strategy in words.";
+  return state.ended === null ? `${waitingWords(state)} It will stand here.` : "No strategy was set.";
+}

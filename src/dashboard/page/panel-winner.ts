@@ -1,0 +1,52 @@
+/**
+ * The best architecture, to be taken along.
+ *
+ * Owns the buttons. The forms are those of winner-forms.ts.
+ */
+import { html, nothing, type TemplateResult } from "lit-html";
+import { noWinnerYet } from "./standing-words.ts";
+import { hasTest, objective, type RunState, testsOnSearchImages, valueOf } from "../../search/state.ts";
+import { withUnit } from "./amounts.ts";
+import { awaited, type Panel } from "./panel.ts";
+import { copyButton } from "./parts.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { type WinnerForms, winnerForms } from "./winner-forms.ts";
+
+export function winnerPanel(): Panel {
+  let known: { readonly of: string; readonly open: Snapshot["open"]; readonly forms: WinnerForms } | null =
+    null;
+  return {
+    title: "Winner",
+    render: ({ state, best, open, isTranslated }) => {
+      if (best === null) return awaited(noWinnerYet(state));
+      if (known === null || known.of !== best.text || known.open !== open)
+        known = { of: best.text, open, forms: winnerForms(state, best, isTranslated ? open : null) };
+      const { forms } = known;
+      const { name, unit } = objective(state);
+      return html`<p><code class="architecture" data-part="winner">${forms.text}</code></p>
+        ${forms.isBlind ? html`<p class="quiet">In the neutral names that the search saw: another version of the program made them, and this one cannot translate them.</p>` : nothing}
+        <p>${state.ended === null ? "So far: " : ""}${name} ${withUnit(best.value, unit)} on the search split. ${testWords(state, best.text)}</p>
+        <div class="choose" role="group" aria-label="Copy the winner">
+          ${copyButton("JSON", () => forms.json)}
+          ${forms.templateString === null ? nothing : copyButton("Template string", () => forms.templateString ?? "")}
+          ${forms.command === null ? nothing : copyButton("`evaluate` command", () => forms.command ?? "")}
+        </div>
+        ${forms.command === null ? nothing : html`<pre class="command">${forms.command}</pre>`}`;
+    },
+  };
+}
+
+// --- internal ---
+
+function testWords(state: RunState, text: string): TemplateResult | string {
+  if (!hasTest(state)) return "The space has no test split.";
+  const outcome = state.winnerTests.get(text) ?? null;
+  if (outcome === null)
+    return state.ended === null
+      ? "The test split is asked after the end."
+      : "The test split was not asked yet.";
+  const value = valueOf(state, outcome);
+  const { unit } = objective(state);
+  if (value === null) return "The test split gave no result.";
+  return `On the test split: ${withUnit(value, unit)}${testsOnSearchImages(state) ? " (the same images as the search)" : ""}.`;
+}

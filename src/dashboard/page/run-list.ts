@@ -1,0 +1,293 @@
+/**
+ * The list of all runs: sorted, filtered, and chosen from for a comparison.
+ *
+ * Owns what a reader set here, for as long as the page is open, so that it is as it was on coming back. Which rows are
+ * shown is decided in run-table.ts.
+ */
+import { html, nothing, type TemplateResult } from "lit-html";
+import { guard } from "lit-html/directives/guard.js";
+import { live } from "lit-html/directives/live.js";
+import { repeat } from "lit-html/directives/repeat.js";
+import { amount, money, unknown } from "../../report/format.ts";
+import type { Condition, RunRow } from "../protocol.ts";
+import { withUnit } from "./amounts.ts";
+import { ago, emptyState, mark, stateBadge } from "./parts.ts";
+import { hrefOf } from "./router.ts";
+import { openRuns, type RunsStream } from "./runs-stream.ts";
+import {
+  columns,
+  type ColumnKey,
+  type Filter,
+  firstOrder,
+  type Order,
+  orderAfter,
+  shownRows,
+} from "./run-table.ts";
+import { exactTime } from "./times.ts";
+import type { View } from "./view.ts";
+
+/** How many runs can be compared at once. */
+export const mostCompared = 12;
+
+/** The list, to be shown and left any number of times. */
+export class RunList {
+  readonly #update: () => void;
+  readonly #chosen = new Set<string>();
+  #stream: RunsStream | null = null;
+  #known: Pick<RunsStream, "rows" | "folder"> = { rows: new Map(), folder: null };
+  #filter: Filter = { words: "", condition: null };
+  #order: Order = firstOrder;
+
+  /** @param update asks for the page to be drawn again */
+  constructor(update: () => void) {
+    this.#update = update;
+  }
+
+  /** Shows the list from now on. */
+  show(): View {
+    this.#stream = openRuns(this.#update, this.#known);
+    return {
+      title: "Runs",
+      render: () => this.#render(),
+      leave: () => {
+        this.#stream?.close();
+        this.#known = this.#stream ?? this.#known;
+        this.#stream = null;
+      },
+    };
+  }
+
+  #render(): TemplateResult {
+    const { rows, folder } = this.#stream ?? this.#known;
+    const unread = this.#stream?.unread ?? null;
+    const connection = this.#stream?.connection ?? "connecting";
+    const shown = shownRows(rows.values(), this.#filter, this.#order);
+    return html`
+      <h1 tabindex="-1">Runs${folder === null ? nothing : html` of <code>${folder}</code>`}</h1>
+      ${connection === "lost" ? lostView : nothing}
+      ${
+        rows.size === 0
+          ? this.#withoutRuns(folder, unread)
+          : html`${this.#tools(shown.length, rows.size, unread)}
+            ${shown.length === 0 ? this.#withoutMatch() : this.#table(shown)}`
+      }
+    `;
+  }
+
+  #withoutRuns(folder: string | null, unread: number | null): TemplateResult {
+    if (unread === null) return html`<p class="waiting">Asking for the runs…</p>`;
+    if (unread > 0) return progressView(0, unread);
+    return emptyState(
+      "There is no run here yet.",
+      "Start one in a terminal, and it appears here while it works:",
+      html`<code>collm-nas run --space analognas-baseline --out ${folder ?? "runs"}/first</code>`,
+      html`Another folder is shown by <code>collm-nas dashboard FOLDER</code>.`,
+    );
+  }
+
+  #withoutMatch(): TemplateResult {
+    return html`<div class="empty">
+      <p><strong>No run matches.</strong></p>
+      <p>
+        <button type="button" @click=${() => this.#set({ filter: { words: "", condition: null } })}>
+          Show all runs
+        </button>
+      </p>
+    </div>`;
+  }
+
+  #set({ filter, order }: { readonly filter?: Filter; readonly order?: Order }): void {
+    this.#filter = filter ?? this.#filter;
+    this.#order = order ?? this.#order;
+    this.#update();
+  }
+
+  #tools(shown: number, all: number, unread: number | null): TemplateResult {
+    const filter = this.#filter;
+    return html`<div class="tools" role="search" aria-label="Runs">
+      <label
+        >Filter runs
+        <input
+          type="search"
+          .value=${live(filter.words)}
+          autocomplete="off"
+          spellcheck="false"
+          @input=${({ target }: Event) =>
+            this.#set({ filter: { ...filter, words: (target as HTMLInputElement).value } })}
+      /></label>
+      <label
+        >State
+        <select
+          .value=${live(filter.condition ?? "")}
+          @change=${({ target }: Event) => {
+            const value = (target as HTMLSelectElement).value;
+            this.#set({ filter: { ...filter, condition: value === "" ? null : (value as Condition) } });
+          }}
+        >
+          <option value="">any</option>
+          ${conditions.map((condition) => html`<option value=${condition}>${condition}</option>`)}
+        </select></label
+      >
+      <span class="count" role="status"
+        >${shown === all ? countOf(all) : `${amount(shown)} of ${countOf(all)}`}</span
+      >
+      ${unread === null || unread === 0 ? nothing : progressView(all, unread)} ${this.#comparison()}
+    </div>`;
+  }
+
+  #comparison(): TemplateResult {
+    const ids = [...this.#chosen];
+    const count = ids.length;
+    const clear =
+      count === 0
+        ? nothing
+        : html`<button
+            type="button"
+            @click=${() => {
+              this.#chosen.clear();
+              this.#update();
+            }}
+          >
+            Clear choice
+          </button>`;
+    if (count >= 2 && count <= mostCompared)
+      return html`<span class="choice"
+        ><a class="button" href=${hrefOf({ page: "compare", ids })}>Compare ${count} runs</a>${clear}</span
+      >`;
+    return html`<span class="choice"
+      ><span class="hint"
+        >${
+          count > mostCompared
+            ? `${count} chosen; at most ${mostCompared} runs are compared at once`
+            : `Tick ${count === 1 ? "one more run" : "two runs or more"} to compare`
+        }</span
+      >${clear}</span
+    >`;
+  }
+
+  #table(rows: readonly RunRow[]): TemplateResult {
+    // Explicit roles: on a narrow screen the style shows rows as cards, and a table would lose its meaning with its looks.
+    return html`<div class="box runs-box">
+      <table class="runs" role="table">
+        <caption class="unseen">
+          All runs; each column head sorts by its column
+        </caption>
+        <thead role="rowgroup">
+          <tr role="row">
+            <th scope="col" role="columnheader" class="choose"><span class="unseen">Compare</span></th>
+            ${columns.map(({ key, name, isNumeric }) => this.#head(key, name, isNumeric))}
+          </tr>
+        </thead>
+        <tbody role="rowgroup">
+          ${repeat(
+            rows,
+            ({ id }) => id,
+            (row) => {
+              const isChosen = this.#chosen.has(row.id);
+              return guard([row, isChosen], () => this.#row(row, isChosen));
+            },
+          )}
+        </tbody>
+      </table>
+    </div>`;
+  }
+
+  #head(key: ColumnKey, name: string, isNumeric: boolean): TemplateResult {
+    const { by, isAscending } = this.#order;
+    const direction = by !== key ? "none" : isAscending ? "ascending" : "descending";
+    return html`<th
+      scope="col"
+      role="columnheader"
+      class=${isNumeric ? "right" : "left"}
+      aria-sort=${direction}
+    >
+      <button type="button" @click=${() => this.#set({ order: orderAfter(this.#order, key) })}>
+        ${name}<span class="arrow" aria-hidden="true">${by !== key ? "" : isAscending ? "▲" : "▼"}</span>
+      </button>
+    </th>`;
+  }
+
+  #row(row: RunRow, isChosen: boolean): TemplateResult {
+    const isDamaged = row.condition === "damaged";
+    return html`<tr role="row">
+      <td role="cell" class="choose">
+        <label
+          ><input
+            type="checkbox"
+            aria-label="Compare ${row.id}"
+            .checked=${live(isChosen)}
+            ?disabled=${isDamaged}
+            @change=${() => {
+              if (!this.#chosen.delete(row.id)) this.#chosen.add(row.id);
+              this.#update();
+            }}
+        /></label>
+      </td>
+      <td role="cell" data-label="State">${stateBadge(row.condition)}</td>
+      <th role="rowheader" scope="row" data-label="Run">
+        <a href=${hrefOf({ page: "run", id: row.id, place: null })}>${row.id}</a> ${marksOf(row)}
+        ${row.trouble === null ? nothing : html`<span class="trouble">${row.trouble}</span>`}
+      </th>
+      <td role="cell" data-label="Space">${row.space || unknown}</td>
+      <td role="cell" data-label="Searcher">${row.searcher || unknown}</td>
+      <td role="cell" data-label="Model">${row.model ?? unknown}</td>
+      <td role="cell" data-label="Best" class="right">${bestOf(row)}</td>
+      <td role="cell" data-label="Evaluations" class="right">
+        ${amount(row.evaluations)} <span class="of">of ${amount(row.budget)}</span>
+      </td>
+      <td role="cell" data-label="Tokens" class="right">${amount(row.tokens)}</td>
+      <td role="cell" data-label="Money" class="right">
+        ${row.usd === null ? unknown : `${money(row.usd)} USD`}
+      </td>
+      <td role="cell" data-label="Began" class="right">
+        ${
+          row.startedAt === ""
+            ? unknown
+            : ago(row.startedAt, row.lastAt === "" ? "" : `last event ${exactTime(row.lastAt)}; began `)
+        }
+      </td>
+    </tr>`;
+  }
+}
+
+// --- internal ---
+
+const conditions: readonly Condition[] = ["running", "paused", "stopped", "finished", "damaged"];
+
+const lostView = html`<p class="alert" role="alert">
+  The connection to the server is lost; what is shown may be old. It is tried again by itself. If the command
+  <code>collm-nas dashboard</code> was ended, start it again.
+</p>`;
+
+function countOf(all: number): string {
+  return `${amount(all)} ${all === 1 ? "run" : "runs"}`;
+}
+
+function progressView(read: number, unread: number): TemplateResult {
+  return html`<span class="reading"
+    ><progress max=${read + unread} .value=${read} aria-label="Runs read"></progress> ${amount(unread)} still to
+    be read</span
+  >`;
+}
+
+function marksOf({ isBlind, hints }: RunRow): TemplateResult {
+  return html`${isBlind ? mark("blind", "The search was kept from the names of the space") : nothing}
+  ${
+    hints === 0
+      ? nothing
+      : mark(
+          hints === 1 ? "1 hint" : `${hints} hints`,
+          "A person gave the Navigator hints; benches leave such a run out of their averages",
+        )
+  }`;
+}
+
+function bestOf({ best, metric }: RunRow): TemplateResult | string {
+  if (best === null || metric === null) return unknown;
+  const words = metric.higherIsBetter ? "higher is better" : "lower is better";
+  return html`<span title="${metric.name}, ${words}"
+    >${withUnit(best, metric.unit)}<span class="direction" aria-hidden="true"
+      >${metric.higherIsBetter ? "↑" : "↓"}</span
+    ><span class="unseen">, ${words}</span></span
+  >`;
+}

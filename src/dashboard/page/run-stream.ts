@@ -1,0 +1,167 @@
+/**
+ * One run as it grows: the server's stream of its record, folded in this browser.
+ *
+ * Owns the connection, the order and the pace of folding. Adds nothing up itself: that is `reduce` of the search.
+ */
+import type { RunEvent } from "../../search/events.ts";
+import { reduce, type RunState } from "../../search/state.ts";
+import type { Standing } from "../protocol.ts";
+import { oncePerFrame, yielded } from "./tasks.ts";
+
+/** How the page and the server hear each other. */
+export type Connection = "connecting" | "open" | "lost";
+
+export interface RunStream {
+  /** As far as it was folded; null: not a line has come. It is the same object as it grows: tell by its `seq`. */
+  readonly state: RunState | null;
+  /** All of them, in order. */
+  readonly events: readonly RunEvent[];
+  /** Null: not told yet. */
+  readonly standing: Standing | null;
+  /** Whether everything that the server had when it last told has been folded. */
+  readonly isCaughtUp: boolean;
+  readonly connection: Connection;
+  /** Why nothing can come: the server knows no such run, or a line cannot follow the ones before; null: all is well. */
+  readonly trouble: string | null;
+  close(): void;
+}
+
+/** How long folding goes on without a break, in milliseconds. */
+const sliceMs = 20;
+/** How long to wait before asking again what was refused, in milliseconds. */
+const againMs = 2_000;
+
+/** Follows a run; `onChange` is called at most once a picture. */
+export function openRun(id: string, onChange: () => void): RunStream {
+  const stream = new FoldedStream(id, onChange);
+  stream.open();
+  return stream;
+}
+
+// --- internal ---
+
+class FoldedStream implements RunStream {
+  state: RunState | null = null;
+  events: RunEvent[] = [];
+  standing: Standing | null = null;
+  connection: Connection = "connecting";
+  trouble: string | null = null;
+  readonly #address: string;
+  readonly #changed: ReturnType<typeof oncePerFrame>;
+  #source: EventSource | null = null;
+  #again: ReturnType<typeof setTimeout> | null = null;
+  #queue: string[] = [];
+  #at = 0;
+  #isFolding = false;
+  #isClosed = false;
+
+  constructor(id: string, onChange: () => void) {
+    this.#address = `/api/runs/${encodeURIComponent(id)}/events`;
+    this.#changed = oncePerFrame(onChange);
+  }
+
+  get isCaughtUp(): boolean {
+    return this.standing !== null && (this.state?.seq ?? 0) >= this.standing.lastSeq;
+  }
+
+  open(): void {
+    const source = new EventSource(this.#address);
+    this.#source = source;
+    let isFirst = true;
+    source.addEventListener("open", () => this.#connect("open"));
+    source.addEventListener("lines", ({ data }: MessageEvent<string>) => {
+      // A connection made by hand begins with the first line again.
+      if (isFirst && this.#seenSeq() > 0 && seqOf(data) === 1) this.#forget();
+      isFirst = false;
+      this.#take(data.split("\n"));
+    });
+    source.addEventListener("standing", ({ data }: MessageEvent<string>) => {
+      const standing = JSON.parse(data) as Standing;
+      if (standing.isAnew) this.#forget();
+      this.standing = standing;
+      this.#changed();
+    });
+    source.addEventListener("error", () => {
+      this.#connect("lost");
+      if (source.readyState !== EventSource.CLOSED || this.#isClosed) return;
+      // The browser asks again by itself unless it was refused.
+      this.#again = setTimeout(() => this.open(), againMs);
+      void this.#askWhy();
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#source?.close();
+    if (this.#again !== null) clearTimeout(this.#again);
+    this.#changed.cancel();
+    this.#queue = [];
+  }
+
+  #connect(connection: Connection): void {
+    this.connection = connection;
+    if (connection === "open") this.trouble = null;
+    this.#changed();
+  }
+
+  /** An event source does not tell why it was refused. */
+  async #askWhy(): Promise<void> {
+    const answer = await fetch(this.#address).catch(() => null);
+    void answer?.body?.cancel();
+    this.trouble = answer?.status === 404 ? "There is no such run." : null;
+    this.#changed();
+  }
+
+  #forget(): void {
+    this.state = null;
+    this.events = [];
+    this.trouble = null;
+    this.#queue = [];
+    this.#at = 0;
+    this.#changed();
+  }
+
+  #seenSeq(): number {
+    return this.state?.seq ?? 0;
+  }
+
+  #take(lines: readonly string[]): void {
+    for (const line of lines) if (line !== "") this.#queue.push(line);
+    if (!this.#isFolding) void this.#fold();
+  }
+
+  async #fold(): Promise<void> {
+    this.#isFolding = true;
+    // The queue may be exchanged for another in between.
+    while (this.#at < this.#queue.length) {
+      const began = performance.now();
+      while (this.#at < this.#queue.length && performance.now() - began < sliceMs)
+        this.#follow(this.#queue[this.#at++] ?? "");
+      if (this.#at >= this.#queue.length) [this.#queue, this.#at] = [[], 0];
+      this.#changed();
+      await yielded();
+    }
+    this.#isFolding = false;
+  }
+
+  #follow(line: string): void {
+    try {
+      // The server has read it strictly before it sent it.
+      const event = JSON.parse(line) as RunEvent;
+      if (event.seq <= this.#seenSeq()) return;
+      this.state = reduce(this.state, event);
+      this.events.push(event);
+    } catch (error) {
+      this.trouble ??= error instanceof Error ? error.message : String(error);
+    }
+  }
+}
+
+function seqOf(data: string): number {
+  const [line = ""] = data.split("\n", 1);
+  try {
+    return (JSON.parse(line) as RunEvent).seq;
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * The list of runs as it changes: the server's stream of rows, put together.
+ *
+ * Owns the connection and which rows there are. Knows nothing of how they are shown.
+ */
+import type { RunRow, RunsMessage } from "../protocol.ts";
+import type { Connection } from "./run-stream.ts";
+import { oncePerFrame } from "./tasks.ts";
+
+export interface RunsStream {
+  /** By id. */
+  readonly rows: ReadonlyMap<string, RunRow>;
+  /** The folder that is shown; null: not told yet. */
+  readonly folder: string | null;
+  /** How many runs have not been read yet; null: not told yet. */
+  readonly unread: number | null;
+  readonly connection: Connection;
+  close(): void;
+}
+
+/** How long to wait before asking again what was refused, in milliseconds. */
+const againMs = 2_000;
+
+/**
+ * Follows the list; `onChange` is called at most once a picture.
+ *
+ * @param known rows of before, shown until the server has told of all
+ */
+export function openRuns(
+  onChange: () => void,
+  known: Pick<RunsStream, "rows" | "folder"> = { rows: new Map(), folder: null },
+): RunsStream {
+  const stream = new PatchedRows(onChange, known);
+  stream.open();
+  return stream;
+}
+
+// --- internal ---
+
+class PatchedRows implements RunsStream {
+  readonly rows: Map<string, RunRow>;
+  folder: string | null;
+  unread: number | null = null;
+  connection: Connection = "connecting";
+  readonly #changed: ReturnType<typeof oncePerFrame>;
+  #source: EventSource | null = null;
+  #again: ReturnType<typeof setTimeout> | null = null;
+  /** What this connection has told of; null: it has told of all, and what it did not name is gone. */
+  #told: Set<string> | null = null;
+  #isClosed = false;
+
+  constructor(onChange: () => void, { rows, folder }: Pick<RunsStream, "rows" | "folder">) {
+    this.#changed = oncePerFrame(onChange);
+    this.rows = new Map(rows);
+    this.folder = folder;
+  }
+
+  open(): void {
+    const source = new EventSource("/api/runs");
+    this.#source = source;
+    source.addEventListener("open", () => {
+      this.#told = new Set();
+      this.connection = "open";
+      this.#changed();
+    });
+    source.addEventListener("runs", ({ data }: MessageEvent<string>) => {
+      this.#take(JSON.parse(data) as RunsMessage);
+    });
+    source.addEventListener("error", () => {
+      this.connection = "lost";
+      this.#changed();
+      // The browser asks again by itself unless it was refused.
+      if (source.readyState === EventSource.CLOSED && !this.#isClosed)
+        this.#again = setTimeout(() => this.open(), againMs);
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#source?.close();
+    if (this.#again !== null) clearTimeout(this.#again);
+    this.#changed.cancel();
+  }
+
+  #take({ folder, rows, gone, unread }: RunsMessage): void {
+    this.folder = folder;
+    this.unread = unread;
+    for (const row of rows) {
+      this.rows.set(row.id, row);
+      this.#told?.add(row.id);
+    }
+    for (const id of gone) this.rows.delete(id);
+    if (unread === 0 && this.#told !== null) {
+      for (const id of this.rows.keys()) if (!this.#told.has(id)) this.rows.delete(id);
+      this.#told = null;
+    }
+    this.#changed();
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * How a run stands, in words: what it is, what is awaited, what to type next.
+ *
+ * Owns the wording. Draws nothing.
+ */
+import { listed } from "../../report/format.ts";
+import { shellWord } from "../../report/winners.ts";
+import { funnel, type RunState, roundLimit } from "../../search/state.ts";
+import type { Standing } from "../protocol.ts";
+import { counted, duration, withUnit } from "./amounts.ts";
+import { endings } from "./event-words.ts";
+
+/** What there is to do about a run, and why. */
+export interface NextStep {
+  readonly words: string;
+  /** Commands to choose from. */
+  readonly commands: readonly string[];
+}
+
+/**
+ * What to do next; null: it runs, and nothing has to be done.
+ *
+ * @param folder the run's folder as a command takes it; null: not known, and no command is given
+ */
+export function nextStep(state: RunState, standing: Standing | null, folder: string | null): NextStep | null {
+  if (standing === null) return null;
+  const typed = (...orders: readonly (readonly string[])[]) =>
+    folder === null
+      ? []
+      : orders.map(([order = "", ...rest]) => ["collm-nas", order, shellWord(folder), ...rest].join(" "));
+  if (standing.trouble !== null)
+    return {
+      words: `Something is wrong with its record: ${standing.trouble} What was read before is still shown.`,
+      commands: [],
+    };
+  switch (standing.condition) {
+    case "running":
+      return null;
+    case "paused":
+      return {
+        words: `A person has it wait ${state.rounds.length === 0 ? "before its first round" : `behind round ${state.rounds.length}`}. Let it go on under Steering, or type:`,
+        commands: typed(["steer", "resume"]),
+      };
+    case "stopped":
+      return {
+        words: "It has no end, and no process works on it. To go on where it stopped:",
+        commands: typed(["resume"]),
+      };
+    case "damaged":
+      return { words: "Its record is damaged. What was read before is still shown.", commands: [] };
+    case "finished":
+      return finishedStep(state, typed);
+  }
+}
+
+/** What is awaited before anything was proposed. */
+export function waitingWords({ models }: Pick<RunState, "models">): string {
+  return models === null
+    ? "The first candidates are being drawn."
+    : "The Navigator is being asked for the first strategy.";
+}
+
+/** Why there is no best. */
+export function noWinnerYet(state: RunState): string {
+  if (state.ended === null)
+    return state.rounds.length === 0
+      ? waitingWords(state)
+      : "Nothing has been measured within the limits yet: the first result will stand here.";
+  const { evaluated, failed, overLimit } = funnel(state);
+  return evaluated + failed === 0 && overLimit > 0
+    ? "Nothing that was proposed keeps to the limits."
+    : "No evaluation within the limits gave a result.";
+}
+
+/** How many rounds there are, and how many there can be. */
+export function roundsWords(state: RunState): string {
+  const limit = roundLimit(state);
+  const closed = state.rounds.filter((round) => round.closed).length;
+  const isOpen = state.rounds.length > closed;
+  return [
+    `${closed} closed`,
+    ...(isOpen ? [`round ${state.rounds.length} ${state.ended === null ? "under way" : "not closed"}`] : []),
+    ...(Number.isFinite(limit) ? [`at most ${limit}`] : []),
+  ].join(", ");
+}
+
+/** How long it may still take; null: it does not go on, or nothing tells. */
+export function timeLeftWords(secondsLeft: number | null, standing: Standing | null): string | null {
+  if (secondsLeft === null || standing === null) return null;
+  if (standing.condition === "running") return `about ${duration(secondsLeft)}`;
+  return standing.condition === "paused" ? `about ${duration(secondsLeft)} of work` : null;
+}
+
+/** The unit of a cost; empty where it has none. */
+export function unitOfCost({ space }: Pick<RunState, "space">, name: string): string {
+  return space.costs.find((cost) => cost.name === name)?.unit ?? "";
+}
+
+/** What the run was told to do, in a few phrases. */
+export function settingsWords(state: RunState): string[] {
+  const { search, models, space } = state;
+  const players = models === null ? [] : [...new Set([models.navigator, models.generator])];
+  const limits = Object.entries(search.limits).map(
+    ([name, limit]) => `${name} at most ${withUnit(limit, unitOfCost(state, name))}`,
+  );
+  const target = search.target === null ? null : withUnit(search.target, space.metrics[0]?.unit ?? "");
+  return [
+    `space ${space.id}`,
+    `searcher ${search.searcher}`,
+    players.length === 0 ? "no roles" : `roles played by ${listed(players)}`,
+    `seed ${search.seed}`,
+    limits.length === 0 ? "no limit" : listed(limits),
+    ...(target === null ? [] : [`target ${target}`]),
+    ...(search.blind === true ? ["blind to the space's names"] : []),
+    ...(state.hints.length === 0 ? [] : [counted(state.hints.length, "hint from a person", "hints from a person")]),
+  ];
+}
+
+// --- internal ---
+
+function finishedStep(
+  state: RunState,
+  typed: (...orders: readonly (readonly string[])[]) => string[],
+): NextStep {
+  const why = `It ended: ${state.ended === null ? "why is not told" : endings[state.ended]}.`;
+  const cap = state.capReached;
+  const check = ["replay"];
+  if (state.ended === "budget")
+    return {
+      words: `${why} To go on with twice the budget, or to check the record:`,
+      commands: typed(["resume", `--budget ${2 * state.search.budget}`], check),
+    };
+  if (cap !== null)
+    return {
+      words: `${why} To go on with twice what it may use, or to check the record:`,
+      commands: typed(["resume", `--cap ${cap.cap}=${2 * cap.allowed}`], check),
+    };
+  return { words: `${why} To check the record:`, commands: typed(check) };
+}

@@ -1,0 +1,124 @@
+/**
+ * One line of the list of runs: what a run comes to in the few values that are shown of it.
+ *
+ * Owns what those values are and how a run stands. Knows neither file nor clock: whether a process holds the run, and
+ * what is wrong with its record, are handed in.
+ */
+import { z } from "zod";
+import { spend } from "../search/spend.ts";
+import { best, budgetSpent, isComplete, objective, type RunState } from "../search/state.ts";
+import type { Condition, RunRow } from "./protocol.ts";
+
+/** A row as it may come from elsewhere, such as a stored index. */
+export const runRowSchema: z.ZodType<RunRow> = z.strictObject({
+  id: z.string(),
+  condition: z.enum(["running", "paused", "stopped", "finished", "damaged"]),
+  trouble: z.string().nullable(),
+  space: z.string(),
+  spaceDigest: z.string(),
+  searcher: z.string(),
+  model: z.string().nullable(),
+  seed: z.number(),
+  isBlind: z.boolean(),
+  hints: z.number(),
+  limits: z.record(z.string(), z.number()),
+  metric: z.strictObject({ name: z.string(), unit: z.string(), higherIsBetter: z.boolean() }).nullable(),
+  best: z.number().nullable(),
+  evaluations: z.number(),
+  budget: z.number(),
+  rounds: z.number(),
+  tokens: z.number().nullable(),
+  usd: z.number().nullable(),
+  startedAt: z.string(),
+  lastAt: z.string(),
+  ended: z
+    .enum([
+      "budget",
+      "target",
+      "rounds",
+      "stalled",
+      "nothing-within-limit",
+      "token-cap",
+      "money-cap",
+      "time-cap",
+    ])
+    .nullable(),
+});
+
+export interface Circumstances {
+  /** Whether a process works on the run. */
+  readonly isHeld: boolean;
+  /** What is wrong with its record, with the line; null: nothing. */
+  readonly trouble: string | null;
+}
+
+/** @param state as far as the record could be read; null: not even its first line */
+export function rowOf(id: string, state: RunState | null, { isHeld, trouble }: Circumstances): RunRow {
+  const condition = conditionOf(state, { isHeld, trouble });
+  if (state === null) return { ...unread, id, condition, trouble };
+  const { inputTokens, outputTokens, usd } = spend(state);
+  const { name, unit, higherIsBetter } = objective(state);
+  return {
+    id,
+    condition,
+    trouble,
+    space: state.space.id,
+    spaceDigest: state.space.digest,
+    searcher: state.search.searcher,
+    model:
+      state.models === null
+        ? null
+        : [...new Set([state.models.navigator, state.models.generator])].join(" and "),
+    seed: state.search.seed,
+    isBlind: state.search.blind === true,
+    hints: state.hints.length,
+    limits: state.search.limits,
+    metric: { name, unit, higherIsBetter },
+    best: best(state)?.value ?? null,
+    evaluations: budgetSpent(state),
+    budget: state.search.budget,
+    rounds: state.rounds.length,
+    tokens: inputTokens === null && outputTokens === null ? null : (inputTokens ?? 0) + (outputTokens ?? 0),
+    usd: state.models === null ? null : usd,
+    startedAt: state.startedAt,
+    lastAt: state.lastAt,
+    ended: state.ended,
+  };
+}
+
+/** A row that was made for a run that is held, for one whose holder may have gone. */
+export function withHolder(row: RunRow, isHeld: boolean): RunRow {
+  if (isHeld || (row.condition !== "running" && row.condition !== "paused")) return row;
+  return { ...row, condition: row.ended === null ? "stopped" : "finished" };
+}
+
+// --- internal ---
+
+function conditionOf(state: RunState | null, { isHeld, trouble }: Circumstances): Condition {
+  if (trouble !== null) return "damaged";
+  if (state !== null && isComplete(state)) return "finished";
+  // What is asked after the end, such as the winner's test, is work on the run too.
+  if (isHeld) return state?.isPaused === true ? "paused" : "running";
+  return state === null || state.ended === null ? "stopped" : "finished";
+}
+
+const unread: Omit<RunRow, "id" | "condition" | "trouble"> = {
+  space: "",
+  spaceDigest: "",
+  searcher: "",
+  model: null,
+  seed: 0,
+  isBlind: false,
+  hints: 0,
+  limits: {},
+  metric: null,
+  best: null,
+  evaluations: 0,
+  budget: 0,
+  rounds: 0,
+  tokens: null,
+  usd: null,
+  startedAt: "",
+  lastAt: "",
+  ended: null,
+};

@@ -1,0 +1,306 @@
+/**
+ * The server of the live page.
+ *
+ * Owns its paths, its headers, who may ask, and how runs are streamed. Told of runs through a port, and handed the page's
+ * files: it opens none itself. Only this machine's own page may ask: the name in Host must be the server's, so that no other
+ * site can reach it under a name of its own, and what a browser says of where a request comes from must be this page.
+ */
+import { timingSafeEqual } from "node:crypto";
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { type SSEStreamingApi, streamSSE } from "hono/streaming";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { z } from "zod";
+import { documentOf, favicon } from "./document.ts";
+import type { Asset, PageModules } from "./page-modules.ts";
+import { pageStyle } from "./page-style.ts";
+import type { Answer, Order, RunsMessage, Standing } from "./protocol.ts";
+
+/** Where runs are found, read and given orders. */
+export interface RunShelf {
+  /** Every run, and then what changes, until the signal is raised. */
+  changes(signal: AbortSignal): AsyncIterable<RunsMessage>;
+  /** Whether there is such a run. */
+  has(id: string): Promise<boolean>;
+  /** The lines of a run behind `from`, and what becomes of its record, until the signal is raised. */
+  record(id: string, from: number, signal: AbortSignal): AsyncIterable<RecordNews>;
+  /** How a run stands now; null: it is gone. */
+  standing(id: string): Promise<Pick<Standing, "condition" | "isSteerable" | "lastSeq"> | null>;
+  /** Passes an order on to the run. */
+  order(id: string, order: Order): Promise<{ readonly answer: Answer; readonly isReached: boolean }>;
+}
+
+export type RecordNews =
+  | { readonly kind: "lines"; readonly lines: readonly { readonly seq: number; readonly text: string }[] }
+  /** The record cannot be read on, and why; null: it can again. */
+  | { readonly kind: "trouble"; readonly trouble: string | null }
+  /** What was told no longer holds: everything is told anew. */
+  | { readonly kind: "anew"; readonly trouble: string };
+
+export interface ServerParts {
+  readonly shelf: RunShelf;
+  readonly modules: PageModules;
+  /** What steers runs; null: nobody may. */
+  readonly token: string | null;
+  /** The names and ports under which the server may be asked, as they stand in Host. Asked anew each time. */
+  readonly hosts: () => ReadonlySet<string>;
+  /** Raised when the server is to end: streams end with what they have. */
+  readonly signal: AbortSignal;
+}
+
+/** The server as a function from requests to responses. */
+export function serverOf(parts: ServerParts): Hono {
+  const { shelf, modules, token, hosts, signal } = parts;
+  const { html, policy } = documentOf(modules);
+  const app = new Hono();
+
+  app.use(async (context, next) => {
+    const refusal = refusalOf(context, hosts());
+    if (refusal === null) await next();
+    else context.res = context.text(`${refusal.words}\n`, refusal.status, refusal.headers);
+    for (const [name, value] of Object.entries(headersOfAll)) context.res.headers.set(name, value);
+    context.res.headers.set("Content-Security-Policy", policy);
+    if (!context.res.headers.has("Cache-Control")) context.res.headers.set("Cache-Control", "no-store");
+  });
+
+  app.get("/", (context) => context.html(html));
+  app.get("/favicon.svg", (context) => sent(context, fixed("image/svg+xml", favicon)));
+  app.get("/style.css", (context) => sent(context, fixed("text/css; charset=utf-8", pageStyle)));
+  const module = async (context: Context) => {
+    const asset = await modules.find(context.req.path);
+    return asset === null ? context.notFound() : await sent(context, asset);
+  };
+  app.get("/modules/*", module);
+  app.get("/packages/*", module);
+
+  app.get("/api/runs", (context) =>
+    streamed(context, signal, async (stream, until) => {
+      for await (const message of shelf.changes(until))
+        await stream.writeSSE({ event: "runs", data: JSON.stringify(message) });
+    }),
+  );
+
+  app.get("/api/runs/:id/events", async (context) => {
+    const id = context.req.param("id");
+    if (!(await shelf.has(id))) return context.text("there is no such run in this folder\n", 404);
+    const last = context.req.header("Last-Event-ID") ?? "";
+    const from = /^[0-9]{1,15}$/.test(last) ? Number(last) : 0;
+    return streamed(context, signal, (stream, until) => streamRun(shelf, id, from, stream, until));
+  });
+
+  app.post("/api/token", (context) => {
+    const refusal = tokenRefusal(context, token);
+    return refusal === null ? context.body(null, 204) : context.json(refusal, 403);
+  });
+
+  app.post(
+    "/api/runs/:id/steer",
+    bodyLimit({
+      maxSize: mostBodyBytes,
+      onError: (context) =>
+        context.json<Answer>({ ok: false, words: `an order takes at most ${mostBodyBytes} bytes` }, 413),
+    }),
+    async (context) => {
+      const refusal = tokenRefusal(context, token);
+      if (refusal !== null) return context.json(refusal, 403);
+      const id = context.req.param("id");
+      if (!(await shelf.has(id)))
+        return context.json<Answer>({ ok: false, words: "there is no such run in this folder" }, 404);
+      const order = orderSchema.safeParse(await context.req.json<unknown>().catch(() => null));
+      if (!order.success)
+        return context.json<Answer>(
+          { ok: false, words: 'an order is {"order": "pause"}, resume, stop, or hint with a text' },
+          400,
+        );
+      const { answer, isReached } = await shelf.order(id, order.data);
+      return context.json(answer, answer.ok ? 200 : isReached ? 409 : 503);
+    },
+  );
+
+  app.notFound((context) => context.text("there is nothing at this address\n", 404));
+  app.onError((error, context) => {
+    process.stderr.write(`collm-nas: this is a bug, please report it: ${error.stack ?? error.message}\n`);
+    return context.text("this failed; the terminal of the dashboard says why\n", 500);
+  });
+  return app;
+}
+
+// --- internal ---
+
+const mostBodyBytes = 16 * 1024;
+const standingMs = 1_000;
+const keepAliveMs = 15_000;
+const mostLines = 500;
+const mostCharacters = 256 * 1024;
+
+const headersOfAll = {
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "no-referrer",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Resource-Policy": "same-origin",
+};
+
+const orderSchema: z.ZodType<Order> = z.union([
+  z.strictObject({ order: z.enum(["pause", "resume", "stop"]) }),
+  z.strictObject({ order: z.literal("hint"), text: z.string() }),
+]);
+
+interface Refusal {
+  readonly status: ContentfulStatusCode;
+  readonly words: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Why a request is not even looked at; null: it is. */
+function refusalOf({ req }: Context, hosts: ReadonlySet<string>): Refusal | null {
+  const refused = (status: ContentfulStatusCode, words: string, headers = {}): Refusal => ({
+    status,
+    words,
+    headers,
+  });
+  const host = req.header("Host")?.toLowerCase() ?? "";
+  if (!hosts.has(host)) return refused(421, "this server goes by another name: use the address it printed");
+  const origin = req.header("Origin");
+  if (origin !== undefined && origin !== `http://${host}`)
+    return refused(403, "only this server's own page may ask");
+  const site = req.header("Sec-Fetch-Site");
+  if (site !== undefined && site !== "same-origin" && site !== "none")
+    return refused(403, "only this server's own page may ask: type the address, or paste it");
+  const isPost = req.path.startsWith("/api/") && /^\/api\/(token|runs\/[^/]+\/steer)$/.test(rawPath(req.url));
+  const allowed = isPost ? "POST" : "GET";
+  if (req.method !== allowed) return refused(405, `only ${allowed} is answered here`, { Allow: allowed });
+  return null;
+}
+
+function rawPath(url: string): string {
+  return new URL(url).pathname;
+}
+
+/** Why an order is not taken from this asker; null: it is. */
+function tokenRefusal({ req }: Context, token: string | null): Answer | null {
+  if (token === null) return { ok: false, words: "this dashboard is read only: nobody steers runs from it" };
+  const given = /^Bearer (.+)$/.exec(req.header("Authorization") ?? "")?.[1] ?? "";
+  if (given === "")
+    return { ok: false, words: "steering takes the token that the command printed with its address" };
+  const [one, other] = [Buffer.from(given), Buffer.from(token)];
+  const isRight = one.length === other.length && timingSafeEqual(one, other);
+  return isRight
+    ? null
+    : { ok: false, words: "this is not the token that the command printed with its address" };
+}
+
+function fixed(type: string, text: string): Asset {
+  return { type, tag: `${text.length}`, read: async () => text };
+}
+
+/** Sends a file, or says that the browser has it. */
+async function sent(context: Context, { type, tag, read }: Asset): Promise<Response> {
+  const etag = `"${tag}"`;
+  context.header("Cache-Control", "no-cache");
+  context.header("ETag", etag);
+  if (context.req.header("If-None-Match") === etag) return context.body(null, 304);
+  return context.body(await read(), 200, { "Content-Type": type });
+}
+
+/** An event stream that ends when its reader goes away or the server ends. */
+function streamed(
+  context: Context,
+  signal: AbortSignal,
+  tell: (stream: SSEStreamingApi, until: AbortSignal) => Promise<void>,
+): Response {
+  return streamSSE(context, async (stream) => {
+    const gone = new AbortController();
+    stream.onAbort(() => gone.abort());
+    const until = AbortSignal.any([signal, gone.signal]);
+    const keepAlive = setInterval(() => void stream.write(": still here\n\n"), keepAliveMs);
+    try {
+      await tell(stream, until);
+    } finally {
+      clearInterval(keepAlive);
+    }
+  });
+}
+
+/** How a run stands, first and whenever that changes, and its lines. */
+async function streamRun(
+  shelf: RunShelf,
+  id: string,
+  from: number,
+  stream: SSEStreamingApi,
+  signal: AbortSignal,
+): Promise<void> {
+  let trouble: string | null = null;
+  let last = "";
+  let known: Pick<Standing, "condition" | "isSteerable" | "lastSeq"> = {
+    condition: "stopped",
+    isSteerable: false,
+    lastSeq: 0,
+  };
+  const tell = async (isAnew: boolean, because: string | null) => {
+    const standing: Standing = { ...known, trouble: because, isAnew };
+    const data = JSON.stringify(standing);
+    if (data === last) return;
+    last = data;
+    await stream.writeSSE({ event: "standing", data });
+  };
+  const look = async () => {
+    const now = await shelf.standing(id);
+    known = now ?? { ...known, isSteerable: false };
+    await tell(false, trouble);
+  };
+  await look();
+  const looking = (async () => {
+    for (;;) {
+      await waited(standingMs, signal);
+      if (signal.aborted) return;
+      await look();
+    }
+  })();
+  for await (const news of shelf.record(id, from, signal)) {
+    if (news.kind === "lines") {
+      for (const batch of batches(news.lines))
+        await stream.writeSSE({
+          event: "lines",
+          data: batch.map(({ text }) => text).join("\n"),
+          id: `${batch.at(-1)?.seq}`,
+        });
+    } else if (news.kind === "anew") {
+      trouble = null;
+      await tell(true, news.trouble);
+    } else {
+      trouble = news.trouble;
+      await look();
+    }
+  }
+  await looking;
+}
+
+type Line = { readonly seq: number; readonly text: string };
+
+function* batches(lines: readonly Line[]): Generator<readonly Line[]> {
+  let batch: Line[] = [];
+  let characters = 0;
+  for (const line of lines) {
+    if (batch.length > 0 && (batch.length >= mostLines || characters + line.text.length > mostCharacters)) {
+      yield batch;
+      [batch, characters] = [[], 0];
+    }
+    batch.push(line);
+    characters += line.text.length;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** Waits, or stops waiting when the signal is raised. */
+async function waited(ms: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+  });
+}
