@@ -5,7 +5,7 @@
  * space exists is asked of the evaluator later.
  */
 import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { UsageError } from "./errors.ts";
@@ -353,6 +353,14 @@ export function readKey({ name, baseUrl, keyVariable }: ServerConfig): string | 
 export function pythonFromEnvironment(): string | null {
   const python = process.env["COLLM_NAS_PYTHON"] ?? "";
   return python === "" ? null : python;
+}
+
+/** The folder for what may be thrown away at any time, by the XDG rules; null: the environment names no home. */
+export function cacheFromEnvironment(): string | null {
+  const { XDG_CACHE_HOME: cache, HOME: home } = process.env;
+  // A relative path does not count.
+  if (cache !== undefined && isAbsolute(cache)) return join(cache, "collm-nas");
+  return home === undefined || !isAbsolute(home) ? null : join(home, ".cache", "collm-nas");
 }
 
 // --- internal ---

@@ -379,7 +379,8 @@ function alreadyThere(folder: string, entries: readonly string[]): UsageError {
     : new UsageError(`${folder} is not empty (it holds ${entries[0]}): choose another --out`);
 }
 
-async function requireJournal(folder: string): Promise<void> {
+/** @throws UsageError when there is no run in the folder; what it holds is not read. */
+export async function requireJournal(folder: string): Promise<void> {
   for (const [path, missing] of [
     [folder, `there is no run folder ${folder}`],
     [journalPath(folder), `${folder} holds no run (journal.jsonl is missing)`],

@@ -146,7 +146,11 @@ async function* readOn(
     begunBytes += piece.length - lineStart;
     if (begunBytes > longestLineBytes) {
       const damage = `longer than ${longestLineBytes} bytes`;
-      yield { place: { ...place, damaged: Buffer.concat(begun).subarray(0, witnessBytes) }, lines, damage };
+      yield {
+        place: { ...place, damaged: Buffer.from(Buffer.concat(begun).subarray(0, witnessBytes)) },
+        lines,
+        damage,
+      };
       return;
     }
     yield { place, lines, damage: null };
@@ -171,7 +175,7 @@ async function isContinued(
   now: BigIntStats,
   { bytes, head, tail, damaged }: Place,
 ): Promise<boolean> {
-  if (before.ino !== now.ino || before.dev !== now.dev || now.size < bytes) return false;
+  if (before.ino !== now.ino || before.dev !== now.dev) return false;
   for (const [position, witness] of [
     [0, head],
     [bytes - tail.length, tail],

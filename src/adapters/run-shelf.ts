@@ -64,11 +64,13 @@ export class RunShelf<Row extends { readonly condition: string }> {
   #listeners = 0;
   readonly #followed = new Map<string, number>();
   #looking: Promise<void> | null = null;
+  #pending: Promise<void> | null = null;
   #reading: Promise<void> | null = null;
   #stopLooking = new AbortController();
   #lookedAt = Number.NEGATIVE_INFINITY;
   #storedAt = Number.NEGATIVE_INFINITY;
   #isIndexed = true;
+  #storing = Promise.resolve();
 
   /** @param folder as it is to be named; a folder of runs, or one run, whose id is then "." */
   constructor(folder: string, making: RowMaking<Row>, index: RowIndex<Row>) {
@@ -172,8 +174,15 @@ export class RunShelf<Row extends { readonly condition: string }> {
 
   /** Sees to it that the folder is looked at from here on, and waits until it has been once. */
   async #looked(): Promise<void> {
-    this.#looking ??= this.#lookOn();
+    this.#lookOnward();
     if (Date.now() - this.#lookedAt > 10 * lookMs) await this.#look();
+  }
+
+  #lookOnward(): void {
+    this.#looking ??= this.#lookOn().finally(() => {
+      this.#looking = null;
+      if (this.#isWatched() && !this.#stopLooking.signal.aborted) this.#lookOnward();
+    });
   }
 
   async #lookOn(): Promise<void> {
@@ -185,7 +194,6 @@ export class RunShelf<Row extends { readonly condition: string }> {
       const took = performance.now() - begun;
       await wait(Math.max(lookMs, 10 * took), undefined, { signal }).catch(() => {});
     }
-    this.#looking = null;
   }
 
   #isWatched(): boolean {
@@ -201,8 +209,6 @@ export class RunShelf<Row extends { readonly condition: string }> {
     }
     void this.#store();
   }
-
-  #pending: Promise<void> | null = null;
 
   /** Looks once; who asks meanwhile shares it. */
   #look(): Promise<void> {
@@ -359,16 +365,30 @@ export class RunShelf<Row extends { readonly condition: string }> {
     const fold = new Fold();
     const follower: Hot = { fold, isFresh: false, stop: () => stop.abort() };
     entry.hot = follower;
+    let telling: NodeJS.Timeout | null = null;
+    const tell = () => {
+      telling = null;
+      if (entry.hot !== follower) return;
+      this.#tend(entry);
+      this.#publish();
+    };
     void (async () => {
       for await (const notice of followRun(entry.folder, stop.signal)) {
         fold.take(notice);
         follower.isFresh ||= fold.isWhole;
+        if (follower.isFresh) telling ??= setTimeout(tell, tellMs);
       }
     })();
     return true;
   }
 
-  async #store(): Promise<void> {
+  /** Stores the index where there is news, one time after the other. */
+  #store(): Promise<void> {
+    this.#storing = this.#storing.then(() => this.#storeNow());
+    return this.#storing;
+  }
+
+  async #storeNow(): Promise<void> {
     if (this.#isIndexed) return;
     this.#isIndexed = true;
     this.#storedAt = Date.now();

@@ -31,6 +31,7 @@ export class LiveView {
   #bar: SingleBar | null = null;
   readonly #seconds: () => number;
   #state: RunState | null = null;
+  #from = 0;
   #pace: Pace;
   readonly #calls: CallWatch;
   #saidAt: number;
@@ -50,8 +51,13 @@ export class LiveView {
     this.#calls = new CallWatch(seconds);
   }
 
-  /** The opening line. */
-  begin(state: RunState): void {
+  /**
+   * The opening line.
+   *
+   * @param from the number of the last event that was recorded before anybody watched: of what came before, a line a
+   *   round is told
+   */
+  begin(state: RunState, from = state.seq): void {
     const { search, space, models } = state;
     const limits = Object.entries(search.limits).map(([name, limit]) => `${name} at most ${limit}`);
     const players =
@@ -66,7 +72,8 @@ export class LiveView {
     ];
     this.say(wrap(parts.join(", "), this.#width()));
     this.#state = state;
-    this.#pace = new Pace(this.#seconds, state.seq);
+    this.#from = from;
+    this.#pace = new Pace(this.#seconds, from);
     this.#bestBefore = best(state)?.value ?? null;
     if (!this.#out.isTTY) return;
     this.#bars = new MultiBar(
@@ -140,11 +147,13 @@ export class LiveView {
 
   #recorded(notice: Extract<Notice, { kind: "recorded" }>): void {
     const { event, state } = notice;
-    if (event.type === "strategy-set") this.#strategy(event.round, plain(strategySummary(event.text)));
-    if (event.type === "round-closed") this.#closed(event.round, state);
-    if (event.type === "chat-replied") this.#called(event);
-    const steered = steeredWords(event, state);
-    if (steered !== null) this.say(paint(this.#out, "yellow", wrap(plain(steered), this.#width())));
+    if (event.type === "round-closed") this.#closed(event.round, state, event.seq <= this.#from);
+    if (event.seq > this.#from) {
+      if (event.type === "strategy-set") this.#strategy(event.round, plain(strategySummary(event.text)));
+      if (event.type === "chat-replied") this.#called(event);
+      const steered = steeredWords(event, state);
+      if (steered !== null) this.say(paint(this.#out, "yellow", wrap(plain(steered), this.#width())));
+    }
     this.#pace.recorded(notice);
     this.#state = state;
     this.#hasNews = true;
@@ -204,7 +213,8 @@ export class LiveView {
     if (second !== "") this.say(" ".repeat(label.length) + second + (more.length > 0 ? " …" : ""));
   }
 
-  #closed(round: number, state: RunState): void {
+  /** @param isAlone whether no strategy was told before that has the round's number */
+  #closed(round: number, state: RunState, isAlone: boolean): void {
     const counts = funnel(state, round);
     const value = best(state)?.value ?? null;
     const better = value !== null && value !== this.#bestBefore;
@@ -221,7 +231,7 @@ export class LiveView {
       .map(([count, name]) => `, ${count} ${name}`)
       .join("");
     const score = `best ${scoreText(state, value)}`;
-    const label = state.models === null ? roundLabel(round) : " ".repeat(roundLabel(round).length);
+    const label = state.models === null || isAlone ? roundLabel(round) : " ".repeat(roundLabel(round).length);
     this.say(
       `${label}  ${better ? paint(this.#out, "green", `${score} ↑`) : score}, ${counts.evaluated} evaluated${losses}`,
     );

@@ -7,6 +7,7 @@
  * Of a package there is what imports lead to from the entries below, and nothing else; every path is looked up, so that
  * none that comes from outside is ever put together with a folder's.
  */
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -36,7 +37,7 @@ export const firstModule = "/modules/dashboard/page/main.js";
 /** @param program the folder of this program's compiled modules */
 export async function openPageModules(program: string): Promise<PageModules> {
   const roots = new Map(Object.entries(packageEntries).map(([name]) => [name, packageFolder(name)]));
-  const [entries, made] = await Promise.all([entriesOf(roots), madeModules()]);
+  const [entries, made] = await Promise.all([entriesOf(roots), madeModules(roots)]);
   const names = new Map([
     ...Object.entries(standIns),
     ...entries,
@@ -56,7 +57,7 @@ export async function openPageModules(program: string): Promise<PageModules> {
   const ofPackages = await reachable([...entries.values(), ...made.keys()], names, read);
   const find = async (path: string): Promise<Asset | null> => {
     const text = made.get(path);
-    if (text !== undefined) return { type: javascript, tag: `${text.length}`, read: async () => text };
+    if (text !== undefined) return { type: javascript, tag: tagOf(text), read: async () => text };
     const file = ownPath.test(path) || ofPackages.has(path) ? fileAt(path) : null;
     const stats = file === null ? null : await stat(file).catch(() => null);
     if (file === null || stats === null || !stats.isFile()) return null;
@@ -67,10 +68,15 @@ export async function openPageModules(program: string): Promise<PageModules> {
     };
   };
   return {
-    importMap: JSON.stringify({ imports: Object.fromEntries(names) }),
+    importMap: JSON.stringify({ imports: Object.fromEntries(inFolders(names)) }),
     paths: [...(await reachable([firstModule], names, read))],
     find,
   };
+}
+
+/** A tag for a text that is at hand. */
+export function tagOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 
 // --- internal ---
@@ -80,7 +86,8 @@ const modulesUnder = "/modules/";
 const madeUnder = "/packages/made/";
 /** Parts of a path are plain names: no "..", nothing empty, nothing hidden, nothing encoded. */
 const ownPath = /^\/modules\/(?:errors|(?:search|report|dashboard)(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+)\.js$/;
-const packagePath = /^\/packages\/((?:@[a-z-]+\/)?[a-z0-9-]+)\/((?:[A-Za-z0-9_-][A-Za-z0-9._-]*\/)*[A-Za-z0-9_-][A-Za-z0-9._-]*)$/;
+const packagePath =
+  /^\/packages\/((?:@[a-z-]+\/)?[a-z0-9-]+)\/((?:[A-Za-z0-9_-][A-Za-z0-9._-]*\/)*[A-Za-z0-9_-][A-Za-z0-9._-]*)$/;
 
 /** What is imported by name, and the file of the package that it stands for; a folder's name ends in a slash. */
 const packageEntries: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -97,7 +104,6 @@ const packageEntries: Readonly<Record<string, Readonly<Record<string, string>>>>
   leven: { leven: "index.js" },
   "simple-statistics": { "simple-statistics": "dist/simple-statistics.mjs" },
   "csv-stringify": { "csv-stringify/sync": "dist/esm/sync.js" },
-  hono: { "hono/html": "dist/helper/html/index.js" },
   zod: {},
   d3: {},
   "@observablehq/plot": {},
@@ -111,27 +117,30 @@ const standIns = {
   "/packages/zod/v4/locales/index.js": "/packages/zod/v4/locales/en.js",
 };
 
-/** Packages that come as scripts which set a global name, for as modules they are hundreds of files. */
+/**
+ * Packages that come as scripts which set a global name, for as modules they are hundreds of files, or none that a browser
+ * takes. `namesIn` is the file of the package that says what it exports.
+ */
 const scripts = [
   {
     name: "@observablehq/plot",
     global: "Plot",
     paths: ["/packages/d3/dist/d3.min.js", "/packages/@observablehq/plot/dist/plot.umd.min.js"],
-    load: () => import("@observablehq/plot"),
+    namesIn: "src/index.js",
   },
   {
     name: "ml-matrix",
     global: "mlMatrix",
     paths: ["/packages/ml-matrix/matrix.umd.js"],
-    load: () => import("ml-matrix"),
+    namesIn: "matrix.mjs",
   },
 ] as const;
 
 /** Modules that are in no package as they are needed, by path. */
-async function madeModules(): Promise<Map<string, string>> {
+async function madeModules(roots: ReadonlyMap<string, string>): Promise<Map<string, string>> {
   const modules = new Map<string, string>();
-  for (const { name, global, paths, load } of scripts) {
-    const names = Object.keys(await load()).filter((key) => key !== "default");
+  for (const { name, global, paths, namesIn } of scripts) {
+    const names = exportedNames(await readFile(join(roots.get(name) as string, namesIn), "utf8"));
     modules.set(
       `${madeUnder}${name}.js`,
       [
@@ -149,6 +158,21 @@ async function madeModules(): Promise<Map<string, string>> {
   return modules;
 }
 
+/** The names that a module exports, its default apart. */
+function exportedNames(text: string): string[] {
+  const constants = [...text.matchAll(/^export const (\w+)/gm)].map(([, name]) => name as string);
+  const lists = [...text.matchAll(/^export\s*\{([^}]*)\}/gm)].flatMap(([, list]) =>
+    (list as string).split(",").map(
+      (item) =>
+        item
+          .trim()
+          .split(/\s+as\s+/)
+          .at(-1) as string,
+    ),
+  );
+  return [...constants, ...lists].filter((name) => name !== "" && name !== "default");
+}
+
 /** Each name that is imported, and the path that it stands for. */
 async function entriesOf(roots: ReadonlyMap<string, string>): Promise<Map<string, string>> {
   const entries = new Map<string, string>();
@@ -162,6 +186,17 @@ async function entriesOf(roots: ReadonlyMap<string, string>): Promise<Map<string
     }
   }
   return entries;
+}
+
+/** Names of one folder by the folder's name alone. */
+function* inFolders(names: ReadonlyMap<string, string>): Generator<readonly [string, string]> {
+  const folders = Object.entries(packageEntries).flatMap(([name, imports]) =>
+    Object.entries(imports).flatMap(([specifier, file]) =>
+      file.endsWith("/") ? [[specifier, `/packages/${name}/${file}`] as const] : [],
+    ),
+  );
+  yield* folders;
+  for (const each of names) if (!folders.some(([folder]) => each[0].startsWith(folder))) yield each;
 }
 
 /** All paths that modules lead to by their imports, their own included. */
@@ -189,7 +224,8 @@ async function reachable(
 }
 
 /** The specifier of a static import. What looks like one in a comment or a text leads to nothing that is not there. */
-const importStatement = /\b(?:import|export)\b[^'"();]*?\bfrom\s*["']([^"'\n]+)["']|\bimport\s*["']([^"'\n]+)["']/g;
+const importStatement =
+  /\b(?:import|export)\b[^'"();]*?\bfrom\s*["']([^"'\n]+)["']|\bimport\s*["']([^"'\n]+)["']/g;
 
 /** Where a package is installed. @throws Error when it is not */
 function packageFolder(name: string): string {

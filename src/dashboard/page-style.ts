@@ -4,6 +4,7 @@
  * Owns the layout. The colours, and how a figure stands in a page, are those of a report. Nothing in it loads anything.
  */
 import { darkVariables, lightVariables } from "../report/page-style.ts";
+import { runStyle } from "./run-style.ts";
 
 /** On top of the report's colours: what tells states apart, and what warns. */
 const lightOwn =
@@ -26,6 +27,7 @@ header .home { font-weight: 600; text-decoration: none; }
 header .home[aria-current] { color: inherit; }
 main { padding: 1rem 1.25rem 4rem; max-width: 160rem; margin: 0 auto; }
 main:focus { outline: none; }
+main.list { max-width: 100rem; }
 h1 { font-size: 1.4rem; line-height: 1.25; margin: 0 0 .75rem; font-weight: 600; overflow-wrap: anywhere; }
 h1:focus { outline: none; }
 h1 code { font-size: .9em; }
@@ -114,7 +116,7 @@ figcaption .number, figcaption .title { font-weight: 600; }
 figcaption .caption { color: var(--faint); }
 figure svg { display: block; width: 100%; min-width: 32rem; height: auto; overflow: visible; }
 figure svg text { font-family: inherit; white-space: pre; }
-figure svg a:hover > *, figure svg a:focus > * { stroke-width: 3; stroke-opacity: 1; }
+figure svg a:hover circle, figure svg a:focus circle { stroke: currentColor; stroke-width: 1.5; }
 
 .members { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .35rem 1.5rem; }
 .members li { display: inline-flex; gap: .5rem; flex-wrap: wrap; align-items: baseline; overflow-wrap: anywhere; min-width: 0; }
@@ -130,13 +132,20 @@ figure svg a:hover > *, figure svg a:focus > * { stroke-width: 3; stroke-opacity
 @media (min-width: 64rem) { .grid { grid-template-columns: repeat(2, minmax(0, 1fr)); } .wide { grid-column: 1 / -1; } }
 @media (min-width: 112rem) { .grid { grid-template-columns: repeat(3, minmax(0, 1fr)); } .wide { grid-column: span 2; } }
 
+@media (min-width: 100rem) {
+  .comparison { display: grid; gap: 1.5rem 3rem; grid-template-columns: repeat(2, minmax(0, 1fr)); align-items: start; }
+  .comparison > h2, .comparison > p { grid-column: 1 / -1; margin: 0; }
+  .comparison > figure { margin: 0; }
+}
+@media (min-width: 140rem) { html { font-size: 112.5%; } }
+
 @media (max-width: 48rem) {
   header { padding: .5rem .75rem; }
   main { padding: .75rem .75rem 3rem; }
   h1 { font-size: 1.2rem; }
   dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
   dd { margin-bottom: .4rem; }
-  .tools > label, .tools input[type="search"], .tools select { width: 100%; max-width: none; }
+  .tools .field, .tools input[type="search"], .tools select { width: 100%; max-width: none; }
   .choice { margin-left: 0; flex-wrap: wrap; }
   .runs-box { overflow: visible; }
   table.runs, table.runs thead, table.runs tbody, table.runs tr, table.runs th, table.runs td { display: block; min-width: 0; }
@@ -145,7 +154,8 @@ figure svg a:hover > *, figure svg a:focus > * { stroke-width: 3; stroke-opacity
   table.runs thead th.choose { display: none; }
   table.runs thead button { border: 1px solid var(--line); padding: .15rem .4rem; font-size: .8125rem; }
   table.runs thead th[aria-sort="none"] .arrow { display: none; }
-  table.runs tbody tr { border: 1px solid var(--line); border-radius: 6px; padding: .5rem .75rem; margin-bottom: .5rem; position: relative; }
+  table.runs tbody tr { border: 1px solid var(--line); border-radius: 6px; padding: .5rem .75rem; margin-bottom: .5rem; position: relative; display: flex; flex-direction: column; }
+  table.runs tbody th { order: -1; padding-right: 2.5rem; }
   table.runs tbody tr + tr > * { border-top: 0; }
   table.runs tbody td, table.runs tbody th { padding: .1rem 0; }
   table.runs tbody td.right { text-align: left; white-space: normal; }
@@ -157,4 +167,4 @@ figure svg a:hover > *, figure svg a:focus > * { stroke-width: 3; stroke-opacity
 @media (prefers-reduced-motion: no-preference) { .badge.running > span { animation: breathe 2.4s ease-in-out infinite; } }
 @keyframes breathe { 50% { opacity: .35; } }
 @media (forced-colors: active) { .badge, .mark { border: 1px solid; } }
-`;
+${runStyle}`;

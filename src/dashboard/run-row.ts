@@ -58,6 +58,8 @@ export function rowOf(id: string, state: RunState | null, { isHeld, trouble }: C
   if (state === null) return { ...unread, id, condition, trouble };
   const { inputTokens, outputTokens, usd } = spend(state);
   const { name, unit, higherIsBetter } = objective(state);
+  const isAsked = state.models !== null;
+  const isTold = inputTokens !== null || outputTokens !== null;
   return {
     id,
     condition,
@@ -78,8 +80,8 @@ export function rowOf(id: string, state: RunState | null, { isHeld, trouble }: C
     evaluations: budgetSpent(state),
     budget: state.search.budget,
     rounds: state.rounds.length,
-    tokens: inputTokens === null && outputTokens === null ? null : (inputTokens ?? 0) + (outputTokens ?? 0),
-    usd: state.models === null ? null : usd,
+    tokens: isAsked && isTold ? (inputTokens ?? 0) + (outputTokens ?? 0) : null,
+    usd: isAsked ? usd : null,
     startedAt: state.startedAt,
     lastAt: state.lastAt,
     ended: state.ended,

@@ -6,13 +6,14 @@
  * site can reach it under a name of its own, and what a browser says of where a request comes from must be this page.
  */
 import { timingSafeEqual } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { z } from "zod";
 import { documentOf, favicon } from "./document.ts";
-import type { Asset, PageModules } from "./page-modules.ts";
+import { type Asset, type PageModules, tagOf } from "./page-modules.ts";
 import { pageStyle } from "./page-style.ts";
 import type { Answer, Order, RunsMessage, Standing } from "./protocol.ts";
 
@@ -190,16 +191,16 @@ function tokenRefusal({ req }: Context, token: string | null): Answer | null {
 }
 
 function fixed(type: string, text: string): Asset {
-  return { type, tag: `${text.length}`, read: async () => text };
+  return { type, tag: tagOf(text), read: async () => text };
 }
 
 /** Sends a file, or says that the browser has it. */
-async function sent(context: Context, { type, tag, read }: Asset): Promise<Response> {
-  const etag = `"${tag}"`;
+async function sent(context: Context, asset: Asset): Promise<Response> {
+  const etag = `"${asset.tag}"`;
   context.header("Cache-Control", "no-cache");
   context.header("ETag", etag);
   if (context.req.header("If-None-Match") === etag) return context.body(null, 304);
-  return context.body(await read(), 200, { "Content-Type": type });
+  return context.body(await asset.read(), 200, { "Content-Type": asset.type });
 }
 
 /** An event stream that ends when its reader goes away or the server ends. */
@@ -248,15 +249,7 @@ async function streamRun(
     known = now ?? { ...known, isSteerable: false };
     await tell(false, trouble);
   };
-  await look();
-  const looking = (async () => {
-    for (;;) {
-      await waited(standingMs, signal);
-      if (signal.aborted) return;
-      await look();
-    }
-  })();
-  for await (const news of shelf.record(id, from, signal)) {
+  const tellNews = async (news: RecordNews) => {
     if (news.kind === "lines") {
       for (const batch of batches(news.lines))
         await stream.writeSSE({
@@ -271,8 +264,19 @@ async function streamRun(
       trouble = news.trouble;
       await look();
     }
-  }
-  await looking;
+  };
+  const lookOn = async () => {
+    for (;;) {
+      await wait(standingMs, undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
+      await look();
+    }
+  };
+  const readOn = async () => {
+    for await (const news of shelf.record(id, from, signal)) await tellNews(news);
+  };
+  await look();
+  await Promise.all([readOn(), lookOn()]);
 }
 
 type Line = { readonly seq: number; readonly text: string };
@@ -289,18 +293,4 @@ function* batches(lines: readonly Line[]): Generator<readonly Line[]> {
     characters += line.text.length;
   }
   if (batch.length > 0) yield batch;
-}
-
-/** Waits, or stops waiting when the signal is raised. */
-async function waited(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

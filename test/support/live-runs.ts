@@ -9,7 +9,9 @@ import { join } from "node:path";
 import { runSearch } from "../../src/search/coordinator.ts";
 import type { ChatReply, EventBody, RunEvent, SearchConfig } from "../../src/search/events.ts";
 import type { ChatModel, Clock, Searcher } from "../../src/search/ports.ts";
+import { randomStream } from "../../src/search/random.ts";
 import type { Architecture, SpaceDescription } from "../../src/search/space.ts";
+import type { GeneratorBrief } from "../../src/searchers/generator.ts";
 import { searchers } from "../../src/searchers/registry.ts";
 import { rulesModel } from "../../src/searchers/rules.ts";
 import { MemoryEvaluator } from "./memory-evaluator.ts";
@@ -72,13 +74,18 @@ export const twoCellsDescription: SpaceDescription = {
   template: "",
 };
 
-/** A model of a few thousand words a reply, thoughts included, that decides as the rules do. */
+/**
+ * A model of a few thousand words a reply, thoughts included. It decides as the rules do, but draws every third
+ * architecture evenly, so that it never comes to an end.
+ */
 export const talkativeModel: ChatModel = {
   label: "talkative",
   reply: async (request, signal): Promise<ChatReply> => {
     const reply = await rulesModel.reply(request, signal);
     const content =
-      request.role === "navigator" ? `${reply.content}\n\n## Notes\n${prose(500)}` : reply.content;
+      request.role === "navigator"
+        ? `${reply.content}\n\n## Notes\n${prose(500)}`
+        : withFreshOnes(reply.content, request.brief as GeneratorBrief, request.seed);
     return {
       ...reply,
       model: "talkative",
@@ -225,7 +232,7 @@ export async function writeManyRuns(folder: string, count: number): Promise<read
 export async function longRecord(evaluations: number): Promise<readonly RunEvent[]> {
   return await searchedRecord({
     model: talkativeModel,
-    search: { budget: evaluations, rounds: evaluations, stallRounds: evaluations, seed: 1, inform: ["coverage", "duplicates"] },
+    search: { budget: evaluations, rounds: evaluations, seed: 1 },
     space: twoCellsDescription,
   });
 }
@@ -244,6 +251,15 @@ function searcherCalled(name: string): Searcher {
   const found = searchers.find((each) => each.name === name);
   if (found === undefined) throw new Error(`no searcher "${name}"`);
   return found;
+}
+
+function withFreshOnes(content: string, { space }: GeneratorBrief, seed: number): string {
+  const { architectures } = JSON.parse(content) as { readonly architectures: readonly unknown[] };
+  const random = randomStream(seed, "fresh");
+  const mixed = architectures.map((each, index) =>
+    index % 3 === 0 ? space.toObject(space.sample(random)) : each,
+  );
+  return JSON.stringify({ architectures: mixed });
 }
 
 /** A clock that goes on by a fifth of a second each time it is looked at, and never waits. */

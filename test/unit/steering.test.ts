@@ -99,6 +99,10 @@ class Person implements Steering {
     for (let left = turns[now % turns.length] ?? 0; left > 0; left--) await turn();
   }
 
+  get given(): number {
+    return this.#hints;
+  }
+
   async allAnswered(): Promise<void> {
     await Promise.all(this.#given);
   }
@@ -263,6 +267,26 @@ describe("a run that a person steers", () => {
     });
     expect([...person.told.values()]).toEqual([2, 3]);
     await expectSound(events, state);
+  });
+
+  it("keeps its seals also when hints keep coming while others are being stored", async () => {
+    const person = new Person({ deeds: [], turns: [0] });
+    const journal = new MemoryJournal({
+      beforeAppend: async ([body]) => {
+        if (body?.type !== "hint-given") return;
+        await turn();
+        if (person.given < 12) person.hint();
+        await turn();
+      },
+    });
+    await journal.append([begin()]);
+    const state = await runSearch([...journal.events], watched(person, journal), never, (notice) => {
+      const isLast = notice.kind === "recorded" && notice.event.type === "architecture-measured";
+      if (isLast && notice.event.candidate === 2) person.hint();
+    });
+    await person.allAnswered();
+    expect(bodies(journal.events, "hint-given").length).toBeGreaterThan(10);
+    await expectSound(journal.events, state);
   });
 
   it("refuses hints once nothing more will be asked, and more than a prompt can bear", async () => {

@@ -11,9 +11,11 @@ import { openRun, type RunStream } from "./run-stream.ts";
 
 export class ControlRuns {
   readonly #changed: () => void;
-  readonly #read = new Map<string, RunState>();
+  /** Null: it could not be read. */
+  readonly #read = new Map<string, RunState | null>();
   /** What a reader chose; null: nothing, so the first choice holds. */
   #chosen: readonly string[] | null = null;
+  #first: readonly string[] = [];
   #possible: readonly RunRow[] = [];
   #reading: { readonly id: string; readonly stream: RunStream } | null = null;
   #isClosed = false;
@@ -31,20 +33,21 @@ export class ControlRuns {
   /** The ids of the runs that are shown, or will be once they are read. */
   get chosen(): readonly string[] {
     const isPossible = (id: string) => this.#possible.some((row) => row.id === id);
-    return (this.#chosen ?? firstControls(this.#possible)).filter(isPossible);
+    return (this.#chosen ?? this.#first).filter(isPossible);
   }
 
   /** Those of the chosen that have been read, under their ids. */
   get runs(): ReportedRun[] {
     return this.chosen.flatMap((id) => {
       const state = this.#read.get(id);
-      return state === undefined ? [] : [{ folder: id, state }];
+      return state === undefined || state === null ? [] : [{ folder: id, state }];
     });
   }
 
   /** Takes the list of runs as it is now. */
   offer(rows: Iterable<RunRow>, run: Compared): void {
     this.#possible = possibleControls([...rows], run);
+    this.#first = firstControls(this.#possible, run);
     this.#readNext();
   }
 
@@ -69,10 +72,11 @@ export class ControlRuns {
     if (id === undefined) return;
     // One at a time: a browser holds few connections open to one server.
     const stream = openRun(id, () => {
-      if (this.#reading?.stream !== stream || !stream.isCaughtUp) return;
+      const isLost = stream.trouble !== null || (stream.standing?.trouble ?? null) !== null;
+      if (this.#reading?.stream !== stream || !(stream.isCaughtUp || isLost)) return;
       stream.close();
       this.#reading = null;
-      if (stream.state !== null) this.#read.set(id, stream.state);
+      this.#read.set(id, isLost ? null : stream.state);
       this.#changed();
       this.#readNext();
     });

@@ -38,10 +38,14 @@ export function possibleControls(rows: readonly RunRow[], run: Compared): RunRow
   );
 }
 
-/** The runs that are shown unless a reader chooses: one of each searcher before a second of any, at most `mostControls`. */
-export function firstControls(possible: readonly RunRow[]): string[] {
+/**
+ * The runs that are shown unless a reader chooses, at most `mostControls`: those of the same budget where there are any,
+ * and one of each searcher before a second of any.
+ */
+export function firstControls(possible: readonly RunRow[], { budget }: Pick<Compared, "budget">): string[] {
   const seen = new Map<string, number>();
-  const turns = possible.map((row) => {
+  const alike = possible.filter((row) => row.budget === budget);
+  const turns = (alike.length > 0 ? alike : possible).map((row) => {
     const name = JSON.stringify([row.searcher, row.model]);
     const turn = seen.get(name) ?? 0;
     seen.set(name, turn + 1);

@@ -103,7 +103,8 @@ export function eventSentence(event: RunEvent): string {
       return `Round ${event.round}: a strategy was set (${counted(event.text.length, "character")}).`;
     case "round-proposed": {
       const counts = new Map<Verdict["kind"], number>();
-      for (const { verdict } of event.candidates) counts.set(verdict.kind, (counts.get(verdict.kind) ?? 0) + 1);
+      for (const { verdict } of event.candidates)
+        counts.set(verdict.kind, (counts.get(verdict.kind) ?? 0) + 1);
       const parts = [...counts].map(([kind, count]) => `${count} ${verdictNames[kind]}`);
       return `Round ${event.round}: ${counted(event.candidates.length, "candidate")} proposed${parts.length === 0 ? "" : `: ${parts.join(", ")}`}.`;
     }

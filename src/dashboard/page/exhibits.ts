@@ -50,7 +50,7 @@ function dataButton(exhibit: Exhibit): TemplateResult | typeof nothing {
   const rows = exhibit.data.length;
   if (rows === 0) return nothing;
   return html`<button type="button" class="download" @click=${() => void saveData(exhibit)}>
-    Data of ${exhibit.title} (CSV, ${rows} ${rows === 1 ? "row" : "rows"})
+    Data<span class="unseen"> of “${exhibit.title}”</span> (CSV, ${rows} ${rows === 1 ? "row" : "rows"})
   </button>`;
 }
 

@@ -31,7 +31,7 @@ async function go(): Promise<void> {
   takeToken();
   const before = route;
   route = parseRoute(location.hash);
-  const isFirst = view === null;
+  const isFirst = turn === 0;
   if (route.page === "run" && before.page === "run" && route.id === before.id && view?.move !== undefined) {
     view.move(route.place);
     draw();
@@ -46,6 +46,8 @@ async function go(): Promise<void> {
     return;
   }
   view = next;
+  // What stood here until now was the document's own.
+  if (isFirst) page.replaceChildren();
   draw();
   if (!isFirst) moveFocus(before);
 }

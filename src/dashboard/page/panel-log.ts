@@ -21,13 +21,12 @@ export function logPanel(desk: Desk): Panel {
   let most = atOnce;
   return {
     title: "Event log",
-    isWide: true,
     render: (snapshot) => {
       const { count } = snapshot;
       const total = type === null ? count : (snapshot.places.get(type)?.length ?? 0);
       const shown = newest(snapshot, type, Math.min(most, total));
       return html`<p><span data-part="log-count">${counted(count, "event")}</span>${type === null ? nothing : ` in all, ${total} of this type`}</p>
-        <div class="choose"><label>Show <select @change=${({ currentTarget }: Event) => {
+        <div class="row"><label>Show <select @change=${({ currentTarget }: Event) => {
           const { value } = currentTarget as HTMLSelectElement;
           type = eventTypes.find((each) => each === value) ?? null;
           most = atOnce;

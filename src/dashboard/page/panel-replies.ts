@@ -30,7 +30,6 @@ export function repliesPanel(desk: Desk): RepliesPanel {
   let from: number | null = null;
   return {
     title: "Replies",
-    isWide: true,
     open: (number) => {
       opened.add(contentKey(number));
       if (from === null || from > number) from = number;
@@ -46,8 +45,8 @@ export function repliesPanel(desk: Desk): RepliesPanel {
         .slice(first)
         .map((chat, at) => ({ chat, number: first + at, asked: replies[first + at] }))
         .reverse();
-      return html`<p class="quiet">${counted(count, "reply", "replies")}${first > 0 ? `, the newest ${count - first} shown` : ""}.</p>
-        <ol class="replies" reversed start=${count}>${repeat(
+      return html`<p class="faint">${counted(count, "reply", "replies")}${first > 0 ? `, the newest ${count - first} shown` : ""}.</p>
+        <ol class="replies" tabindex="0" aria-label="Replies, newest first" reversed start=${count}>${repeat(
           shown,
           ({ number }) => number,
           ({ chat, number, asked }) => replyView({ chat, number, asked, opened, desk }),
@@ -92,24 +91,32 @@ function replyView({ chat, number, asked, opened, desk }: Shown): TemplateResult
         `Put right in its form: ${repairKinds[kind as RepairKind] ?? kind}${times > 1 ? ` (${times} times)` : ""}.`,
     ),
     ...(reply.notes ?? []),
-    ...(reply.probes ?? []).map(({ rung, finding, words }) => `Probe, ${rungWords[rung]} ${finding}: ${words}`),
+    ...(reply.probes ?? []).map(
+      ({ rung, finding, words }) => `Probe, ${rungWords[rung]} ${finding}: ${words}`,
+    ),
     ...reply.failures.map((words) => `Failed attempt: ${words}`),
   ];
   return html`<li id=${replyId(number)} tabindex="-1" class=${rejected === null ? "" : "rejected"}>
     <p><strong>${roleName(role)}</strong>, <a href=${desk.hrefOf({ round, candidate: null })}>round ${round}</a>${attempt > 1 ? `, attempt ${attempt}` : ""}
-      <span class="quiet">${factsOf(chat).join(" · ")}</span></p>
-    ${rejected === null ? nothing : html`<p class="bad">Could not be read: ${rejected.join("; ")}</p>`}
+      <span class="faint">${factsOf(chat).join(" · ")}</span></p>
+    ${rejected === null ? nothing : html`<p class="trouble">Could not be read: ${rejected.join("; ")}</p>`}
     ${notes.length === 0 ? nothing : html`<ul class="reasons">${notes.map((note) => html`<li>${note}</li>`)}</ul>`}
     ${fold({ opened, key: contentKey(number), desk }, `What it said (${counted(reply.content.length, "character")})`, () => verbatim(reply.content, `Content of ${name}`))}
     ${
       reply.reasoning === null
         ? nothing
-        : fold({ opened, key: `${number} reasoning`, desk }, `Its reasoning (${counted(reply.reasoning.length, "character")})`, () => verbatim(reply.reasoning ?? "", `Reasoning of ${name}`))
+        : fold(
+            { opened, key: `${number} reasoning`, desk },
+            `Its reasoning (${counted(reply.reasoning.length, "character")})`,
+            () => verbatim(reply.reasoning ?? "", `Reasoning of ${name}`),
+          )
     }
     ${
       asked === undefined
         ? nothing
-        : fold({ opened, key: `${number} asked`, desk }, `What was asked (${askedWords(asked)})`, () => askedView(asked.added, name))
+        : fold({ opened, key: `${number} asked`, desk }, `What was asked (${askedWords(asked)})`, () =>
+            askedView(asked.added, name),
+          )
     }
   </li>`;
 }
@@ -143,6 +150,5 @@ function askedWords({ added, carried }: Replied): string {
 }
 
 function askedView(messages: readonly Message[], name: string): TemplateResult {
-  return html`${messages.map(({ role, content }, at) => html`<p class="quiet">${role}</p>${verbatim(content, `Message ${at + 1} before ${name}, ${role}`)}`)}`;
+  return html`${messages.map(({ role, content }, at) => html`<p class="faint">${role}</p>${verbatim(content, `Message ${at + 1} before ${name}, ${role}`)}`)}`;
 }
-

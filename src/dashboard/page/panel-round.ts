@@ -8,7 +8,7 @@ import { repeat } from "lit-html/directives/repeat.js";
 import type { Candidate, Round, RunState } from "../../search/state.ts";
 import { objective } from "../../search/state.ts";
 import { counted, withUnit } from "./amounts.ts";
-import { candidateWords, keyOf } from "./candidate-words.ts";
+import { type CandidateWords, candidateWords, keyOf } from "./candidate-words.ts";
 import { awaited, type Desk, type Panel } from "./panel.ts";
 import { unitOfCost, waitingWords } from "./standing-words.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -27,7 +27,7 @@ export function roundPanel(desk: Desk): Panel {
         return html`${awaited(`The run has no round ${place?.round}; it has ${newest}.`)}
           <p><a href=${desk.hrefOf(null)}>Show round ${newest}</a></p>`;
       return html`${steps(round.round, newest, place !== null, desk)}
-        <p class="quiet" data-part="round">${roundWords(round, newest, state)}</p>
+        <p class="faint" data-part="round">${roundWords(round, newest, state)}</p>
         ${round.candidates.length === 0 ? awaited(emptyWords(round, state)) : tableView(round, snapshot, desk)}`;
     },
   };
@@ -50,12 +50,12 @@ export function rowId(round: number, candidate: number): string {
 
 function steps(round: number, newest: number, isChosen: boolean, desk: Desk): TemplateResult {
   const go = (to: number) => () => {
-    location.hash = desk.hrefOf({ round: to, candidate: null });
+    if (to >= 1 && to <= newest) location.hash = desk.hrefOf({ round: to, candidate: null });
   };
-  return html`<div class="choose">
-    <button type="button" ?disabled=${round <= 1} @click=${go(round - 1)}>Earlier round</button>
+  return html`<div class="row">
+    <button type="button" aria-disabled=${round <= 1} @click=${go(round - 1)}>Earlier round</button>
     <span>Round ${round} of ${newest}</span>
-    <button type="button" ?disabled=${round >= newest} @click=${go(round + 1)}>Later round</button>
+    <button type="button" aria-disabled=${round >= newest} @click=${go(round + 1)}>Later round</button>
     ${isChosen ? html`<a href=${desk.hrefOf(null)}>Follow the newest</a>` : nothing}
   </div>`;
 }
@@ -102,7 +102,12 @@ function tableView(round: Round, snapshot: Snapshot, desk: Desk): TemplateResult
       <tbody>${repeat(
         round.candidates,
         (candidate) => keyOf(candidate),
-        (candidate) => rowView(candidate, snapshot, desk, { costs, reply, isAimedAt: place?.round === round.round && place.candidate === candidate.index + 1 }),
+        (candidate) =>
+          rowView(candidate, snapshot, desk, {
+            costs,
+            reply,
+            isAimedAt: place?.round === round.round && place.candidate === candidate.index + 1,
+          }),
       )}</tbody>
     </table>
   </div>`;
@@ -126,11 +131,20 @@ function rowView(
     <th scope="row" class="right"><a href=${desk.hrefOf({ round: candidate.round, candidate: number })} aria-label="Candidate ${number}">${number}</a></th>
     <td><code class="architecture">${words.text}</code></td>
     <td>${words.fate}${isBest ? html` <strong class="better">★ best so far</strong>` : isImproved ? html` <strong class="better">▲ improved the best</strong>` : nothing}
-      ${words.reasons.length === 0 ? nothing : html`<ul class="reasons">${words.reasons.map(({ code, sentence }) => html`<li>${code === null ? nothing : html`<code>${code}</code> `}${sentence}</li>`)}</ul>`}</td>
+      ${reasonsView(words.reasons)}</td>
     ${costs.map((name) => html`<td class="right">${withUnit(words.costs[name], "")}</td>`)}
     <td class="right">${withUnit(words.value, "")}</td>
-    ${reply === null ? nothing : html`<td><button type="button" class="link" @click=${() => desk.showReply(reply)}>reply ${reply + 1}</button></td>`}
+    ${reply === null ? nothing : html`<td class="proposed"><button type="button" class="link" @click=${() => desk.showReply(reply)}>reply ${reply + 1}</button></td>`}
   </tr>`;
+}
+
+/** A sentence by itself stands for itself; several, or such with a code, are a list. */
+function reasonsView(reasons: CandidateWords["reasons"]): TemplateResult | typeof nothing {
+  const [first] = reasons;
+  if (first === undefined) return nothing;
+  if (reasons.length === 1 && first.code === null)
+    return html`<span class="reason">${first.sentence}</span>`;
+  return html`<ul class="reasons">${reasons.map(({ code, sentence }) => html`<li>${code === null ? nothing : html`<code>${code}</code> `}${sentence}</li>`)}</ul>`;
 }
 
 function nameWithUnit(name: string, unit: string): string {

@@ -30,7 +30,7 @@ const capNames: Readonly<Record<Cap, string>> = {
 
 function capsView({ state, metered }: Snapshot): TemplateResult {
   const caps = Object.entries(state.search.caps ?? {}) as [Cap, number][];
-  if (caps.length === 0) return html`<p class="quiet">No cap on tokens, money or time.</p>`;
+  if (caps.length === 0) return html`<p class="faint">No cap on tokens, money or time.</p>`;
   return html`<dl class="facts">${caps.map(([cap, allowed]) => {
     const write = (value: number) => (cap === "usd" ? money(value) : amount(value));
     const used = metered[cap];
@@ -46,14 +46,16 @@ function capsView({ state, metered }: Snapshot): TemplateResult {
 interface Row {
   readonly name: string;
   readonly of: (spent: Spend) => string;
+  /** Whether it is left out where nothing is known of it; absent: no. */
+  readonly isOptional?: true;
 }
 
 const rows: readonly Row[] = [
   { name: "Replies", of: ({ chatCalls }) => amount(chatCalls) },
   { name: "Tokens in", of: ({ inputTokens }) => amount(inputTokens) },
-  { name: "of these read before", of: ({ cachedTokens }) => amount(cachedTokens) },
+  { name: "of these read before", of: ({ cachedTokens }) => amount(cachedTokens), isOptional: true },
   { name: "Tokens out", of: ({ outputTokens }) => amount(outputTokens) },
-  { name: "of these thinking", of: ({ reasoningTokens }) => amount(reasoningTokens) },
+  { name: "of these thinking", of: ({ reasoningTokens }) => amount(reasoningTokens), isOptional: true },
   { name: "Money", of: ({ usd }) => (usd === null ? unknown : `${money(usd)} USD`) },
   { name: "Time for replies", of: ({ chatSeconds }) => duration(chatSeconds) },
   { name: "Unreadable replies", of: ({ rejectedReplies }) => amount(rejectedReplies) },
@@ -66,18 +68,21 @@ const rows: readonly Row[] = [
 function tableView(snapshot: Snapshot): TemplateResult {
   const { state, spend: all } = snapshot;
   const evaluating = html`<p>${amount(all.evaluations)} evaluations, ${duration(all.evaluationSeconds)} of the evaluator's time.</p>`;
-  if (state.models === null) return html`${evaluating}<p class="quiet">No model was asked.</p>`;
+  if (state.models === null) return html`${evaluating}<p class="faint">No model was asked.</p>`;
   const byRole = roleSchema.options.map((role) => ({ role, spent: spendOf(snapshot, role) }));
+  const shown = rows.filter(
+    ({ of, isOptional }) => isOptional !== true || [all, ...byRole.map(({ spent }) => spent)].some((spent) => of(spent) !== unknown),
+  );
   const isRules = state.models.navigator === state.models.generator && all.inputTokens === 0;
   return html`${evaluating}
     <div class="box" tabindex="0" role="group" aria-label="Spend by role, scrolls sideways where it is wider than its place"><table>
       <thead><tr><th scope="col">What</th>${byRole.map(({ role }) => html`<th scope="col" class="right">${roleName(role)}</th>`)}<th scope="col" class="right">In all</th></tr></thead>
-      <tbody>${rows.map(
+      <tbody>${shown.map(
         ({ name, of }) =>
           html`<tr><th scope="row">${name}</th>${byRole.map(({ spent }) => html`<td class="right">${of(spent)}</td>`)}<td class="right">${of(all)}</td></tr>`,
       )}</tbody>
     </table></div>
-    <p class="quiet">${unknown} stands where the server did not tell, or no price is known.${isRules ? " Written rules use no tokens." : nothing}</p>`;
+    <p class="faint">${unknown} stands where the server did not tell, or no price is known.${isRules ? " Written rules use no tokens." : nothing}</p>`;
 }
 
 /** The same sums over the calls of one role. */

@@ -5,7 +5,7 @@
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { amount, money } from "../../report/format.ts";
-import { objective, type RunState, secondsWorked } from "../../search/state.ts";
+import { objective, secondsWorked } from "../../search/state.ts";
 import { duration, withUnit } from "./amounts.ts";
 import { capUnits } from "./event-words.ts";
 import { awaited, type Desk, factsView, meter, type Panel } from "./panel.ts";
@@ -63,7 +63,7 @@ function bestView({ state, best, open }: Snapshot, desk: Desk): TemplateResult {
       <span>best ${name}, ${higherIsBetter ? "higher" : "lower"} is better</span></p>
     <p>Found in <a href=${desk.hrefOf({ round, candidate: index + 1 })}>round ${round}, candidate ${index + 1}</a>:
       <code class="architecture">${open(best.text)}</code></p>
-    <p class="quiet">${costs.join(", ")}</p>`;
+    <p class="faint">${costs.join(", ")}</p>`;
 }
 
 const noModel = "none: this searcher asks no model";
@@ -85,9 +85,10 @@ function tokensView({ state, spend, metered }: Snapshot): TemplateResult | strin
   );
 }
 
-function moneyView({ state, spend, metered }: Snapshot): TemplateResult | string {
+function moneyView(snapshot: Snapshot): TemplateResult | string {
+  const { state, spend, metered } = snapshot;
   if (state.models === null) return noModel;
-  const known = spend.usd === null ? unknownMoney(state) : `${money(spend.usd)} USD`;
+  const known = spend.usd === null ? unknownMoney(snapshot) : `${money(spend.usd)} USD`;
   const cap = state.search.caps?.usd;
   if (cap === undefined) return known;
   const left = money(Math.max(0, cap - metered.usd));
@@ -99,7 +100,8 @@ function moneyView({ state, spend, metered }: Snapshot): TemplateResult | string
   );
 }
 
-function unknownMoney({ prices, chats }: RunState): string {
+function unknownMoney({ state: { prices, chats }, spend: { inputTokens, outputTokens } }: Snapshot): string {
+  if (chats.length > 0 && inputTokens === 0 && outputTokens === 0) return "none: no tokens were used";
   if (prices === undefined || Object.values(prices).includes(null)) return "not known: no price is known";
   return chats.length === 0 ? "none so far" : "not known, for tokens are not";
 }
@@ -119,7 +121,7 @@ function nextView({ state, standing }: Snapshot, { folder }: Beside): TemplateRe
   const next = nextStep(state, standing, folder);
   if (next === null) return nothing;
   const cap = state.capReached;
-  return html`<div class="next" data-part="next">
+  return html`<div class="note" data-part="next">
     ${cap === null ? nothing : html`<p>The cap of ${cap.cap === "usd" ? money(cap.allowed) : amount(cap.allowed)} ${capUnits[cap.cap]} was reached in round ${cap.round}.</p>`}
     <p>${next.words}</p>
     ${next.commands.map((command) => html`<pre class="command">${command}</pre>`)}

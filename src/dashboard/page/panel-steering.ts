@@ -71,7 +71,10 @@ export function steeringPanel(desk: Desk): Panel {
       (isRight) =>
         isRight
           ? { ok: true, words: "The token is right: this page can steer." }
-          : { ok: false, words: "That is not the token. It stands in what the command printed when it started." },
+          : {
+              ok: false,
+              words: "That is not the token. It stands in what the command printed when it started.",
+            },
       () => ({ ok: false, words: "The server cannot be reached. Is the command still running?" }),
     );
     if (said.ok) typed = "";
@@ -80,28 +83,33 @@ export function steeringPanel(desk: Desk): Panel {
 
   const ordersView = ({ standing }: Snapshot): TemplateResult => {
     const isPaused = standing?.condition === "paused";
-    return html`<div class="choose" role="group" aria-label="Orders">
+    return html`<div class="row" role="group" aria-label="Orders">
         <button type="button" ?disabled=${isAsking || isPaused} @click=${() => void give({ order: "pause" })}>Pause after this round</button>
         <button type="button" ?disabled=${isAsking} @click=${() => void give({ order: "resume" })}>Resume</button>
         <button type="button" class=${isStopping ? "danger" : ""} ?disabled=${isAsking} @click=${stop}>${isStopping ? "Press again to stop" : "Stop"}</button>
       </div>
-      <form class="hint-form" @submit=${(event: Event) => {
+      <form class="told-form" @submit=${(event: Event) => {
         event.preventDefault();
         if (hint.trim() === "") say({ ok: false, words: "Write the hint first." });
         else void give({ order: "hint", text: hint.trim() });
       }}>
         <label for="hint-text">Hint to the Navigator</label>
-        <textarea id="hint-text" rows="3" aria-describedby="hint-words" .value=${hint} @input=${({ currentTarget }: Event) => {
+        <textarea id="hint-text" rows="3" aria-describedby="hint-words" .value=${hint} @input=${({
+          currentTarget,
+        }: Event) => {
           hint = (currentTarget as HTMLTextAreaElement).value;
         }}></textarea>
-        <p class="quiet" id="hint-words">It is sent with the next request for a strategy and written into the record. A run that was told something is left out of the averages of benches.</p>
+        <p class="faint" id="hint-words">It is sent with the next request for a strategy and written into the record. A run that was told something is left out of the averages of benches.</p>
         <button type="submit" ?disabled=${isAsking}>Send hint</button>
       </form>`;
   };
 
-  const tokenView = (): TemplateResult => html`<p>Read only: this page may look, and not steer. Who started the dashboard has the token.</p>
-    <form class="choose" @submit=${(event: Event) => void take(event)}>
-      <label>Token <input type="text" autocomplete="off" spellcheck="false" .value=${typed} @input=${({ currentTarget }: Event) => {
+  const tokenView =
+    (): TemplateResult => html`<p>Read only: this page may look, and not steer. Who started the dashboard has the token.</p>
+    <form class="row" @submit=${(event: Event) => void take(event)}>
+      <label>Token <input type="text" autocomplete="off" spellcheck="false" .value=${typed} @input=${({
+        currentTarget,
+      }: Event) => {
         typed = (currentTarget as HTMLInputElement).value;
       }}></label>
       <button type="submit">Use token</button>
@@ -113,7 +121,7 @@ export function steeringPanel(desk: Desk): Panel {
       const answered =
         answer === null
           ? nothing
-          : html`<p class=${answer.ok ? "answer" : "answer bad"} data-part="answer">${answer.words}</p>`;
+          : html`<p class=${answer.ok ? "answer" : "answer trouble"} data-part="answer">${answer.words}</p>`;
       if (snapshot.standing?.isSteerable !== true)
         return html`${answered}${awaited(unsteerableWords(snapshot))}`;
       return html`${token() === null ? tokenView() : ordersView(snapshot)}${answered}`;

@@ -40,7 +40,7 @@ export function strategyPanel(desk: Desk): Panel {
       const text = textOf(state, round);
       const summary = strategySummary(text);
       const isChange = isChangeShown && before !== undefined;
-      return html`<div class="choose">
+      return html`<div class="row">
           <label>Round <select @change=${({ currentTarget }: Event) => {
             const number = Number((currentTarget as HTMLSelectElement).value);
             choose(number === newest ? null : number);
@@ -57,7 +57,7 @@ export function strategyPanel(desk: Desk): Panel {
         </div>
         ${hintsOf(state, round)}
         ${summary === "" ? nothing : html`<p class="summary" data-part="summary">${summary}</p>`}
-        <p class="quiet">${
+        <p class="faint">${
           before === undefined
             ? `The first strategy, set in round ${round}.`
             : isChange
@@ -91,18 +91,22 @@ function pieceView({ kind, text }: Piece): TemplateResult | string {
 
 /** What a person told with the request for this round's strategy. */
 function hintsOf({ hints }: RunState, round: number): TemplateResult[] {
-  return hints.filter((hint) => hint.round === round).map(({ text }) => hintView(text, `A person told the Navigator of round ${round}:`));
+  return hints
+    .filter((hint) => hint.round === round)
+    .map(({ text }) => hintView(text, `A person told the Navigator of round ${round}:`));
 }
 
 /** What was told for a strategy that is still to come. */
 function untold({ hints }: RunState, newest: number): TemplateResult[] {
   return hints
     .filter(({ round }) => round > newest)
-    .map(({ round, text }) => hintView(text, `A person told the Navigator for round ${round}, whose strategy is still to come:`));
+    .map(({ round, text }) =>
+      hintView(text, `A person told the Navigator for round ${round}, whose strategy is still to come:`),
+    );
 }
 
 function hintView(text: string, words: string): TemplateResult {
-  return html`<figure class="hint"><figcaption>${words}</figcaption><blockquote>${text}</blockquote></figure>`;
+  return html`<figure class="told"><figcaption>${words}</figcaption><blockquote>${text}</blockquote></figure>`;
 }
 
 function nothingWords(state: RunState): string {

@@ -24,9 +24,9 @@ export function winnerPanel(): Panel {
       const { forms } = known;
       const { name, unit } = objective(state);
       return html`<p><code class="architecture" data-part="winner">${forms.text}</code></p>
-        ${forms.isBlind ? html`<p class="quiet">In the neutral names that the search saw: another version of the program made them, and this one cannot translate them.</p>` : nothing}
+        ${forms.isBlind ? html`<p class="faint">In the neutral names that the search saw: another version of the program made them, and this one cannot translate them.</p>` : nothing}
         <p>${state.ended === null ? "So far: " : ""}${name} ${withUnit(best.value, unit)} on the search split. ${testWords(state, best.text)}</p>
-        <div class="choose" role="group" aria-label="Copy the winner">
+        <div class="row" role="group" aria-label="Copy the winner">
           ${copyButton("JSON", () => forms.json)}
           ${forms.templateString === null ? nothing : copyButton("Template string", () => forms.templateString ?? "")}
           ${forms.command === null ? nothing : copyButton("`evaluate` command", () => forms.command ?? "")}

@@ -8,9 +8,8 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { guard } from "lit-html/directives/guard.js";
 import { live } from "lit-html/directives/live.js";
 import { repeat } from "lit-html/directives/repeat.js";
-import { amount, money, unknown } from "../../report/format.ts";
+import { amount, decimalsFor, money, unknown } from "../../report/format.ts";
 import type { Condition, RunRow } from "../protocol.ts";
-import { withUnit } from "./amounts.ts";
 import { ago, emptyState, mark, stateBadge } from "./parts.ts";
 import { hrefOf } from "./router.ts";
 import { openRuns, type RunsStream } from "./runs-stream.ts";
@@ -105,19 +104,21 @@ export class RunList {
   #tools(shown: number, all: number, unread: number | null): TemplateResult {
     const filter = this.#filter;
     return html`<div class="tools" role="search" aria-label="Runs">
-      <label
-        >Filter runs
+      <span class="field"
+        ><label for="filter-words">Filter runs</label>
         <input
+          id="filter-words"
           type="search"
           .value=${live(filter.words)}
           autocomplete="off"
           spellcheck="false"
           @input=${({ target }: Event) =>
             this.#set({ filter: { ...filter, words: (target as HTMLInputElement).value } })}
-      /></label>
-      <label
-        >State
+      /></span>
+      <span class="field"
+        ><label for="filter-state">State</label>
         <select
+          id="filter-state"
           .value=${live(filter.condition ?? "")}
           @change=${({ target }: Event) => {
             const value = (target as HTMLSelectElement).value;
@@ -126,7 +127,7 @@ export class RunList {
         >
           <option value="">any</option>
           ${conditions.map((condition) => html`<option value=${condition}>${condition}</option>`)}
-        </select></label
+        </select></span
       >
       <span class="count" role="status"
         >${shown === all ? countOf(all) : `${amount(shown)} of ${countOf(all)}`}</span
@@ -232,20 +233,10 @@ export class RunList {
       <td role="cell" data-label="Searcher">${row.searcher || unknown}</td>
       <td role="cell" data-label="Model">${row.model ?? unknown}</td>
       <td role="cell" data-label="Best" class="right">${bestOf(row)}</td>
-      <td role="cell" data-label="Evaluations" class="right">
-        ${amount(row.evaluations)} <span class="of">of ${amount(row.budget)}</span>
-      </td>
+      <td role="cell" data-label="Evaluations" class="right">${amount(row.evaluations)} <span class="of">of ${amount(row.budget)}</span></td>
       <td role="cell" data-label="Tokens" class="right">${amount(row.tokens)}</td>
-      <td role="cell" data-label="Money" class="right">
-        ${row.usd === null ? unknown : `${money(row.usd)} USD`}
-      </td>
-      <td role="cell" data-label="Began" class="right">
-        ${
-          row.startedAt === ""
-            ? unknown
-            : ago(row.startedAt, row.lastAt === "" ? "" : `last event ${exactTime(row.lastAt)}; began `)
-        }
-      </td>
+      <td role="cell" data-label="Money" class="right">${row.usd === null ? unknown : `${money(row.usd)} USD`}</td>
+      <td role="cell" data-label="Began" class="right">${beganOf(row)}</td>
     </tr>`;
   }
 }
@@ -282,11 +273,20 @@ function marksOf({ isBlind, hints }: RunRow): TemplateResult {
   }`;
 }
 
+function beganOf({ startedAt, lastAt }: RunRow): TemplateResult | string {
+  if (startedAt === "") return unknown;
+  return ago(startedAt, lastAt === "" ? "" : `last event ${exactTime(lastAt)}; began `);
+}
+
 function bestOf({ best, metric }: RunRow): TemplateResult | string {
   if (best === null || metric === null) return unknown;
   const words = metric.higherIsBetter ? "higher is better" : "lower is better";
+  const unit =
+    metric.unit === "" || metric.unit === metric.name
+      ? ""
+      : ` ${metric.unit === "percent" ? "%" : metric.unit}`;
   return html`<span title="${metric.name}, ${words}"
-    >${withUnit(best, metric.unit)}<span class="direction" aria-hidden="true"
+    >${best.toFixed(decimalsFor([best]))}${unit}<span class="direction" aria-hidden="true"
       >${metric.higherIsBetter ? "↑" : "↓"}</span
     ><span class="unseen">, ${words}</span></span
   >`;

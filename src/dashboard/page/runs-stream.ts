@@ -20,6 +20,8 @@ export interface RunsStream {
 
 /** How long to wait before asking again what was refused, in milliseconds. */
 const againMs = 2_000;
+/** How often rows are shown while many are still being read, in milliseconds: each time takes as long as all of them. */
+const readingMs = 500;
 
 /**
  * Follows the list; `onChange` is called at most once a picture.
@@ -45,6 +47,7 @@ class PatchedRows implements RunsStream {
   readonly #changed: ReturnType<typeof oncePerFrame>;
   #source: EventSource | null = null;
   #again: ReturnType<typeof setTimeout> | null = null;
+  #soon: ReturnType<typeof setTimeout> | null = null;
   /** What this connection has told of; null: it has told of all, and what it did not name is gone. */
   #told: Set<string> | null = null;
   #isClosed = false;
@@ -79,6 +82,7 @@ class PatchedRows implements RunsStream {
     this.#isClosed = true;
     this.#source?.close();
     if (this.#again !== null) clearTimeout(this.#again);
+    if (this.#soon !== null) clearTimeout(this.#soon);
     this.#changed.cancel();
   }
 
@@ -94,6 +98,11 @@ class PatchedRows implements RunsStream {
       for (const id of this.rows.keys()) if (!this.#told.has(id)) this.rows.delete(id);
       this.#told = null;
     }
-    this.#changed();
+    if (unread === 0) this.#changed();
+    else
+      this.#soon ??= setTimeout(() => {
+        this.#soon = null;
+        this.#changed();
+      }, readingMs);
   }
 }

@@ -85,10 +85,7 @@ export class Snapshots {
     }
     const last = this.#last;
     const isNew =
-      last === null ||
-      last.events !== events ||
-      last.count !== events.length ||
-      last.standing !== standing;
+      last === null || last.events !== events || last.count !== events.length || last.standing !== standing;
     if (!isNew) return last;
     const now = this.#milliseconds();
     if (last !== null && last.events === events && now < this.#nextAt) {
@@ -102,8 +99,7 @@ export class Snapshots {
 
   /** How long it took to draw the newest one, in milliseconds: the next will wait accordingly. */
   took(milliseconds: number): void {
-    this.#nextAt =
-      this.#milliseconds() + Math.min(longestMs, Math.max(shortestMs, restShare * milliseconds));
+    this.#nextAt = this.#milliseconds() + Math.min(longestMs, Math.max(shortestMs, restShare * milliseconds));
   }
 
   #make(state: RunState, standing: Standing | null, events: readonly RunEvent[]): Snapshot {

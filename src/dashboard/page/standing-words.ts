@@ -107,12 +107,14 @@ export function settingsWords(state: RunState): string[] {
   return [
     `space ${space.id}`,
     `searcher ${search.searcher}`,
-    players.length === 0 ? "no roles" : `roles played by ${listed(players)}`,
+    players.length === 0 ? "no roles" : `roles: ${listed(players)}`,
     `seed ${search.seed}`,
     limits.length === 0 ? "no limit" : listed(limits),
     ...(target === null ? [] : [`target ${target}`]),
     ...(search.blind === true ? ["blind to the space's names"] : []),
-    ...(state.hints.length === 0 ? [] : [counted(state.hints.length, "hint from a person", "hints from a person")]),
+    ...(state.hints.length === 0
+      ? []
+      : [counted(state.hints.length, "hint from a person", "hints from a person")]),
   ];
 }
 

@@ -52,6 +52,9 @@ export function costFigure({ space, detailed, looks, choice, linkOf }: Subject):
     symbol: lookOf(cohort).symbol,
   }));
   const unit = cost.unit === "" ? "" : ` (${cost.unit})`;
+  const isOneRun = detailed.flatMap(({ runs }) => runs).length === 1;
+  const origin = ({ cohort, run }: Point) =>
+    isOneRun ? "" : `${nameOf(cohort)}, seed ${run.state.search.seed}, `;
   const figureId = `cost-${slug}`;
   const svg = draw({
     id: figureId,
@@ -77,12 +80,6 @@ export function costFigure({ space, detailed, looks, choice, linkOf }: Subject):
             strokeOpacity: 0.55,
             symbol: lookOf(cohort).symbol,
             r: 2.4,
-            ...(linkOf === undefined
-              ? {}
-              : {
-                  href: ({ run, candidate }: Point) => linkOf(run, candidate),
-                  title: (point: Point) => titleOf(point, cost, space),
-                }),
           },
         ),
       ),
@@ -106,6 +103,19 @@ export function costFigure({ space, detailed, looks, choice, linkOf }: Subject):
           dy: -6,
         });
       }),
+      // Nothing to be seen, and large enough to be pointed at.
+      ...(linkOf === undefined
+        ? []
+        : [
+            Plot.dot(inside, {
+              x: "cost",
+              y: "value",
+              r: 6,
+              fill: "transparent",
+              href: ({ run, candidate }: Point) => linkOf(run, candidate),
+              title: (point: Point) => `${origin(point)}${titleOf(point, cost, space)}`,
+            }),
+          ]),
     ],
   });
   return {

@@ -77,7 +77,8 @@ export function funnelFigure({ space, detailed, choice }: Subject): Figure | nul
       padding: 0.15,
     },
     y: { label: "candidates per run", labelArrow: "none", ticks: 4, grid: true },
-    fy: { domain: names, axis: null, padding: 0.22 },
+    // One alone would stand in the middle of its room, under the name of the axis.
+    fy: { domain: names, axis: null, padding: names.length === 1 ? 0 : 0.22 },
     marks: [
       Plot.barY(bars, {
         fy: ({ cohort }: Bar) => nameOf(cohort),

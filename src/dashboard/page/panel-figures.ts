@@ -1,0 +1,137 @@
+/**
+ * The report's figures of one run, as panels.
+ *
+ * Owns which figure stands where, what it is set against, and what stands in its place as long as there is none. What a
+ * figure shows is for the report, when it is drawn for studies.ts.
+ */
+import { html, nothing, type TemplateResult } from "lit-html";
+import { repeat } from "lit-html/directives/repeat.js";
+import { listed } from "../../report/format.ts";
+import type { RunState } from "../../search/state.ts";
+import { withUnit } from "./amounts.ts";
+import type { ControlRuns } from "./control-runs.ts";
+import { mostControls } from "./controls.ts";
+import { exhibitView } from "./exhibits.ts";
+import { awaited, type Desk, fold, type Panel } from "./panel.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { unitOfCost } from "./standing-words.ts";
+import { type DrawnFigures, type FigureName, figuresFor } from "./studies.ts";
+
+export interface FigurePanels {
+  readonly curves: Panel;
+  readonly cost: Panel;
+  readonly funnel: Panel;
+  readonly choices: Panel;
+  readonly map: Panel;
+  /** Has the figures drawn of what is known now, if that is not what was drawn last. */
+  draw(snapshot: Snapshot): void;
+  leave(): void;
+}
+
+export function figurePanels(desk: Desk, controls: ControlRuns): FigurePanels {
+  const [beside, own] = [figuresFor(() => desk.changed()), figuresFor(() => desk.changed())];
+  const opened = new Set<string>();
+  let drawn = "";
+  const panel = (title: string, figures: DrawnFigures, name: FigureName, words: string): Panel => ({
+    title,
+    render: ({ state }) => figureView(figures, name, state, words),
+  });
+  return {
+    curves: {
+      title: "Best so far",
+      render: ({ state }) =>
+        html`<p class="faint">${limitSentence(state)}</p>
+          ${figureView(beside, "curves", state, "Its curve begins with the first result.")}
+          ${controlsView(controls, opened, desk, state)}`,
+    },
+    cost: panel(
+      "Cost and value",
+      own,
+      "cost",
+      "A point will stand here for each architecture that was evaluated.",
+    ),
+    funnel: panel(
+      "Candidates by round",
+      own,
+      "funnel",
+      "What became of the candidates of each round will stand here.",
+    ),
+    choices: panel("Choices by round", own, "choices", "How often each choice was taken will stand here."),
+    map: {
+      title: "Where it went",
+      render: ({ state }) =>
+        fold({ opened, key: mapKey, desk }, "Show the architectures on a plane, by round", () =>
+          figureView(own, "map", state, "A plane needs a few different architectures."),
+        ),
+    },
+    draw: ({ state, count }) => {
+      const isMapped = opened.has(mapKey);
+      const runs = controls.runs;
+      const wanted = JSON.stringify([count, isMapped, runs.map(({ folder }) => folder)]);
+      if (wanted === drawn) return;
+      drawn = wanted;
+      const self = { folder: desk.id, state };
+      beside.draw({ runs: [self], controls: runs, names: ["curves"], label: "this run" });
+      own.draw({
+        runs: [self],
+        names: ["cost", "funnel", "choices", ...(isMapped ? (["map"] as const) : [])],
+        linkOf: (_run, { round, index }) => desk.hrefOf({ round, candidate: index + 1 }),
+      });
+    },
+    leave: () => {
+      beside.close();
+      own.close();
+    },
+  };
+}
+
+// --- internal ---
+
+const mapKey = "map";
+
+function figureView(figures: DrawnFigures, name: FigureName, state: RunState, words: string): TemplateResult {
+  const found = figures.of(name);
+  if (figures.refusal !== null)
+    return html`<p class="trouble">The report refuses to draw this: ${figures.refusal}.</p>`;
+  if (found === null) return awaited("The figure is being drawn.");
+  if (found.length === 0)
+    return awaited(state.ended === null ? words : "There is nothing to draw: nothing was evaluated.");
+  return html`${found.map((figure) => exhibitView(figure, { isFolded: true }))}`;
+}
+
+function limitSentence(state: RunState): string {
+  const limits = Object.entries(state.search.limits).map(
+    ([name, limit]) => `${name} at most ${withUnit(limit, unitOfCost(state, name))}`,
+  );
+  return limits.length === 0
+    ? "No limit: every architecture counts."
+    : `Limit: ${listed(limits)}. Only what keeps to it counts.`;
+}
+
+/** Which other runs are in the figure. */
+function controlsView(
+  controls: ControlRuns,
+  opened: Set<string>,
+  desk: Desk,
+  state: RunState,
+): TemplateResult {
+  const { possible, chosen } = controls;
+  if (possible.length === 0)
+    return html`<p class="faint">No other finished run on this space with the same limits is in this folder to set it against. One without models takes seconds: <code>collm-nas run --space ${(state.original ?? state.space).id} --searcher random${Object.entries(state.search.limits).map(([name, limit]) => ` --limit ${name}=${limit}`)}</code></p>`;
+  const isFull = chosen.length >= mostControls;
+  return fold(
+    { opened, key: "controls", desk },
+    `Set against other runs (${chosen.length} of ${possible.length} shown)`,
+    () => html`<fieldset class="choices">
+    <legend>Runs to set it against, at most ${mostControls}</legend>
+    ${repeat(
+      possible,
+      ({ id }) => id,
+      (
+        row,
+      ) => html`<label><input type="checkbox" .checked=${chosen.includes(row.id)} ?disabled=${isFull && !chosen.includes(row.id)} @change=${() => controls.toggle(row.id)}> ${row.id}
+        <span class="faint">${row.searcher}${row.model === null ? nothing : ` (${row.model})`}, seed ${row.seed}</span></label>`,
+    )}
+  </fieldset>`,
+  );
+}

@@ -1,0 +1,83 @@
+/** What the page of a run says of how it stands and what to do next. */
+import { expect, test } from "vitest";
+import {
+  nextStep,
+  noWinnerYet,
+  roundsWords,
+  settingsWords,
+} from "../../src/dashboard/page/standing-words.ts";
+import type { Condition, Standing } from "../../src/dashboard/protocol.ts";
+import { reportedRun } from "../support/reported-runs.ts";
+
+const standing = (condition: Condition, trouble: string | null = null): Standing => ({
+  condition,
+  isSteerable: false,
+  trouble,
+  isAnew: false,
+  lastSeq: 1,
+});
+const ended = reportedRun([1, 2, 3]).state;
+const unfinished = reportedRun([1, 2, 3], { ends: false, search: { budget: 10 } }).state;
+
+test("a stopped run is resumed in its own folder, quoted for a shell", () => {
+  expect(nextStep(unfinished, standing("stopped"), "my runs/it's")?.commands).toEqual([
+    "collm-nas resume 'my runs/it'\\''s'",
+  ]);
+});
+
+test("a paused run is let go on, a running one needs nothing", () => {
+  expect(nextStep(unfinished, standing("paused"), "runs/a")?.commands).toEqual([
+    "collm-nas steer runs/a resume",
+  ]);
+  expect(nextStep(unfinished, standing("running"), "runs/a")).toBeNull();
+});
+
+test("one whose budget is spent can go on with more of it, and be checked", () => {
+  expect(nextStep(ended, standing("finished"), "runs/a")?.commands).toEqual([
+    "collm-nas resume runs/a --budget 6",
+    "collm-nas replay runs/a",
+  ]);
+});
+
+test("what is wrong with a record is told in its own words, whatever the run does", () => {
+  const next = nextStep(unfinished, standing("running", "line 7 is no JSON."), "runs/a");
+  expect(next?.words).toContain("line 7 is no JSON.");
+});
+
+test("as long as the folder is not known no command is made up", () => {
+  expect(nextStep(unfinished, standing("stopped"), null)?.commands).toEqual([]);
+});
+
+test("rounds are counted with the one under way and the most there can be", () => {
+  expect(roundsWords(unfinished)).toBe("1 closed");
+  expect(roundsWords(reportedRun([1], { search: { rounds: 4 } }).state)).toBe("1 closed, at most 4");
+});
+
+test("where there is no winner yet, it says what is awaited", () => {
+  const models = { navigator: "m", generator: "m" };
+  const search = { budget: 10 };
+  const [asked, drawn] = [models, null].map(
+    (players) => reportedRun([], { ends: false, search, started: { models: players } }).state,
+  );
+  expect(asked && noWinnerYet(asked)).toContain("Navigator is being asked");
+  expect(drawn && noWinnerYet(drawn)).toContain("candidates are being drawn");
+});
+
+test("the head of the page names the roles' players, the seed, the limit with its unit, and hints", () => {
+  const models = { navigator: "big", generator: "small" };
+  const { state } = reportedRun([1], {
+    started: { models },
+    search: { seed: 7, limits: { flops_m: 600 }, target: 95, blind: true },
+  });
+  state.hints.push({ round: 1, text: "x", at: "" });
+  expect(settingsWords(state)).toEqual([
+    "space tiny",
+    "searcher collm",
+    "roles: big and small",
+    "seed 7",
+    "flops_m at most 600 M",
+    "target 95 %",
+    "blind to the space's names",
+    "1 hint from a person",
+  ]);
+});

@@ -1,0 +1,320 @@
+/** A folder of runs as it is shown: what is found, what rows say as records change, and what the index spares. */
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { openRowIndex, type RowIndex } from "../../src/adapters/row-index.ts";
+import { RunShelf, type ShelfChange, type ShelfNews } from "../../src/adapters/run-shelf.ts";
+import type { RunRow } from "../../src/dashboard/protocol.ts";
+import { rowOf, runRowSchema, withHolder } from "../../src/dashboard/run-row.ts";
+import type { RunEvent } from "../../src/search/events.ts";
+import {
+  afterRounds,
+  appendTo,
+  linesOf,
+  searchedRecord,
+  stampedAfter,
+  writeDamagedRun,
+  writeManyRuns,
+  writeRun,
+  writeTornRun,
+} from "../support/live-runs.ts";
+
+let record: readonly RunEvent[];
+let scratch: string;
+let folder: string;
+let cache: string;
+const opened: Shown[] = [];
+
+beforeAll(async () => {
+  record = await searchedRecord({ search: { budget: 40 } });
+});
+
+beforeEach(() => {
+  scratch = realpathSync(mkdtempSync(join(tmpdir(), "run-shelf-")));
+  folder = join(scratch, "runs");
+  cache = join(scratch, "cache");
+  mkdirSync(folder);
+});
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((shown) => shown.close()));
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+/** A shelf with somebody who listens, and what that one knows by now. */
+class Shown {
+  readonly shelf: RunShelf<RunRow>;
+  readonly rows = new Map<string, RunRow>();
+  readonly messages: ShelfChange<RunRow>[] = [];
+  /** How many rows were made from a record. */
+  made = 0;
+  readonly #stop = new AbortController();
+  readonly #listening: Promise<void>;
+
+  constructor(shownFolder: string, index: RowIndex<RunRow>) {
+    const of = (id: string, state: Parameters<typeof rowOf>[1], trouble: string | null) => {
+      this.made += 1;
+      return rowOf(id, state, { isHeld: true, trouble });
+    };
+    this.shelf = new RunShelf(shownFolder, { of, withHolder }, index);
+    this.#listening = this.#listen();
+    opened.push(this);
+  }
+
+  async #listen(): Promise<void> {
+    for await (const message of this.shelf.changes(this.#stop.signal)) {
+      this.messages.push(message);
+      for (const row of message.rows) this.rows.set(row.id, row);
+      for (const id of message.gone) this.rows.delete(id);
+    }
+  }
+
+  get ids(): string[] {
+    return [...this.rows.keys()].sort();
+  }
+
+  async read(): Promise<this> {
+    await until("everything is read", () => this.messages.at(-1)?.unread === 0);
+    return this;
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#listening;
+    await this.shelf.close();
+  }
+}
+
+function show(shownFolder = folder): Shown {
+  return new Shown(shownFolder, openRowIndex(cache, shownFolder, runRowSchema));
+}
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  await expect.poll(holds, { message: what, timeout: 20_000, interval: 20 }).toBe(true);
+}
+
+function hold(run: string): void {
+  const holder = { pid: process.pid, host: hostname(), startedAt: "2026-01-01T00:00:00.000Z" };
+  writeFileSync(join(run, "lock"), JSON.stringify(holder));
+}
+
+describe("the runs of a folder", () => {
+  it("are found three levels deep, but not behind links, in hidden folders or in other runs", async () => {
+    for (const id of ["a", "bench/b", "x/y/c", "x/y/z/too-deep", ".hidden/d", "node_modules/e", "a/inside"])
+      writeRun(join(folder, id), record);
+    writeRun(join(scratch, "outside"), record);
+    symlinkSync(join(scratch, "outside"), join(folder, "link"));
+    mkdirSync(join(folder, "linked-record"));
+    symlinkSync(join(scratch, "outside", "journal.jsonl"), join(folder, "linked-record", "journal.jsonl"));
+    const shown = await show().read();
+    expect(shown.ids).toEqual(["a", "bench/b", "x/y/c"]);
+    for (const id of ["link", "linked-record", "../outside", "x/y/z/too-deep", "x/../a", "./a", "", "/"])
+      expect(await shown.shelf.has(id), id).toBe(false);
+    expect(await shown.shelf.has("bench/b")).toBe(true);
+  });
+
+  it("are the folder itself, where that is a run", async () => {
+    writeRun(join(folder, "only"), record);
+    const shown = await show(join(folder, "only")).read();
+    expect(shown.rows.get(".")?.rounds).toBeGreaterThan(0);
+  });
+
+  it("are none where there is no folder, and some once there is", async () => {
+    const shown = await show(join(folder, "later")).read();
+    expect(shown.messages[0]).toMatchObject({ rows: [], unread: 0 });
+    writeRun(join(folder, "later", "a"), record);
+    await until("it is shown", () => shown.rows.has("a"));
+  });
+
+  it("stand beside one that is damaged, which names the line", async () => {
+    writeRun(join(folder, "good"), record);
+    writeDamagedRun(join(folder, "bad"), record, 9);
+    writeRun(join(folder, "rot"), []);
+    writeFileSync(join(folder, "rot", "journal.jsonl"), "what?\n");
+    const shown = await show().read();
+    expect(shown.rows.get("good")).toMatchObject({ condition: "finished", trouble: null });
+    expect(shown.rows.get("bad")).toMatchObject({ condition: "damaged", searcher: "collm" });
+    expect(shown.rows.get("bad")?.trouble).toMatch(/line 9: event 10 stands where event 9 belongs/);
+    expect(shown.rows.get("rot")?.trouble).toMatch(/line 1: not JSON/);
+  });
+
+  it("are shown as far as they are whole, and not before they have begun", async () => {
+    writeTornRun(join(folder, "torn"), record);
+    writeRun(join(folder, "empty"), []);
+    const shown = await show().read();
+    expect(shown.ids).toEqual(["torn"]);
+    expect(await shown.shelf.has("empty")).toBe(true);
+    expect(await shown.shelf.standing("empty")).toEqual({
+      condition: "stopped",
+      isSteerable: false,
+      lastSeq: 0,
+    });
+    appendTo(join(folder, "empty"), record.slice(0, 1));
+    await until("it has begun", () => shown.rows.has("empty"));
+  });
+});
+
+describe("a row", () => {
+  it("follows its record as it grows, is paused, loses its holder and goes", async () => {
+    const run = writeRun(join(folder, "a"), afterRounds(record, 1));
+    hold(run);
+    const shown = await show().read();
+    expect(shown.rows.get("a")).toMatchObject({ condition: "running", rounds: 1 });
+    const two = afterRounds(record, 2);
+    appendTo(run, two.slice(afterRounds(record, 1).length));
+    await until("the second round shows", () => shown.rows.get("a")?.rounds === 2);
+    const pause = stampedAfter(two, [{ type: "run-paused", round: 2 }]);
+    appendTo(run, pause);
+    await until("it is paused", () => shown.rows.get("a")?.condition === "paused");
+    expect(await shown.shelf.standing("a")).toMatchObject({
+      condition: "paused",
+      lastSeq: pause[0]?.seq,
+    });
+    rmSync(join(run, "lock"));
+    await until("it is stopped", () => shown.rows.get("a")?.condition === "stopped");
+    rmSync(run, { recursive: true });
+    await until("it is gone", () => !shown.rows.has("a"));
+    expect(shown.messages.at(-1)?.gone).toEqual(["a"]);
+    expect(await shown.shelf.standing("a")).toBeNull();
+  });
+
+  it("is damaged once its record is, and mended once that is", async () => {
+    const run = writeRun(join(folder, "a"), afterRounds(record, 1));
+    const shown = await show().read();
+    appendFileSync(join(run, "journal.jsonl"), "{}\n");
+    await until("it is damaged", () => shown.rows.get("a")?.condition === "damaged");
+    writeRun(run, record);
+    await until("it is mended", () => shown.rows.get("a")?.condition === "finished");
+  });
+});
+
+describe("a record that is followed", () => {
+  /** What was told, until the signal is raised. */
+  function follow(shown: Shown, id: string, from: number) {
+    const stop = new AbortController();
+    const news: ShelfNews[] = [];
+    const ended = (async () => {
+      for await (const each of shown.shelf.record(id, from, stop.signal)) news.push(each);
+    })();
+    const seqs = () =>
+      news.flatMap((each) => (each.kind === "lines" ? each.lines.map(({ seq }) => seq) : []));
+    return {
+      news,
+      seqs,
+      end: async () => {
+        stop.abort();
+        await ended;
+      },
+    };
+  }
+
+  it("gives the very lines behind a number, and those that come", async () => {
+    const run = writeRun(join(folder, "a"), record.slice(0, 10));
+    const shown = await show().read();
+    const followed = follow(shown, "a", 7);
+    await until("three lines", () => followed.seqs().length === 3);
+    appendTo(run, record.slice(10, 12));
+    await until("five lines", () => followed.seqs().length === 5);
+    await followed.end();
+    expect(followed.seqs()).toEqual([8, 9, 10, 11, 12]);
+    const texts = followed.news.flatMap((each) =>
+      each.kind === "lines" ? each.lines.map(({ text }) => text) : [],
+    );
+    expect(texts).toEqual(linesOf(record).slice(7, 12));
+  });
+
+  it("begins anew where it is shorter than what was shown of it", async () => {
+    writeRun(join(folder, "a"), record.slice(0, 5));
+    const shown = await show().read();
+    const followed = follow(shown, "a", 9);
+    await until("all five lines", () => followed.seqs().length === 5);
+    await followed.end();
+    expect(followed.news[0]?.kind).toBe("anew");
+  });
+
+  it("tells that it is gone, and begins anew when it is back", async () => {
+    const run = writeRun(join(folder, "a"), record.slice(0, 5));
+    const shown = await show().read();
+    const followed = follow(shown, "a", 0);
+    await until("five lines", () => followed.seqs().length === 5);
+    rmSync(run, { recursive: true });
+    await until("it is gone", () => followed.news.at(-1)?.kind === "trouble");
+    writeRun(run, record.slice(0, 3));
+    await until("three more", () => followed.seqs().length === 8);
+    await followed.end();
+    const kinds = followed.news.map(({ kind }) => kind);
+    expect(kinds.indexOf("anew")).toBeGreaterThan(kinds.indexOf("trouble"));
+  });
+});
+
+describe("the index", () => {
+  const file = () => join(cache, readdirSync(cache)[0] as string);
+
+  it("spares reading, for its owner alone, what has not changed since", async () => {
+    for (const id of ["a", "b"]) writeRun(join(folder, id), record);
+    const first = await show().read();
+    await first.close();
+    expect(first.made).toBe(2);
+    expect(statSync(file()).mode & 0o777).toBe(0o600);
+    expect(readdirSync(cache)).toHaveLength(1);
+
+    writeRun(join(folder, "b"), afterRounds(record, 1));
+    const second = await show().read();
+    expect(second.messages[0]?.rows.map(({ id }) => id)).toEqual(["a"]);
+    await until("b is read", () => second.rows.size === 2);
+    expect(second.made).toBe(1);
+    expect(second.rows.get("a")).toEqual(first.rows.get("a"));
+    expect(second.rows.get("b")).toMatchObject({ rounds: 1, condition: "stopped" });
+  });
+
+  it.each([
+    ["no JSON", () => "{"],
+    ["another version", (text: string) => text.replace('"version":1', '"version":0')],
+    ["another folder", (text: string) => text.replace('"folder":"', '"folder":"/other')],
+    ["a row that is none", (text: string) => text.replace('"condition"', '"state"')],
+  ])("is thrown away when it is %s", async (_what, spoil) => {
+    writeRun(join(folder, "a"), record);
+    await (await show().read()).close();
+    writeFileSync(file(), spoil(readFileSync(file(), "utf8")));
+    const shown = await show().read();
+    expect(shown.made).toBe(1);
+    expect(shown.rows.get("a")?.condition).toBe("finished");
+  });
+
+  it("is not needed", async () => {
+    writeFileSync(cache, "a file where its folder belongs");
+    writeRun(join(folder, "a"), record);
+    const shown = await show().read();
+    await shown.close();
+    expect(shown.ids).toEqual(["a"]);
+    expect(existsSync(join(cache, "x"))).toBe(false);
+  });
+
+  it("lists a thousand runs at once that were read before", async () => {
+    await writeManyRuns(folder, 1_000);
+    const first = await show().read();
+    expect(first.rows.size).toBe(1_000);
+    // They came as they were read, and the number of those still to come went down.
+    const unread = first.messages.map((message) => message.unread);
+    expect(unread.length).toBeGreaterThan(3);
+    expect(unread).toEqual([...unread].sort((one, other) => other - one));
+    await first.close();
+    const second = await show().read();
+    expect(second.messages).toHaveLength(1);
+    expect(second.rows.size).toBe(1_000);
+    expect(second.made).toBe(0);
+  });
+});
