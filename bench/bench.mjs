@@ -20,6 +20,7 @@ import { best, reduce } from "../dist/search/state.js";
 import { replaySearch } from "../dist/search/tape.js";
 import { searchers } from "../dist/searchers/registry.js";
 import { rulesModel } from "../dist/searchers/rules.js";
+import { feedRows } from "./feed.mjs";
 import { memoryJournal, usualSearch } from "./in-process.mjs";
 import { callRows, readingRows } from "./models.mjs";
 
@@ -331,6 +332,8 @@ async function withEvaluator(use, configFile = null) {
 for (const part of ["ofa", "autoformer", "costs", "memory"])
   parts[part] = async () => measuredInPython("supernets.py", part);
 parts.nasbench201 = async () => measuredInPython("nasbench201.py");
+
+parts.feed = () => feedRows(scratch);
 
 parts.models = async () => [...(await callRows()), ...readingRows()];
 

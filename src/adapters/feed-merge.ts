@@ -26,7 +26,6 @@ export class LineMerge {
       const { seq } = line.event;
       if (seq === this.#next) {
         told.push(line);
-        this.#ahead.delete(seq);
         this.#next++;
         this.#tellAhead(told);
       } else if (seq > this.#next && this.#ahead.size < mostAhead) this.#ahead.set(seq, line);

@@ -55,6 +55,8 @@ export class RunShelf<Row extends { readonly condition: string }> {
   readonly #folder: string;
   readonly #making: RowMaking<Row>;
   readonly #index: RowIndex<Row>;
+  readonly #warn: (line: string) => void;
+  #isWarned = false;
   readonly #entries = new Map<string, Entry<Row>>();
   /** Runs that are gone, with the version since which they are. */
   readonly #gone = new Map<string, number>();
@@ -72,11 +74,20 @@ export class RunShelf<Row extends { readonly condition: string }> {
   #isIndexed = true;
   #storing = Promise.resolve();
 
-  /** @param folder as it is to be named; a folder of runs, or one run, whose id is then "." */
-  constructor(folder: string, making: RowMaking<Row>, index: RowIndex<Row>) {
+  /**
+   * @param folder as it is to be named; a folder of runs, or one run, whose id is then "."
+   * @param warn told once when not all of the folder can be looked through
+   */
+  constructor(
+    folder: string,
+    making: RowMaking<Row>,
+    index: RowIndex<Row>,
+    warn: (line: string) => void = () => {},
+  ) {
     this.#folder = folder;
     this.#making = making;
     this.#index = index;
+    this.#warn = warn;
   }
 
   /** Every run, and then what changes, until the signal is raised. Rows that have to be read first come when they are. */
@@ -109,8 +120,10 @@ export class RunShelf<Row extends { readonly condition: string }> {
   /** Whether there is such a run in the folder. */
   async has(id: string): Promise<boolean> {
     await this.#looked();
-    // It may have begun since the last look.
-    if (!this.#entries.has(id) && Date.now() - this.#lookedAt > 100) await this.#look();
+    if (this.#entries.has(id)) return true;
+    // It may have begun since the last look did.
+    await this.#pending;
+    await this.#look();
     return this.#entries.has(id);
   }
 
@@ -219,7 +232,13 @@ export class RunShelf<Row extends { readonly condition: string }> {
   }
 
   async #lookOnce(): Promise<void> {
-    const found = await findRuns(this.#folder);
+    const { found, isAll } = await findRuns(this.#folder);
+    if (!isAll && !this.#isWarned) {
+      this.#isWarned = true;
+      this.#warn(
+        `${this.#folder} holds more than ${mostFolders} folders, and runs in the others are not shown: name a folder further down`,
+      );
+    }
     for (const [id, { folder, stamp }] of found) {
       const entry = this.#entries.get(id);
       if (entry === undefined) this.#add(id, folder, stamp);
@@ -508,7 +527,9 @@ async function* linesBehind(folder: string, from: number, signal: AbortSignal): 
 }
 
 /** Every run in a folder, by its path below it, with what tells this state of its record from another. */
-async function findRuns(root: string): Promise<Map<string, { folder: string; stamp: string }>> {
+async function findRuns(
+  root: string,
+): Promise<{ found: Map<string, { folder: string; stamp: string }>; isAll: boolean }> {
   const found: [string, { folder: string; stamp: string }][] = [];
   const limit = pLimit(mostAtOnce);
   let folders = 0;
@@ -531,7 +552,10 @@ async function findRuns(root: string): Promise<Map<string, { folder: string; sta
     );
   };
   await look(root, ".", 0);
-  return new Map(found.sort(([one], [other]) => (one < other ? -1 : 1)));
+  return {
+    found: new Map(found.sort(([one], [other]) => (one < other ? -1 : 1))),
+    isAll: folders <= mostFolders,
+  };
 }
 
 function stampOf({ size, mtimeMs, ctimeMs, ino }: Stats): string {

@@ -60,8 +60,9 @@ export async function dashboard(
     throw new UsageError(
       `--host ${host} can be reached by other machines, and whoever reaches the page reads every strategy and reply without a password; add --allow-remote if that is meant`,
     );
+  if (port > mostPort) throw new UsageError(`--port ${port} is none: ports end at ${mostPort}`);
   const ending = endOf(signal);
-  const shelf = new RunShelf<RunRow>(folder, rowMaking, indexOf(folder));
+  const shelf = new RunShelf<RunRow>(folder, rowMaking, indexOf(folder), say);
   const token = readOnly ? null : randomBytes(16).toString("base64url");
   let hosts: ReadonlySet<string> = new Set();
   const app = serverOf({
@@ -147,6 +148,7 @@ const loopback = "127.0.0.1";
 const defaultPort = 8477;
 /** So many ports behind the wanted one are tried. */
 const morePorts = 20;
+const mostPort = 65_535;
 /** How long streams may take to end. */
 const closingMs = 1_000;
 /** How long a page that is started may take. */
@@ -178,7 +180,7 @@ function endOf(signal: AbortSignal): AbortSignal {
 
 /** Listens on the port, or on the next one that is free. @returns the port */
 async function listen(server: Server, host: string, wanted: number): Promise<number> {
-  const last = wanted === 0 ? 0 : Math.min(wanted + morePorts, 65_535);
+  const last = wanted === 0 ? 0 : Math.min(wanted + morePorts, mostPort);
   for (let port = wanted; port <= last; port++) {
     const failure = await new Promise<Error | null>((done) => {
       server.once("error", done);
@@ -242,7 +244,8 @@ type FirstWords =
 async function firstWords(child: ChildProcess, ended: Promise<void>): Promise<FirstWords> {
   const complaints: string[] = [];
   child.stderr?.on("data", (bytes: Buffer) => complaints.push(bytes.toString("utf8")));
-  const complaint = () => complaints.join("").trim().split("\n").at(-1)?.replace("collm-nas: ", "");
+  const complaint = () =>
+    /^(?:collm-nas|\w*Error): (.*)$/m.exec(complaints.join(""))?.[1] ?? "it ended at once";
   const answer = new Promise<FirstWords>((done) => {
     if (child.stdout === null) return;
     createInterface({ input: child.stdout }).once("line", (line) => {
@@ -255,7 +258,7 @@ async function firstWords(child: ChildProcess, ended: Promise<void>): Promise<Fi
   });
   return await Promise.race([
     answer,
-    ended.then((): FirstWords => ({ ok: false, words: complaint() || "it ended at once" })),
+    ended.then((): FirstWords => ({ ok: false, words: complaint() })),
     wait(startingMs, undefined, { ref: false }).then(
       (): FirstWords => ({ ok: false, words: "it did not start in time" }),
     ),

@@ -6,6 +6,7 @@
  *     GET  /api/runs             event stream: `runs` with a RunsMessage, at first with everything
  *     GET  /api/runs/ID/events   event stream: `lines` with lines of the journal (one a line of the message, its id the
  *                                sequence number of the last), `standing` with a Standing
+ *                                (Last-Event-ID, or ?after=SEQ: only what comes behind that line)
  *     POST /api/runs/ID/steer    an Order, with the token as a bearer; answers with an Answer
  *     POST /api/token            204 where the bearer is the token, else 403
  *

@@ -33,7 +33,8 @@ pre.command { margin: 0 0 .4rem; padding: .4rem .6rem; background: var(--paper);
 .candidates td.proposed, .candidates th.right { overflow-wrap: normal; }
 .candidates code { display: inline-block; min-width: 12rem; }
 .candidates .reasons code { min-width: 0; }
-.candidates tr.aimed > * { background: var(--added); }
+.candidates tr.aimed > * { background: var(--wash); }
+.candidates tr.aimed > :first-child { box-shadow: inset 3px 0 var(--link); }
 .better { white-space: nowrap; color: var(--good); }
 .reason { display: block; color: var(--faint); font-size: .8125rem; }
 .reasons { margin: .15rem 0 .3rem; padding-left: 1.1rem; color: var(--faint); font-size: .8125rem; overflow-wrap: anywhere; }

@@ -84,7 +84,7 @@ export function serverOf(parts: ServerParts): Hono {
   app.get("/api/runs/:id/events", async (context) => {
     const id = context.req.param("id");
     if (!(await shelf.has(id))) return context.text("there is no such run in this folder\n", 404);
-    const last = context.req.header("Last-Event-ID") ?? "";
+    const last = context.req.header("Last-Event-ID") ?? context.req.query("after") ?? "";
     const from = /^[0-9]{1,15}$/.test(last) ? Number(last) : 0;
     return streamed(context, signal, (stream, until) => streamRun(shelf, id, from, stream, until));
   });
@@ -240,7 +240,8 @@ async function streamRun(
   const tell = async (isAnew: boolean, because: string | null) => {
     const standing: Standing = { ...known, trouble: because, isAnew };
     const data = JSON.stringify(standing);
-    if (data === last) return;
+    // Twice in a row a record can begin anew.
+    if (data === last && !isAnew) return;
     last = data;
     await stream.writeSSE({ event: "standing", data });
   };

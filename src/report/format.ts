@@ -44,9 +44,12 @@ export function range(interval: Interval | null, write: (value: number) => strin
   return interval === null ? unknown : `${write(interval.low)} to ${write(interval.high)}`;
 }
 
+/** Made once, for that takes longer than to use it. */
+const amounts = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
+
 /** A count or a mean of counts, with thousands marked. */
 export function amount(value: number | null): string {
-  return value === null ? unknown : value.toLocaleString("en-US", { maximumFractionDigits: 1 });
+  return value === null ? unknown : amounts.format(value);
 }
 
 /** An amount of money, small ones to two digits that count; a dash where it is not known. */

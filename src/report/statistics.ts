@@ -61,6 +61,7 @@ export function quantile(values: readonly number[], p: number): number | null {
 export function bootstrapMean(values: readonly number[], seed = 0): Interval {
   const count = values.length;
   if (count === 0) throw new RangeError("an interval needs at least one value");
+  if (count === 1) return { low: values[0] as number, high: values[0] as number };
   const drawn = resamples(count, seed);
   const from = Float64Array.from(values);
   const means = new Float64Array(resampleCount);

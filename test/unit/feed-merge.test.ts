@@ -58,7 +58,7 @@ it("goes on behind what is lost where there is no record, and not where nothing 
   const merge = new LineMerge();
   merge.take([line(1)]);
   expect(merge.giveUpMissing()).toEqual([]);
-  merge.take([line(5), line(6), line(9)]);
+  merge.take([line(1), line(5), line(6), line(9)]);
   expect(numbersOf(merge.giveUpMissing())).toEqual([5, 6]);
   expect(merge.next).toBe(7);
   expect(numbersOf(merge.take([line(7)]))).toEqual([7]);

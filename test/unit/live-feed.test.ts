@@ -166,14 +166,12 @@ describe("publishing", () => {
     const feed = await opened();
     const { heard } = await following(feed.address);
     await heardBy(feed, heard);
-    feed.publish(
-      "run",
-      Array.from({ length: 2_000 }, (_, index) => `${index}`),
-    );
+    const lines = Array.from({ length: 2_000 }, (_, index) => `${index} ${"x".repeat(4_000)}`);
+    feed.publish("run", lines);
     await feed.close();
     feed.publish("run", ["too late"]);
     await feed.close();
-    await until("the last has come", () => heard.at(-1)?.line === "1999");
+    await until("the last has come", () => heard.at(-1)?.line === lines.at(-1));
     expect(heard.filter(({ line }) => line !== "hello?")).toHaveLength(2_000);
   });
 

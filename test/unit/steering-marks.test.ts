@@ -65,8 +65,8 @@ describe("a report", () => {
 
 describe("the summary of a run", () => {
   it("counts a person's hints, and says nothing of them where there are none", () => {
-    const plain = reportedRun([80]).state;
-    const { state } = further(reportedRun([80]), hint("one"));
+    const plain = reportedRun([null]).state;
+    const { state } = further(reportedRun([null]), hint("one"));
     expect(summarize(state, "runs/mine").hints).toBe(1);
     expect(summarize(plain, "runs/mine")).not.toHaveProperty("hints");
     expect(summaryLines(state, "runs/mine", "collm-nas").join("\n")).toMatch(/^Hints +1 hint by a person$/m);
@@ -74,7 +74,7 @@ describe("the summary of a run", () => {
   });
 
   it("says that a run without an end is paused", () => {
-    const { state } = further(reportedRun([80], { ends: false }), { type: "run-paused", round: 1 });
+    const { state } = further(reportedRun([null], { ends: false }), { type: "run-paused", round: 1 });
     expect(summaryLines(state, "runs/mine", "collm-nas").join("\n")).toContain("not finished: paused");
   });
 });

@@ -3,7 +3,7 @@
  *
  * Owns the wording. Knows no run: it is handed numbers.
  */
-import { unknown } from "../../report/format.ts";
+import { amount, unknown } from "../../report/format.ts";
 
 /** A number in at most six significant digits; a dash where it is not known. */
 export function number(value: number | null | undefined): string {
@@ -25,5 +25,5 @@ export function duration(seconds: number): string {
 
 /** `1 round`, `2 rounds`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString("en-US")} ${count === 1 ? one : many}`;
+  return `${amount(count)} ${count === 1 ? one : many}`;
 }

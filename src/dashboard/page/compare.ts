@@ -77,6 +77,8 @@ class Comparison implements View {
         if (trouble !== null) settle({ kind: "failure", reason: trouble });
         else if (standing === null) return;
         else if (standing.trouble !== null) settle({ kind: "failure", reason: standing.trouble });
+        else if (standing.condition === "damaged")
+          settle({ kind: "failure", reason: "Its record is damaged; open it to see where." });
         else if (standing.lastSeq === 0) settle({ kind: "failure", reason: "It has not begun yet." });
         else if (state !== null && isCaughtUp)
           settle({ kind: "run", run: { folder: id, state }, condition: standing.condition });
@@ -87,6 +89,8 @@ class Comparison implements View {
 
   async #compare(): Promise<void> {
     const runs = this.#runs();
+    // Time for the page to say so: the rest is one piece of work.
+    await paused();
     const [{ sectionsOf }, { studyOf }] = await Promise.all([
       import("../../report/sections.ts"),
       import("./studies.ts"),
@@ -195,6 +199,12 @@ class Comparison implements View {
         </section>`,
     )}`;
   }
+}
+
+async function paused(): Promise<void> {
+  await new Promise((resolve) => {
+    setTimeout(resolve, 50);
+  });
 }
 
 const linkOf: LinkOf = ({ folder }, { round, index }) =>

@@ -74,6 +74,8 @@ function drawingOf(figure: Figure): Element | typeof nothing {
   // Markup of our own figures, in which all text was escaped; a document made in this way runs nothing.
   const drawing = new DOMParser().parseFromString(figure.svg, "text/html").querySelector("svg");
   if (drawing === null) return nothing;
+  // The drawing library names its groups, which have no role that a name belongs to; the figure has a label of its own.
+  for (const group of drawing.querySelectorAll("g[aria-label]")) group.removeAttribute("aria-label");
   drawings.set(figure, drawing);
   return drawing;
 }

@@ -13,7 +13,7 @@ import type { Snapshot } from "./snapshot.ts";
 import { exactTime } from "./times.ts";
 
 /** How many lines are shown before a reader asks for more, and how many more then. */
-const atOnce = 200;
+const atOnce = 100;
 
 export function logPanel(desk: Desk): Panel {
   const opened = new Set<string>();

@@ -27,7 +27,7 @@ export function roundPanel(desk: Desk): Panel {
         return html`${awaited(`The run has no round ${place?.round}; it has ${newest}.`)}
           <p><a href=${desk.hrefOf(null)}>Show round ${newest}</a></p>`;
       return html`${steps(round.round, newest, place !== null, desk)}
-        <p class="faint" data-part="round">${roundWords(round, newest, state)}</p>
+        <p class="faint" data-part="round">${roundWords(round, newest, state)}${awaitedWords(round, newest, snapshot)}</p>
         ${round.candidates.length === 0 ? awaited(emptyWords(round, state)) : tableView(round, snapshot, desk)}`;
     },
   };
@@ -72,6 +72,15 @@ function roundWords(round: Round, newest: number, state: RunState): string {
     ...(open > 0 ? [`${open} to be evaluated`] : []),
   ];
   return `${parts.join(", ")}.`;
+}
+
+/** What is under way behind the last round. */
+function awaitedWords(round: Round, newest: number, { state, standing }: Snapshot): string {
+  if (round.round !== newest || !round.closed || state.ended !== null) return "";
+  if (standing?.condition !== "running") return "";
+  return state.models === null
+    ? ` The candidates of round ${newest + 1} are being drawn.`
+    : ` The Navigator is being asked for the strategy of round ${newest + 1}.`;
 }
 
 function emptyWords(round: Round, state: RunState): string {

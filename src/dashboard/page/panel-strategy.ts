@@ -40,6 +40,7 @@ export function strategyPanel(desk: Desk): Panel {
       const text = textOf(state, round);
       const summary = strategySummary(text);
       const isChange = isChangeShown && before !== undefined;
+      const pieces = isChange ? changeOf(textOf(state, before), text) : [];
       return html`<div class="row">
           <label>Round <select @change=${({ currentTarget }: Event) => {
             const number = Number((currentTarget as HTMLSelectElement).value);
@@ -57,15 +58,9 @@ export function strategyPanel(desk: Desk): Panel {
         </div>
         ${hintsOf(state, round)}
         ${summary === "" ? nothing : html`<p class="summary" data-part="summary">${summary}</p>`}
-        <p class="faint">${
-          before === undefined
-            ? `The first strategy, set in round ${round}.`
-            : isChange
-              ? `Set in round ${round}. Words that the strategy of round ${before} did not have are underlined, words it had besides are struck through.`
-              : `Set in round ${round}.`
-        }</p>
+        <p class="faint">${setWords(round, before, isChange ? pieces : null)}</p>
         <div class="verbatim" tabindex="0" role="group" aria-label="The strategy of round ${round}">${
-          isChange ? changeOf(textOf(state, before), text).map(pieceView) : text
+          isChange ? pieces.map(pieceView) : text
         }</div>
         ${untold(state, newest)}`;
     },
@@ -76,6 +71,15 @@ export function strategyPanel(desk: Desk): Panel {
 
 function textOf(state: RunState, round: number): string {
   return state.rounds[round - 1]?.strategy ?? "";
+}
+
+/** @param pieces null: changes are not shown */
+function setWords(round: number, before: number | undefined, pieces: readonly Piece[] | null): string {
+  if (before === undefined) return `The first strategy, set in round ${round}.`;
+  if (pieces === null) return `Set in round ${round}.`;
+  return pieces.every(({ kind }) => kind === "same")
+    ? `Set in round ${round}, word for word as in round ${before}.`
+    : `Set in round ${round}. Words that the strategy of round ${before} did not have are underlined, words that only it had are struck through.`;
 }
 
 function pieceView({ kind, text }: Piece): TemplateResult | string {

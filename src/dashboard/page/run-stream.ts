@@ -6,7 +6,7 @@
 import type { RunEvent } from "../../search/events.ts";
 import { reduce, type RunState } from "../../search/state.ts";
 import type { Standing } from "../protocol.ts";
-import { oncePerFrame, yielded } from "./tasks.ts";
+import { oncePerFrame, whileSeen, yielded } from "./tasks.ts";
 
 /** How the page and the server hear each other. */
 export type Connection = "connecting" | "open" | "lost";
@@ -50,14 +50,18 @@ class FoldedStream implements RunStream {
   readonly #changed: ReturnType<typeof oncePerFrame>;
   #source: EventSource | null = null;
   #again: ReturnType<typeof setTimeout> | null = null;
+  /** The last line that has come, folded or not. */
+  #lastSeq = 0;
   #queue: string[] = [];
   #at = 0;
   #isFolding = false;
   #isClosed = false;
+  readonly #endOfSeeing: () => void;
 
   constructor(id: string, onChange: () => void) {
     this.#address = `/api/runs/${encodeURIComponent(id)}/events`;
     this.#changed = oncePerFrame(onChange);
+    this.#endOfSeeing = whileSeen({ resume: () => this.open(), rest: () => this.#hangUp() });
   }
 
   get isCaughtUp(): boolean {
@@ -65,14 +69,14 @@ class FoldedStream implements RunStream {
   }
 
   open(): void {
-    const source = new EventSource(this.#address);
+    this.#hangUp();
+    // What came before is not told again, unless the record is another one by now.
+    const after = this.#lastSeq;
+    const source = new EventSource(after === 0 ? this.#address : `${this.#address}?after=${after}`);
     this.#source = source;
-    let isFirst = true;
     source.addEventListener("open", () => this.#connect("open"));
-    source.addEventListener("lines", ({ data }: MessageEvent<string>) => {
-      // A connection made by hand begins with the first line again.
-      if (isFirst && this.#seenSeq() > 0 && seqOf(data) === 1) this.#forget();
-      isFirst = false;
+    source.addEventListener("lines", ({ data, lastEventId }: MessageEvent<string>) => {
+      this.#lastSeq = Number(lastEventId);
       this.#take(data.split("\n"));
     });
     source.addEventListener("standing", ({ data }: MessageEvent<string>) => {
@@ -92,10 +96,16 @@ class FoldedStream implements RunStream {
 
   close(): void {
     this.#isClosed = true;
-    this.#source?.close();
-    if (this.#again !== null) clearTimeout(this.#again);
+    this.#endOfSeeing();
+    this.#hangUp();
     this.#changed.cancel();
     this.#queue = [];
+  }
+
+  #hangUp(): void {
+    this.#source?.close();
+    if (this.#again !== null) clearTimeout(this.#again);
+    this.#again = null;
   }
 
   #connect(connection: Connection): void {
@@ -118,11 +128,8 @@ class FoldedStream implements RunStream {
     this.trouble = null;
     this.#queue = [];
     this.#at = 0;
+    this.#lastSeq = 0;
     this.#changed();
-  }
-
-  #seenSeq(): number {
-    return this.state?.seq ?? 0;
   }
 
   #take(lines: readonly string[]): void {
@@ -148,20 +155,11 @@ class FoldedStream implements RunStream {
     try {
       // The server has read it strictly before it sent it.
       const event = JSON.parse(line) as RunEvent;
-      if (event.seq <= this.#seenSeq()) return;
+      if (event.seq <= (this.state?.seq ?? 0)) return;
       this.state = reduce(this.state, event);
       this.events.push(event);
     } catch (error) {
       this.trouble ??= error instanceof Error ? error.message : String(error);
     }
-  }
-}
-
-function seqOf(data: string): number {
-  const [line = ""] = data.split("\n", 1);
-  try {
-    return (JSON.parse(line) as RunEvent).seq;
-  } catch {
-    return 0;
   }
 }

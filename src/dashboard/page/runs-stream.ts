@@ -5,7 +5,7 @@
  */
 import type { RunRow, RunsMessage } from "../protocol.ts";
 import type { Connection } from "./run-stream.ts";
-import { oncePerFrame } from "./tasks.ts";
+import { oncePerFrame, whileSeen } from "./tasks.ts";
 
 export interface RunsStream {
   /** By id. */
@@ -51,14 +51,17 @@ class PatchedRows implements RunsStream {
   /** What this connection has told of; null: it has told of all, and what it did not name is gone. */
   #told: Set<string> | null = null;
   #isClosed = false;
+  readonly #endOfSeeing: () => void;
 
   constructor(onChange: () => void, { rows, folder }: Pick<RunsStream, "rows" | "folder">) {
     this.#changed = oncePerFrame(onChange);
     this.rows = new Map(rows);
     this.folder = folder;
+    this.#endOfSeeing = whileSeen({ resume: () => this.open(), rest: () => this.#hangUp() });
   }
 
   open(): void {
+    this.#hangUp();
     const source = new EventSource("/api/runs");
     this.#source = source;
     source.addEventListener("open", () => {
@@ -80,10 +83,16 @@ class PatchedRows implements RunsStream {
 
   close(): void {
     this.#isClosed = true;
-    this.#source?.close();
-    if (this.#again !== null) clearTimeout(this.#again);
+    this.#endOfSeeing();
+    this.#hangUp();
     if (this.#soon !== null) clearTimeout(this.#soon);
     this.#changed.cancel();
+  }
+
+  #hangUp(): void {
+    this.#source?.close();
+    if (this.#again !== null) clearTimeout(this.#again);
+    this.#again = null;
   }
 
   #take({ folder, rows, gone, unread }: RunsMessage): void {

@@ -16,6 +16,39 @@ export async function yielded(): Promise<void> {
   });
 }
 
+/** How long a window may be hidden before what it holds open is let go, in milliseconds. */
+const hiddenMs = 10_000;
+
+/**
+ * Lets go of something while nobody sees the window, and takes it up again: a browser has six connections to one server,
+ * and every window of this page would hold one or two of them.
+ *
+ * @returns what ends that
+ */
+export function whileSeen({ resume, rest }: { resume(): void; rest(): void }): () => void {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  let isResting = false;
+  const changed = () => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    if (document.hidden)
+      timer = setTimeout(() => {
+        isResting = true;
+        rest();
+      }, hiddenMs);
+    else if (isResting) {
+      isResting = false;
+      resume();
+    }
+  };
+  document.addEventListener("visibilitychange", changed);
+  changed();
+  return () => {
+    document.removeEventListener("visibilitychange", changed);
+    if (timer !== null) clearTimeout(timer);
+  };
+}
+
 /** Calls back before the next picture is drawn, once however often it is asked to; not while the window is hidden. */
 export function oncePerFrame(callback: () => void): { (): void; cancel(): void } {
   let asked: number | null = null;

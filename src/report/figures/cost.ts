@@ -103,14 +103,15 @@ export function costFigure({ space, detailed, looks, choice, linkOf }: Subject):
           dy: -6,
         });
       }),
-      // Nothing to be seen, and large enough to be pointed at.
+      // Nothing to be seen, large enough to be pointed at, the better ones on top.
       ...(linkOf === undefined
         ? []
         : [
             Plot.dot(inside, {
               x: "cost",
               y: "value",
-              r: 6,
+              r: 5,
+              sort: { channel: "y", order: higherIsBetter ? "ascending" : "descending" },
               fill: "transparent",
               href: ({ run, candidate }: Point) => linkOf(run, candidate),
               title: (point: Point) => `${origin(point)}${titleOf(point, cost, space)}`,
