@@ -21,6 +21,7 @@ import { replaySearch } from "../dist/search/tape.js";
 import { searchers } from "../dist/searchers/registry.js";
 import { rulesModel } from "../dist/searchers/rules.js";
 import { feedRows } from "./feed.mjs";
+import { dashboardRows } from "./dashboard.mjs";
 import { memoryJournal, usualSearch } from "./in-process.mjs";
 import { callRows, readingRows } from "./models.mjs";
 
@@ -336,6 +337,8 @@ parts.nasbench201 = async () => measuredInPython("nasbench201.py");
 parts.feed = () => feedRows(scratch);
 
 parts.models = async () => [...(await callRows()), ...readingRows()];
+
+parts.dashboard = async () => await dashboardRows(join(scratch, "dashboard"));
 
 /** How good the searchers are over 50 seeds: a table of its own, printed as it is made. */
 parts.searchers = async () => {

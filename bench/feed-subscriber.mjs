@@ -28,8 +28,12 @@ async function feed() {
   for await (const { line } of followFeed(address, over.signal)) {
     if (!isHeard) console.log("hears");
     isHeard = true;
+    if (folder === undefined) {
+      told = JSON.parse(line).seq;
+      continue;
+    }
     const fed = readFedLine(line);
-    if (fed !== null && folder !== undefined) fromFeed += take([fed]);
+    if (fed !== null) fromFeed += take([fed]);
   }
 }
 

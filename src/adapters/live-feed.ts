@@ -7,7 +7,7 @@
  */
 import { lstat } from "node:fs/promises";
 import { connect, isIPv4 } from "node:net";
-import { Publisher, Subscriber } from "zeromq";
+import type { Publisher } from "zeromq";
 import { UsageError } from "../errors.ts";
 import { codeOf } from "./system-error.ts";
 
@@ -31,6 +31,7 @@ const mostWaiting = 10_000;
 /** How long closing may take for the sake of subscribers that still read. */
 const lingerMs = 200;
 const heartbeatMs = 5_000;
+const reconnectMs = 250;
 const example = "such as tcp://127.0.0.1:5599";
 
 /**
@@ -48,6 +49,7 @@ export async function openFeed(
     );
   }
   if (place.path !== null) await requireFree(place.path);
+  const { Publisher } = await zeromq();
   const socket = new Publisher({ linger: lingerMs, sendHighWaterMark: mostWaiting, ipv6: place.isIPv6 });
   try {
     await socket.bind(address);
@@ -126,13 +128,13 @@ async function* listen(
   topic: string,
   onConnection: (isThere: boolean) => void,
 ): AsyncGenerator<FedLine> {
+  const { Subscriber } = await zeromq();
   if (signal.aborted) return;
   const socket = new Subscriber({
     receiveHighWaterMark: mostWaiting,
     linger: 0,
     ipv6,
-    reconnectInterval: 100,
-    reconnectMaxInterval: 2_000,
+    reconnectInterval: reconnectMs,
     heartbeatInterval: heartbeatMs,
     heartbeatTimeout: 3 * heartbeatMs,
   });
@@ -153,6 +155,11 @@ async function* listen(
     signal.removeEventListener("abort", close);
     socket.close();
   }
+}
+
+/** Loaded when it is needed: a run without a feed shall not wait for it. */
+async function zeromq(): Promise<typeof import("zeromq")> {
+  return await import("zeromq");
 }
 
 // ----- Addresses -----

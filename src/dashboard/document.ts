@@ -13,7 +13,7 @@ export interface PageDocument {
   readonly policy: string;
 }
 
-export function documentOf({ importMap, paths }: PageModules): PageDocument {
+export function documentOf({ importMap, paths, later }: PageModules): PageDocument {
   const preloads = paths.map((path) => `<link rel="modulepreload" href="${path}">`);
   const html = `<!doctype html>
 <html lang="en">
@@ -26,6 +26,8 @@ export function documentOf({ importMap, paths }: PageModules): PageDocument {
 <link rel="stylesheet" href="/style.css">
 <script type="importmap">${importMap}</script>
 ${preloads.join("\n")}
+<script type="application/json" id="later">${JSON.stringify(later)}</script>
+<script type="module" src="/modules/dashboard/page/preload.js"></script>
 <script type="module" src="${firstModule}"></script>
 </head>
 <body>

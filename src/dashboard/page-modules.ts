@@ -25,8 +25,10 @@ export interface Asset {
 export interface PageModules {
   /** What the modules' imports by name stand for, as the text of an import map. */
   readonly importMap: string;
-  /** The paths of the page's first module and of all that it leads to. */
+  /** The paths of the page's first module and of all that it leads to at once. */
   readonly paths: readonly string[];
+  /** Those that it leads to when a part of the page is opened. */
+  readonly later: readonly string[];
   /** What stands at a path below /modules/ or /packages/; null: nothing. */
   find(path: string): Promise<Asset | null>;
 }
@@ -67,9 +69,11 @@ export async function openPageModules(program: string): Promise<PageModules> {
       read: async () => await readFile(file, "utf8"),
     };
   };
+  const paths = await reachable([firstModule], names, read);
   return {
     importMap: JSON.stringify({ imports: Object.fromEntries(inFolders(names)) }),
-    paths: [...(await reachable([firstModule], names, read))],
+    paths: [...paths],
+    later: [...(await reachable([firstModule], names, read, anyImport))].filter((path) => !paths.has(path)),
     find,
   };
 }
@@ -204,6 +208,7 @@ async function reachable(
   from: readonly string[],
   names: ReadonlyMap<string, string>,
   read: (path: string) => Promise<string | null>,
+  imports = importStatement,
 ): Promise<Set<string>> {
   const found = new Set<string>();
   for (const queue = [...from]; queue.length > 0; ) {
@@ -211,8 +216,8 @@ async function reachable(
     const text = found.has(path) ? null : await read(path);
     if (text === null) continue;
     found.add(path);
-    for (const [, first, second] of text.matchAll(importStatement)) {
-      const specifier = (first ?? second) as string;
+    for (const [, first, second, third] of text.matchAll(imports)) {
+      const specifier = (first ?? second ?? third) as string;
       const target = /^\.?\.?\//.test(specifier)
         ? new URL(specifier, `http://page${path}`).pathname
         : specifier;
@@ -226,6 +231,9 @@ async function reachable(
 /** The specifier of a static import. What looks like one in a comment or a text leads to nothing that is not there. */
 const importStatement =
   /\b(?:import|export)\b[^'"();]*?\bfrom\s*["']([^"'\n]+)["']|\bimport\s*["']([^"'\n]+)["']/g;
+
+/** The same, or of an import that is made when it is needed. */
+const anyImport = new RegExp(`${importStatement.source}|\\bimport\\(\\s*["']([^"'\\n]+)["']`, "g");
 
 /** Where a package is installed. @throws Error when it is not */
 function packageFolder(name: string): string {

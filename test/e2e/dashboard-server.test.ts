@@ -443,8 +443,10 @@ describe("steering", () => {
     const token = (headers: Record<string, string>) =>
       ask(server, "/api/token", { method: "POST", headers }).then(({ status }) => status);
     expect(await token(bearer(server.token))).toBe(204);
+    const other = server.token?.replace(/^./, (first) => (first === "A" ? "B" : "A")) ?? "";
     for (const headers of [
       {},
+      bearer(other),
       bearer(""),
       bearer("x"),
       bearer(`${server.token}x`),
@@ -676,6 +678,11 @@ describe(`the page's modules in a browser${browserNote}`, () => {
         const [complaints, requests]: [string[], string[]] = [[], []];
         page.on("console", (message) => complaints.push(`${message.type()}: ${message.text()}`));
         page.on("pageerror", (error) => complaints.push(error.message));
+        // What is only tried, such as making code of text, breaks the policy without a word.
+        await page.addInitScript(
+          `addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
+            console.error("against the policy:", violatedDirective, blockedURI))`,
+        );
         page.on("request", (each) => requests.push(each.url()));
         await page.goto(`${server.origin}/`);
         const here = drawnHere(linesOf(record));

@@ -1,7 +1,7 @@
 /** What the page of a run says of each candidate. */
 import { expect, test } from "vitest";
 import { candidateWords, improvers, keyOf } from "../../src/dashboard/page/candidate-words.ts";
-import { type EventBody, formatVersion, type RunEvent, type Verdict } from "../../src/search/events.ts";
+import { type EventBody, formatVersion, type Verdict } from "../../src/search/events.ts";
 import { type Candidate, fold, type RunState } from "../../src/search/state.ts";
 import { runStarted } from "../support/run-events.ts";
 import { reportedRun } from "../support/reported-runs.ts";
@@ -22,9 +22,7 @@ function runOf(verdicts: readonly Verdict[], raw: unknown = {}, limits = {}): Ru
       outcome: { kind: "measurement", metrics: { accuracy: 90 }, seconds: 1 },
     });
   return fold(
-    bodies.map(
-      (body, at) => ({ v: formatVersion, seq: at + 1, at: "2026-01-01T00:00:00Z", ...body }) as RunEvent,
-    ),
+    bodies.map((body, at) => ({ v: formatVersion, seq: at + 1, at: "2026-01-01T00:00:00Z", ...body })),
   ) as RunState;
 }
 

@@ -1,11 +1,11 @@
 /** The event log's sentences. */
 import { expect, test } from "vitest";
 import { eventSentence, eventTypes } from "../../src/dashboard/page/event-words.ts";
-import { type EventBody, eventBodySchema, formatVersion, type RunEvent } from "../../src/search/events.ts";
+import { type EventBody, eventBodySchema, formatVersion } from "../../src/search/events.ts";
 import { runStarted, strategySet } from "../support/run-events.ts";
 
 const sentence = (body: EventBody) =>
-  eventSentence({ v: formatVersion, seq: 1, at: "2026-01-01T00:00:00Z", ...body } as RunEvent);
+  eventSentence({ v: formatVersion, seq: 1, at: "2026-01-01T00:00:00Z", ...body });
 
 const reply = {
   model: "m",
@@ -39,13 +39,14 @@ test("a person's part is told as a person's", () => {
 });
 
 test("a reply tells what it took, and where the server did not say", () => {
-  const asked = { type: "chat-replied", round: 2, attempt: 1, added: [], carried: 0, request: "" } as const;
-  expect(sentence({ ...asked, role: "navigator", reply })).toBe(
+  const asked = { type: "chat-replied", round: 2, attempt: 1, carried: 0, request: "" } as const;
+  expect(sentence({ ...asked, added: [], role: "navigator", reply })).toBe(
     "Round 2: the Navigator replied (m, 1200 + 30 tokens, 2.5 s).",
   );
   expect(
     sentence({
       ...asked,
+      added: [],
       role: "generator",
       attempt: 2,
       reply: { ...reply, inputTokens: null, outputTokens: null },

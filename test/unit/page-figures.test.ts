@@ -31,30 +31,32 @@ const linkOf: Subject["linkOf"] = ({ folder }, { round, index }) => `#/run/${fol
 
 describe("a mark of the cost figure", () => {
   const run = reportedRun([90, 91.5, 92, 90.5, 91, 93.125], { folder: "r", flops: [10, 20, 30, 40, 50, 60] });
-  const drawn = (of: Subject) =>
-    parseHTML(`<body>${costFigure(of)?.svg}</body>`).document.querySelector("svg") as unknown as Element;
+  const drawn = (of: Subject) => {
+    const { document } = parseHTML(`<body>${costFigure(of)?.svg}</body>`);
+    const links = [...document.querySelectorAll("svg a")];
+    return { role: document.querySelector("svg")?.getAttribute("role"), links };
+  };
 
   test("leads to its candidate and says in words where it is from and what it is", () => {
-    const links = [...drawn(subjectOf([run], linkOf)).querySelectorAll("a")];
+    const { links } = drawn(subjectOf([run], linkOf));
     const told = links.map((link) => [
-      link.getAttribute("href") ?? link.getAttribute("xlink:href"),
-      link.querySelector("title")?.textContent ?? link.parentElement?.querySelector("title")?.textContent,
+      link.getAttribute("xlink:href"),
+      link.querySelector("title")?.textContent,
     ]);
     expect(told).toContainEqual(["#/run/r/1/1", "round 1, candidate 2: 91.50 %, 20 M"]);
     expect(told).toContainEqual(["#/run/r/2/0", "round 2, candidate 1: 93.13 %, 60 M"]);
   });
 
   test("is out of the way of the keyboard, and the figure is no single picture then", () => {
-    const svg = drawn(subjectOf([run], linkOf));
-    expect(svg.getAttribute("role")).toBe("group");
-    expect([...svg.querySelectorAll("a")].every((link) => link.getAttribute("tabindex") === "-1")).toBe(true);
+    const { role, links } = drawn(subjectOf([run], linkOf));
+    expect(role).toBe("group");
+    expect(links.length).toBeGreaterThan(0);
+    expect(links.every((link) => link.getAttribute("tabindex") === "-1")).toBe(true);
   });
 
   test("leads nowhere in a report", () => {
-    const svg = drawn(subjectOf([run]));
-    expect(svg.getAttribute("role")).toBe("img");
-    expect(svg.querySelectorAll("a")).toHaveLength(0);
-    expect(svg.querySelectorAll("title")).toHaveLength(0);
+    expect(drawn(subjectOf([run]))).toEqual({ role: "img", links: [] });
+    expect(costFigure(subjectOf([run]))?.svg).not.toContain("<title");
   });
 
   test("leads to a candidate of its own run where several runs are compared", () => {

@@ -2,7 +2,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { type ReadRun, Snapshots } from "../../src/dashboard/page/snapshot.ts";
 import { type EventBody, formatVersion, type RunEvent } from "../../src/search/events.ts";
-import { reduce, type RunState } from "../../src/search/state.ts";
+import { reduce } from "../../src/search/state.ts";
 import { runStarted, strategySet } from "../support/run-events.ts";
 
 let now = 0;
@@ -16,9 +16,9 @@ beforeEach(() => {
 });
 
 function tell(body: EventBody): void {
-  const event = { v: formatVersion, seq: events.length + 1, at: "2026-01-01T00:00:00Z", ...body } as RunEvent;
+  const event: RunEvent = { v: formatVersion, seq: events.length + 1, at: "2026-01-01T00:00:00Z", ...body };
   events.push(event);
-  run.state = reduce(run.state as RunState | null, event);
+  run.state = reduce(run.state, event);
 }
 
 const snapshots = () =>

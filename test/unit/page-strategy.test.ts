@@ -1,8 +1,7 @@
 /** How a strategy differs from the one before it, as the page of a run shows it. */
 import { expect, test } from "vitest";
 import { fold } from "../../src/search/state.ts";
-import type { EventBody, RunEvent } from "../../src/search/events.ts";
-import { formatVersion } from "../../src/search/events.ts";
+import { type EventBody, formatVersion } from "../../src/search/events.ts";
 import { roundsWithStrategy, strategyChange } from "../../src/dashboard/page/strategy-change.ts";
 import { runStarted, strategySet } from "../support/run-events.ts";
 
@@ -64,9 +63,7 @@ test("only rounds that set a strategy can be chosen", () => {
     strategySet(3),
   ];
   const state = fold(
-    bodies.map(
-      (body, at) => ({ v: formatVersion, seq: at + 1, at: "2026-01-01T00:00:00Z", ...body }) as RunEvent,
-    ),
+    bodies.map((body, at) => ({ v: formatVersion, seq: at + 1, at: "2026-01-01T00:00:00Z", ...body })),
   );
   expect(state === null ? null : roundsWithStrategy(state)).toEqual([1, 3]);
 });

@@ -32,9 +32,27 @@ export function figurePanels(desk: Desk, controls: ControlRuns): FigurePanels {
   const [beside, own] = [figuresFor(() => desk.changed()), figuresFor(() => desk.changed())];
   const opened = new Set<string>();
   let drawn = "";
+  /** How often the figures by round were asked for, and what was there when they last were. */
+  let asks = 0;
+  let before: ReturnType<DrawnFigures["of"]> = null;
+  const isAsked = () => asks > 0 && own.of("choices") === before;
   const panel = (title: string, figures: DrawnFigures, name: FigureName, words: string): Panel => ({
     title,
     render: ({ state }) => figureView(figures, name, state, words),
+  });
+  const byRound = (title: string, name: FigureName, words: string): Panel => ({
+    title,
+    render: ({ state }) => {
+      if (state.rounds.length <= mostRoundsUnasked) return figureView(own, name, state, words);
+      const ask = () => {
+        asks += 1;
+        before = own.of("choices");
+        desk.changed();
+      };
+      return html`${own.of(name) === null && !isAsked() ? nothing : figureView(own, name, state, words)}
+        <p class="faint">With more than ${mostRoundsUnasked} rounds this takes a while, so that it is drawn only when it is asked for.</p>
+        <button type="button" @click=${ask}>Draw ${title.toLowerCase()} now</button>`;
+    },
   });
   return {
     curves: {
@@ -50,13 +68,12 @@ export function figurePanels(desk: Desk, controls: ControlRuns): FigurePanels {
       "cost",
       "A point will stand here for each architecture that was evaluated.",
     ),
-    funnel: panel(
+    funnel: byRound(
       "Candidates by round",
-      own,
       "funnel",
       "What became of the candidates of each round will stand here.",
     ),
-    choices: panel("Choices by round", own, "choices", "How often each choice was taken will stand here."),
+    choices: byRound("Choices by round", "choices", "How often each choice was taken will stand here."),
     map: {
       title: "Where it went",
       render: ({ state }) =>
@@ -66,15 +83,20 @@ export function figurePanels(desk: Desk, controls: ControlRuns): FigurePanels {
     },
     draw: ({ state, count }) => {
       const isMapped = opened.has(mapKey);
+      const isByRound = isAsked() || state.rounds.length <= mostRoundsUnasked;
       const runs = controls.runs;
-      const wanted = JSON.stringify([count, isMapped, runs.map(({ folder }) => folder)]);
+      const wanted = JSON.stringify([count, isMapped, asks, runs.map(({ folder }) => folder)]);
       if (wanted === drawn) return;
       drawn = wanted;
       const self = { folder: desk.id, state };
       beside.draw({ runs: [self], controls: runs, names: ["curves"], label: "this run" });
       own.draw({
         runs: [self],
-        names: ["cost", "funnel", "choices", ...(isMapped ? (["map"] as const) : [])],
+        names: [
+          "cost",
+          ...(isByRound ? (["funnel", "choices"] as const) : []),
+          ...(isMapped ? (["map"] as const) : []),
+        ],
         linkOf: (_run, { round, index }) => desk.hrefOf({ round, candidate: index + 1 }),
       });
     },
@@ -88,6 +110,8 @@ export function figurePanels(desk: Desk, controls: ControlRuns): FigurePanels {
 // --- internal ---
 
 const mapKey = "map";
+/** Figures with a column for each round are drawn by themselves as long as there are no more: each costs its time. */
+const mostRoundsUnasked = 200;
 
 function figureView(figures: DrawnFigures, name: FigureName, state: RunState, words: string): TemplateResult {
   const found = figures.of(name);

@@ -151,8 +151,7 @@ function rowView(
 function reasonsView(reasons: CandidateWords["reasons"]): TemplateResult | typeof nothing {
   const [first] = reasons;
   if (first === undefined) return nothing;
-  if (reasons.length === 1 && first.code === null)
-    return html`<span class="reason">${first.sentence}</span>`;
+  if (reasons.length === 1 && first.code === null) return html`<span class="reason">${first.sentence}</span>`;
   return html`<ul class="reasons">${reasons.map(({ code, sentence }) => html`<li>${code === null ? nothing : html`<code>${code}</code> `}${sentence}</li>`)}</ul>`;
 }
 

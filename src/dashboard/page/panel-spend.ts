@@ -71,7 +71,9 @@ function tableView(snapshot: Snapshot): TemplateResult {
   if (state.models === null) return html`${evaluating}<p class="faint">No model was asked.</p>`;
   const byRole = roleSchema.options.map((role) => ({ role, spent: spendOf(snapshot, role) }));
   const shown = rows.filter(
-    ({ of, isOptional }) => isOptional !== true || [all, ...byRole.map(({ spent }) => spent)].some((spent) => of(spent) !== unknown),
+    ({ of, isOptional }) =>
+      isOptional !== true ||
+      [all, ...byRole.map(({ spent }) => spent)].some((spent) => of(spent) !== unknown),
   );
   const isRules = state.models.navigator === state.models.generator && all.inputTokens === 0;
   return html`${evaluating}

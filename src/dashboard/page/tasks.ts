@@ -25,7 +25,13 @@ const hiddenMs = 10_000;
  *
  * @returns what ends that
  */
-export function whileSeen({ resume, rest }: { resume(): void; rest(): void }): () => void {
+export function whileSeen({
+  resume,
+  rest,
+}: {
+  readonly resume: () => void;
+  readonly rest: () => void;
+}): () => void {
   let timer: ReturnType<typeof setTimeout> | null = null;
   let isResting = false;
   const changed = () => {

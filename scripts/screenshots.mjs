@@ -1,0 +1,112 @@
+/**
+ * `node scripts/screenshots.mjs`: the pictures of the live page in docs/images, from searches made here and now.
+ *
+ * Owns which searches these are and what is in each picture. Needs the set-up of the demo and the system's Chromium; leaves
+ * nothing behind but the pictures.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const command = join(root, "bin/collm-nas");
+const images = join(root, "docs/images");
+const largestBytes = 300_000;
+
+/** Name of the run and what is asked of it beside the space and the limit. */
+const searches = {
+  "rules-0": ["--seed", "0"],
+  "rules-1": ["--seed", "1"],
+  "blind-0": ["--seed", "0", "--blind"],
+  "random-0": ["--searcher", "random", "--seed", "0"],
+  "evolution-0": ["--searcher", "evolution", "--seed", "0"],
+  "surrogate-0": ["--searcher", "surrogate", "--seed", "0"],
+};
+const shownRun = "rules-0";
+
+const chromiumPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
+  (path) => existsSync(path),
+);
+if (chromiumPath === undefined) {
+  console.error("screenshots: no Chromium is installed; install the package chromium, then start this again");
+  process.exit(2);
+}
+
+const folder = mkdtempSync(join(tmpdir(), "collm-screenshots-"));
+const environment = { ...process.env, XDG_CACHE_HOME: join(folder, "cache") };
+try {
+  for (const [name, flags] of Object.entries(searches)) {
+    const args = ["run", "--space", "analognas-baseline", "--limit", "flops_m=120", ...flags];
+    console.error(`screenshots: collm-nas ${args.join(" ")}`);
+    const ran = spawnSync(command, [...args, "--out", join("runs", name), "--json"], {
+      cwd: folder,
+      encoding: "utf8",
+      env: environment,
+    });
+    if (ran.status !== 0) throw new Error(`the search ${name} ended with ${ran.status}: ${ran.stderr}`);
+  }
+  mkdirSync(images, { recursive: true });
+  await photograph(folder);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Every picture of the runs in `cwd`. */
+async function photograph(cwd) {
+  const server = spawn(command, ["dashboard", "--port", "0", "--json"], {
+    cwd,
+    env: environment,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(server, "exit");
+  const [line] = await once(server.stdout.setEncoding("utf8"), "data");
+  const { origin } = new URL(JSON.parse(line).address);
+  const browser = await chromium.launch({
+    executablePath: chromiumPath,
+    // Chromium refuses its sandbox to root, which is who runs in containers.
+    args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
+  });
+  try {
+    for (const theme of ["light", "dark"]) {
+      await take(browser, `list-${theme}`, { address: `${origin}/#/`, theme, width: 1280, height: 520 });
+      await take(browser, `run-${theme}`, {
+        address: `${origin}/#/run/${shownRun}`,
+        theme,
+        width: 1280,
+        height: 1500,
+      });
+    }
+    await take(browser, "run-narrow", {
+      address: `${origin}/#/run/${shownRun}`,
+      theme: "light",
+      width: 375,
+      height: 1500,
+    });
+  } finally {
+    await browser.close();
+    server.kill("SIGTERM");
+    await ended;
+  }
+}
+
+async function take(browser, name, { address, theme, width, height }) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme });
+  const page = await context.newPage();
+  await page.goto(address);
+  const whole = address.includes("/run/")
+    ? "section figure svg >> nth=2"
+    : `table.runs tbody tr >> nth=${Object.keys(searches).length - 1}`;
+  await page.locator(whole).waitFor();
+  if (address.includes("/run/")) await page.getByText("is live").waitFor();
+  const path = join(images, `${name}.png`);
+  await page.screenshot({ path });
+  await context.close();
+  const { size } = statSync(path);
+  if (size > largestBytes)
+    throw new Error(`${path} has ${size} bytes, more than ${largestBytes}; take less height`);
+  console.error(`screenshots: docs/images/${name}.png, ${Math.round(size / 1000)} kB`);
+}
