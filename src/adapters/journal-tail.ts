@@ -57,12 +57,13 @@ export async function* followRun(folder: string, signal: AbortSignal, from = 0):
       const now = await file.stat({ bigint: true });
       if (isGone || (seen !== null && !(await isContinued(file, seen, now, place)))) {
         if (isTold) yield { kind: "anew" };
-        [place, isTold, isGone, isCaughtUp] = [start, false, false, false];
+        [place, isTold, isCaughtUp] = [start, false, false];
       }
       seen = now;
       if (place.damaged !== null) continue;
       for await (const step of readOn(file, place, Number(now.size), signal)) {
         place = step.place;
+        isGone = false;
         const lines = step.lines.filter(({ event }) => event.seq > from);
         if (step.lines.length > 0) isTold = true;
         if (lines.length > 0) yield { kind: "lines", lines };
@@ -72,6 +73,7 @@ export async function* followRun(folder: string, signal: AbortSignal, from = 0):
         }
         if (signal.aborted) return;
       }
+      isGone = false;
       if (!isCaughtUp && place.damaged === null) {
         [isTold, isCaughtUp] = [true, true];
         yield { kind: "caught-up" };

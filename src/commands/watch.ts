@@ -156,12 +156,14 @@ async function watchFeed(address: string, output: Output, signal: AbortSignal): 
   const merge = new LineMerge();
   let name: string | null = null;
   const onConnection = (isThere: boolean) => {
+    clearTimeout(silence);
     if (name === null) return;
     if (!isThere && run.hasEnded) over.abort();
     else run.say(isThere ? "the feed is back" : "the feed is gone: listening for it to come back");
   };
   const lines = followFeed(address, AbortSignal.any([signal, over.signal]), "", onConnection);
   run.say(`listening to ${address}`);
+  const silence = setTimeout(() => run.say(`no feed answers on ${address} yet: waiting for it`), silentMs);
   try {
     for await (const fed of lines) {
       const line = readFedLine(fed.line);
@@ -186,6 +188,7 @@ async function watchFeed(address: string, output: Output, signal: AbortSignal): 
       if (run.state !== null && isComplete(run.state)) break;
     }
   } finally {
+    clearTimeout(silence);
     run.end();
   }
   if (signal.aborted) throw stoppedWatching(name ?? address);

@@ -39,6 +39,8 @@ import {
 const space = "analognas-baseline";
 /** Three rounds of four. */
 const small = `space: ${space}\nbudget: 12\ncandidates: {min: 4, max: 4}\n`;
+/** Long enough for whoever is started beside it to find it under way. */
+const long = small.replace("budget: 12", "budget: 40");
 
 let quick: EvaluatorProcess;
 let slow: EvaluatorProcess;
@@ -60,7 +62,7 @@ interface FedRun {
 /** Starts a run with a feed, slow enough to be followed. */
 async function fedRun(settings: { run?: string; cwd?: string } = {}): Promise<FedRun> {
   const { run = newRun(), cwd = temporaryFolder() } = settings;
-  const file = temporaryFile("search.yaml", small);
+  const file = temporaryFile("search.yaml", long);
   const process = start(
     ["run", file, "--evaluator", slow.address, "--out", run, "--feed", "tcp://127.0.0.1:*"],
     { cwd },
@@ -179,7 +181,7 @@ describe("run --feed", () => {
     expect(linesOf(printed).map((line) => line.split(" ").slice(0, 2))).toEqual(
       recorded.map(({ seq, type }) => [`${seq}`, type]),
     );
-    expect(printed.match(/^\d+ architecture-measured \{'accuracy': \d/gm)).toHaveLength(12);
+    expect(printed.match(/^\d+ architecture-measured \{'accuracy': \d/gm)).toHaveLength(40);
   });
 });
 
@@ -242,6 +244,15 @@ describe("watch RUN", () => {
     expect(stderr).toContain(`${run} is not running, and has not come to its end; go on with it by: `);
     expect(stderr).toMatch(new RegExp(`resume ${run}$`, "m"));
     expect(stdout).toContain("not finished");
+  });
+
+  test("waits for a feed that is not there, and says so", async () => {
+    const watching = start(["watch", "tcp://127.0.0.1:9"]);
+    await until("that is told", () =>
+      watching.stderr().includes("no feed answers on tcp://127.0.0.1:9 yet: waiting for it"),
+    );
+    watching.interrupt();
+    expect((await watching.ended).code).toBe(3);
   });
 
   test("stops at Ctrl-C and leaves the run alone", async () => {

@@ -318,6 +318,7 @@ describe("a record that is not what it was", () => {
     mkdirSync(path);
     await following(async (follower) => {
       await follower.until("gone");
+      await follower.looksAgain();
       expect(follower.notices).toEqual([{ kind: "gone", reason: `${path} cannot be read (EISDIR)` }]);
     });
   });

@@ -39,9 +39,9 @@ test("only finished runs of the same data within the same limits, whatever their
     idsOf([
       run,
       other("fine"),
-      other("other-space", { space: "huge" }),
-      other("other-data", { spaceDigest: "d2" }),
-      other("other-limits", { limits: { a: 1 } }),
+      other("other-space", { space: "huge", seed: 3 }),
+      other("other-data", { spaceDigest: "d2", seed: 4 }),
+      other("other-limits", { limits: { a: 1 }, seed: 5 }),
       other("no-end", { condition: "stopped", seed: 1 }),
       other("broken", { condition: "damaged", seed: 2 }),
     ]),
@@ -75,10 +75,10 @@ test("of runs that look the same the latest is kept, and none that looks as the 
 
 test("at first one of each searcher is shown before a second of any, never more than fit", () => {
   const many = Array.from({ length: 6 }, (_, seed) => other(`r${seed}`, { seed }));
-  const possible = possibleControls([...many, other("e", { searcher: "evolution" })], run);
+  const possible = possibleControls([...many, other("s", { searcher: "second" })], run);
   const first = firstControls(possible, run);
   expect(first).toHaveLength(mostControls);
-  expect(first.slice(0, 2).toSorted()).toEqual(["e", "r0"]);
+  expect(first.slice(0, 2).toSorted()).toEqual(["r0", "s"]);
 });
 
 test("at first those of the same budget are shown where there are any", () => {

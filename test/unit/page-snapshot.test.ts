@@ -67,6 +67,20 @@ test("the longer it takes to draw, the longer it waits, but not for ever", () =>
   expect(made.current()?.count).toBe(3);
 });
 
+test("a page that is drawn at every picture meanwhile does not put the next one off", () => {
+  const made = snapshots();
+  tell(runStarted());
+  made.current();
+  made.took(2);
+  tell(strategySet(1));
+  for (let picture = 0; picture < 20; picture++) {
+    now += 16;
+    made.current();
+    made.took(2);
+  }
+  expect(made.current()?.count).toBe(2);
+});
+
 test("how the run stands is shown though no line came", () => {
   const made = snapshots();
   tell(runStarted());

@@ -49,8 +49,11 @@ test("as long as the folder is not known no command is made up", () => {
 });
 
 test("rounds are counted with the one under way and the most there can be", () => {
-  expect(roundsWords(unfinished)).toBe("1 closed");
-  expect(roundsWords(reportedRun([1], { search: { rounds: 4 } }).state)).toBe("1 closed, at most 4");
+  expect(roundsWords(unfinished, standing("running"))).toBe("1 closed");
+  const { state } = reportedRun([1], { ends: false, search: { rounds: 4 } });
+  state.rounds.push({ round: 2, strategy: null, candidates: [], closed: false });
+  expect(roundsWords(state, standing("running"))).toBe("1 closed, round 2 under way, at most 4");
+  expect(roundsWords(state, standing("stopped"))).toBe("1 closed, round 2 not closed, at most 4");
 });
 
 test("where there is no winner yet, it says what is awaited", () => {
@@ -59,8 +62,12 @@ test("where there is no winner yet, it says what is awaited", () => {
   const [asked, drawn] = [models, null].map(
     (players) => reportedRun([], { ends: false, search, started: { models: players } }).state,
   );
-  expect(asked && noWinnerYet(asked)).toContain("Navigator is being asked");
-  expect(drawn && noWinnerYet(drawn)).toContain("candidates are being drawn");
+  expect(asked && noWinnerYet(asked, standing("running"))).toContain("Navigator is being asked");
+  expect(drawn && noWinnerYet(drawn, standing("running"))).toContain("candidates are being drawn");
+  // Nobody asks for anything where no process works on it.
+  expect(asked && noWinnerYet(asked, standing("stopped"))).toBe(
+    "It stopped before the first strategy was set.",
+  );
 });
 
 test("the head of the page names the roles' players, the seed, the limit with its unit, and hints", () => {

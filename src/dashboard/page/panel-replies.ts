@@ -35,10 +35,10 @@ export function repliesPanel(desk: Desk): RepliesPanel {
       if (from === null || from > number) from = number;
       return replyId(number);
     },
-    render: ({ state, replies }) => {
+    render: ({ state, replies, standing }) => {
       if (state.models === null) return awaited("This searcher asks no model.");
       const count = state.chats.length;
-      if (count === 0) return awaited(`${waitingWords(state)} The reply will stand here.`);
+      if (count === 0) return awaited(waitingWords(state, standing));
       // One that was asked for stays in view; else no more than the newest few.
       const first = Math.max(0, Math.min(from ?? count, count - atOnce));
       const shown = state.chats

@@ -10,7 +10,7 @@ import { objective } from "../../search/state.ts";
 import { counted, withUnit } from "./amounts.ts";
 import { type CandidateWords, candidateWords, keyOf } from "./candidate-words.ts";
 import { awaited, type Desk, type Panel } from "./panel.ts";
-import { unitOfCost, waitingWords } from "./standing-words.ts";
+import { isUnderWay, unitOfCost, waitingWords } from "./standing-words.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export function roundPanel(desk: Desk): Panel {
@@ -18,17 +18,17 @@ export function roundPanel(desk: Desk): Panel {
     title: "Round in progress",
     isWide: true,
     render: (snapshot) => {
-      const { state } = snapshot;
+      const { state, standing } = snapshot;
       const newest = state.rounds.length;
       const place = desk.place();
       const round = state.rounds[(place?.round ?? newest) - 1];
-      if (newest === 0) return awaited(`${waitingWords(state)} Its candidates will stand here.`);
+      if (newest === 0) return awaited(waitingWords(state, standing));
       if (round === undefined)
         return html`${awaited(`The run has no round ${place?.round}; it has ${newest}.`)}
           <p><a href=${desk.hrefOf(null)}>Show round ${newest}</a></p>`;
       return html`${steps(round.round, newest, place !== null, desk)}
-        <p class="faint" data-part="round">${roundWords(round, newest, state)}${awaitedWords(round, newest, snapshot)}</p>
-        ${round.candidates.length === 0 ? awaited(emptyWords(round, state)) : tableView(round, snapshot, desk)}`;
+        <p class="faint" data-part="round">${roundWords(round, newest, snapshot)}${awaitedWords(round, newest, snapshot)}</p>
+        ${round.candidates.length === 0 ? awaited(emptyWords(round, snapshot)) : tableView(round, snapshot, desk)}`;
     },
   };
 }
@@ -60,13 +60,13 @@ function steps(round: number, newest: number, isChosen: boolean, desk: Desk): Te
   </div>`;
 }
 
-function roundWords(round: Round, newest: number, state: RunState): string {
+function roundWords(round: Round, newest: number, { state, standing }: Snapshot): string {
   const measured = round.candidates.filter(({ outcome }) => outcome !== null).length;
   const open = round.candidates.filter(
     ({ verdict, outcome }) => verdict.kind === "accepted" && outcome === null,
   ).length;
   const parts = [
-    `Round ${round.round}${round.closed ? "" : round.round === newest && state.ended === null ? " is under way" : " was not closed"}`,
+    `Round ${round.round}${round.closed ? "" : round.round === newest && isUnderWay(state, standing) ? " is under way" : " was not closed"}`,
     counted(round.candidates.length, "candidate"),
     `${measured} evaluated`,
     ...(open > 0 ? [`${open} to be evaluated`] : []),
@@ -83,8 +83,8 @@ function awaitedWords(round: Round, newest: number, { state, standing }: Snapsho
     : ` The Navigator is being asked for the strategy of round ${newest + 1}.`;
 }
 
-function emptyWords(round: Round, state: RunState): string {
-  if (round.closed || state.ended !== null) return "Nothing was proposed in this round.";
+function emptyWords(round: Round, { state, standing }: Snapshot): string {
+  if (round.closed || !isUnderWay(state, standing)) return "Nothing was proposed in this round.";
   return state.models === null
     ? "Its candidates are being drawn."
     : round.strategy === null

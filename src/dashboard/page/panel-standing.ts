@@ -38,7 +38,7 @@ export function standingPanel(desk: Desk, beside: () => Beside): Panel {
               `${amount(evaluated)} of ${amount(state.search.budget)}`,
             ),
           ],
-          ["Rounds", roundsWords(state)],
+          ["Rounds", roundsWords(state, standing)],
           ["Time worked", duration(secondsWorked(state))],
           ["Time left", timeLeftWords(secondsLeft, standing) ?? nothing],
           ["Tokens", tokensView(snapshot)],
@@ -52,8 +52,8 @@ export function standingPanel(desk: Desk, beside: () => Beside): Panel {
 
 // --- internal ---
 
-function bestView({ state, best, open }: Snapshot, desk: Desk): TemplateResult {
-  if (best === null) return awaited(noWinnerYet(state));
+function bestView({ state, best, open, standing }: Snapshot, desk: Desk): TemplateResult {
+  if (best === null) return awaited(noWinnerYet(state, standing));
   const { round, index } = best.candidate;
   const { name, unit, higherIsBetter } = objective(state);
   const costs = Object.entries(best.measured.costs).map(

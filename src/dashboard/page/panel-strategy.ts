@@ -6,8 +6,9 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { RunState } from "../../search/state.ts";
 import { strategySummary } from "../../search/strategy.ts";
+import type { Standing } from "../protocol.ts";
 import { awaited, type Desk, type Panel } from "./panel.ts";
-import { waitingWords } from "./standing-words.ts";
+import { isUnderWay, waitingWords } from "./standing-words.ts";
 import { type Piece, roundsWithStrategy, strategyChange } from "./strategy-change.ts";
 
 export function strategyPanel(desk: Desk): Panel {
@@ -30,10 +31,10 @@ export function strategyPanel(desk: Desk): Panel {
 
   return {
     title: "Strategy",
-    render: ({ state }) => {
+    render: ({ state, standing }) => {
       const rounds = roundsWithStrategy(state);
       const newest = rounds.at(-1);
-      if (newest === undefined) return html`${untold(state, 0)}${awaited(nothingWords(state))}`;
+      if (newest === undefined) return html`${untold(state, 0)}${awaited(nothingWords(state, standing))}`;
       const round = chosen !== null && rounds.includes(chosen) ? chosen : newest;
       const at = rounds.indexOf(round);
       const before = rounds[at - 1];
@@ -113,7 +114,8 @@ function hintView(text: string, words: string): TemplateResult {
   return html`<figure class="told"><figcaption>${words}</figcaption><blockquote>${text}</blockquote></figure>`;
 }
 
-function nothingWords(state: RunState): string {
+function nothingWords(state: RunState, standing: Standing | null): string {
   if (state.models === null) return "This searcher follows no strategy in words.";
-  return state.ended === null ? `${waitingWords(state)} It will stand here.` : "No strategy was set.";
+  if (!isUnderWay(state, standing)) return "No strategy was set.";
+  return `${waitingWords(state, standing)} It will stand here.`;
 }

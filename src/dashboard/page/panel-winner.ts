@@ -17,8 +17,8 @@ export function winnerPanel(): Panel {
     null;
   return {
     title: "Winner",
-    render: ({ state, best, open, isTranslated }) => {
-      if (best === null) return awaited(noWinnerYet(state));
+    render: ({ state, best, open, isTranslated, standing }) => {
+      if (best === null) return awaited(noWinnerYet(state, standing));
       if (known === null || known.of !== best.text || known.open !== open)
         known = { of: best.text, open, forms: winnerForms(state, best, isTranslated ? open : null) };
       const { forms } = known;

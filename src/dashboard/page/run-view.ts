@@ -57,6 +57,7 @@ class RunView implements View {
   /** Counts what changed beside the record: choices, figures, the connection. */
   #version = 0;
   #connection = "";
+  #isOffered = false;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(id: string, place: Place | null, update: () => void) {
@@ -134,7 +135,10 @@ class RunView implements View {
     if (snapshot === null)
       return html`<h1 tabindex="-1">${this.#id}</h1>
         ${this.#withoutRecord()}`;
-    if (this.#stream.isCaughtUp) this.#figures.draw(snapshot);
+    if (this.#stream.isCaughtUp) {
+      this.#figures.draw(snapshot);
+      if (!this.#isOffered) queueMicrotask(() => this.#offerControls());
+    }
     queueMicrotask(() => {
       this.#snapshots.took(performance.now() - began);
       this.#goToAim();
@@ -185,7 +189,9 @@ class RunView implements View {
   #offerControls(): void {
     const { rows } = this.#runs;
     const own = rows.get(this.#id);
-    if (own === undefined) return;
+    // The run itself is read first.
+    if (own === undefined || !this.#stream.isCaughtUp) return;
+    this.#isOffered = true;
     const before = JSON.stringify([this.#controls.possible.map(({ id }) => id), this.#controls.chosen]);
     this.#controls.offer(rows.values(), own);
     const after = JSON.stringify([this.#controls.possible.map(({ id }) => id), this.#controls.chosen]);

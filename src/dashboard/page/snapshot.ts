@@ -61,6 +61,8 @@ export class Snapshots {
   readonly #isDue: (milliseconds: number) => void;
   #last: Snapshot | null = null;
   #nextAt = Number.NEGATIVE_INFINITY;
+  /** Whether it is known how long the newest one took to draw. */
+  #isDrawn = false;
   #index = new EventIndex();
   #names: { readonly of: RunState["original"]; readonly open: ((text: string) => string) | null } | null =
     null;
@@ -94,11 +96,17 @@ export class Snapshots {
     }
     this.#last = this.#make(state, standing, events);
     this.#nextAt = now + shortestMs;
+    this.#isDrawn = false;
     return this.#last;
   }
 
-  /** How long it took to draw the newest one, in milliseconds: the next will wait accordingly. */
+  /**
+   * How long it took to draw the newest one, in milliseconds: the next will wait accordingly. To draw the same one again
+   * puts nothing off.
+   */
   took(milliseconds: number): void {
+    if (this.#isDrawn) return;
+    this.#isDrawn = true;
     this.#nextAt = this.#milliseconds() + Math.min(longestMs, Math.max(shortestMs, restShare * milliseconds));
   }
 

@@ -30,7 +30,7 @@ export function nextStep(state: RunState, standing: Standing | null, folder: str
       : orders.map(([order = "", ...rest]) => ["collm-nas", order, shellWord(folder), ...rest].join(" "));
   if (standing.trouble !== null)
     return {
-      words: `Something is wrong with its record: ${standing.trouble} What was read before is still shown.`,
+      words: `Something is wrong with its record: ${standing.trouble.replace(/\.?$/, ".")} What was read before is still shown.`,
       commands: [],
     };
   switch (standing.condition) {
@@ -53,19 +53,30 @@ export function nextStep(state: RunState, standing: Standing | null, folder: str
   }
 }
 
+/** Whether a process works on a run, or waits to, as far as is known. */
+export function isUnderWay({ ended }: Pick<RunState, "ended">, standing: Standing | null): boolean {
+  if (ended !== null) return false;
+  return standing === null || standing.condition === "running" || standing.condition === "paused";
+}
+
 /** What is awaited before anything was proposed. */
-export function waitingWords({ models }: Pick<RunState, "models">): string {
-  return models === null
-    ? "The first candidates are being drawn."
-    : "The Navigator is being asked for the first strategy.";
+export function waitingWords(
+  { models, ended }: Pick<RunState, "models" | "ended">,
+  standing: Standing | null,
+): string {
+  const [first, doing] =
+    models === null
+      ? ["the first candidates were drawn", "The first candidates are being drawn."]
+      : ["the first strategy was set", "The Navigator is being asked for the first strategy."];
+  if (!isUnderWay({ ended }, standing)) return `It stopped before ${first}.`;
+  return standing?.condition === "paused" ? "A person has it wait before its first round." : doing;
 }
 
 /** Why there is no best. */
-export function noWinnerYet(state: RunState): string {
-  if (state.ended === null)
-    return state.rounds.length === 0
-      ? waitingWords(state)
-      : "Nothing has been measured within the limits yet: the first result will stand here.";
+export function noWinnerYet(state: RunState, standing: Standing | null): string {
+  if (state.rounds.length === 0) return waitingWords(state, standing);
+  if (isUnderWay(state, standing))
+    return "Nothing has been measured within the limits yet: the first result will stand here.";
   const { evaluated, failed, overLimit } = funnel(state);
   return evaluated + failed === 0 && overLimit > 0
     ? "Nothing that was proposed keeps to the limits."
@@ -73,13 +84,15 @@ export function noWinnerYet(state: RunState): string {
 }
 
 /** How many rounds there are, and how many there can be. */
-export function roundsWords(state: RunState): string {
+export function roundsWords(state: RunState, standing: Standing | null): string {
   const limit = roundLimit(state);
   const closed = state.rounds.filter((round) => round.closed).length;
   const isOpen = state.rounds.length > closed;
   return [
     `${closed} closed`,
-    ...(isOpen ? [`round ${state.rounds.length} ${state.ended === null ? "under way" : "not closed"}`] : []),
+    ...(isOpen
+      ? [`round ${state.rounds.length} ${isUnderWay(state, standing) ? "under way" : "not closed"}`]
+      : []),
     ...(Number.isFinite(limit) ? [`at most ${limit}`] : []),
   ].join(", ");
 }
