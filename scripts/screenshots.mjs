@@ -27,6 +27,8 @@ const searches = {
   "surrogate-0": ["--searcher", "surrogate", "--seed", "0"],
 };
 const shownRun = "rules-0";
+/** What stands beside it in its figure. */
+const controls = ["random", "evolution", "surrogate"];
 
 const chromiumPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
   (path) => existsSync(path),
@@ -72,7 +74,7 @@ async function photograph(cwd) {
   });
   try {
     for (const theme of ["light", "dark"]) {
-      await take(browser, `list-${theme}`, { address: `${origin}/#/`, theme, width: 1280, height: 520 });
+      await take(browser, `list-${theme}`, { address: `${origin}/#/`, theme, width: 1280, height: 400 });
       await take(browser, `run-${theme}`, {
         address: `${origin}/#/run/${shownRun}`,
         theme,
@@ -97,11 +99,15 @@ async function take(browser, name, { address, theme, width, height }) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme });
   const page = await context.newPage();
   await page.goto(address);
-  const whole = address.includes("/run/")
-    ? "section figure svg >> nth=2"
-    : `table.runs tbody tr >> nth=${Object.keys(searches).length - 1}`;
-  await page.locator(whole).waitFor();
-  if (address.includes("/run/")) await page.getByText("is live").waitFor();
+  const isRun = address.includes("/run/");
+  for (const sign of isRun
+    ? [
+        "text=is live",
+        "text=/100 of 100/",
+        ...controls.map((name) => `svg text:has-text("${name} (control)")`),
+      ]
+    : [`table.runs tbody tr >> nth=${Object.keys(searches).length - 1}`])
+    await page.locator(sign).first().waitFor();
   const path = join(images, `${name}.png`);
   await page.screenshot({ path });
   await context.close();

@@ -87,7 +87,10 @@ class RunView implements View {
       },
     };
     this.#controls = new ControlRuns(changed);
-    this.#runs = openRuns(() => this.#offerControls());
+    this.#runs = openRuns(() => {
+      this.#offerControls();
+      update();
+    });
     this.#figures = figurePanels(desk, this.#controls);
     this.#replies = repliesPanel(desk);
     // Beside each other stands what is of one height.
@@ -195,7 +198,7 @@ class RunView implements View {
     const before = JSON.stringify([this.#controls.possible.map(({ id }) => id), this.#controls.chosen]);
     this.#controls.offer(rows.values(), own);
     const after = JSON.stringify([this.#controls.possible.map(({ id }) => id), this.#controls.chosen]);
-    if (before === after && this.#connection !== "") return;
+    if (before === after) return;
     this.#version += 1;
     this.#update();
   }
