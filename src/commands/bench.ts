@@ -30,7 +30,8 @@ import { assemble, assembleAgain, checkFit, conduct, goOn, versions } from "./co
 import { measureOptimum } from "./optimum.ts";
 import type { Output } from "./output.ts";
 import { benchRecordName, readBenchRecord } from "./read-study.ts";
-import { paint, shellWord } from "./style.ts";
+import { shellWord } from "../report/format.ts";
+import { paint } from "./style.ts";
 import { table } from "./table.ts";
 
 type Cell = BenchRecord["cells"][number];

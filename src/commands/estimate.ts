@@ -39,7 +39,8 @@ import { checkFit, rehearsal } from "./conduct.ts";
 import type { Output } from "./output.ts";
 import { duration } from "./pace.ts";
 import { pricesFor } from "./prices.ts";
-import { paint, shellWord } from "./style.ts";
+import { shellWord } from "../report/format.ts";
+import { paint } from "./style.ts";
 import { dollars } from "./summary.ts";
 import { table } from "./table.ts";
 

@@ -14,7 +14,8 @@ import { best, budgetLeft, budgetSpent, funnel, type RunState } from "../search/
 import { CallWatch } from "./call-watch.ts";
 import { program } from "./compose.ts";
 import { type Current, duration, Pace } from "./pace.ts";
-import { paint, plain, shellWord } from "./style.ts";
+import { shellWord } from "../report/format.ts";
+import { paint, plain } from "./style.ts";
 import { scoreText } from "./summary.ts";
 
 const narrowest = 60;

@@ -21,7 +21,8 @@ import { everyText, measureAll } from "./optimum.ts";
 import { type Output, printError } from "./output.ts";
 import { RankingFile } from "./ranking-file.ts";
 import { rankingLines, summarizeRanking, trialWords } from "./ranking-summary.ts";
-import { plain, shellWord } from "./style.ts";
+import { shellWord } from "../report/format.ts";
+import { plain } from "./style.ts";
 
 /** More are no longer told apart by their intervals, and take memory to resample. */
 const mostTrials = 1_000;

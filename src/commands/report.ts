@@ -17,7 +17,8 @@ import type { Study } from "../report/study.ts";
 import { program } from "./compose.ts";
 import type { Output } from "./output.ts";
 import { readStudy } from "./read-study.ts";
-import { plain, shellWord } from "./style.ts";
+import { shellWord } from "../report/format.ts";
+import { plain } from "./style.ts";
 
 export interface ReportFlags {
   readonly out?: string | undefined;

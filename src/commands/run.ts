@@ -29,7 +29,7 @@ import { figure } from "../searchers/prompts.ts";
 import { asksNavigator } from "../searchers/registry.ts";
 import { LiveView } from "./live-view.ts";
 import { type Output, printError } from "./output.ts";
-import { shellWord } from "./style.ts";
+import { shellWord } from "../report/format.ts";
 import { type SurroundingFlags, Surroundings } from "./surroundings.ts";
 import { noWinner, type Status, summarize, summaryLines } from "./summary.ts";
 

@@ -17,8 +17,3 @@ export function paint(stream: NodeJS.WriteStream, format: Format, text: string):
 export function plain(text: string): string {
   return text.replace(/(?![\n\t])\p{Cc}/gu, "");
 }
-
-/** A word as a shell takes it. */
-export function shellWord(word: string): string {
-  return /^[\w./:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}

@@ -23,7 +23,8 @@ import {
   untestedWinner,
 } from "../search/state.ts";
 import { figure } from "../searchers/prompts.ts";
-import { paint, shellWord } from "./style.ts";
+import { shellWord } from "../report/format.ts";
+import { paint } from "./style.ts";
 import { table } from "./table.ts";
 
 export type Status = "ended" | "interrupted" | "failed";

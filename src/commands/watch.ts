@@ -14,7 +14,7 @@ import { Interrupted, JournalDamaged, UsageError } from "../errors.ts";
 import { isComplete } from "../search/state.ts";
 import { program } from "./compose.ts";
 import type { Output } from "./output.ts";
-import { shellWord } from "./style.ts";
+import { shellWord } from "../report/format.ts";
 import { summarize, summaryLines } from "./summary.ts";
 import { WatchedRun } from "./watched-run.ts";
 

@@ -5,6 +5,7 @@
  */
 import type { RunState } from "../search/state.ts";
 import type { ComparedSpace } from "./compared.ts";
+import { shellWord } from "./format.ts";
 import { bestRun } from "./figures/subject.ts";
 import { ownNames } from "./own-names.ts";
 
@@ -57,9 +58,4 @@ export function evaluateCommand(text: string, space: string, { setup }: Pick<Run
     ["--evaluator-config", evaluator?.config],
   ].flatMap(([flag, value]) => (typeof value === "string" ? [`${flag as string} ${shellWord(value)}`] : []));
   return ["collm-nas evaluate", `'${text.replaceAll("'", "'\\''")}'`, ...flags].join(" ");
-}
-
-/** A word as a shell takes it. */
-export function shellWord(text: string): string {
-  return /^[\w./:@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -2,7 +2,8 @@
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { plain, shellWord } from "../../src/commands/style.ts";
+import { plain } from "../../src/commands/style.ts";
+import { shellWord } from "../../src/report/format.ts";
 
 it("takes escape sequences out of text that is not ours, and nothing else", () => {
   expect(plain("a\u001b[31mred\u001b[0m\u0007\u009b2J\nb\tc – ü 😀")).toBe("a[31mred[0m2J\nb\tc – ü 😀");

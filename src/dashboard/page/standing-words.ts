@@ -4,7 +4,7 @@
  * Owns the wording. Draws nothing.
  */
 import { listed } from "../../report/format.ts";
-import { shellWord } from "../../report/winners.ts";
+import { shellWord } from "../../report/format.ts";
 import { funnel, type RunState, roundLimit } from "../../search/state.ts";
 import type { Standing } from "../protocol.ts";
 import { counted, duration, withUnit } from "./amounts.ts";
