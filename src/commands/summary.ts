@@ -4,7 +4,7 @@
  * Owns the shape of `--json` and the wording of the closing lines. Computes nothing itself: every number is a selector
  * of search/state.ts.
  */
-import { money } from "../report/format.ts";
+import { money, shellWord } from "../report/format.ts";
 import { reveal } from "../search/blind.ts";
 import type { StopReason } from "../search/events.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
@@ -23,7 +23,6 @@ import {
   untestedWinner,
 } from "../search/state.ts";
 import { figure } from "../searchers/prompts.ts";
-import { shellWord } from "../report/format.ts";
 import { paint } from "./style.ts";
 import { table } from "./table.ts";
 

@@ -1,7 +1,8 @@
 /**
  * How numbers and names are written in tables and captions.
  *
- * Owns rounding and the words for what is not known. Knows no run: it is handed numbers.
+ * Owns rounding, the words for what is not known, and how a word is quoted for a shell. Knows no run: it is handed numbers and
+ * words.
  */
 import { type Interval, mean, median, sd } from "./statistics.ts";
 

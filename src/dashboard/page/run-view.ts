@@ -59,6 +59,8 @@ class RunView implements View {
   #connection = "";
   #isOffered = false;
   #timer: ReturnType<typeof setTimeout> | null = null;
+  /** Whether all that there was when the page was opened has been read, or cannot be. */
+  #isRead = false;
 
   constructor(id: string, place: Place | null, update: () => void) {
     this.title = id;
@@ -134,10 +136,16 @@ class RunView implements View {
   render(): TemplateResult {
     const began = performance.now();
     this.#noteConnection();
-    const snapshot = this.#snapshots.current();
-    if (snapshot === null)
-      return html`<h1 tabindex="-1">${this.#id}</h1>
-        ${this.#withoutRecord()}`;
+    const { isCaughtUp, trouble, connection } = this.#stream;
+    // Drawn half read, a long record would be drawn twice.
+    this.#isRead ||= isCaughtUp || trouble !== null || connection === "lost";
+    const snapshot = this.#isRead ? this.#snapshots.current() : null;
+    // One template for both, so that the head keeps the focus when the record comes.
+    return html`<h1 tabindex="-1">${this.#id}</h1>
+      ${snapshot === null ? this.#withoutRecord() : this.#recordView(snapshot, began)}`;
+  }
+
+  #recordView(snapshot: Snapshot, began: number): TemplateResult {
     if (this.#stream.isCaughtUp) {
       this.#figures.draw(snapshot);
       if (!this.#isOffered) queueMicrotask(() => this.#offerControls());
@@ -146,8 +154,7 @@ class RunView implements View {
       this.#snapshots.took(performance.now() - began);
       this.#goToAim();
     });
-    return html`<h1 tabindex="-1">${this.#id}</h1>
-      ${guard([snapshot, this.#version], () => headView(snapshot))}
+    return html`${guard([snapshot, this.#version], () => headView(snapshot))}
       ${this.#stream.trouble === null ? nothing : html`<p class="trouble" role="alert">${this.#stream.trouble}</p>`}
       <div class="grid run">${repeat(
         this.#panels,
