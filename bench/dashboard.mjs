@@ -16,6 +16,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const median = (values) => [...values].sort((first, second) => first - second)[Math.floor(values.length / 2)];
 const milliseconds = (value) => `${value.toFixed(0)} ms`;
 const longestWaitMs = 60_000;
+/** Servers that have not been stopped yet. */
+const servers = new Set();
 
 /** @param scratch a folder for runs and caches, which somebody else removes */
 export async function dashboardRows(scratch) {
@@ -30,6 +32,7 @@ export async function dashboardRows(scratch) {
     ];
   } finally {
     await browser.close();
+    for (const child of servers) child.kill("SIGKILL");
   }
 }
 
@@ -246,7 +249,8 @@ async function serve(folder, cache) {
     [join(root, "dist/cli.js"), "dashboard", folder, "--port", "0", "--json"],
     { env: { ...process.env, XDG_CACHE_HOME: cache }, stdio: ["ignore", "pipe", "inherit"] },
   );
-  const ended = once(child, "exit");
+  servers.add(child);
+  const ended = once(child, "exit").then(() => servers.delete(child));
   const [line] = await once(child.stdout.setEncoding("utf8"), "data");
   return {
     origin: new URL(JSON.parse(line).address).origin,

@@ -17,18 +17,19 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
 const tree = /```text\nsrc\/\n(.*?)```/s.exec(readme)?.[1] ?? "";
 
-it("shows the example evaluator as it is", () => {
-  const shown =
-    /<!-- minimal evaluator: begin -->\n```python\n(.*?)```\n<!-- minimal evaluator: end -->/s.exec(
-      readme,
-    )?.[1];
-  expect(shown).toBe(readFileSync(join(root, "examples/minimal_evaluator.py"), "utf8"));
+it.each([
+  ["minimal evaluator", "minimal_evaluator.py"],
+  ["watch feed", "watch_feed.py"],
+])("shows the example %s as it is", (name, file) => {
+  const [, shown] = readme.split(new RegExp(`<!-- ${name}: (?:begin|end) -->\n`));
+  expect(shown).toBe(`\`\`\`python\n${readFileSync(join(root, "examples", file), "utf8")}\`\`\`\n`);
 });
 
 it("names every source file in its tree, and no file that is not there", () => {
-  const files = ["", "search", "searchers", "ranking", "report", "adapters"].flatMap((folder) =>
+  const folders = ["", "search", "searchers", "ranking", "report", "adapters", "dashboard", "dashboard/page"];
+  const files = folders.flatMap((folder) =>
     readdirSync(join(root, "src", folder), { withFileTypes: true }).flatMap((entry) =>
-      entry.isFile() ? [entry.name] : [],
+      entry.isFile() && entry.name.endsWith(".ts") ? [entry.name] : [],
     ),
   );
   const named = [...tree.matchAll(/\b[a-z0-9-]+\.ts\b/g)].map(([name]) => name);
