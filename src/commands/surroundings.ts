@@ -8,7 +8,9 @@ import { dirname } from "node:path";
 import type { OnStored } from "../adapters/journal-file.ts";
 import { type LiveFeed, openFeed } from "../adapters/live-feed.ts";
 import { openSteering, type SteeringSocket } from "../adapters/steering-socket.ts";
+import { shellWord } from "../report/format.ts";
 import type { Steering } from "../search/ports.ts";
+import { program } from "./compose.ts";
 import { type DashboardBeside, dashboardBeside } from "./dashboard.ts";
 
 export interface SurroundingFlags {
@@ -25,6 +27,7 @@ export class Surroundings {
   #socket: SteeringSocket | null = null;
   #dashboard: DashboardBeside | null = null;
   #closed: Promise<unknown> | null = null;
+  #onClosed: () => void = () => {};
 
   private constructor(flags: SurroundingFlags, feed: LiveFeed | null) {
     this.#flags = flags;
@@ -60,8 +63,12 @@ export class Surroundings {
     if (this.#socket.trouble !== null) say(`this run cannot be steered: ${this.#socket.trouble}`);
     if (this.#feed !== null) say(`feed on ${this.#feed.address}`);
     if (this.#flags.dashboard === true) {
-      this.#dashboard = await dashboardBeside(dirname(folder), folder);
+      // Its neighbours are shown too, unless those are whatever lies in the current folder.
+      const shown = dirname(folder) === "." ? folder : dirname(folder);
+      this.#dashboard = await dashboardBeside(shown, folder);
       say(this.#dashboard.words);
+      this.#onClosed = () =>
+        say(`the page ended with the run; see it again: ${program} dashboard ${shellWord(shown)}`);
     }
     return { steering: this.#socket.steering, stop: this.#socket.stop };
   }
@@ -70,5 +77,7 @@ export class Surroundings {
   async close(): Promise<void> {
     this.#closed ??= Promise.all([this.#socket?.close(), this.#feed?.close(), this.#dashboard?.close()]);
     await this.#closed;
+    this.#onClosed();
+    this.#onClosed = () => {};
   }
 }

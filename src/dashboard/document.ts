@@ -24,10 +24,10 @@ export function documentOf({ importMap, paths, later }: PageModules): PageDocume
 <title>CoLLM-NAS</title>
 <link rel="icon" href="/favicon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/style.css">
-<script type="importmap">${importMap}</script>
-${preloads.join("\n")}
 <script type="application/json" id="later">${JSON.stringify(later)}</script>
-<script type="module" src="/modules/dashboard/page/preload.js"></script>
+<script type="importmap">${importMap}</script>
+<script type="module" async src="/modules/dashboard/page/preload.js"></script>
+${preloads.join("\n")}
 <script type="module" src="${firstModule}"></script>
 </head>
 <body>

@@ -39,6 +39,13 @@ describe("paths", () => {
     for (const path of modules.paths) expect(await modules.find(path), path).not.toBeNull();
   });
 
+  it("tell apart what the first module leads to at once and what a part of the page needs", async () => {
+    expect(modules.later).toContain("/modules/dashboard/page/run-view.js");
+    expect(modules.later).toContain("/packages/@observablehq/plot/dist/plot.umd.min.js");
+    expect(modules.later.filter((path) => modules.paths.includes(path))).toEqual([]);
+    for (const path of modules.later) expect(await modules.find(path), path).not.toBeNull();
+  });
+
   it.each([
     "/modules/cli.js",
     "/modules/config.js",

@@ -7,6 +7,7 @@ import { html, nothing, render } from "lit-html";
 import { announcementRegion, keepTimes } from "./parts.ts";
 import { hrefOf, parseRoute, type Route, withoutToken } from "./router.ts";
 import { RunList } from "./run-list.ts";
+import { openRun } from "./run-stream.ts";
 import { oncePerFrame } from "./tasks.ts";
 import { setToken } from "./token.ts";
 import type { View } from "./view.ts";
@@ -40,7 +41,7 @@ async function go(): Promise<void> {
   const mine = ++turn;
   view?.leave();
   view = null;
-  const next = await viewOf(route);
+  const next = await viewOf(route).catch(unloadedView);
   if (mine !== turn) {
     next.leave();
     return;
@@ -58,14 +59,30 @@ async function viewOf(wanted: Route): Promise<View> {
     case "list":
       return list.show();
     case "run": {
-      const { openRunView } = await import("./run-view.ts");
-      return openRunView({ id: wanted.id, place: wanted.place, update });
+      // The record is on its way while the view is loaded.
+      const stream = openRun(wanted.id, update);
+      const { openRunView } = await import("./run-view.ts").catch((error: unknown) => {
+        stream.close();
+        throw error;
+      });
+      return openRunView({ stream, place: wanted.place, update });
     }
     case "compare": {
       const { openComparison } = await import("./compare.ts");
       return openComparison(wanted.ids, update);
     }
   }
+}
+
+/** Shown where the modules of a view could not be had. */
+function unloadedView(): View {
+  const words = "This part of the page could not be loaded.";
+  const advice = "Is the command that printed the address still running? Then load the page again.";
+  return {
+    title: words,
+    render: () => html`<h1 tabindex="-1">${words}</h1><p>${advice}</p>`,
+    leave: () => {},
+  };
 }
 
 /** A token is kept in memory alone: it stands neither in the address nor in the history. */

@@ -12,6 +12,8 @@ import { oncePerFrame, whileSeen, yielded } from "./tasks.ts";
 export type Connection = "connecting" | "open" | "lost";
 
 export interface RunStream {
+  /** Of the run. */
+  readonly id: string;
   /** As far as it was folded; null: not a line has come. It is the same object as it grows: tell by its `seq`. */
   readonly state: RunState | null;
   /** All of them, in order. */
@@ -46,6 +48,7 @@ class FoldedStream implements RunStream {
   standing: Standing | null = null;
   connection: Connection = "connecting";
   trouble: string | null = null;
+  readonly id: string;
   readonly #address: string;
   readonly #changed: ReturnType<typeof oncePerFrame>;
   #source: EventSource | null = null;
@@ -59,6 +62,7 @@ class FoldedStream implements RunStream {
   readonly #endOfSeeing: () => void;
 
   constructor(id: string, onChange: () => void) {
+    this.id = id;
     this.#address = `/api/runs/${encodeURIComponent(id)}/events`;
     this.#changed = oncePerFrame(onChange);
     this.#endOfSeeing = whileSeen({ resume: () => this.open(), rest: () => this.#hangUp() });

@@ -19,23 +19,23 @@ import { strategyPanel } from "./panel-strategy.ts";
 import { winnerPanel } from "./panel-winner.ts";
 import { ago, emptyState, mark, stateBadge } from "./parts.ts";
 import { hrefOf, type Place } from "./router.ts";
-import { openRun, type RunStream } from "./run-stream.ts";
+import type { RunStream } from "./run-stream.ts";
 import { openRuns, type RunsStream } from "./runs-stream.ts";
 import { type Snapshot, Snapshots } from "./snapshot.ts";
 import { settingsWords } from "./standing-words.ts";
 import type { View } from "./view.ts";
 
-/** Opens a run; `update` asks for the page to be drawn again. */
+/** Shows a run whose record comes by a stream, which is closed with the view; `update` asks for the page to be drawn again. */
 export function openRunView({
-  id,
+  stream,
   place,
   update,
 }: {
-  readonly id: string;
+  readonly stream: RunStream;
   readonly place: Place | null;
   readonly update: () => void;
 }): View {
-  return new RunView(id, place, update);
+  return new RunView(stream, place, update);
 }
 
 // --- internal ---
@@ -62,13 +62,14 @@ class RunView implements View {
   /** Whether all that there was when the page was opened has been read, or cannot be. */
   #isRead = false;
 
-  constructor(id: string, place: Place | null, update: () => void) {
+  constructor(stream: RunStream, place: Place | null, update: () => void) {
+    const { id } = stream;
     this.title = id;
     this.#id = id;
     this.#place = place;
     this.#aim = aimOf(place);
     this.#update = update;
-    this.#stream = openRun(id, update);
+    this.#stream = stream;
     this.#snapshots = new Snapshots(
       () => this.#stream,
       () => performance.now(),

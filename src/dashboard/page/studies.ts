@@ -144,7 +144,14 @@ class Drawer implements DrawnFigures {
       }
     };
     try {
-      const report = await import("./figure-makers.ts");
+      const report = await import("./figure-makers.ts").catch((error: unknown) => {
+        throw new UsageError(
+          "The figures could not be loaded: the server is gone. Load this page again once it is back.",
+          {
+            cause: error,
+          },
+        );
+      });
       await yielded();
       const subjects = work(() =>
         report.subjectsFor(studyOf(wanted.runs, wanted.controls, wanted.label), wanted.linkOf),
