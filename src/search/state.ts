@@ -468,7 +468,7 @@ export function secondsWorked({
 
 /** The size of messages in bytes of UTF-8. */
 export function bytesOf(messages: readonly Message[]): number {
-  return messages.reduce((sum, { content }) => sum + utf8Bytes(content), 0);
+  return messages.reduce((sum, message) => sum + sizeOf(message), 0);
 }
 
 /** A role's conversation so far, as a model with memory would have it before it. */
@@ -590,11 +590,17 @@ function secondsAt(time: string): number {
   return ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
 }
 
-function utf8Bytes(text: string): number {
-  return encoder.encode(text).length;
+/** A conversation is sent again and again as it grows, and its messages never change. */
+function sizeOf(message: Message): number {
+  const known = sizes.get(message);
+  if (known !== undefined) return known;
+  const size = encoder.encode(message.content).length;
+  sizes.set(message, size);
+  return size;
 }
 
 const encoder = new TextEncoder();
+const sizes = new WeakMap<Message, number>();
 
 function funnelState(verdict: Verdict, outcome: Outcome | null): keyof Funnel | null {
   switch (verdict.kind) {

@@ -64,7 +64,9 @@ async function model(...held: readonly number[]) {
 
 function gate() {
   let open: () => void = () => {};
-  const opened = new Promise<void>((resolve) => (open = resolve));
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
   return { open, opened };
 }
 
@@ -83,8 +85,10 @@ const recorded = (run: string, type: string) => events(run).filter((event) => ev
 
 const control = (run: string) => join(run, "control.sock");
 
-const lastMessage = (request: ModelRequest | undefined) =>
-  String(request?.body.messages?.at(-1)?.["content"] ?? "");
+const lastMessage = (request: ModelRequest | undefined) => {
+  const content = request?.body.messages?.at(-1)?.["content"];
+  return typeof content === "string" ? content : "";
+};
 
 async function expectReplays(run: string): Promise<void> {
   const { code, stderr } = await collmNas(["replay", run]);

@@ -11,8 +11,7 @@ import { reportedRun } from "../support/reported-runs.ts";
 /** A run that something more is recorded of. */
 function further(run: ReportedRun, ...bodies: readonly EventBody[]): ReportedRun {
   const { state } = run;
-  for (const body of bodies)
-    reduce(state, { v: 1, seq: state.seq + 1, at: state.lastAt, ...body } as RunEvent);
+  for (const body of bodies) reduce(state, { v: 1, seq: state.seq + 1, at: state.lastAt, ...body });
   return run;
 }
 

@@ -335,9 +335,13 @@ describe("a pause", () => {
   function paused() {
     let isPaused = true;
     let waits: () => void = () => {};
-    const waiting = new Promise<void>((resolve) => (waits = resolve));
+    const waiting = new Promise<void>((resolve) => {
+      waits = resolve;
+    });
     let goOn: () => void = () => {};
-    const gone = new Promise<void>((resolve) => (goOn = resolve));
+    const gone = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
     const steering: Steering = {
       isPaused: () => isPaused,
       continued: async (signal) => {

@@ -1,10 +1,48 @@
 /**
- * Has the browser fetch the modules of a run's page before they are asked for, level by level, by one another.
+ * What a run's page will ask for, under way before any of it asks: its modules all at once instead of level by level, and
+ * the stream of the record that the address names.
  *
- * Where the address is that of a run or a comparison, at once; else when the list of runs has been drawn. The server writes
- * the list of these modules into the document.
+ * Owns the stream until it is taken, and keeps what comes meanwhile. The server writes the list of the modules into the
+ * document. Imports nothing, so that nothing has to be there before it.
  */
 const listDrawnMs = 1_000;
+const kinds = ["open", "lines", "standing"] as const;
+
+/** A stream that was opened early, and what it has told. */
+export interface EarlyStream {
+  readonly source: EventSource;
+  readonly told: readonly MessageEvent<string>[];
+}
+
+let early: (EarlyStream & { readonly address: string; readonly stop: () => void }) | null = openEarly();
+
+if (/^#\/(?:run|compare)\//.test(location.hash)) fetchLater();
+else setTimeout(fetchLater, listDrawnMs);
+
+/** Hands over the stream of an address, once; null where it was not opened early. */
+export function takeEarly(address: string): EarlyStream | null {
+  const found = early;
+  early = null;
+  found?.stop();
+  if (found === null || found.address === address) return found;
+  found.source.close();
+  return null;
+}
+
+/** The browser has six connections to a server: the stream has to have one before the modules take them all. */
+function openEarly(): typeof early {
+  const [, id] = /^#\/run\/([^/?]+)/.exec(location.hash) ?? [];
+  if (id === undefined) return null;
+  const address = `/api/runs/${id}/events`;
+  const source = new EventSource(address);
+  const told: MessageEvent<string>[] = [];
+  const keep = (event: Event) => told.push(event as MessageEvent<string>);
+  for (const kind of kinds) source.addEventListener(kind, keep);
+  const stop = () => {
+    for (const kind of kinds) source.removeEventListener(kind, keep);
+  };
+  return { address, source, told, stop };
+}
 
 function fetchLater(): void {
   const list = document.getElementById("later")?.textContent ?? "[]";
@@ -15,8 +53,3 @@ function fetchLater(): void {
     document.head.append(link);
   }
 }
-
-if (/^#\/(?:run|compare)\//.test(location.hash)) fetchLater();
-else setTimeout(fetchLater, listDrawnMs);
-
-export {};

@@ -6,6 +6,7 @@
 import type { RunEvent } from "../../search/events.ts";
 import { reduce, type RunState } from "../../search/state.ts";
 import type { Standing } from "../protocol.ts";
+import { takeEarly } from "./preload.ts";
 import { oncePerFrame, whileSeen, yielded } from "./tasks.ts";
 
 /** How the page and the server hear each other. */
@@ -76,26 +77,35 @@ class FoldedStream implements RunStream {
     this.#hangUp();
     // What came before is not told again, unless the record is another one by now.
     const after = this.#lastSeq;
-    const source = new EventSource(after === 0 ? this.#address : `${this.#address}?after=${after}`);
+    const early = after === 0 ? takeEarly(this.#address) : null;
+    const source =
+      early?.source ?? new EventSource(after === 0 ? this.#address : `${this.#address}?after=${after}`);
     this.#source = source;
-    source.addEventListener("open", () => this.#connect("open"));
-    source.addEventListener("lines", ({ data, lastEventId }: MessageEvent<string>) => {
-      this.#lastSeq = Number(lastEventId);
-      this.#take(data.split("\n"));
-    });
-    source.addEventListener("standing", ({ data }: MessageEvent<string>) => {
-      const standing = JSON.parse(data) as Standing;
-      if (standing.isAnew) this.#forget();
-      this.standing = standing;
-      this.#changed();
-    });
-    source.addEventListener("error", () => {
+    const told: Readonly<Record<string, (event: MessageEvent<string>) => void>> = {
+      open: () => this.#connect("open"),
+      lines: ({ data, lastEventId }) => {
+        this.#lastSeq = Number(lastEventId);
+        this.#take(data.split("\n"));
+      },
+      standing: ({ data }) => {
+        const standing = JSON.parse(data) as Standing;
+        if (standing.isAnew) this.#forget();
+        this.standing = standing;
+        this.#changed();
+      },
+    };
+    for (const event of early?.told ?? []) told[event.type]?.(event);
+    for (const [kind, hear] of Object.entries(told))
+      source.addEventListener(kind, (event) => hear(event as MessageEvent<string>));
+    const refused = () => {
       this.#connect("lost");
       if (source.readyState !== EventSource.CLOSED || this.#isClosed) return;
       // The browser asks again by itself unless it was refused.
       this.#again = setTimeout(() => this.open(), againMs);
       void this.#askWhy();
-    });
+    };
+    source.addEventListener("error", refused);
+    if (source.readyState === EventSource.CLOSED) refused();
   }
 
   close(): void {
