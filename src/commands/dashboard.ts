@@ -37,6 +37,7 @@ export interface DashboardFlags {
 export interface DashboardBeside {
   /** What to say of it: one line with its address, or why there is none. */
   readonly words: string;
+  readonly isShown: boolean;
   /** Lets the page have the last of the run, then ends it. */
   close(): Promise<void>;
 }
@@ -117,7 +118,7 @@ export async function dashboardBeside(folder: string, run: string): Promise<Dash
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
   } catch (error) {
-    return { words: `no page: ${(error as Error).message}`, close: async () => {} };
+    return noPage(`no page: ${(error as Error).message}`);
   }
   const ended = new Promise<void>((done) => {
     child.once("exit", () => done());
@@ -128,10 +129,11 @@ export async function dashboardBeside(folder: string, run: string): Promise<Dash
   for (const part of [child, child.stdout, child.stderr, child.channel]) {
     if (part && "unref" in part && typeof part.unref === "function") part.unref();
   }
-  if (!told.ok) return { words: `no page of this run: ${told.words}`, close: async () => {} };
+  if (!told.ok) return noPage(`no page of this run: ${told.words}`);
   const id = resolve(run) === resolve(folder) ? "." : basename(run);
   const { origin } = new URL(told.address);
   return {
+    isShown: true,
     words: `page on ${origin}/#/run/${encodeURIComponent(id)}?token=${told.token}`,
     close: async () => {
       await wait(lastLinesMs);
@@ -162,6 +164,10 @@ const rowMaking = {
     rowOf(id, state, { isHeld: true, trouble }),
   withHolder,
 };
+
+function noPage(words: string): DashboardBeside {
+  return { words, isShown: false, close: async () => {} };
+}
 
 function indexOf(folder: string): RowIndex<RunRow> {
   const cache = cacheFromEnvironment();

@@ -67,8 +67,9 @@ export class Surroundings {
       const shown = dirname(folder) === "." ? folder : dirname(folder);
       this.#dashboard = await dashboardBeside(shown, folder);
       say(this.#dashboard.words);
-      this.#onClosed = () =>
-        say(`the page ended with the run; see it again: ${program} dashboard ${shellWord(shown)}`);
+      if (this.#dashboard.isShown)
+        this.#onClosed = () =>
+          say(`the page ended with the run; see it again: ${program} dashboard ${shellWord(shown)}`);
     }
     return { steering: this.#socket.steering, stop: this.#socket.stop };
   }

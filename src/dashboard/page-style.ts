@@ -80,7 +80,7 @@ ul { margin: 0 0 .6rem; padding-left: 1.25rem; }
 .reading { display: inline-flex; gap: .5rem; align-items: center; color: var(--faint); }
 .reading progress { width: 8rem; }
 
-.box { overflow-x: auto; max-width: 100%; }
+.box { overflow-x: auto; padding-bottom: .3rem; max-width: 100%; }
 table { border-collapse: collapse; min-width: 100%; font-size: .84rem; line-height: 1.35; }
 thead th { border-bottom: 1px solid var(--ink); font-weight: 600; vertical-align: bottom; }
 th, td { padding: .3rem .6rem; text-align: left; vertical-align: top; }

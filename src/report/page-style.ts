@@ -3,7 +3,7 @@
  *
  * Owns the colours that figures refer to. Nothing in it loads anything.
  */
-import { seriesColours, stepColours } from "./figures/canvas.ts";
+import { seriesColours, stepColours } from "./figures/colours.ts";
 
 /** On the dark page, in the order of `seriesColours`. */
 export const darkSeriesColours = [
@@ -91,7 +91,7 @@ figure.drawing figcaption { margin-top: .6rem; }
 figcaption .number { font-weight: 600; }
 figcaption .title { font-weight: 600; }
 figcaption .caption { color: var(--faint); }
-.box { overflow-x: auto; max-width: 100%; background-repeat: no-repeat; background-attachment: local, local, scroll, scroll;
+.box { overflow-x: auto; padding-bottom: .3rem; max-width: 100%; background-repeat: no-repeat; background-attachment: local, local, scroll, scroll;
   background-image: linear-gradient(to right, var(--paper) 40%, transparent), linear-gradient(to left, var(--paper) 40%, transparent),
     linear-gradient(to right, var(--line), transparent), linear-gradient(to left, var(--line), transparent);
   background-position: 0 0, 100% 0, 0 0, 100% 0; background-size: 2rem 100%, 2rem 100%, .6rem 100%, .6rem 100%; }

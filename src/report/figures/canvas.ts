@@ -6,13 +6,10 @@
  */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { faint } from "./colours.ts";
 
 /** The width of every figure, in the units of its view box. */
 export const figureWidth = 720;
-
-/** The colour of the page and of what stands back; each with what holds outside a page of ours. */
-export const paper = "var(--paper, #ffffff)";
-export const faint = "var(--faint, #6b6b6b)";
 
 /** The shapes of marks; each with the letter that stands for it in a key. */
 export const markSymbols = {
@@ -33,35 +30,6 @@ export interface Look {
   readonly dash: string | null;
   readonly symbol: MarkSymbol;
   readonly width: number;
-}
-
-/** On white; the page has lighter ones for a dark theme. After Okabe and Ito, darkened to a contrast of 3 : 1. */
-export const seriesColours = [
-  "#0067a5",
-  "#c84e00",
-  "#00795b",
-  "#a63d8f",
-  "#8a6500",
-  "#2278a8",
-  "#5b4bb5",
-  "#66700a",
-  "#b3263f",
-  "#5f5f5f",
-] as const;
-
-/** Cold to hot, first round to last; the page has others for a dark theme. */
-export const stepColours = ["#482878", "#3e5a9c", "#26828e", "#1f9e6e", "#8a9a1c", "#c47c00"] as const;
-
-/** Colour number `index` of the cohorts. */
-export function seriesColour(index: number): string {
-  const at = index % seriesColours.length;
-  return `var(--series-${at + 1}, ${seriesColours[at]})`;
-}
-
-/** The colour of a place between the first (0) and the last (1). */
-export function stepColour(share: number): string {
-  const at = Math.min(stepColours.length - 1, Math.floor(share * stepColours.length));
-  return `var(--step-${at + 1}, ${stepColours[at]})`;
 }
 
 /** One entry of a key. */
@@ -106,8 +74,10 @@ export function draw({ id, label, key = [], keyTop = 0, hasLinks = false, ...opt
   // What is one picture to a reader has no parts that lead anywhere.
   svg.setAttribute("role", hasLinks ? "group" : "img");
   if (hasLinks) for (const link of svg.querySelectorAll("a")) link.setAttribute("tabindex", "-1");
-  // In attributes, linkedom escapes quotation marks alone.
-  svg.setAttribute("aria-label", label.replaceAll("&", "&amp;").replaceAll("<", "&lt;"));
+  svg.setAttribute(
+    "aria-label",
+    escapes(svg) ? label : label.replaceAll("&", "&amp;").replaceAll("<", "&lt;"),
+  );
   svg.setAttribute("font-size", "12");
   svg.removeAttribute("height");
   svg.removeAttribute("width");
@@ -249,6 +219,12 @@ interface SvgDocument {
 const svgNamespace = "http://www.w3.org/2000/svg";
 const keyLine = 18;
 const labelGap = 14;
+
+/** Whether a document writes what an attribute holds as markup: a browser does; linkedom escapes quotation marks alone. */
+function escapes(element: SvgElement): boolean {
+  element.setAttribute("aria-label", "&");
+  return element.outerHTML.includes('"&amp;"');
+}
 
 function at(values: readonly number[], index: number): number {
   return values[index] as number;

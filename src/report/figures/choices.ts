@@ -9,7 +9,8 @@ import type { SpaceDescription } from "../../search/space.ts";
 import type { ComparedCohort, ComparedSpace } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
 import { architectureReader } from "../own-names.ts";
-import { draw, keyHeight, seriesColour, shortened } from "./canvas.ts";
+import { draw, keyHeight, shortened } from "./canvas.ts";
+import { seriesColour } from "./colours.ts";
 import { mostRounds } from "./round-bests.ts";
 import type { Subject } from "./subject.ts";
 

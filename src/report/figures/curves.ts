@@ -9,7 +9,8 @@ import type { DataRow, Figure } from "../exhibit.ts";
 import { fixed, listed } from "../format.ts";
 import { stepAfter } from "../outcome.ts";
 import { bootstrapMean, type Interval, mean } from "../statistics.ts";
-import { draw, endLabels, extent, faint, type Look } from "./canvas.ts";
+import { draw, endLabels, extent, type Look } from "./canvas.ts";
+import { faint } from "./colours.ts";
 import type { Subject } from "./subject.ts";
 
 /** How many evaluations have a band at most: each costs a bootstrap. */

@@ -8,7 +8,8 @@ import { type Funnel, funnel } from "../../search/state.ts";
 import { type ComparedCohort, nameOf } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
 import { listed } from "../format.ts";
-import { draw, keyHeight, seriesColour, shortened } from "./canvas.ts";
+import { draw, keyHeight, shortened } from "./canvas.ts";
+import { seriesColour } from "./colours.ts";
 import { mostRounds } from "./round-bests.ts";
 import type { Subject } from "./subject.ts";
 

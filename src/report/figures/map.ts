@@ -11,7 +11,8 @@ import type { DataRow, Figure } from "../exhibit.ts";
 import { listed } from "../format.ts";
 import { architectureReader } from "../own-names.ts";
 import { oneHot, principalComponents } from "../projection.ts";
-import { draw, extent, figureWidth, keyHeight, paper, shortened, stepColour, stepColours } from "./canvas.ts";
+import { draw, extent, figureWidth, keyHeight, shortened } from "./canvas.ts";
+import { paper, stepColour, stepColours } from "./colours.ts";
 import { representative, type Subject } from "./subject.ts";
 
 interface Evaluated {

@@ -8,7 +8,8 @@ import { type ComparedCohort, type ComparedSpace } from "../compared.ts";
 import type { RunOutcome } from "../outcome.ts";
 import type { Candidate } from "../../search/state.ts";
 import type { ReportedRun, Study } from "../study.ts";
-import { type Look, type MarkSymbol, markSymbols, seriesColour } from "./canvas.ts";
+import { type Look, type MarkSymbol, markSymbols } from "./canvas.ts";
+import { seriesColour } from "./colours.ts";
 
 /** The cohorts on one space, ready to be drawn. */
 export interface Subject {
