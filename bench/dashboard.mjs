@@ -74,17 +74,31 @@ async function shelfRows(browser, { writeManyRuns, writeRun, longRecord, talkati
     await close();
   }
 
+  const showsAll = `document.querySelector("[data-part=log-count]")?.textContent.replace(",", "") === "${long.length} events"`;
   const opened = [];
   const drawn = [];
   for (let time = 0; time < visits; time++) {
     const { page, close } = await visit(
       browser,
       `${server.origin}/#/run/long`,
-      `document.querySelector("[data-part=log-count]")?.textContent.replace(",", "") === "${long.length} events"`,
+      showsAll,
       `["Best so far", "Cost and value"].every((name) => [...document.querySelectorAll("section")].some((section) => section.querySelector("h2")?.textContent === name && section.querySelector("svg")))`,
     );
     opened.push(await settled(page));
     drawn.push(await settled(page, 1));
+    await close();
+  }
+  const fromList = [];
+  for (let time = 0; time < visits; time++) {
+    const { page, close } = await visit(browser, server.origin, "true");
+    const link = page.getByRole("link", { name: "long", exact: true });
+    await link.waitFor();
+    // As long as a reader looks at the list at least.
+    await wait(2_000);
+    const begin = performance.now();
+    await link.click();
+    await holds(page, showsAll);
+    fromList.push(performance.now() - begin);
     await close();
   }
   const memory = server.megabytes();
@@ -103,7 +117,12 @@ async function shelfRows(browser, { writeManyRuns, writeRun, longRecord, talkati
       milliseconds(median(opened)),
       "under 1,000 ms",
     ],
-    [`the same to its curves and its cost figure`, milliseconds(median(drawn)), "under 1,000 ms"],
+    [`the same to its curves and its cost figure`, milliseconds(median(drawn)), ""],
+    [
+      "that run opened from the list, from the click to every number shown",
+      milliseconds(median(fromList)),
+      "under 1,000 ms",
+    ],
     ["the server's resident memory after all that", `${memory.toFixed(0)} MB`, "under 200 MB"],
   ];
 }

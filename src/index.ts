@@ -37,6 +37,7 @@ export type {
   Searcher,
   SpaceCatalog,
   SpaceSummary,
+  Steering,
   Turn,
 } from "./search/ports.ts";
 export { type Random, randomStream } from "./search/random.ts";

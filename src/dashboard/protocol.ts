@@ -71,13 +71,4 @@ export interface Standing {
   readonly lastSeq: number;
 }
 
-export type Order =
-  | { readonly order: "pause" | "resume" | "stop" }
-  | { readonly order: "hint"; readonly text: string };
-
-/** What a run answers to an order: what will happen, or why nothing does. */
-export interface Answer {
-  readonly ok: boolean;
-  /** A sentence for a person. */
-  readonly words: string;
-}
+export type { Answer, Order } from "../search/ports.ts";

@@ -111,7 +111,7 @@ export function figurePanels(desk: Desk, controls: ControlRuns): FigurePanels {
 
 const mapKey = "map";
 /** Figures with a column for each round are drawn by themselves as long as there are no more: each costs its time. */
-const mostRoundsUnasked = 200;
+const mostRoundsUnasked = 100;
 
 function figureView(figures: DrawnFigures, name: FigureName, state: RunState, words: string): TemplateResult {
   const found = figures.of(name);

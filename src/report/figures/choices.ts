@@ -94,7 +94,11 @@ function choicesFigure(
     },
     opacity: { type: "identity" },
     marks: [
-      Plot.cell(cells, { x: "round", y: "row", fill: colour, fillOpacity: "share" }),
+      // What nobody chose has no colour: half of all cells, or more.
+      Plot.cell(
+        cells.filter(({ share }) => share > 0),
+        { x: "round", y: "row", fill: colour, fillOpacity: "share" },
+      ),
       Plot.text(headings, {
         y: (row: string) => row,
         frameAnchor: "left",
