@@ -123,16 +123,7 @@ export async function conduct(
     ]);
     const begun = fold(history) as RunState;
     onBegin(begun);
-    const steered = steering === undefined ? {} : { steering };
-    const ports = {
-      searcher,
-      evaluator,
-      models,
-      journal,
-      clock: systemClock,
-      ...timeLeft(begun),
-      ...steered,
-    };
+    const ports = portsOf(begun, { searcher, evaluator, models, journal }, steering);
     return await runSearch(history, ports, signal, observe);
   } finally {
     await close();
@@ -235,16 +226,7 @@ export async function goOn(
     const whole: RunEvent[] = [...events, ...resumed];
     const begun = fold(whole) as RunState;
     onBegin(begun);
-    const steered = steering === undefined ? {} : { steering };
-    const ports = {
-      searcher,
-      evaluator,
-      models,
-      journal,
-      clock: systemClock,
-      ...timeLeft(begun),
-      ...steered,
-    };
+    const ports = portsOf(begun, { searcher, evaluator, models, journal }, steering);
     return await resumeSearch(whole, ports, signal, observe);
   } finally {
     await close();
@@ -281,6 +263,20 @@ function boundsWithin(bounds: Bounds, windows: OpenedModels["windows"]): Bounds 
     contextTokens: windows[role] ?? bounds[role].contextTokens,
   });
   return { navigator: of("navigator"), generator: of("generator") };
+}
+
+/** What the search runs on, with the end of its time and the person beside it where there are any. */
+function portsOf(
+  begun: RunState,
+  ports: Pick<SearchPorts, "searcher" | "evaluator" | "models" | "journal">,
+  steering: Steering | undefined,
+): SearchPorts {
+  return {
+    ...ports,
+    clock: systemClock,
+    ...timeLeft(begun),
+    ...(steering === undefined ? {} : { steering }),
+  };
 }
 
 /** The end of the time that the run may still take; nothing where it may take any. */

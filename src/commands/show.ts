@@ -5,6 +5,7 @@
  */
 import { readRun } from "../adapters/journal-file.ts";
 import { UsageError } from "../errors.ts";
+import { verdictNames } from "../report/words.ts";
 import type { Rung, Verdict } from "../search/events.ts";
 import { type RepairKind, repairKinds } from "../search/repairs.ts";
 import { usdOf } from "../search/spend.ts";
@@ -170,15 +171,7 @@ function fateOf(state: RunState, candidate: Candidate): { text: string; fate: st
   };
 }
 
-const fates: Record<Verdict["kind"], string> = {
-  unreadable: "unreadable",
-  illegal: "illegal",
-  repeated: "repeated",
-  "over-limit": "over the limit",
-  equivalent: "equivalent",
-  "beyond-budget": "beyond the budget",
-  accepted: "not evaluated yet",
-};
+const fates: Record<Verdict["kind"], string> = { ...verdictNames, accepted: "not evaluated yet" };
 
 function shorten(text: string): string {
   const width = Math.max(40, (process.stdout.columns ?? 140) - 62);

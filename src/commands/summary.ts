@@ -5,6 +5,7 @@
  * of search/state.ts.
  */
 import { money, shellWord } from "../report/format.ts";
+import { capUnits, endings } from "../report/words.ts";
 import { reveal } from "../search/blind.ts";
 import type { StopReason } from "../search/events.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
@@ -177,32 +178,20 @@ export function hintsByPerson({ hints }: Pick<RunState, "hints">): string {
 
 // --- internal ---
 
-const endings: Record<StopReason | "stopped", string> = {
-  budget: "the budget is spent",
-  target: "the target is reached",
-  rounds: "the last round is played",
-  stalled: "several rounds in a row brought nothing new",
-  "nothing-within-limit": "nothing within the limits was found",
-  "token-cap": "the cap on tokens is reached",
-  "money-cap": "the cap on money is reached",
-  "time-cap": "the cap on time is reached",
-  stopped: "not finished: stopped, or still running",
-};
-
 function endingOf({ ended, isPaused }: RunState): string {
-  return ended === null && isPaused
+  if (ended !== null) return endings[ended];
+  return isPaused
     ? "not finished: paused, or stopped during a pause"
-    : endings[ended ?? "stopped"];
+    : "not finished: stopped, or still running";
 }
 
 function capLine({ cap, allowed, spent, needed }: CapReached): string {
-  const unit = { tokens: "tokens", usd: "USD", seconds: "s" }[cap];
   if (cap === "seconds") return `${figure(allowed)} s may be taken in all`;
   const why =
     needed === 0
       ? `${figure(spent - allowed)} more than allowed: the server gave a longer reply than it was asked for`
       : `the next call may need ${figure(needed)}`;
-  return `${figure(spent)} of ${figure(allowed)} ${unit} used, unknown ones at their most; ${why}`;
+  return `${figure(spent)} of ${figure(allowed)} ${capUnits[cap]} used, unknown ones at their most; ${why}`;
 }
 
 function funnelLine(lost: Funnel): string {

@@ -5,6 +5,7 @@
  * what is wrong with its record, are handed in.
  */
 import { z } from "zod";
+import { stopReasonSchema } from "../search/events.ts";
 import { spend } from "../search/spend.ts";
 import { best, budgetSpent, isComplete, objective, type RunState } from "../search/state.ts";
 import type { Condition, RunRow } from "./protocol.ts";
@@ -31,18 +32,7 @@ export const runRowSchema: z.ZodType<RunRow> = z.strictObject({
   usd: z.number().nullable(),
   startedAt: z.string(),
   lastAt: z.string(),
-  ended: z
-    .enum([
-      "budget",
-      "target",
-      "rounds",
-      "stalled",
-      "nothing-within-limit",
-      "token-cap",
-      "money-cap",
-      "time-cap",
-    ])
-    .nullable(),
+  ended: stopReasonSchema.nullable(),
 });
 
 export interface Circumstances {

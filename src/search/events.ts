@@ -204,7 +204,7 @@ export const chatReplySchema = z.strictObject({
 });
 export type ChatReply = z.infer<typeof chatReplySchema>;
 
-const stopReasonSchema = z.enum([
+export const stopReasonSchema = z.enum([
   "budget",
   "target",
   "rounds",

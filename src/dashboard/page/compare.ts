@@ -14,7 +14,7 @@ import { exhibitView } from "./exhibits.ts";
 import { emptyState, stateBadge } from "./parts.ts";
 import { hrefOf } from "./router.ts";
 import { openRun, type RunStream } from "./run-stream.ts";
-import type { LinkOf } from "./studies.ts";
+import type { LinkOf } from "./figure-makers.ts";
 import type { View } from "./view.ts";
 
 /** How many records are fetched at once: a browser has few connections to one server. */

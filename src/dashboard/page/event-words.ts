@@ -1,36 +1,12 @@
 /**
  * What happened, in one sentence an event.
  *
- * Owns the words of the event log and of a run's end. Knows nothing of what the events add up to.
+ * Owns the words of the event log. Knows nothing of what the events add up to.
  */
-import type { Cap, Outcome, RunEvent, StopReason, Verdict } from "../../search/events.ts";
+import type { Outcome, RunEvent, Verdict } from "../../search/events.ts";
 import { listed } from "../../report/format.ts";
+import { endings, capUnits, verdictNames } from "../../report/words.ts";
 import { counted, duration, number } from "./amounts.ts";
-
-/** Why a run came to its end. */
-export const endings: Readonly<Record<StopReason, string>> = {
-  budget: "the budget is spent",
-  target: "the target is reached",
-  rounds: "the last round is played",
-  stalled: "several rounds in a row brought nothing new",
-  "nothing-within-limit": "nothing within the limits was found",
-  "token-cap": "the cap on tokens is reached",
-  "money-cap": "the cap on money is reached",
-  "time-cap": "the cap on time is reached",
-};
-
-export const capUnits: Readonly<Record<Cap, string>> = { tokens: "tokens", usd: "USD", seconds: "s" };
-
-/** What was decided about a candidate, in a word or two. */
-export const verdictNames: Readonly<Record<Verdict["kind"], string>> = {
-  unreadable: "unreadable",
-  illegal: "illegal",
-  repeated: "repeated",
-  "over-limit": "over the limit",
-  equivalent: "equivalent",
-  "beyond-budget": "beyond the budget",
-  accepted: "accepted",
-};
 
 /** Every type of event, in the order in which a run brings them, for a choice among them. */
 export const eventTypes = [

@@ -13,7 +13,12 @@ import { mapFigure } from "../../report/figures/map.ts";
 import { roundBestsFigure } from "../../report/figures/round-bests.ts";
 import { type Subject, subjectsOf } from "../../report/figures/subject.ts";
 import type { Study } from "../../report/study.ts";
-import type { FigureName, LinkOf } from "./studies.ts";
+
+/** The figures that there are. */
+export type FigureName = "curves" | "round-bests" | "cost" | "funnel" | "choices" | "map";
+
+/** Where a point of the cost figure leads; see `Subject`. */
+export type LinkOf = NonNullable<Subject["linkOf"]>;
 
 /** What is to be drawn of a study, a space each. */
 export function subjectsFor(study: Study, linkOf?: LinkOf): Subject[] {

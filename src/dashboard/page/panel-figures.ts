@@ -15,7 +15,8 @@ import { exhibitView } from "./exhibits.ts";
 import { awaited, type Desk, fold, type Panel } from "./panel.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { unitOfCost } from "./standing-words.ts";
-import { type DrawnFigures, type FigureName, figuresFor } from "./studies.ts";
+import type { FigureName } from "./figure-makers.ts";
+import { type DrawnFigures, figuresFor } from "./studies.ts";
 
 export interface FigurePanels {
   readonly curves: Panel;

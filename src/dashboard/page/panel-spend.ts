@@ -3,13 +3,14 @@
  *
  * Owns the table. The sums are those of search/spend.ts.
  */
+import { capUnits } from "../../report/words.ts";
 import { html, nothing, type TemplateResult } from "lit-html";
 import { amount, money, unknown } from "../../report/format.ts";
 import type { Cap, Role } from "../../search/events.ts";
 import { roleSchema } from "../../search/events.ts";
 import { type Spend, spend } from "../../search/spend.ts";
 import { duration } from "./amounts.ts";
-import { capUnits, roleName } from "./event-words.ts";
+import { roleName } from "./event-words.ts";
 import { meter, type Panel } from "./panel.ts";
 import type { Snapshot } from "./snapshot.ts";
 

@@ -3,11 +3,11 @@
  *
  * Owns the order and the markup. The words are those of standing-words.ts, every number is a selector's.
  */
+import { capUnits } from "../../report/words.ts";
 import { html, nothing, type TemplateResult } from "lit-html";
 import { amount, money } from "../../report/format.ts";
 import { objective, secondsWorked } from "../../search/state.ts";
 import { duration, withUnit } from "./amounts.ts";
-import { capUnits } from "./event-words.ts";
 import { awaited, type Desk, factsView, meter, type Panel } from "./panel.ts";
 import type { Connection } from "./run-stream.ts";
 import type { Snapshot } from "./snapshot.ts";

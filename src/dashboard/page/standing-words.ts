@@ -3,12 +3,12 @@
  *
  * Owns the wording. Draws nothing.
  */
+import { endings } from "../../report/words.ts";
 import { listed } from "../../report/format.ts";
 import { shellWord } from "../../report/format.ts";
 import { funnel, type RunState, roundLimit } from "../../search/state.ts";
 import type { Standing } from "../protocol.ts";
 import { counted, duration, withUnit } from "./amounts.ts";
-import { endings } from "./event-words.ts";
 
 /** What there is to do about a run, and why. */
 export interface NextStep {

@@ -6,15 +6,9 @@
  */
 import { UsageError } from "../../errors.ts";
 import type { Figure } from "../../report/exhibit.ts";
-import type { Subject } from "../../report/figures/subject.ts";
 import { cohortsOf, plainLabel, type ReportedRun, type RunName, type Study } from "../../report/study.ts";
+import type { FigureName, LinkOf } from "./figure-makers.ts";
 import { yielded } from "./tasks.ts";
-
-/** The figures that there are. */
-export type FigureName = "curves" | "round-bests" | "cost" | "funnel" | "choices" | "map";
-
-/** Where a point of the cost figure leads; see `Subject`. */
-export type LinkOf = NonNullable<Subject["linkOf"]>;
 
 /** What is to be drawn. */
 export interface Wanted {

@@ -1,0 +1,31 @@
+/**
+ * What the kinds of a record are called for a reader.
+ *
+ * Owns the words alone.
+ */
+import type { Cap, StopReason, Verdict } from "../search/events.ts";
+
+/** Why a run came to its end. */
+export const endings: Readonly<Record<StopReason, string>> = {
+  budget: "the budget is spent",
+  target: "the target is reached",
+  rounds: "the last round is played",
+  stalled: "several rounds in a row brought nothing new",
+  "nothing-within-limit": "nothing within the limits was found",
+  "token-cap": "the cap on tokens is reached",
+  "money-cap": "the cap on money is reached",
+  "time-cap": "the cap on time is reached",
+};
+
+export const capUnits: Readonly<Record<Cap, string>> = { tokens: "tokens", usd: "USD", seconds: "s" };
+
+/** What was decided about a candidate, in a word or two. */
+export const verdictNames: Readonly<Record<Verdict["kind"], string>> = {
+  unreadable: "unreadable",
+  illegal: "illegal",
+  repeated: "repeated",
+  "over-limit": "over the limit",
+  equivalent: "equivalent",
+  "beyond-budget": "beyond the budget",
+  accepted: "accepted",
+};
