@@ -40,7 +40,7 @@ describe("a mark of the cost figure", () => {
   test("leads to its candidate and says in words where it is from and what it is", () => {
     const { links } = drawn(subjectOf([run], linkOf));
     const told = links.map((link) => [
-      link.getAttribute("xlink:href"),
+      link.getAttribute("href") ?? link.getAttribute("xlink:href"),
       link.querySelector("title")?.textContent,
     ]);
     expect(told).toContainEqual(["#/run/r/1/1", "round 1, candidate 2: 91.50 %, 20 M"]);
