@@ -128,6 +128,7 @@ export function summaryLines(state: RunState, run: string, command: string): str
       : []),
     ...(state.ended === null ? [["go on", `${command} resume ${word}`]] : []),
     ["every round", `${command} show ${word}`],
+    ["on a page", `${command} dashboard ${word}`],
     ...(state.ended === "budget"
       ? [["go on", `${command} resume ${word} --budget ${2 * state.search.budget}`]]
       : []),

@@ -185,6 +185,7 @@ describe("the closing lines", () => {
     expect(Spend).toEqual(["2 evaluations in 0.0 s"]);
     expect(Run).toEqual(["runs/mine"]);
     expect(Next?.[0]).toContain("collm-nas show runs/mine");
+    expect(Next?.[1]).toContain("collm-nas dashboard runs/mine");
     expect(Next?.at(-1)).toContain("collm-nas replay runs/mine");
     expect(Next?.join()).not.toContain("resume");
   });
