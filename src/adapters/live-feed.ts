@@ -28,6 +28,8 @@ export interface FedLine {
 
 /** How many lines are kept for a subscriber that does not read: 20 MB of usual ones, and they are held only once. */
 const mostWaiting = 10_000;
+/** For how long lines are gathered before they leave together, in milliseconds. */
+const gatherMs = 20;
 /** How long closing may take for the sake of subscribers that still read. */
 const lingerMs = 200;
 const heartbeatMs = 5_000;
@@ -87,6 +89,8 @@ class ZeroMqFeed implements LiveFeed {
   #queue: (readonly [string, string])[] = [];
   #draining: Promise<void> | null = null;
   #isClosed = false;
+  /** Ends the moment that lines are gathered for. */
+  #hurry: () => void = () => {};
 
   constructor(socket: Publisher, address: string) {
     this.#socket = socket;
@@ -101,14 +105,21 @@ class ZeroMqFeed implements LiveFeed {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#hurry();
     await this.#draining;
     this.#socket.close();
   }
 
   /** The socket takes one message at a time, and a publisher's takes it at once: what nobody has room for is dropped. */
   async #drain(): Promise<void> {
-    // Whoever publishes goes on first.
-    await Promise.resolve();
+    // What comes within a moment leaves in one go: each subscriber wakes once for all of it, perhaps on the run's own cores.
+    await new Promise<void>((go) => {
+      const timer = setTimeout(go, gatherMs);
+      this.#hurry = () => {
+        clearTimeout(timer);
+        go();
+      };
+    });
     try {
       while (this.#queue.length > 0) {
         for (const message of this.#queue.splice(0)) await this.#socket.send([...message]);
