@@ -6,9 +6,9 @@
  */
 import { Presets, SingleBar } from "cli-progress";
 import type { PlannedRun } from "../plan.ts";
+import { duration } from "../report/format.ts";
 import type { Notice } from "../search/coordinator.ts";
 import { budgetSpent } from "../search/state.ts";
-import { duration } from "./pace.ts";
 import { paint, plain } from "./style.ts";
 
 /** Without a terminal, nothing is said as long as something was said so recently. */

@@ -22,6 +22,7 @@ import {
   serverOf,
 } from "../config.ts";
 import { ChatUnavailable, CollmError, Interrupted } from "../errors.ts";
+import { duration } from "../report/format.ts";
 import { type ChatReply, type Price, type Role, roleSchema, type SearchConfig } from "../search/events.ts";
 import { didYouMean } from "../search/nearest.ts";
 import type { ChatModel, Prompt } from "../search/ports.ts";
@@ -36,7 +37,6 @@ import { asksRoles } from "../searchers/registry.ts";
 import { openEvaluator, openModels, type OpenedModels, systemClock } from "./compose.ts";
 import { checkFit, rehearsal, versions } from "./conduct.ts";
 import type { Output } from "./output.ts";
-import { duration } from "./pace.ts";
 import { checkMoneyCap, pricesFor } from "./prices.ts";
 import { paint, plain } from "./style.ts";
 import { dollars, numbers } from "./summary.ts";

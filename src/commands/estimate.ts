@@ -24,7 +24,7 @@ import {
   type Span,
   strategyBytes,
 } from "../report/estimate.ts";
-import { amount, shellWord } from "../report/format.ts";
+import { amount, shellWord, duration } from "../report/format.ts";
 import type { Role } from "../search/events.ts";
 import type { Prompt } from "../search/ports.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
@@ -37,7 +37,6 @@ import { soloPrompt } from "../searchers/solo.ts";
 import { openEvaluator, program } from "./compose.ts";
 import { checkFit, rehearsal } from "./conduct.ts";
 import type { Output } from "./output.ts";
-import { duration } from "./pace.ts";
 import { pricesFor } from "./prices.ts";
 import { paint } from "./style.ts";
 import { dollars } from "./summary.ts";

@@ -13,8 +13,8 @@ import { strategySummary } from "../search/strategy.ts";
 import { best, budgetLeft, budgetSpent, funnel, type RunState } from "../search/state.ts";
 import { CallWatch } from "./call-watch.ts";
 import { program } from "./compose.ts";
-import { type Current, duration, Pace } from "./pace.ts";
-import { shellWord } from "../report/format.ts";
+import { type Current, Pace } from "./pace.ts";
+import { shellWord, duration } from "../report/format.ts";
 import { paint, plain } from "./style.ts";
 import { scoreText } from "./summary.ts";
 

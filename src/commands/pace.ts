@@ -107,10 +107,3 @@ export class Pace {
     this.#since = this.#seconds();
   }
 }
-
-/** A length of time in words, as coarse as it is long. */
-export function duration(seconds: number): string {
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}

@@ -4,7 +4,7 @@
  * Owns the shape of `--json` and the wording of the closing lines. Computes nothing itself: every number is a selector
  * of search/state.ts.
  */
-import { money, shellWord } from "../report/format.ts";
+import { money, shellWord, unitSign } from "../report/format.ts";
 import { capUnits, endings } from "../report/words.ts";
 import { reveal } from "../search/blind.ts";
 import type { StopReason } from "../search/events.ts";
@@ -169,7 +169,7 @@ export function numbers(
 export function unitOf({ metrics }: Pick<SpaceDescription, "metrics">, metric: string): string {
   const unit = metrics.find(({ name }) => name === metric)?.unit ?? "";
   if (unit === "" || unit === metric) return "";
-  return unit === "percent" ? " %" : ` ${unit}`;
+  return ` ${unitSign(unit)}`;
 }
 
 /** `2 hints by a person`. */

@@ -89,3 +89,15 @@ export function listed(words: readonly string[]): string {
 export function shellWord(word: string): string {
   return /^[\w./:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
+
+/** A length of time in words, as coarse as it is long. */
+export function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** A unit as it follows a number. */
+export function unitSign(unit: string): string {
+  return unit === "percent" ? "%" : unit;
+}

@@ -3,7 +3,7 @@
  *
  * Owns the wording. Knows no run: it is handed numbers.
  */
-import { amount, unknown } from "../../report/format.ts";
+import { amount, duration as coarseDuration, unitSign, unknown } from "../../report/format.ts";
 
 /** A number in at most six significant digits; a dash where it is not known. */
 export function number(value: number | null | undefined): string {
@@ -13,14 +13,12 @@ export function number(value: number | null | undefined): string {
 /** A number with its unit, where it has one. */
 export function withUnit(value: number | null | undefined, unit: string): string {
   if (value === null || value === undefined) return unknown;
-  return unit === "" ? number(value) : `${number(value)} ${unit === "percent" ? "%" : unit}`;
+  return unit === "" ? number(value) : `${number(value)} ${unitSign(unit)}`;
 }
 
-/** A length of time in words, as coarse as it is long. */
+/** A length of time in words, as coarse as it is long; a short one to a tenth of a second. */
 export function duration(seconds: number): string {
-  if (seconds < 90) return `${seconds < 10 ? Number(seconds.toFixed(1)) : Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return seconds < 10 ? `${Number(seconds.toFixed(1))} s` : coarseDuration(seconds);
 }
 
 /** `1 round`, `2 rounds`. */

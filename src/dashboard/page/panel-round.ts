@@ -5,6 +5,7 @@
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
+import { unitSign } from "../../report/format.ts";
 import type { Candidate, Round, RunState } from "../../search/state.ts";
 import { objective } from "../../search/state.ts";
 import { counted, withUnit } from "./amounts.ts";
@@ -156,5 +157,5 @@ function reasonsView(reasons: CandidateWords["reasons"]): TemplateResult | typeo
 }
 
 function nameWithUnit(name: string, unit: string): string {
-  return unit === "" ? name : `${name} (${unit === "percent" ? "%" : unit})`;
+  return unit === "" ? name : `${name} (${unitSign(unit)})`;
 }

@@ -8,7 +8,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { guard } from "lit-html/directives/guard.js";
 import { live } from "lit-html/directives/live.js";
 import { repeat } from "lit-html/directives/repeat.js";
-import { amount, decimalsFor, money, unknown } from "../../report/format.ts";
+import { amount, decimalsFor, money, unknown, unitSign } from "../../report/format.ts";
 import type { Condition, RunRow } from "../protocol.ts";
 import { ago, emptyState, mark, stateBadge } from "./parts.ts";
 import { hrefOf } from "./router.ts";
@@ -281,10 +281,7 @@ function beganOf({ startedAt, lastAt }: RunRow): TemplateResult | string {
 function bestOf({ best, metric }: RunRow): TemplateResult | string {
   if (best === null || metric === null) return unknown;
   const words = metric.higherIsBetter ? "higher is better" : "lower is better";
-  const unit =
-    metric.unit === "" || metric.unit === metric.name
-      ? ""
-      : ` ${metric.unit === "percent" ? "%" : metric.unit}`;
+  const unit = metric.unit === "" || metric.unit === metric.name ? "" : ` ${unitSign(metric.unit)}`;
   return html`<span title="${metric.name}, ${words}"
     >${best.toFixed(decimalsFor([best]))}${unit}<span class="direction" aria-hidden="true"
       >${metric.higherIsBetter ? "↑" : "↓"}</span

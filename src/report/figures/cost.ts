@@ -7,7 +7,7 @@ import * as Plot from "@observablehq/plot";
 import { type Candidate, evaluations, valueOf } from "../../search/state.ts";
 import { type ComparedCohort, nameOf } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
-import { amount, listed } from "../format.ts";
+import { amount, listed, unitSign } from "../format.ts";
 import { ownNames } from "../own-names.ts";
 import { quantile } from "../statistics.ts";
 import type { ReportedRun } from "../study.ts";
@@ -180,7 +180,7 @@ function titleOf(
 }
 
 function withUnit(number: string, unit: string): string {
-  return unit === "" ? number : `${number} ${unit === "percent" ? "%" : unit}`;
+  return unit === "" ? number : `${number} ${unitSign(unit)}`;
 }
 
 function pointsOf(cohort: ComparedCohort, cost: string): Point[] {
