@@ -41,6 +41,7 @@ import { checkMoneyCap, pricesFor } from "./prices.ts";
 import { paint, plain } from "./style.ts";
 import { dollars, numbers } from "./summary.ts";
 import { table } from "./table.ts";
+import { wrapped } from "./wrapped.ts";
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -497,7 +498,7 @@ function reportLines(findings: readonly Finding[], spent: Spent, ok: boolean): s
   const room = Math.max(40, (process.stdout.columns ?? 120) - longest - marks.problem.length - 5);
   const rows = findings.flatMap(({ check, status, what, next }) => [
     [paint(process.stdout, colours[status], marks[status]), check, wrap(plain(what), room, { hard: true })],
-    ...(next === undefined ? [] : [["", "", wrap(`→ ${next}`, room)]]),
+    ...(next === undefined ? [] : [["", "", wrapped(`→ ${plain(next)}`, room)]]),
   ]);
   const money = spent.usd === null ? "" : `, ${dollars(spent.usd)}`;
   return [

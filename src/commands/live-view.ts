@@ -6,7 +6,6 @@
  * of now and then. Reads state through selectors and changes nothing.
  */
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
-import wrap from "wrap-ansi";
 import type { Notice } from "../search/coordinator.ts";
 import type { RunEvent } from "../search/events.ts";
 import { strategySummary } from "../search/strategy.ts";
@@ -17,6 +16,7 @@ import { type Current, Pace } from "./pace.ts";
 import { shellWord, duration } from "../report/format.ts";
 import { paint, plain } from "./style.ts";
 import { scoreText } from "./summary.ts";
+import { wrapped } from "./wrapped.ts";
 
 const narrowest = 60;
 /** What was drawn where a line is said now is longer, perhaps. */
@@ -71,7 +71,7 @@ export class LiveView {
       `seed ${search.seed}`,
       ...(search.blind === true ? ["blind to the space's names"] : []),
     ];
-    this.say(wrap(parts.join(", "), this.#width()));
+    this.say(wrapped(parts.join(", "), this.#width()));
     this.#state = state;
     this.#from = from;
     this.#pace = new Pace(this.#seconds, from);
@@ -153,7 +153,8 @@ export class LiveView {
       if (event.type === "strategy-set") this.#strategy(event.round, plain(strategySummary(event.text)));
       if (event.type === "chat-replied") this.#called(event);
       const steered = steeredWords(event, state);
-      if (steered !== null) this.say(paint(this.#out, "yellow", wrap(plain(steered), this.#width())));
+      if (steered !== null)
+        this.say(paint(this.#out, "yellow", wrapped(plain(steered.words), this.#width(), steered.command)));
     }
     this.#pace.recorded(notice);
     this.#state = state;
@@ -203,13 +204,13 @@ export class LiveView {
         ? [`the ${role}'s conversation no longer fits the model's window: older rounds are told in short`]
         : []),
     ];
-    for (const line of lines) this.say(paint(this.#out, "yellow", wrap(plain(line), this.#width())));
+    for (const line of lines) this.say(paint(this.#out, "yellow", wrapped(plain(line), this.#width())));
   }
 
   /** The strategy's summary in at most two lines. */
   #strategy(round: number, summary: string): void {
     const label = `${roundLabel(round)}  `;
-    const [first = "", second = "", ...more] = wrap(summary, this.#width() - label.length - 2).split("\n");
+    const [first = "", second = "", ...more] = wrapped(summary, this.#width() - label.length - 2).split("\n");
     this.say(label + first);
     if (second !== "") this.say(" ".repeat(label.length) + second + (more.length > 0 ? " …" : ""));
   }
@@ -251,15 +252,20 @@ export class LiveView {
   }
 }
 
-/** What a person had the run do. */
-function steeredWords(event: RunEvent, { run }: RunState): string | null {
+/** What a person had the run do, and the command that goes on from there. */
+function steeredWords(event: RunEvent, { run }: RunState): { words: string; command?: string } | null {
   switch (event.type) {
     case "run-paused":
-      return `paused; it goes on with: ${program} steer ${shellWord(run)} resume`;
+      return {
+        words: "paused; it goes on with:",
+        command: `${program} steer ${shellWord(plain(run))} resume`,
+      };
     case "run-continued":
-      return "going on after the pause";
+      return { words: "going on after the pause" };
     case "hint-given":
-      return `a hint by a person, told with the request for the strategy of round ${event.round}: ${event.text}`;
+      return {
+        words: `a hint by a person, told with the request for the strategy of round ${event.round}: ${event.text}`,
+      };
     default:
       return null;
   }

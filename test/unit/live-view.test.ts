@@ -3,10 +3,13 @@ import { PassThrough } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { LiveView } from "../../src/commands/live-view.ts";
+import { shellWord } from "../../src/report/format.ts";
+import { formatVersion, type RunEvent } from "../../src/search/events.ts";
 import type { EvaluationMessage, Evaluator } from "../../src/search/ports.ts";
 import { fold, type RunState } from "../../src/search/state.ts";
 import { setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
+import { runStarted } from "../support/run-events.ts";
 import { scriptedSearcher } from "../support/scripted-searcher.ts";
 import { tinyDescription, tinySpace } from "../support/tiny-space.ts";
 
@@ -75,6 +78,25 @@ function* slowly(clock: Clock): Generator<{ fraction: number; note: string }> {
     yield { fraction: step / 10, note: "decoding;\n run \u001b[31mcache-images once" };
   }
 }
+
+describe("a paused run", () => {
+  it.each([20, 60, 400])(
+    "names the command that goes on with it on one line, %s characters long",
+    (length) => {
+      const { out, written } = stream(true);
+      const view = new LiveView(out);
+      views.push(view);
+      const folder = `runs/${"of a stranger ".repeat(40).slice(0, length).trim()}`;
+      const stamp = { v: formatVersion, at: "2026-01-01T00:00:00.000Z" } as const;
+      const state = fold([{ ...stamp, seq: 1, ...runStarted({ run: folder }) }]) as RunState;
+      view.begin(state);
+      const event: RunEvent = { ...stamp, seq: 2, type: "run-paused", round: 0 };
+      view.observe({ kind: "recorded", event, state });
+      view.end();
+      expect(written()).toContain(`steer ${shellWord(folder)} resume`);
+    },
+  );
+});
 
 describe("without a terminal", () => {
   it("tells of a slow evaluation at most every 30 s: which one, how far, what it does, for how long, what is left", async () => {
