@@ -36,6 +36,7 @@ import {
   start,
   temporaryFolder,
   until,
+  untilSaid,
   untilRecorded,
 } from "../support/cli.ts";
 import {
@@ -517,7 +518,7 @@ describe("where the page is", () => {
     other.close();
     expect(server.port).toBeGreaterThan(port);
     expect(server.port).toBeLessThanOrEqual(port + 20);
-    expect(server.process.stderr()).toContain(`port ${port} is taken`);
+    await untilSaid(server.process, `port ${port} is taken`);
   });
 
   it("is no address that other machines reach, unless that is meant", async () => {
@@ -526,7 +527,7 @@ describe("where the page is", () => {
     expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(/other machines.*--allow-remote/);
     const server = await serve(folder, ["--host", "0.0.0.0", "--allow-remote"]);
-    expect(server.process.stderr()).toMatch(/other machines reach this page/);
+    await untilSaid(server.process, "other machines reach this page");
     expect((await ask(server, "/", { headers: { Host: `evil.example:${server.port}` } })).status).toBe(421);
     expect((await ask(server, "/")).status).toBe(200);
   });
@@ -548,7 +549,7 @@ describe("where the page is", () => {
   it("is there before the folder is, and says so", async () => {
     const folder = join(temporaryFolder(), "later");
     const server = await serve(folder);
-    expect(server.process.stderr()).toContain(`there is no folder ${folder} yet`);
+    await untilSaid(server.process, `there is no folder ${folder} yet`);
     const list = new Stream(server, "/api/runs");
     await until("it is told that there is nothing", () => list.messages.length > 0);
     expect(list.rows.size).toBe(0);

@@ -18,6 +18,7 @@ import {
   startEvaluator,
   temporaryFile,
   until,
+  untilSaid,
 } from "../support/cli.ts";
 import {
   type Answer,
@@ -136,8 +137,8 @@ describe("a run with a model", () => {
     expect(second).toContain("- try skip_connect first");
     expect(second).toContain("- then pooling\n  in the last slot");
     for (const other of [opening, generator, third]) expect(other).not.toContain("skip_connect first");
-    expect(first.stderr()).toMatch(/paused; it goes on with: .*steer .* resume/);
-    expect(first.stderr()).toContain("a hint by a person");
+    await untilSaid(first, /paused; it goes on with:\s.*steer .* resume/);
+    await untilSaid(first, "a hint by a person");
 
     const stop = await steer(run, "stop");
     expect(stop.code, stop.stderr).toBe(0);

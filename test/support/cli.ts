@@ -295,6 +295,14 @@ export async function until<T>(what: string, look: () => T | undefined | null | 
   }
 }
 
+/** Waits until a process has said something on standard error: what it prints comes after what it writes elsewhere. */
+export async function untilSaid(process: Process, words: string | RegExp): Promise<void> {
+  const pattern = typeof words === "string" ? words : words.source;
+  await until(`it says ${JSON.stringify(pattern)}`, () =>
+    typeof words === "string" ? process.stderr().includes(words) : words.test(process.stderr()),
+  );
+}
+
 // ----- Journals -----
 
 /** The complete lines of a run's journal; none while there is no journal. */
