@@ -70,6 +70,6 @@ process.exit(failure);
 function run([command, ...args], folder = root) {
   const result = spawnSync(command, args, { cwd: folder, stdio: "inherit", env });
   if (result.error === undefined) return result.status ?? 1;
-  console.error(`check: ${command} does not run (${result.error.code}): run \`node scripts/setup.mjs test\``);
+  console.error(`check: ${command} does not run (${result.error.code}): run \`node scripts/setup.cjs test\``);
   return 2;
 }

@@ -1,5 +1,5 @@
 /**
- * Makes a checkout ready to run: `node scripts/setup.mjs LEVEL`, where LEVEL is
+ * Makes a checkout ready to run: `node scripts/setup.cjs LEVEL`, where LEVEL is
  *
  *   demo      the Node packages and an evaluator that serves tables
  *   supernet  that, and PyTorch for the supernets and the examples that train one
@@ -29,7 +29,6 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const oldestNode = [20, 19];
 const oldestPython = [3, 11];
 
 /** What each level installs, in order. Some packages name more than is used of them: these come alone. */
@@ -74,12 +73,11 @@ const lock = join(root, ".setup-lock");
 let child;
 let interrupted;
 
-checkNode();
 const [level, ...extras] = process.argv.slice(2);
 const isLevel = levels.includes(level) && extras.length === 0;
 const isLlm = level === "llm" && extras.every((extra) => Object.hasOwn(llmExtras, extra));
 if (!isLevel && !isLlm) {
-  stop(`usage: node scripts/setup.mjs ${levels.join("|")}|llm [${Object.keys(llmExtras).join("|")}]`);
+  stop(`usage: node scripts/setup.cjs ${levels.join("|")}|llm [${Object.keys(llmExtras).join("|")}]`);
 }
 if (dueSteps().length > 0) {
   await takeLock();
@@ -329,15 +327,6 @@ function probe(python, imports) {
 }
 
 // --- the pieces ---
-
-function checkNode() {
-  const version = process.versions.node.split(".").map(Number);
-  if (!isAtLeast(version, oldestNode)) {
-    stop(
-      `needs Node ${oldestNode.join(".")} or newer, and this is ${process.versions.node}: install a newer one`,
-    );
-  }
-}
 
 function isAtLeast(version, [major, minor]) {
   return version[0] > major || (version[0] === major && version[1] >= minor);

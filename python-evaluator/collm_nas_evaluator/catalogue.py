@@ -51,7 +51,7 @@ def _supernets(configuration: Configuration) -> Sequence[Backend | Unavailable]:
         from collm_nas_evaluator import hosting  # noqa: PLC0415 - PyTorch takes seconds, and tables do without
     except ModuleNotFoundError as error:
         reason = (
-            f"{error.name} is not installed: run `node scripts/setup.mjs supernet` in a checkout, or install "
+            f"{error.name} is not installed: run `node scripts/setup.cjs supernet` in a checkout, or install "
             "collm-nas-evaluator[supernets]"
         )
         return [Unavailable(space_id, f"a supernet, {space_id}", reason) for space_id in configuration.checkpoints]
