@@ -213,19 +213,13 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
-/** What may stand in Host. A name that somebody else gives an address of this machine is never among it. */
+/** What may stand in Host beside loopback addresses. A name that somebody else gives this machine is never among it. */
 function hostsOf(host: string, port: number): Set<string> {
   const isEverywhere = host === "0.0.0.0" || host === "::";
   const addresses = Object.values(networkInterfaces()).flatMap((entries) =>
     (entries ?? []).map(({ address }) => address),
   );
-  const names = [
-    host,
-    "localhost",
-    loopback,
-    "::1",
-    ...(isEverywhere ? [...addresses, hostname(), `${hostname()}.local`] : []),
-  ];
+  const names = [host, ...(isEverywhere ? [...addresses, hostname(), `${hostname()}.local`] : [])];
   return new Set(
     names.flatMap((name) => {
       const written = inAddress(name).toLowerCase();

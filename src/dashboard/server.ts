@@ -2,10 +2,12 @@
  * The server of the live page.
  *
  * Owns its paths, its headers, who may ask, and how runs are streamed. Told of runs through a port, and handed the page's
- * files: it opens none itself. Only this machine's own page may ask: the name in Host must be the server's, so that no other
- * site can reach it under a name of its own, and what a browser says of where a request comes from must be this page.
+ * files: it opens none itself. Only this machine's own page may ask: Host must hold a name of the server's or be a loopback
+ * address as such, so that no other site can reach it under a name of its own, and what a browser says of where a request
+ * comes from must be this page.
  */
 import { timingSafeEqual } from "node:crypto";
+import { isIPv4 } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
@@ -43,7 +45,7 @@ export interface ServerParts {
   readonly modules: PageModules;
   /** What steers runs; null: nobody may. */
   readonly token: string | null;
-  /** The names and ports under which the server may be asked, as they stand in Host. Asked anew each time. */
+  /** What may stand in Host beside loopback addresses, each with its port. Asked anew each time. */
   readonly hosts: () => ReadonlySet<string>;
   /** Raised when the server is to end: streams end with what they have. */
   readonly signal: AbortSignal;
@@ -160,7 +162,8 @@ function refusalOf({ req }: Context, hosts: ReadonlySet<string>): Refusal | null
     headers,
   });
   const host = req.header("Host")?.toLowerCase() ?? "";
-  if (!hosts.has(host)) return refused(421, "this server goes by another name: use the address it printed");
+  if (!isLoopbackHost(host) && !hosts.has(host))
+    return refused(421, "this server goes by another name: use the address it printed");
   const origin = req.header("Origin");
   if (origin !== undefined && origin !== `http://${host}`)
     return refused(403, "only this server's own page may ask");
@@ -171,6 +174,15 @@ function refusalOf({ req }: Context, hosts: ReadonlySet<string>): Refusal | null
   const allowed = isPost ? "POST" : "GET";
   if (req.method !== allowed) return refused(405, `only ${allowed} is answered here`, { Allow: allowed });
   return null;
+}
+
+/**
+ * Whether Host names this machine itself. Its port may be any: a tunnel listens on one of its own. A browser takes these to
+ * no other machine, so that no other site's name can stand for them.
+ */
+function isLoopbackHost(host: string): boolean {
+  const [, name = "", port = "0"] = /^(localhost|127\.[\d.]+|\[::1\])(?::(\d{1,5}))?$/.exec(host) ?? [];
+  return name !== "" && Number(port) <= 65_535 && (!name.startsWith("127.") || isIPv4(name));
 }
 
 function rawPath(url: string): string {
