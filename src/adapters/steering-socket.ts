@@ -97,11 +97,16 @@ export async function sendOrder(folder: string, order: Order): Promise<Answer> {
 
 /** Whether a process takes orders for a run now. */
 export async function isSteerable(folder: string): Promise<boolean> {
+  return (await standingOf(folder)) !== null;
+}
+
+/** How a run stands to orders, as its process tells; null: none takes orders for it now. */
+export async function standingOf(folder: string): Promise<Standing | null> {
   try {
     const { status, text } = await ask(folder, "GET", "/", "", mostStandingMs);
-    return status === 200 && standingSchema.safeParse(JSON.parse(text)).success;
+    return status === 200 ? standingSchema.parse(JSON.parse(text)) : null;
   } catch {
-    return false;
+    return null;
   }
 }
 

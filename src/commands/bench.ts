@@ -27,6 +27,7 @@ import { asksRoles } from "../searchers/registry.ts";
 import { BenchView } from "./bench-view.ts";
 import { type ModelWatch, openEvaluator, program, systemClock } from "./compose.ts";
 import { assemble, assembleAgain, checkFit, conduct, goOn, versions } from "./conduct.ts";
+import { refuseHeld } from "./held-run.ts";
 import { measureOptimum } from "./optimum.ts";
 import type { Output } from "./output.ts";
 import { benchRecordName, readBenchRecord } from "./read-study.ts";
@@ -257,7 +258,7 @@ class Bench {
       }
       return;
     }
-    const opened = await openRun(folder, systemClock);
+    const opened = await openRun(folder, systemClock).catch((error: unknown) => refuseHeld(folder, error));
     try {
       const state = fold(opened.events) as RunState;
       const setup = setupOf(config);

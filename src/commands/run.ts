@@ -27,6 +27,7 @@ import { findSearcher, type ModelWatch, openEvaluator, program, systemClock } fr
 import { assemble, assembleAgain, conduct, goOn } from "./conduct.ts";
 import { figure } from "../searchers/prompts.ts";
 import { asksNavigator } from "../searchers/registry.ts";
+import { onwardCommand, refuseHeld } from "./held-run.ts";
 import { LiveView } from "./live-view.ts";
 import { type Output, printError } from "./output.ts";
 import { shellWord } from "../report/format.ts";
@@ -43,7 +44,7 @@ export async function run(
 ): Promise<void> {
   const config = await readConfig(file, flags);
   findSearcher(config.searcher);
-  if (config.out !== null) refuseTaken(config.out);
+  if (config.out !== null) await refuseTaken(config.out);
   const view = new LiveView(process.stderr);
   const surroundings = await Surroundings.open(around);
   const { evaluator, logTo, close } = await openEvaluator(config);
@@ -94,7 +95,7 @@ export async function resume(
   const surroundings = await Surroundings.open(around);
   const opened = await openRun(folder, systemClock, surroundings.onStored).catch(async (error: unknown) => {
     await surroundings.close();
-    throw error;
+    return await refuseHeld(folder, error);
   });
   await conclude(
     folder,
@@ -259,10 +260,10 @@ async function claimRun(
 }
 
 /** Before anything is started: the journal itself refuses again when it is made. */
-function refuseTaken(folder: string): void {
+async function refuseTaken(folder: string): Promise<void> {
   if (existsSync(join(folder, "journal.jsonl"))) {
     throw new UsageError(
-      `${folder} already holds a run, and no run is overwritten; choose another --out, or go on with: ${program} resume ${folder}`,
+      `${folder} already holds a run, and no run is overwritten; choose another --out, or go on with: ${await onwardCommand(folder)}`,
     );
   }
 }

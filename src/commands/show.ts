@@ -24,6 +24,7 @@ import {
 import { strategySummary } from "../search/strategy.ts";
 import { figure } from "../searchers/prompts.ts";
 import { program } from "./compose.ts";
+import { type Worker, workerOn } from "./held-run.ts";
 import type { Output } from "./output.ts";
 import { plain } from "./style.ts";
 import { dollars, hintsByPerson, numbers, scoreText, summarize, summaryLines } from "./summary.ts";
@@ -42,13 +43,16 @@ export async function show(
     throw new UsageError("--reasoning shows what a model thought in one round; name it with --round N");
   const { events } = await readRun(folder);
   const state = fold(events) as RunState;
-  const lines = round === undefined ? overview(state, folder) : roundInFull(state, round, reasoning);
+  const lines =
+    round === undefined
+      ? overview(state, folder, await workerOn(folder))
+      : roundInFull(state, round, reasoning);
   output.result(summarize(state, folder), lines.map(plain));
 }
 
 // --- internal ---
 
-function overview(state: RunState, folder: string): string[] {
+function overview(state: RunState, folder: string, worker: Worker): string[] {
   const { search, space, models } = state;
   const players =
     models === null ? "" : ` (${[...new Set([models.navigator, models.generator])].join(" and ")})`;
@@ -88,7 +92,7 @@ function overview(state: RunState, folder: string): string[] {
       state.models === null ? "" : "strategy",
     ]),
     "",
-    ...summaryLines(state, folder, program),
+    ...summaryLines(state, folder, program, worker),
   ];
 }
 

@@ -24,6 +24,7 @@ import {
   untestedWinner,
 } from "../search/state.ts";
 import { figure } from "../searchers/prompts.ts";
+import type { Worker } from "./held-run.ts";
 import { paint } from "./style.ts";
 import { table } from "./table.ts";
 
@@ -91,8 +92,13 @@ export function summarize(state: RunState, run: string, status?: Status): Summar
   };
 }
 
-/** The closing lines for a person. `command` is how this program was called. */
-export function summaryLines(state: RunState, run: string, command: string): string[] {
+/** The closing lines for a person. `command` is how this program was called, `worker` who works on the run now. */
+export function summaryLines(
+  state: RunState,
+  run: string,
+  command: string,
+  worker: Worker = "nobody",
+): string[] {
   const summary = summarize(state, run);
   const { best: winner, funnel: lost, spend: spent } = summary;
   const bold = (text: string) => paint(process.stdout, "bold", text);
@@ -113,7 +119,7 @@ export function summaryLines(state: RunState, run: string, command: string): str
   }
   rows.push([
     "Ended",
-    `${endingOf(state)} (${budgetSpent(state)} of ${state.search.budget} evaluations, ${state.rounds.length} ${state.rounds.length === 1 ? "round" : "rounds"})`,
+    `${endingOf(state, worker)} (${budgetSpent(state)} of ${state.search.budget} evaluations, ${state.rounds.length} ${state.rounds.length === 1 ? "round" : "rounds"})`,
   ]);
   if (state.capReached !== null) rows.push(["", capLine(state.capReached)]);
   rows.push(["Funnel", funnelLine(lost)]);
@@ -122,14 +128,18 @@ export function summaryLines(state: RunState, run: string, command: string): str
   rows.push(["Run", run]);
   const word = shellWord(run);
   const reached = state.capReached;
+  // Whoever resumes or prolongs a run needs its lock, which its process holds.
+  const isFree = worker === "nobody";
   const next = [
-    ...(state.ended !== null && reached !== null
+    ...(isFree && state.ended !== null && reached !== null
       ? [["go on", `${command} resume ${word} --cap ${reached.cap}=${figure(2 * reached.allowed)}`]]
       : []),
-    ...(state.ended === null ? [["go on", `${command} resume ${word}`]] : []),
+    ...(isFree && state.ended === null ? [["go on", `${command} resume ${word}`]] : []),
+    ...(worker === "steerable" && state.isPaused ? [["go on", `${command} steer ${word} resume`]] : []),
+    ...(isFree ? [] : [["look on", `${command} watch ${word}`]]),
     ["every round", `${command} show ${word}`],
     ["on a page", `${command} dashboard ${word}`],
-    ...(state.ended === "budget"
+    ...(isFree && state.ended === "budget"
       ? [["go on", `${command} resume ${word} --budget ${2 * state.search.budget}`]]
       : []),
     ...(state.ended === null ? [] : [["check the record", `${command} replay ${word}`]]),
@@ -179,11 +189,10 @@ export function hintsByPerson({ hints }: Pick<RunState, "hints">): string {
 
 // --- internal ---
 
-function endingOf({ ended, isPaused }: RunState): string {
+function endingOf({ ended, isPaused }: RunState, worker: Worker): string {
   if (ended !== null) return endings[ended];
-  return isPaused
-    ? "not finished: paused, or stopped during a pause"
-    : "not finished: stopped, or still running";
+  if (worker === "nobody") return `not finished: stopped${isPaused ? " during a pause" : ""}`;
+  return isPaused ? "not finished: paused" : "not finished: still running";
 }
 
 function capLine({ cap, allowed, spent, needed }: CapReached): string {

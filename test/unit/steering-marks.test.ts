@@ -1,11 +1,12 @@
 /** What a person did to a run shows wherever the run is told of, and keeps it out of a bench's averages. */
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
+import type { Worker } from "../../src/commands/held-run.ts";
 import { LiveView } from "../../src/commands/live-view.ts";
 import { summarize, summaryLines } from "../../src/commands/summary.ts";
 import { cohortsOf, type ReportedRun } from "../../src/report/study.ts";
-import type { EventBody, RunEvent } from "../../src/search/events.ts";
-import { reduce } from "../../src/search/state.ts";
+import type { EventBody, RunEvent, StopReason } from "../../src/search/events.ts";
+import { reduce, type RunState } from "../../src/search/state.ts";
 import { reportedRun } from "../support/reported-runs.ts";
 
 /** A run that something more is recorded of. */
@@ -72,9 +73,30 @@ describe("the summary of a run", () => {
     expect(summaryLines(plain, "runs/mine", "collm-nas").join("\n")).not.toContain("Hints");
   });
 
-  it("says that a run without an end is paused", () => {
-    const { state } = further(reportedRun([null], { ends: false }), { type: "run-paused", round: 1 });
-    expect(summaryLines(state, "runs/mine", "collm-nas").join("\n")).toContain("not finished: paused");
+  const open = () => reportedRun([null], { ends: false }).state;
+  const paused = () => further(reportedRun([null], { ends: false }), { type: "run-paused", round: 1 }).state;
+  const ended = (reason: StopReason) => ({ ...reportedRun([null]).state, ended: reason });
+  const resume = "collm-nas resume runs/mine";
+  const onward = "collm-nas steer runs/mine resume";
+  const watch = "collm-nas watch runs/mine";
+
+  it.each<[what: string, state: () => RunState, worker: Worker, ending: string, named: string[]]>([
+    ["paused", paused, "steerable", "not finished: paused (", [onward, watch]],
+    ["paused elsewhere", paused, "out-of-reach", "not finished: paused (", [watch]],
+    ["stopped during a pause", paused, "nobody", "not finished: stopped during a pause (", [resume]],
+    ["under way", open, "steerable", "not finished: still running (", [watch]],
+    ["under way elsewhere", open, "out-of-reach", "not finished: still running (", [watch]],
+    ["stopped", open, "nobody", "not finished: stopped (", [resume]],
+    ["ended, its winner being tested", () => ended("budget"), "steerable", "the budget is spent (", [watch]],
+    ["ended", () => ended("budget"), "nobody", "the budget is spent (", [`${resume} --budget 2`]],
+  ])("names for a run that is %s what brings it on, and no command that its lock refuses", (...row) => {
+    const [, state, worker, ending, named] = row;
+    const lines = summaryLines(state(), "runs/mine", "collm-nas", worker);
+    expect(lines.find((line) => line.startsWith("Ended"))).toContain(ending);
+    const commands = lines.flatMap(
+      (line) => /collm-nas (?:resume|steer|watch) .*?(?= {2}#)/.exec(line) ?? [],
+    );
+    expect(commands).toEqual(named);
   });
 });
 
