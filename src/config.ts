@@ -154,6 +154,8 @@ const configSchema = z.strictObject({
   prior: z.record(z.string(), oddsSchema).nullable().default(null),
   early: z.string().min(1).nullable().default(null),
   stallRounds: z.int().min(1).default(5),
+  /** End after so many evaluations of which not one succeeded; null: never. Looked at between rounds. */
+  giveUpAfter: z.int().min(1).nullable().default(20),
   model: modelSchema.nullable().default(null),
   evaluator: evaluatorSchema.default(evaluatorSchema.parse({})),
   out: z.string().min(1).nullable().default(null),
@@ -233,6 +235,7 @@ export function searchConfigOf({
   secondLook,
   caps,
   prices: _prices,
+  giveUpAfter,
   ...search
 }: Config): SearchConfig {
   const bounds = model === null ? null : boundsOf(model);
@@ -245,6 +248,7 @@ export function searchConfigOf({
     task: blind ? null : task,
     patienceSeconds: evaluator.patienceSeconds,
     // What stands at its default stays out of the record.
+    ...(giveUpAfter === null ? {} : { giveUpAfter }),
     ...(hints ? {} : { hints }),
     ...(wording === "standard" ? {} : { wording }),
     ...(blind ? { blind } : {}),

@@ -8,7 +8,7 @@
 
 /** The base: `exitCode` is what the process ends with. */
 export abstract class CollmError extends Error {
-  abstract readonly exitCode: 2 | 3 | 4 | 5 | 6;
+  abstract readonly exitCode: 2 | 3 | 4 | 5 | 6 | 7;
 
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -66,4 +66,9 @@ export class JournalLocked extends CollmError {
 /** Re-running the decisions gave another event than the recorded one: the record or the program was changed. */
 export class ReplayDivergence extends CollmError {
   readonly exitCode = 6;
+}
+
+/** It came to its end, and there is nothing to use: mend the evaluator, its data or the limits, then go on. */
+export class NoUsableWinner extends CollmError {
+  readonly exitCode = 7;
 }

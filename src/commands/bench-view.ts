@@ -87,6 +87,11 @@ export class BenchView {
     this.say(paint(this.#out, "yellow", `${nameOf(run)}: failed: ${plain(reason)}`));
   }
 
+  /** The run has come to its end with nothing to use. */
+  fruitless(run: PlannedRun, reason: string): void {
+    this.say(paint(this.#out, "yellow", `${nameOf(run)}: ${plain(reason)}`));
+  }
+
   /** One line that stays. */
   say(line: string): void {
     this.#saidAt = this.#seconds();

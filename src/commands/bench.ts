@@ -14,7 +14,14 @@ import { unreachable } from "../adapters/model-server.ts";
 import { RunLock } from "../adapters/run-lock.ts";
 import { cannotWrite, codeOf, unusable } from "../adapters/system-error.ts";
 import { type Config, searchConfigOf, serverOf, setupOf } from "../config.ts";
-import { CollmError, Interrupted, JournalDamaged, JournalLocked, UsageError } from "../errors.ts";
+import {
+  CollmError,
+  Interrupted,
+  JournalDamaged,
+  JournalLocked,
+  NoUsableWinner,
+  UsageError,
+} from "../errors.ts";
 import { type Plan, type PlanFlags, type PlannedRun, readPlan } from "../plan.ts";
 import type { BenchRecord, Reference } from "../report/bench-record.ts";
 import { settingsOf } from "../report/study.ts";
@@ -33,6 +40,7 @@ import type { Output } from "./output.ts";
 import { benchRecordName, readBenchRecord } from "./read-study.ts";
 import { shellWord } from "../report/format.ts";
 import { paint } from "./style.ts";
+import { endWithoutWinner } from "./summary.ts";
 import { table } from "./table.ts";
 
 type Cell = BenchRecord["cells"][number];
@@ -85,7 +93,9 @@ class Bench {
   /** Cells of an earlier plan in the same folder, whose runs are there and stay part of the bench. */
   #others: readonly Cell[] = [];
   /** Runs that were at their end before. */
-  readonly #complete = new Set<PlannedRun>();
+  readonly #complete = new Map<PlannedRun, RunState>();
+  /** Why runs have ended without a winner, by their folder. */
+  readonly #fruitless = new Map<string, string>();
   #spaces: ReadonlyMap<string, SpaceDescription> = new Map();
   #serverVersion = "";
   /** What the process ends with, once a run has failed. */
@@ -212,7 +222,7 @@ class Bench {
       throw new UsageError(
         `${folder} searched other data under the name ${described.id} than the evaluator serves now; serve those again, or choose another --out`,
       );
-    if (isComplete(state)) this.#complete.add(run);
+    if (isComplete(state)) this.#complete.set(run, state);
   }
 
   /** Brings one run to its end, and notes what became of it. A failure stops no other run. */
@@ -225,7 +235,13 @@ class Bench {
     const cell = this.#cells[index] as Cell;
     const observe = (notice: Notice) => this.#view.observe(run, notice);
     try {
-      if (!this.#complete.has(run)) await this.#bringToEnd(run, described, serverVersion, observe);
+      const state =
+        this.#complete.get(run) ?? (await this.#bringToEnd(run, described, serverVersion, observe));
+      const fruitless = endWithoutWinner(state);
+      if (fruitless !== null) {
+        this.#fruitless.set(run.folder, fruitless.message);
+        this.#view.fruitless(run, fruitless.message);
+      }
       this.#cells[index] = { ...cell, status: "done" };
     } catch (error) {
       if (error instanceof Interrupted && this.#signal.aborted) return;
@@ -243,7 +259,7 @@ class Bench {
     described: SpaceDescription,
     serverVersion: string,
     observe: (notice: Notice) => void,
-  ): Promise<void> {
+  ): Promise<RunState> {
     const folder = join(this.#plan.out, relative);
     const watch: ModelWatch = {
       onRetry: (seconds, reason) => observe({ kind: "waiting", seconds, reason }),
@@ -252,11 +268,10 @@ class Bench {
       const ensemble = await assemble(config, described, this.#evaluator, watch);
       const journal = await createRun(folder, systemClock);
       try {
-        await conduct(config, ensemble, serverVersion, journal, this.#signal, { observe });
+        return await conduct(config, ensemble, serverVersion, journal, this.#signal, { observe });
       } finally {
         await journal.close();
       }
-      return;
     }
     const opened = await openRun(folder, systemClock).catch((error: unknown) => refuseHeld(folder, error));
     try {
@@ -271,7 +286,7 @@ class Bench {
         watch,
       );
       const changes = { budget: null, rounds: null, caps: null, setup };
-      await goOn(opened, changes, ensemble, this.#signal, { observe });
+      return await goOn(opened, changes, ensemble, this.#signal, { observe });
     } finally {
       await opened.journal.close();
     }
@@ -309,6 +324,7 @@ class Bench {
     const failed = this.#cells.filter(({ status }) => status === "failed");
     const { benchLines } = await import("./bench-summary.ts");
     const { tables, lines } = await benchLines(this.#plan.out);
+    const fruitless = this.#cells.filter(({ folder }) => this.#fruitless.has(folder));
     const next = `${program} report ${shellWord(this.#plan.out)} --out report.html`;
     output.result(
       {
@@ -322,17 +338,32 @@ class Bench {
           seed,
           reason,
         })),
+        withoutWinner: fruitless.map(({ folder, label, space, seed }) => ({
+          folder,
+          label,
+          space,
+          seed,
+          reason: this.#fruitless.get(folder),
+        })),
         tables,
       },
       [
         ...lines,
         ...table([
           ["Runs", `${this.#count("done")} of ${this.#cells.length} in ${this.#plan.out}`],
+          ...(fruitless.length === 0
+            ? []
+            : [["", `${fruitless.length} of them ended without a usable winner`]]),
           ["Next", `${next}  ${paint(process.stdout, "dim", "# every table, with figures")}`],
         ]),
       ],
     );
     output.exitCode = this.#exitCode;
+    // A search that finds nothing is a result beside others that do; where none does, something is amiss.
+    if (this.#exitCode === 0 && fruitless.length === this.#cells.length)
+      throw new NoUsableWinner(
+        `not one of ${this.#cells.length} runs has a usable winner; the first one: ${this.#fruitless.get(fruitless[0]?.folder ?? "") ?? ""}`,
+      );
   }
 }
 

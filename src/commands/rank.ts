@@ -8,7 +8,14 @@
 import { existsSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { type Config, type Flags, type ModelConfig, readConfig, serverOf } from "../config.ts";
-import { CollmError, ContractViolation, Interrupted, UsageError } from "../errors.ts";
+import {
+  CollmError,
+  ContractViolation,
+  Interrupted,
+  NoUsableWinner,
+  UnusableReply,
+  UsageError,
+} from "../errors.ts";
 import { askForRanking, rankingPrompt } from "../ranking/ranker.ts";
 import type { RankingHeader, Trial } from "../ranking/record.ts";
 import { cutIntoBins, type Draws, drawTrial, type Scored } from "../ranking/trial.ts";
@@ -28,6 +35,8 @@ import { plain } from "./style.ts";
 const mostTrials = 1_000;
 /** Measuring that takes longer without a word is told of. */
 const quietSeconds = 10;
+/** So many trials without a readable reply are paid for, and no more as long as there was none at all. */
+const mostUnreadable = 5;
 
 export interface RankFlags
   extends Pick<
@@ -82,11 +91,16 @@ export async function rank(
     });
     let measured: number | null = null;
     let status: "ended" | "interrupted" | "failed" = "ended";
+    let reason: string | null = null;
     try {
       for (const repair of record.repairs) say(repair);
       say(opening(space, model, flags, config, record.trials.length));
       const scored = await measure(evaluator, space, texts, split, signal);
       measured = scored.length;
+      if (measured === 0)
+        throw new NoUsableWinner(
+          `nothing to rank: all ${texts.length} evaluations failed; mend the evaluator or its data, then rank again`,
+        );
       requireCells(cells, measured, `${texts.length - measured} evaluations failed: there are`);
       const bins = cutIntoBins(scored, cells, higherIsBetter);
       const drawn = Array.from({ length: trials }, (_, at) => drawTrial(bins, config.seed, draws, at + 1));
@@ -99,7 +113,8 @@ export async function rank(
             .slice(record.trials.length),
         );
       }
-      for (let trial = record.trials.length + 1; model !== null && trial <= trials; trial++) {
+      const before = record.trials.length;
+      for (let trial = before + 1; model !== null && trial <= trials; trial++) {
         if (signal.aborted) throw new Interrupted("stopped on request");
         const architectures = wanted[trial - 1] as Trial["architectures"];
         const prompt = rankingPrompt(
@@ -112,11 +127,14 @@ export async function rank(
           { trial, architectures, ...(await askForRanking(model, prompt, asked, signal)) },
         ]);
         say(`trial ${trial} of ${trials}: ${trialWords(record.trials[trial - 1] as Trial, higherIsBetter)}`);
+        if (trial === trials || trial - before >= mostUnreadable) refuseUnreadable(record.trials, model);
       }
     } catch (error) {
-      if (!(error instanceof CollmError) || error.exitCode !== 3) throw error;
+      if (!(error instanceof CollmError) || (error.exitCode !== 3 && error.exitCode !== 4)) throw error;
       status = error instanceof Interrupted ? "interrupted" : "failed";
-      printError(error, commandLine(file, { ...flags, out: path }));
+      reason = error.message;
+      // The record is of this model: with another one there is nothing to go on with.
+      printError(error, error.exitCode === 3 ? commandLine(file, { ...flags, out: path }) : null);
       output.exitCode = error.exitCode;
     } finally {
       await record.close();
@@ -126,6 +144,7 @@ export async function rank(
     const facts = {
       file: path,
       status,
+      reason,
       space: space.id,
       split,
       metric: description.metrics[0]?.name ?? "",
@@ -203,6 +222,15 @@ async function withCosts(
   const measured = await evaluator.measureCosts({ space: description, texts }, signal);
   const costs = new Map(measured.map((each) => [each.text, each.costs]));
   return drawn.map((hand) => hand.map((each) => ({ ...each, costs: costs.get(each.text) ?? {} })));
+}
+
+/** @throws UnusableReply where not one of the trials brought a reply that could be read */
+function refuseUnreadable(trials: readonly Trial[], { label }: ChatModel): void {
+  if (trials.some(({ ranking }) => ranking !== null)) return;
+  const why = trials.at(-1)?.replies.at(-1)?.rejected?.[0] ?? "";
+  throw new UnusableReply(
+    `no reply of ${label} could be read in ${trials.length} ${trials.length === 1 ? "trial" : "trials"} (${why}); try another model, with another --out`,
+  );
 }
 
 /** What is gone on with has to be what it was: the same architectures with the same numbers. */

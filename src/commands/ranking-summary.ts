@@ -37,6 +37,8 @@ export interface RankerSummary {
 export interface RankingFacts {
   readonly file: string;
   readonly status: "ended" | "interrupted" | "failed";
+  /** Why it did not come to its end; null: it did. */
+  readonly reason: string | null;
   readonly space: string;
   readonly split: "search" | "test";
   readonly metric: string;

@@ -21,7 +21,7 @@ import type { Observe } from "../search/coordinator.ts";
 import type { Searcher } from "../search/ports.ts";
 import type { Cap, SearchConfig } from "../search/events.ts";
 import { metered } from "../search/spend.ts";
-import { best, fold, isComplete, type RunState } from "../search/state.ts";
+import { fold, isComplete, type RunState } from "../search/state.ts";
 import { replaySearch } from "../search/tape.ts";
 import { findSearcher, type ModelWatch, openEvaluator, program, systemClock } from "./compose.ts";
 import { assemble, assembleAgain, conduct, goOn } from "./conduct.ts";
@@ -32,7 +32,7 @@ import { LiveView } from "./live-view.ts";
 import { type Output, printError } from "./output.ts";
 import { shellWord } from "../report/format.ts";
 import { type SurroundingFlags, Surroundings } from "./surroundings.ts";
-import { noWinner, type Status, summarize, summaryLines } from "./summary.ts";
+import { endWithoutWinner, type Status, summarize, summaryLines } from "./summary.ts";
 
 /** Starts a new run. */
 export async function run(
@@ -215,7 +215,11 @@ async function conclude(
   }
   if (state === null) return;
   view.say("");
-  if (output.json && status === "ended" && best(state) === null) view.say(noWinner(state));
+  const fruitless = status === "ended" ? endWithoutWinner(state) : null;
+  if (fruitless !== null) {
+    printError(fruitless);
+    output.exitCode = fruitless.exitCode;
+  }
   output.result(summarize(state, folder, status), summaryLines(state, folder, program));
 }
 

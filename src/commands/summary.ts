@@ -6,6 +6,7 @@
  */
 import { money, shellWord, unitSign } from "../report/format.ts";
 import { capUnits, endings } from "../report/words.ts";
+import { NoUsableWinner } from "../errors.ts";
 import { reveal } from "../search/blind.ts";
 import type { StopReason } from "../search/events.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
@@ -14,6 +15,7 @@ import {
   best,
   budgetSpent,
   type CapReached,
+  evaluations,
   type Funnel,
   funnel,
   objective,
@@ -29,6 +31,9 @@ import { paint } from "./style.ts";
 import { table } from "./table.ts";
 
 export type Status = "ended" | "interrupted" | "failed";
+
+/** `nothing-evaluated`: nothing legal and new was proposed. */
+export type NoWinner = "nothing-succeeded" | "nothing-within-limits" | "nothing-evaluated";
 
 /** The object that `--json` prints. */
 export interface Summary {
@@ -52,6 +57,8 @@ export interface Summary {
     /** Whether `test` was measured on the images that the search has seen, as the evaluator tells. */
     readonly sameImagesAsSearch: boolean;
   } | null;
+  /** Why a run that has ended has no winner; null: it has one, or has not ended. */
+  readonly noWinner: { readonly reason: NoWinner; readonly words: string } | null;
   readonly funnel: Funnel;
   readonly spend: Spend;
   readonly trace: readonly { evaluation: number; text: string | null; value: number | null }[];
@@ -85,6 +92,7 @@ export function summarize(state: RunState, run: string, status?: Status): Summar
             test: test?.kind === "measurement" ? test.metrics : null,
             sameImagesAsSearch: test?.kind === "measurement" && testsOnSearchImages(state),
           },
+    noWinner: winner === null && state.ended !== null ? whyNoWinner(state) : null,
     funnel: funnel(state),
     spend: spend(state),
     trace: trace(state),
@@ -103,7 +111,7 @@ export function summaryLines(
   const { best: winner, funnel: lost, spend: spent } = summary;
   const bold = (text: string) => paint(process.stdout, "bold", text);
   const rows: [string, string][] = [];
-  if (winner === null) rows.push(["Winner", noWinner(state)]);
+  if (winner === null) rows.push(["Winner", `none: ${whyNoWinner(state).words}`]);
   else {
     const score = numbers(winner.metrics, (name) => unitOf(state.space, name));
     const caveat = winner.sameImagesAsSearch ? "  (same images as the search)" : "";
@@ -142,6 +150,9 @@ export function summaryLines(
     ...(isFree && state.ended === "budget"
       ? [["go on", `${command} resume ${word} --budget ${2 * state.search.budget}`]]
       : []),
+    ...(state.ended === "nothing-succeeded"
+      ? [["once the cause is mended", `${command} resume ${word} --budget ${state.search.budget}`]]
+      : []),
     ...(state.ended === null ? [] : [["check the record", `${command} replay ${word}`]]),
   ] as const;
   for (const [index, [what, line]] of next.entries())
@@ -149,20 +160,40 @@ export function summaryLines(
   return table(rows.filter(([, text]) => text !== ""));
 }
 
-/** Why there is no winner, with the nearest miss. */
-export function noWinner(state: RunState): string {
+/** Why there is no winner: the nearest miss of a limit, or what the first evaluation failed with. */
+export function whyNoWinner(state: RunState): NonNullable<Summary["noWinner"]> {
   const missed = smallestCosts(state).filter(({ limit, smallest }) => smallest !== null && smallest > limit);
-  if (missed.length === 0) {
-    const { evaluated, failed, overLimit } = funnel(state);
-    return evaluated + failed === 0 && overLimit > 0
-      ? "none: nothing that was proposed keeps to the limits, though others do; the funnel shows the losses"
-      : "none: no evaluation gave a result; the funnel shows where candidates were lost";
+  if (missed.length > 0) {
+    const misses = missed.map(
+      ({ name, limit, smallest }) =>
+        `no legal architecture at or below ${name} ${limit} found; the smallest seen costs ${figure(smallest ?? 0)}`,
+    );
+    return { reason: "nothing-within-limits", words: misses.join("; ") };
   }
-  const misses = missed.map(
-    ({ name, limit, smallest }) =>
-      `no legal architecture at or below ${name} ${limit} found; the smallest seen costs ${figure(smallest ?? 0)}`,
-  );
-  return `none: ${misses.join("; ")}`;
+  const { evaluated, failed, overLimit } = funnel(state);
+  if (evaluated + (failed === 0 ? overLimit : 0) > 0)
+    return {
+      reason: "nothing-within-limits",
+      words:
+        "nothing that was proposed keeps to the limits, though others do; the funnel shows where candidates were lost",
+    };
+  const first = evaluations(state).find(({ outcome }) => outcome.kind === "failure")?.outcome;
+  if (first?.kind === "failure")
+    return {
+      reason: "nothing-succeeded",
+      words: `no evaluation gave a result: ${failed} failed, the first one with ${first.failure}${first.message === "" ? "" : ` (${first.message})`}`,
+    };
+  return {
+    reason: "nothing-evaluated",
+    words: "no evaluation gave a result; the funnel shows where candidates were lost",
+  };
+}
+
+/** The end of a run as an error, where it has come to one without a winner; else null. */
+export function endWithoutWinner(state: RunState): NoUsableWinner | null {
+  return state.ended === null || best(state) !== null
+    ? null
+    : new NoUsableWinner(`ended without a usable winner: ${whyNoWinner(state).words}`);
 }
 
 /** `name value unit` for each entry. */

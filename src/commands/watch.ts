@@ -11,11 +11,11 @@ import { followRun } from "../adapters/journal-tail.ts";
 import { type FedLine, followFeed, isFeedAddress } from "../adapters/live-feed.ts";
 import { isHeld } from "../adapters/run-lock.ts";
 import { Interrupted, JournalDamaged, UsageError } from "../errors.ts";
-import { isComplete } from "../search/state.ts";
+import { isComplete, type RunState } from "../search/state.ts";
 import { program } from "./compose.ts";
 import type { Output } from "./output.ts";
 import { shellWord } from "../report/format.ts";
-import { summarize, summaryLines } from "./summary.ts";
+import { endWithoutWinner, summarize, summaryLines } from "./summary.ts";
 import { WatchedRun } from "./watched-run.ts";
 
 /** Between two looks at who holds the run, and after how many without anybody it counts as let go. */
@@ -141,7 +141,10 @@ function conclude(folder: string, { state }: WatchedRun, output: Output): void {
     throw new UsageError(`${folder}: nothing was recorded, and nobody works on it; start the run again`);
   }
   if (!output.json) output.result(summarize(state, folder), ["", ...summaryLines(state, folder, program)]);
-  if (isComplete(state)) return;
+  if (isComplete(state)) {
+    throwWithoutWinner(state);
+    return;
+  }
   throw new Interrupted(
     `${folder} is not running, and has not come to its end; go on with it by: ${program} resume ${shellWord(folder)}`,
   );
@@ -192,8 +195,10 @@ async function watchFeed(address: string, output: Output, signal: AbortSignal): 
     run.end();
   }
   if (signal.aborted) throw stoppedWatching(name ?? address);
-  if (!output.json && run.state !== null && name !== null)
+  if (run.state === null || name === null) return;
+  if (!output.json)
     output.result(summarize(run.state, name), ["", ...summaryLines(run.state, name, program)]);
+  throwWithoutWinner(run.state);
 }
 
 /** Whether the record in a folder holds this very line. */
@@ -213,6 +218,12 @@ function missedWords(from: number, to: number): string {
 }
 
 // ----- Both -----
+
+/** @throws NoUsableWinner as the run itself ended with it */
+function throwWithoutWinner(state: RunState): void {
+  const fruitless = endWithoutWinner(state);
+  if (fruitless !== null) throw fruitless;
+}
 
 function stoppedWatching(name: string): Interrupted {
   return new Interrupted(`no longer watching ${name}, which goes on by itself`);

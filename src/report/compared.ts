@@ -118,9 +118,15 @@ export function pairedDifference(
 export function runsSentence(cohorts: readonly ComparedCohort[]): string {
   const counted = cohorts.reduce((sum, { outcomes }) => sum + outcomes.length, 0);
   const planned = cohorts.reduce((sum, cohort) => sum + cohort.planned, 0);
+  const outcomes = cohorts.flatMap((cohort) => cohort.outcomes);
+  const fruitless = outcomes.filter(({ ended, last }) => ended !== null && last.best === null).length;
+  const without =
+    fruitless === 0
+      ? ""
+      : ` ${fruitless} of them ended without a usable winner and ${fruitless === 1 ? "has" : "have"} no value.`;
   return counted === planned
-    ? `All ${planned} planned runs are counted.`
-    : `${counted} of ${planned} planned runs are counted; those that failed or did not finish are in no number.`;
+    ? `All ${planned} planned runs are counted.${without}`
+    : `${counted} of ${planned} planned runs are counted; those that failed or did not finish are in no number.${without}`;
 }
 
 /** What the value of a run is, on which split. */

@@ -183,7 +183,9 @@ export function cohortsOf(
  * the models that played its roles. Where a server was and how patiently it was asked is no part of it.
  */
 export function settingsOf(state: Pick<RunState, "search" | "setup" | "models">): Record<string, unknown> {
-  const { seed: _seed, searcher: _searcher, patienceSeconds: _patience, ...search } = state.search;
+  const { seed: _seed, searcher: _searcher, patienceSeconds: _patience, ...shaping } = state.search;
+  // Where a run has a result, this has decided nothing.
+  const { giveUpAfter: _giveUpAfter, ...search } = shaping;
   const optional = {
     hints: true,
     wording: "standard",

@@ -12,6 +12,7 @@ export const endings: Readonly<Record<StopReason, string>> = {
   rounds: "the last round is played",
   stalled: "several rounds in a row brought nothing new",
   "nothing-within-limit": "nothing within the limits was found",
+  "nothing-succeeded": "every evaluation so far failed",
   "token-cap": "the cap on tokens is reached",
   "money-cap": "the cap on money is reached",
   "time-cap": "the cap on time is reached",

@@ -45,6 +45,7 @@ import {
   budgetLeft,
   idleRounds,
   isBetter,
+  isHopeless,
   isOverLimit,
   type RunState,
   reduce,
@@ -114,6 +115,7 @@ export function stopReason(state: RunState): StopReason | null {
   const { target, stallRounds } = state.search;
   const value = best(state)?.value ?? null;
   if (target !== null && value !== null && !isBetter(state, target, value)) return "target";
+  if (isHopeless(state)) return "nothing-succeeded";
   if (budgetLeft(state) === 0) return "budget";
   if (state.capReached !== null) return capReasons[state.capReached.cap];
   if (idleRounds(state) >= stallRounds) {

@@ -88,6 +88,8 @@ export const searchConfigSchema = z.strictObject({
   structured: z.boolean(),
   /** End after this many rounds in a row without anything new to evaluate. */
   stallRounds: z.int().min(1),
+  /** End once so many evaluations were made and every one of them failed; absent: never. */
+  giveUpAfter: z.int().min(1).exactOptional(),
   /** How long to wait for an evaluator that went away, in seconds. */
   patienceSeconds: z.number().min(0),
   /** The odds of each choice by dimension, for searchers that draw from fixed odds; they need not add up to 1. */
@@ -210,6 +212,7 @@ export const stopReasonSchema = z.enum([
   "rounds",
   "stalled",
   "nothing-within-limit",
+  "nothing-succeeded",
   "token-cap",
   "money-cap",
   "time-cap",

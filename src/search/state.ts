@@ -111,6 +111,8 @@ export interface RunState extends Omit<Started, "type"> {
   resumes: number;
   /** Rounds up to this one no longer count as idle: a person resumed the run after it had stalled. */
   idleFrom: number;
+  /** So many failed evaluations no longer count towards giving up: a person resumed the run after it had given up. */
+  forgivenFailures: number;
 }
 
 /**
@@ -145,6 +147,7 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
       oracleTests: new Map(),
       resumes: 0,
       idleFrom: 0,
+      forgivenFailures: 0,
     };
   }
   if (state === null)
@@ -168,6 +171,7 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
       if (event.setup !== null) state.setup = event.setup;
       if (event.models !== null) state.models = event.models;
       if (idleRounds(state) >= state.search.stallRounds) state.idleFrom = state.rounds.length;
+      if (isHopeless(state)) state.forgivenFailures = budgetSpent(state);
       if (event.budget !== null || event.rounds !== null || event.caps !== undefined) state.ended = null;
       break;
     case "run-paused":
@@ -516,6 +520,16 @@ export function idleRounds(state: RunState): number {
     idle += 1;
   }
   return idle;
+}
+
+/** Whether so many evaluations failed, and none gave a result, that the run is to be given up. */
+export function isHopeless(state: RunState): boolean {
+  const { giveUpAfter = Number.POSITIVE_INFINITY } = state.search;
+  const made = evaluations(state);
+  return (
+    made.length - state.forgivenFailures >= giveUpAfter &&
+    made.every(({ outcome }) => outcome.kind === "failure")
+  );
 }
 
 // --- internal ---

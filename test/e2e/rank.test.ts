@@ -336,15 +336,20 @@ describe("a reply that is no ranking", () => {
     expect(ended.stderr).toContain("trial 1 of 9: neither reply could be read");
   });
 
-  test("every time leaves no figure at all", async () => {
+  test("every time is paid for a few times, leaves no figure at all and says why", async () => {
     const server = await serve(() => chat('{"ranking": "none"}'));
     const { summary, ended } = await rank(model(server));
-    expect(ended.code).toBe(0);
-    expect(first(summary)).toMatchObject({ readable: 0, unreadable: trials, tau: null, bestFirst: null });
-    expect(summary.spend).toMatchObject({ replies: 2 * trials, unreadableReplies: 2 * trials });
-    const file = ["--out", summary.file, ...model(server)];
+    expect(ended.code).toBe(4);
+    expect(ended.stderr).toMatch(
+      /no reply of test-model could be read in 5 trials \(.+\); try another model/,
+    );
+    expect(summary).toMatchObject({ status: "failed", reason: expect.stringContaining("could be read") });
+    expect(first(summary)).toMatchObject({ readable: 0, unreadable: 5, tau: null, bestFirst: null });
+    expect(summary.spend).toMatchObject({ replies: 10, unreadableReplies: 10 });
+    const file = ["--trials", "6", "--out", summary.file, ...model(server)];
     const page = await collmNas(commandLine(file).filter((word) => word !== "--json"));
-    expect(page.stdout).toMatch(/^test-model +not defined +not defined +0 of 9$/m);
+    expect(page.code).toBe(4);
+    expect(page.stdout).toMatch(/^test-model +not defined +not defined +0 of 6$/m);
   });
 });
 
@@ -533,6 +538,17 @@ describe("what cannot be ranked", () => {
     // Of the 144, those whose active layers are all 24 or 32 wide: (2 + 4)².
     expect(summary.architectures).toEqual({ measured: 36, failed: 108 });
     expect(readFileSync(summary.file, "utf8")).not.toContain("[16");
+    const none = await serveTiny(
+      {},
+      {
+        Evaluate: (call: EvaluateCall) => {
+          for (const [index, architecture] of call.request.architectures.entries())
+            call.write({ outcome: { index, architecture, failure: { kind: "CRASHED", message: "boom" } } });
+          call.end();
+        },
+      },
+    );
+    expectOneLine((await rank(none)).ended, 7, "nothing to rank: all 144 evaluations failed");
     const tooMany = (await rank([...flags, "--cells", "40"])).ended;
     expect(tooMany.code).toBe(2);
     expect(tooMany.stderr).toContain("108 evaluations failed: there are 36 architectures");

@@ -300,7 +300,8 @@ describe.each(searchers)("%s", (searcher) => {
     const args = ["run", "--space", space, "--evaluator", evaluator.address, "--searcher", searcher];
     const run = newRun();
     const { code, stdout, stderr } = await collmNas([...args, "--limit", "flops_m=1", "--out", run]);
-    expect(code, stderr).toBe(0);
+    expect(code, stderr).toBe(7);
+    expect(stderr).toMatch(/^collm-nas: ended without a usable winner: no legal architecture at or below/m);
     expect(stdout).toMatch(
       /^Winner +none: no legal architecture at or below flops_m 1 found; the smallest seen costs \d/m,
     );

@@ -144,6 +144,17 @@ describe("the results", () => {
     expect(results.caption).toContain("6 of 8 planned runs are counted");
   });
 
+  it("count the runs that ended with nothing to use", () => {
+    const caption = (count: number) => {
+      const scores = [0, 1, 2].map((seed) => (seed < count ? [null, null] : [80, 81]));
+      return table(studyOf([{ label: "a", scores }]), "results-tiny").caption;
+    };
+    const counted = [0, 1, 2].map(
+      (count) => /(\d) of them ended without a usable winner/.exec(caption(count))?.[1],
+    );
+    expect(counted).toEqual([undefined, "1", "2"]);
+  });
+
   it("hold the printed rows apart from both protocols, and the optimum", () => {
     expect(row(results, 3)).toMatchObject({
       Search: "Method, as printed (a paper; protocol not stated)",

@@ -97,6 +97,7 @@ describe("a configuration", () => {
       prior: null,
       early: null,
       stallRounds: 5,
+      giveUpAfter: 20,
       model: null,
       evaluator,
       out: null,
@@ -132,6 +133,7 @@ describe("a configuration", () => {
       prior: { op: { conv: 3, skip: 1 } },
       early: "random",
       stallRounds: 2,
+      giveUpAfter: null,
       model: {
         name: "qwen3",
         baseUrl: "http://localhost:8000/v1",
@@ -446,6 +448,7 @@ describe("a wrong value", () => {
     ["half of the candidates", "space: s\ncandidates: {min: 5}", '"candidates.max" is missing'],
     ["yes for true", "space: s\nmemory: {navigator: 'yes'}", '"memory.navigator" is "yes": '],
     ["structured by number", "space: s\nstructured: 1", '"structured" is 1: '],
+    ["no evaluation before giving up", "space: s\ngiveUpAfter: 0", '"giveUpAfter" is 0: '],
     ["no patience before a stall", "space: s\nstallRounds: 0", '"stallRounds" is 0: '],
     ["a model by name alone", "space: s\nmodel: qwen3", '"model" is "qwen3": '],
     ["a model without a name", "space: s\nmodel: {temperature: 1}", "no model named; name one with --model"],

@@ -395,6 +395,46 @@ describe("the end of a search", () => {
     expect((await run()).ended).toBe("stalled");
   });
 
+  it("comes early where every evaluation fails, and not where a single one gave a result", async () => {
+    const failed: Outcome = { kind: "failure", failure: "not-finite", message: "accuracy is NaN" };
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 3 }),
+        fc.option(fc.integer({ min: 0, max: 11 }), { nil: null }),
+        async (giveUpAfter, size, works) => {
+          const { journal, run } = await setUp({
+            search: { budget: 12, giveUpAfter, candidates: { min: 1, max: size } },
+            searcher: scriptedSearcher((turn) => all.slice((turn.round - 1) * size, turn.round * size)),
+            evaluator: new MemoryEvaluator({
+              score: (architecture) => (architecture.text === all[works ?? -1] ? 50 : failed),
+            }),
+          });
+          const state = await run();
+          const until = Math.ceil(giveUpAfter / size) * size;
+          const isHopeless = until <= 12 && (works === null || works >= until);
+          expect(state.ended).toBe(isHopeless ? "nothing-succeeded" : "budget");
+          expect(budgetSpent(state)).toBe(isHopeless ? until : 12);
+          const replay = await replaySearch(
+            journal.events,
+            scriptedSearcher((turn) => all.slice((turn.round - 1) * size, turn.round * size)),
+          );
+          expect([replay.complete, facts(replay.state)]).toEqual([true, facts(state)]);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it("never comes early for failures in a record that says nothing of giving up", async () => {
+    const { run } = await setUp({
+      search: { budget: 40 },
+      searcher: scriptedSearcher((turn) => all.slice((turn.round - 1) * 5, turn.round * 5)),
+      evaluator: new MemoryEvaluator({ score: () => Number.NaN }),
+    });
+    expect((await run()).ended).toBe("budget");
+  });
+
   it("tests the winner once, on the test split, and nothing else on it", async () => {
     const evaluator = new MemoryEvaluator();
     const { journal, run } = await setUp({

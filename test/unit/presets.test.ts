@@ -64,6 +64,7 @@ describe.each(Object.entries(rows))("presets/%s.yaml", (name, { space, limits, t
       prior: null,
       early: null,
       stallRounds: 5,
+      giveUpAfter: 20,
       model: {
         name: "Qwen/Qwen3-30B-A3B",
         baseUrl: "http://localhost:8000/v1",

@@ -22,6 +22,7 @@ import {
   fold,
   funnel,
   idleRounds,
+  isHopeless,
   isBetter,
   isOverLimit,
   objective,
@@ -468,6 +469,33 @@ describe("resuming", () => {
     expect(idleRounds(folded([...idle, resumed()]))).toBe(0);
     const once = [started({ stallRounds: 2 }), ...rounds([accepted("a")], [])];
     expect(idleRounds(folded([...once, resumed()]))).toBe(1);
+  });
+});
+
+describe("a run in which nothing succeeds", () => {
+  const failing = (count: number) => [
+    proposed(1, ...Array.from({ length: count }, (_, at) => accepted(`a${at}`))),
+    ...Array.from({ length: count }, (_, at) => measured(1, at, `a${at}`, failure)),
+    closed(1),
+  ];
+
+  it("is given up after as many failures as it says, and those are forgiven once it is resumed", () => {
+    const hopeless = (search: Partial<SearchConfig>, ...more: EventBody[]) =>
+      isHopeless(folded([started(search), ...failing(3), ...more]));
+    expect([2, 3, 4].map((giveUpAfter) => hopeless({ giveUpAfter }))).toEqual([true, true, false]);
+    expect(hopeless({})).toBe(false);
+    expect(hopeless({ giveUpAfter: 3 }, resumed())).toBe(false);
+    const next = [proposed(2, accepted("b")), measured(2, 0, "b", failure), closed(2)];
+    // Too few failures to give up are not forgiven.
+    expect(hopeless({ giveUpAfter: 4 }, resumed(), ...next)).toBe(true);
+    expect(hopeless({ giveUpAfter: 3 }, resumed(), ...next)).toBe(false);
+  });
+
+  it("is no such run where a single evaluation gave a result, over a limit or not", () => {
+    const over = accepted("z", limit + 1);
+    const record = [started({ giveUpAfter: 3 }), ...failing(3)];
+    const one = [proposed(2, over), measured(2, 0, "z", measurement(1)), closed(2)];
+    expect(isHopeless(folded([...record, ...one]))).toBe(false);
   });
 });
 

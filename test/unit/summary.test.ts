@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { noWinner, scoreText, summarize, summaryLines } from "../../src/commands/summary.ts";
+import {
+  endWithoutWinner,
+  scoreText,
+  summarize,
+  summaryLines,
+  whyNoWinner,
+} from "../../src/commands/summary.ts";
 import { figure } from "../../src/searchers/prompts.ts";
 import type { ChatReply, Outcome, RunEvent } from "../../src/search/events.ts";
 import type { SpaceDescription } from "../../src/search/space.ts";
@@ -78,6 +84,7 @@ describe("the object of --json", () => {
         original: null,
         sameImagesAsSearch: false,
       },
+      noWinner: null,
       funnel: {
         proposed: 6,
         unreadable: 1,
@@ -218,17 +225,46 @@ describe("the closing lines", () => {
       }),
     );
     expect(summarize(over, "r")).toMatchObject({ best: null, stopReason: "nothing-within-limit" });
-    expect(noWinner(over)).toBe(
-      "none: no legal architecture at or below flops_m 12.5 found; the smallest seen costs 16",
-    );
-    expect(sections(over)["Winner"]).toEqual([noWinner(over)]);
+    const words = "no legal architecture at or below flops_m 12.5 found; the smallest seen costs 16";
+    expect(summarize(over, "r").noWinner).toEqual({ reason: "nothing-within-limits", words });
+    expect(sections(over)["Winner"]).toEqual([`none: ${words}`]);
     expect(sections(over)["Ended"]?.[0]).toContain(
       "nothing within the limits was found (0 of 20 evaluations",
     );
     const failing = folded(await record(failingOn("search")));
-    expect(noWinner(failing)).toMatch(/^none: no/);
-    expect(noWinner(failing)).not.toMatch(/limit|flops/);
+    expect(whyNoWinner(failing)).toEqual({
+      reason: "nothing-succeeded",
+      words: "no evaluation gave a result: 2 failed, the first one with crashed (boom)",
+    });
     expect(sections(failing)["Funnel"]?.[0]).toContain("2 failed, 0 evaluated");
+  });
+
+  it("are those of an end without a usable winner, whatever it ended by", async () => {
+    const none = folded(await record({ searcher: scriptedSearcher([["?"]]) }));
+    const limits = { flops_m: 12.5 };
+    const evaluatedOver = folded(
+      await record({
+        searcher: scriptedSearcher([[largest, smallest]]),
+        search: { limits, overLimit: "evaluate", budget: 2 },
+      }),
+    );
+    const givenUp = folded(
+      await record({ ...failingOn("search"), search: { giveUpAfter: 2, limits: { flops_m: 1_000 } } }),
+    );
+    const ends = [none, evaluatedOver, givenUp].map((state) => [
+      state.ended,
+      summarize(state, "r").noWinner?.reason,
+      endWithoutWinner(state)?.exitCode,
+    ]);
+    expect(ends).toEqual([
+      ["stalled", "nothing-evaluated", 7],
+      ["budget", "nothing-within-limits", 7],
+      ["nothing-succeeded", "nothing-succeeded", 7],
+    ]);
+    expect(sections(givenUp)["Next"]?.join()).toContain("collm-nas resume runs/mine --budget 20");
+    const under = folded(upTo(await record(failingOn("search")), "run-ended"));
+    expect([endWithoutWinner(under), summarize(under, "r").noWinner]).toEqual([null, null]);
+    expect(endWithoutWinner(folded(await everything))).toBeNull();
   });
 
   it("tell apart a test that failed, one that was not made, and a space without a test split", async () => {

@@ -237,6 +237,21 @@ describe("a resumed run", () => {
     await expectReplays(events, state);
   });
 
+  it("goes on after it was given up, and is given up anew after as many failures", async () => {
+    const broken = { ...world(), evaluator: new MemoryEvaluator({ score: () => failed }) };
+    const short = await setUp({ ...broken, search: { ...search, giveUpAfter: 3 } });
+    const first = await short.run();
+    expect(first.ended).toBe("nothing-succeeded");
+    const budget = budgetSpent(final);
+    const again = await resumed(short.journal.events, { budget }, broken);
+    expect(again.state.ended).toBe("nothing-succeeded");
+    expect(budgetSpent(again.state)).toBeGreaterThanOrEqual(budgetSpent(first) + 3);
+    await expectReplays(again.events, again.state);
+    const mended = await resumed(short.journal.events, { budget }, world());
+    expect(best(mended.state)).not.toBeNull();
+    await expectReplays(mended.events, mended.state);
+  });
+
   it("notices when the searcher decides otherwise than it did", async () => {
     const afterProposal = record.slice(0, record.findIndex(({ type }) => type === "round-proposed") + 1);
     const other: Searcher = { ...searcher, propose: async (turn) => (await searcher.propose(turn)).slice(1) };

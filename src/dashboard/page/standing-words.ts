@@ -145,6 +145,11 @@ function finishedStep(
       words: `${why} To go on with twice the budget, or to check the record:`,
       commands: typed(["resume", `--budget ${2 * state.search.budget}`], check),
     };
+  if (state.ended === "nothing-succeeded")
+    return {
+      words: `${why} To go on once the cause is mended, or to check the record:`,
+      commands: typed(["resume", `--budget ${state.search.budget}`], check),
+    };
   if (cap !== null)
     return {
       words: `${why} To go on with twice what it may use, or to check the record:`,
