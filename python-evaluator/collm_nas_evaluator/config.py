@@ -12,6 +12,7 @@ from typing import Any
 import platformdirs
 import yaml
 
+from collm_nas_evaluator.class_names import ORDERS, Order
 from collm_nas_evaluator.errors import UsageError
 
 SUPERNETS = ("ofa-w1.0", "ofa-w1.2", "ofa-digits", "spos", "autoformer-tiny", "autoformer-small", "autoformer-base")
@@ -25,6 +26,7 @@ KEYS = (
     "imagenet.train",
     "imagenet.search",
     "imagenet.held_out",
+    "imagenet.class_order",
     "spos.calibration_images",
     "autoformer.choices",
     "device",
@@ -38,12 +40,14 @@ class Folders:
     """Where images are: those a winner is tested on, those to calibrate with, and those to search with.
 
     The search sees `search`, or `held_out` images of `train`, or, when neither is given, the same ones as the test.
+    `class_order` numbers the classes where their names have two orders.
     """
 
     val: Path | None = None
     train: Path | None = None
     search: Path | None = None
     held_out: int = 0
+    class_order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,7 @@ class _Reader:
         others: Mapping[str, Callable[[yaml.Node, str], Any]] = {
             "analognas": self._flag,
             "imagenet.held_out": self._count,
+            "imagenet.class_order": self._one_of(*ORDERS),
             "spos.calibration_images": self._count,
             "autoformer.choices": self._one_of("released", "paper"),
             "precision": self._one_of("fp32", "fp16", "bf16"),

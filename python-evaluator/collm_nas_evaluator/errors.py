@@ -41,6 +41,7 @@ class ImagesUnusable(UsageError):
 
     def __init__(self, path: Path | str, what: str) -> None:
         super().__init__(f"{path}: {what}")
+        self.what = what
 
 
 class DeviceLost(Exception):

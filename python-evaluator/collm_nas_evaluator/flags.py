@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from collm_nas_evaluator import __version__
+from collm_nas_evaluator.class_names import ORDERS
 from collm_nas_evaluator.errors import UsageError
 
 
@@ -65,6 +66,8 @@ def _retrain(command: argparse.ArgumentParser) -> None:
     }
     for flag, text in folders.items():
         command.add_argument(flag, type=Path, required=True, metavar="FOLDER", help=text)
+    order_help = "of class folders whose names have two orders, by number and by text"
+    command.add_argument("--class-order", choices=ORDERS, help=order_help)
     for name, (kind, text) in RETRAINING.items():
         flag = f"--{name.replace('_', '-')}"
         command.add_argument(flag, type=kind, metavar=kind.__name__.upper(), help=text, default=argparse.SUPPRESS)

@@ -78,17 +78,24 @@ def _check_member(space_id: str, path: Path, size: Mapping[str, float]) -> None:
             raise CheckpointUnusable(path, f"has {what} {size[what]:g}, and {space_id} needs {what} {number:g}{advice}")
 
 
-def _photographs(
-    configuration: Configuration, supernet: Supernet, images: Callable[[Path, int], ImageSet]
-) -> Photographs:
-    folders, classes = configuration.images, supernet.classes
+def _photographs(configuration: Configuration, supernet: Supernet, images: Callable[..., ImageSet]) -> Photographs:
+    """The images of every split, which have the same classes. Raises ImagesUnusable, which names the key."""
+    folders = configuration.images
     if folders.val is None:
         raise ImagesUnusable("imagenet.val", "not set; it names the folder of the images to score with")
-    splits = {"test": (_opened("val", folders.val, classes, images), "All images of the validation set.")}
+
+    def opened(key: str, folder: Path, like: ImageSet | None = None) -> ImageSet:
+        try:
+            return images(folder, supernet.classes, folders.class_order, like)
+        except ImagesUnusable as error:
+            raise ImagesUnusable(f"imagenet.{key}", str(error)) from error
+
+    val = opened("val", folders.val)
+    splits = {"test": (val, "All images of the validation set.")}
     splits["search"] = splits["test"]
     training = None
     if folders.train is not None:
-        training = _opened("train", folders.train, classes, images)
+        training = opened("train", folders.train, val)
         if folders.held_out:
             training, slice_ = held_out(training, folders.held_out)
             splits["search"] = (slice_, "Training images held out from calibration, to search with.")
@@ -96,15 +103,8 @@ def _photographs(
         what = "not set; it names the folder of the training images that set the batch-norm statistics"
         raise ImagesUnusable("imagenet.train", what)
     if folders.search is not None:
-        splits["search"] = (_opened("search", folders.search, classes, images), "Images set aside to search with.")
+        splits["search"] = (opened("search", folders.search, val), "Images set aside to search with.")
     return Photographs({name: splits[name] for name in ("search", "test")}, training, configuration.cache_dir)
-
-
-def _opened(key: str, folder: Path, classes: int, images: Callable[[Path, int], ImageSet]) -> ImageSet:
-    try:
-        return images(folder, classes)
-    except ImagesUnusable as error:
-        raise ImagesUnusable(f"imagenet.{key}", str(error)) from error
 
 
 def _fitting(device: Device, space_id: str, configuration: Configuration) -> Device:

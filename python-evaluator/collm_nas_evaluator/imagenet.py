@@ -31,6 +31,7 @@ from torchvision.transforms import ColorJitter, InterpolationMode, RandomResized
 from torchvision.transforms import functional as F  # noqa: N812 - torchvision's own name for it
 
 from collm_nas_evaluator import imagenet_files
+from collm_nas_evaluator.class_names import Classes, Order
 from collm_nas_evaluator.errors import ImagesUnusable
 
 Pixels = NDArray[np.uint8]
@@ -167,13 +168,19 @@ class ImageSet:
         self._listing = listing
 
     @classmethod
-    def open(cls, folder: Path, classes: int) -> "ImageSet":
+    def open(cls, folder: Path, classes: int, order: Order | None = None, like: "ImageSet | None" = None) -> "ImageSet":
         """Lists class folders, the official flat validation folder, or an official archive (in `folder`, or named).
 
-        The index of a class is its place among the sorted names. Raises ImagesUnusable when there is no such folder, in
-        none of these layouts, or with other than `classes` classes.
+        The index of a class is the one it has in `like`, else its place among the names in `order`, else what
+        class_names.ordered says. Raises ImagesUnusable when there is no such folder, in none of these layouts, when the
+        order is in doubt, and with other than `classes` classes or other ones than those of `like`.
         """
-        return cls(imagenet_files.find(folder, classes))
+        return cls(imagenet_files.find(folder, classes, order, None if like is None else like.classes))
+
+    @property
+    def classes(self) -> Classes:
+        """The names of the classes by index."""
+        return self._listing.classes
 
     @property
     def labels(self) -> NDArray[np.int64]:

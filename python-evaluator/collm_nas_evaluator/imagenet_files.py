@@ -1,6 +1,6 @@
 """Where the images of a set lie and which class each is of: class folders, the official flat folder, the archives.
 
-Owns the layouts and what each must hold. Knows no pixel and opens no image.
+Owns the layouts and what each must hold. Knows no pixel and opens no image; the order of class names is class_names's.
 """
 
 import io
@@ -17,6 +17,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from collm_nas_evaluator import class_names
+from collm_nas_evaluator.class_names import Classes, Order
 from collm_nas_evaluator.errors import ImagesUnusable
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp")
@@ -25,13 +27,17 @@ VALIDATION_ARCHIVE = "ILSVRC2012_img_val.tar"
 TRAINING_ARCHIVE = "ILSVRC2012_img_train.tar"
 DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
 
+_LEFTOVER_FILES = ("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r")
+_LEFTOVER_FOLDERS = ("__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found")
+_LEFTOVER_ENDINGS = (":zone.identifier", ":encryptable")
+"""What file managers and network drives leave behind, in small letters; names that begin with a dot are skipped too."""
 _VALIDATION_NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
 _NOT_A_DEVKIT = (OSError, EOFError, KeyError, IndexError, ValueError, TypeError, NotImplementedError, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Images by name below `root`, in order, and the index of each one's class, [images].
+    """Images by name below `root`, in order, the index of each one's class, [images], and the classes by index.
 
     In an archive, which `root` is, `spans` has the offset and the bytes of each image's content, [images, 2].
     """
@@ -39,6 +45,7 @@ class Listing:
     root: Path
     names: Sequence[str]
     labels: NDArray[np.int64]
+    classes: Classes
     spans: NDArray[np.int64] | None = None
 
     def size_of(self, place: int) -> int:
@@ -56,36 +63,70 @@ class Listing:
     def select(self, places: NDArray[np.int64]) -> "Listing":
         """The images at these places, in this order."""
         spans = None if self.spans is None else self.spans[places]
-        return Listing(self.root, [self.names[place] for place in places], self.labels[places], spans)
+        return Listing(self.root, [self.names[place] for place in places], self.labels[places], self.classes, spans)
 
 
-def find(path: Path, classes: int) -> Listing:
-    """Lists the images of a folder in any of the layouts, or of an archive. Raises ImagesUnusable."""
+def find(path: Path, classes: int, order: Order | None = None, like: Classes | None = None) -> Listing:
+    """Lists the images of a folder in any of the layouts, or of an archive.
+
+    The classes have to be those of `like`, whose indices they then have; else `class_names.ordered` numbers them.
+    Raises ImagesUnusable.
+    """
+    wanted = _Wanted(classes, order, like)
     try:
         if path.name in (VALIDATION_ARCHIVE, TRAINING_ARCHIVE) and path.is_file():
-            return _archive(path, classes)
+            return _archive(path, wanted)
         with os.scandir(path) as entries:
-            visible = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda each: each.name)
-        return _folder(path, visible, classes)
+            visible = sorted((entry for entry in entries if not is_leftover(entry.name)), key=lambda each: each.name)
+        return _folder(path, visible, wanted)
     except OSError as error:
-        raise ImagesUnusable(error.filename or path, f"cannot be read: {error.strerror}") from error
+        where = Path(error.filename or path)
+        raise ImagesUnusable(where, _broken_link(where) or f"cannot be read: {error.strerror}") from error
 
 
-def _folder(folder: Path, entries: list[os.DirEntry[str]], classes: int) -> Listing:
+def is_leftover(name: str) -> bool:
+    """Whether a file or folder of this name is nothing of the set: hidden, or left behind by a file manager."""
+    low = name.lower()
+    return low.startswith(".") or low in _LEFTOVER_FILES + _LEFTOVER_FOLDERS or low.endswith(_LEFTOVER_ENDINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the classes of a set have to be: so many, in an order, and those of another set where one is given."""
+
+    count: int
+    order: Order | None
+    like: Classes | None
+
+    def classes(self, root: Path, what: str, names: Sequence[str]) -> Classes:
+        """The classes of these names. `what` is what each is, such as "class folder". Raises ImagesUnusable."""
+        is_above = set(names) <= {"train", "val", "test"}
+        if self.like is not None and not is_above and (difference := class_names.difference(names, self.like)):
+            raise ImagesUnusable(root, difference)
+        if len(names) != self.count:
+            counted = f"{_counted(what, sorted(names))}; the checkpoint has {self.count} classes"
+            raise ImagesUnusable(root, f"{counted}; name the one that is meant" if is_above else counted)
+        return self.like or class_names.ordered(root, names, self.order)
+
+
+def _folder(folder: Path, entries: list[os.DirEntry[str]], wanted: _Wanted) -> Listing:
     archives = [entry.name for entry in entries if entry.name in (VALIDATION_ARCHIVE, TRAINING_ARCHIVE)]
     if len(archives) == 2:
         raise ImagesUnusable(folder, f"holds {' and '.join(archives)}; name one of them in place of their folder")
     if archives:
-        return _archive(folder / archives[0], classes)
+        return _archive(folder / archives[0], wanted)
+    for entry in entries:
+        if broken := _broken_link(Path(entry.path)):
+            raise ImagesUnusable(folder / entry.name, broken)
     folders = [entry.name for entry in entries if entry.is_dir()]
     images = [entry.name for entry in entries if entry.name.lower().endswith(SUFFIXES)]
     if images and not folders and any(map(_VALIDATION_NAME.fullmatch, images)):
-        return Listing(folder, *_official_validation(folder, images, classes))
+        return Listing(folder, *_official_validation(folder, images, wanted))
     if images:
         raise ImagesUnusable(folder, f"{images[0]} lies in no class folder; {_LAYOUTS}")
     if not folders:
         raise ImagesUnusable(folder, f"holds no images; {_LAYOUTS}")
-    return _class_folders(folder, folders, classes)
+    return _class_folders(folder, folders, wanted)
 
 
 _LAYOUTS = (
@@ -94,58 +135,79 @@ _LAYOUTS = (
 )
 
 
-def _class_folders(folder: Path, names: list[str], classes: int) -> Listing:
-    if len(names) != classes:
-        inside = "; name the one that is meant" if set(names) <= {"train", "val", "test"} else ""
-        raise ImagesUnusable(folder, f"{_counted('class folder', names)}; the checkpoint has {classes} classes{inside}")
+def _class_folders(folder: Path, names: list[str], wanted: _Wanted) -> Listing:
+    try:
+        classes = wanted.classes(folder, "class folder", names)
+    except ImagesUnusable as error:
+        empty = next((name for name in names if len(names) > wanted.count and not _has_images(folder / name)), None)
+        if empty is None:
+            raise
+        raise ImagesUnusable(folder, f"{error.what}; {empty} holds no images: take it away") from None
     images: list[str] = []
     labels: list[int] = []
-    for label, name in enumerate(names):
+    for label, name in enumerate(classes.names):
         found = _images_of(folder / name)
         images += [f"{name}/{image}" for image in found]
         labels += [label] * len(found)
-    return Listing(folder, images, np.array(labels, np.int64))
+    return Listing(folder, images, np.array(labels, np.int64), classes)
+
+
+def _has_images(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(entry.name.lower().endswith(SUFFIXES) and not is_leftover(entry.name) for entry in entries)
 
 
 def _images_of(folder: Path) -> list[str]:
     names = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
+            if is_leftover(entry.name):
                 continue
             if not entry.name.lower().endswith(SUFFIXES) or not entry.is_file():
                 what = "is a folder inside a class folder" if entry.is_dir() else "is no image"
-                raise ImagesUnusable(folder / entry.name, f"{what}, where only images may lie ({', '.join(SUFFIXES)})")
+                what = _broken_link(Path(entry.path)) or f"{what}, where only images may lie ({', '.join(SUFFIXES)})"
+                raise ImagesUnusable(folder / entry.name, what)
             names.append(entry.name)
     if not names:
         raise ImagesUnusable(folder, "is an empty class folder; every class needs images")
     return sorted(names)
 
 
-def _archive(archive: Path, classes: int) -> Listing:
+def _broken_link(path: Path) -> str:
+    """What to say of a link to something that is not there; empty where there is no such link."""
+    if not path.is_symlink() or path.exists():
+        return ""
+    return f"is a broken link, to {path.readlink()}, which is not there; mend it or take it away"
+
+
+def _archive(archive: Path, wanted: _Wanted) -> Listing:
     with archive.open("rb") as file:
         members = list(_members(archive, file, 0, archive.stat().st_size))
         if archive.name == TRAINING_ARCHIVE:
-            return _training(archive, file, members, classes)
+            return _training(archive, file, members, wanted)
     members.sort()
-    names, labels = _official_validation(archive, [name for name, _, _ in members], classes)
-    return Listing(archive, names, labels, _spans(members))
+    names, labels, classes = _official_validation(archive, [name for name, _, _ in members], wanted)
+    return Listing(archive, names, labels, classes, _spans(members))
 
 
-def _training(archive: Path, file: BinaryIO, inner: list["Member"], classes: int) -> Listing:
-    inner.sort()
-    if len(inner) != classes:
-        counted = _counted("class archive", [name for name, _, _ in inner])
-        raise ImagesUnusable(archive, f"{counted}; the checkpoint has {classes} classes")
+def _training(archive: Path, file: BinaryIO, inner: list["Member"], wanted: _Wanted) -> Listing:
+    places = {name.removesuffix(".tar"): (name, offset, size) for name, offset, size in inner}
+    if len(places) != len(inner):
+        raise ImagesUnusable(archive, "holds a class twice; download it again")
+    classes = wanted.classes(archive, "class archive", list(places))
     found: list[Member] = []
     labels: list[int] = []
-    for label, (tar, offset, size) in enumerate(inner):
+    for label, name in enumerate(classes.names):
+        tar, offset, size = places[name]
         images = sorted(_members(archive, file, offset, offset + size))
         if not images:
             raise ImagesUnusable(archive / tar, "is empty; every class needs images")
-        found += [(f"{tar.removesuffix('.tar')}/{name}", start, length) for name, start, length in images]
+        for image, _, _ in images:
+            if not image.lower().endswith(SUFFIXES):
+                raise ImagesUnusable(archive / tar / image, f"is no image ({', '.join(SUFFIXES)})")
+        found += [(f"{name}/{image}", start, length) for image, start, length in images]
         labels += [label] * len(images)
-    return Listing(archive, [name for name, _, _ in found], np.array(labels, np.int64), _spans(found))
+    return Listing(archive, [name for name, _, _ in found], np.array(labels, np.int64), classes, _spans(found))
 
 
 Member = tuple[str, int, int]
@@ -162,7 +224,7 @@ def _members(archive: Path, file: BinaryIO, start: int, end: int) -> Iterator[Me
                 tar.members.clear()  # type: ignore[attr-defined] # tarfile keeps them all
                 if member.offset_data + member.size > end:
                     raise ImagesUnusable(archive, f"{damaged} ({member.name} goes beyond its end)")
-                if member.isfile() and not member.name.rpartition("/")[2].startswith("."):
+                if member.isfile() and not any(map(is_leftover, member.name.removeprefix("./").split("/"))):
                     yield member.name.removeprefix("./"), member.offset_data, member.size
             last = tar.offset
     except tarfile.TarError as error:
@@ -176,20 +238,22 @@ def _spans(members: Sequence[Member]) -> NDArray[np.int64]:
     return np.array([member[1:] for member in members], np.int64).reshape(-1, 2)
 
 
-def _official_validation(root: Path, names: Sequence[str], classes: int) -> tuple[Sequence[str], NDArray[np.int64]]:
+def _official_validation(
+    root: Path, names: Sequence[str], wanted: _Wanted
+) -> tuple[Sequence[str], NDArray[np.int64], Classes]:
     """The labels of the official validation images by the number in their names, all of which must be there."""
-    labels = _ground_truth(root, classes)
+    labels, classes = _ground_truth(root, wanted)
     expected = (f"ILSVRC2012_val_{number:08}.JPEG" for number in range(1, len(labels) + 1))
     for name, official in itertools.zip_longest(names, expected):
         if name != official:
             missing = official is not None and (name is None or name > official)
             what = f"{official} is missing" if missing else f"{name} is none of them"
             raise ImagesUnusable(root, f"{what}; the development kit has the labels of {len(labels)} images")
-    return names, labels
+    return names, labels, classes
 
 
-def _ground_truth(root: Path, classes: int) -> NDArray[np.int64]:
-    """The index of the class of each official validation image, in the order of their numbers.
+def _ground_truth(root: Path, wanted: _Wanted) -> tuple[NDArray[np.int64], Classes]:
+    """The index of the class of each official validation image, in the order of their numbers, and the WordNet ids.
 
     The kit numbers the classes otherwise; their index is the place among the sorted WordNet ids of those without
     children, as in torchvision.datasets.ImageNet.
@@ -202,11 +266,15 @@ def _ground_truth(root: Path, classes: int) -> NDArray[np.int64]:
     try:
         with tarfile.open(kit, "r:gz") as tar:
             numbers = _text(tar, "ILSVRC2012_validation_ground_truth.txt").split()
-            leaves = _leaves(_text(tar, "meta.mat"))
-        if len(leaves) != classes:
-            raise ImagesUnusable(kit, f"has {len(leaves)} classes; the checkpoint has {classes}")
-        index = {number: place for place, (_, number) in enumerate(sorted(leaves))}
-        return np.array([index[int(number)] for number in numbers], np.int64)
+            leaves = sorted(_leaves(_text(tar, "meta.mat")))
+        if len(leaves) != wanted.count:
+            raise ImagesUnusable(kit, f"has {len(leaves)} classes; the checkpoint has {wanted.count}")
+        ids = [name for name, _ in leaves]
+        if wanted.like is not None and (difference := class_names.difference(ids, wanted.like)):
+            raise ImagesUnusable(kit, difference)
+        classes = wanted.like or Classes(tuple(ids))
+        index = {number: classes.names.index(name) for name, number in leaves}
+        return np.array([index[int(number)] for number in numbers], np.int64), classes
     except (tarfile.TarError, *_NOT_A_DEVKIT) as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())[:160]
         raise ImagesUnusable(kit, f"is not the development kit, or a cut one; download it again ({what})") from error

@@ -31,6 +31,7 @@ from tqdm import tqdm
 from collm_nas_evaluator import checkpoints, scoring
 from collm_nas_evaluator.backends import spos
 from collm_nas_evaluator.backends.supernet import Values, values_of
+from collm_nas_evaluator.class_names import Order
 from collm_nas_evaluator.errors import ArchitectureRejected, ImagesUnusable, UsageError
 from collm_nas_evaluator.imagenet import ImageSet, Recipe, spos_training, spos_validation
 from collm_nas_evaluator.space import Architecture, Space
@@ -49,7 +50,8 @@ class Settings:
 
     `architecture` is a text such as '{"op":[...20 of 0 to 3]}'. `folder` receives the files; a training that was cut
     off goes on from the checkpoint there. `statistics_iterations` batches set the batch-norm statistics after the
-    training (None: one pass over the images). `workers` processes decode the images (0: this one).
+    training (None: one pass over the images). `class_order` numbers the classes
+    where their names have two orders. `workers` processes decode the images (0: this one).
     """
 
     architecture: str
@@ -57,6 +59,7 @@ class Settings:
     val: Path
     folder: Path
     classes: int = 1000
+    class_order: Order | None = None
     iterations: int = 300_000
     batch: int = 1024
     learning_rate: float = 0.5
@@ -118,7 +121,10 @@ def run(settings: Settings, out: TextIO) -> Retrained:
     device = torch.device(scoring.choose(settings.device))
     if settings.precision != "fp32" and device.type != "cuda":
         raise UsageError(f"precision {settings.precision} needs a CUDA device, and this is {device}; leave it out")
-    images = ImageSet.open(settings.train, settings.classes), ImageSet.open(settings.val, settings.classes)
+    train = ImageSet.open(settings.train, settings.classes, settings.class_order)
+    images = train, ImageSet.open(settings.val, settings.classes, settings.class_order, like=train)
+    if train.classes.remark:
+        out.write(f"{train.classes.remark}\n")
     settings.folder.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
@@ -375,8 +381,8 @@ def _optimizer(network: nn.Module, settings: Settings) -> torch.optim.SGD:
 
 
 def _behind(settings: Settings, train: ImageSet) -> Mapping[str, Any]:
-    """What the weights depend on, as plain data: the settings that change them, and the images."""
-    free = ("train", "val", "folder", "device", "workers", "checkpoint_every", "validate_every")
+    """What the weights depend on, as plain data: the settings that change them, and the images with their labels."""
+    free = ("class_order", "train", "val", "folder", "device", "workers", "checkpoint_every", "validate_every")
     fields = {each.name: getattr(settings, each.name) for each in dataclasses.fields(settings) if each.name not in free}
     widths = settings.widths
     return fields | {"widths": [widths.stem, *widths.stages, widths.last], "training images": train.hash}

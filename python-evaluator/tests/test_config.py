@@ -34,12 +34,12 @@ def test_a_packed_table_stands_in_the_place_of_the_csv(path: Path) -> None:
 def test_supernets_images_and_device(path: Path) -> None:
     path.write_text(
         "checkpoints:\n  ofa-w1.2: files/ofa\n  autoformer-base: /files/base.pth\n"
-        "imagenet: {val: val, train: /data/train, held_out: 10000}\n"
+        "imagenet: {val: val, train: /data/train, held_out: 10000, class_order: text}\n"
         "spos: {calibration_images: 5000}\nautoformer: {choices: paper}\ndevice: cuda:1\nprecision: bf16\n"
     )
     read = config.read(path)
     assert read.checkpoints == {"ofa-w1.2": path.parent / "files/ofa", "autoformer-base": Path("/files/base.pth")}
-    assert read.images == config.Folders(val=path.parent / "val", train=Path("/data/train"), held_out=10_000)
+    assert read.images == config.Folders(path.parent / "val", Path("/data/train"), held_out=10_000, class_order="text")
     assert (read.spos_calibration_images, read.autoformer_choices) == (5000, "paper")
     assert (read.device, read.precision) == ("cuda:1", "bf16")
 
@@ -83,6 +83,7 @@ def test_the_packages_spaces_can_be_left_out(path: Path) -> None:
         ("checkpoints: {spos: 5}", "checkpoints.spos must be a path"),
         ("imagenet: {held_out: 0, train: x}", "imagenet.held_out must be a whole number, at least 1"),
         ("imagenet: {held_out: 0x10, train: x}", "imagenet.held_out must be a whole number"),
+        ("imagenet: {class_order: natural}", "imagenet.class_order must be one of numeric, text"),
         ("imagenet: {held_out: 10}", "imagenet.held_out needs imagenet.train"),
         ("imagenet: {held_out: 10, train: x, search: y}", "both say what to search with; leave one out"),
         ("precision: fp8", "precision must be one of fp32, fp16, bf16"),

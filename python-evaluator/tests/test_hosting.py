@@ -1,6 +1,6 @@
 """From a configuration to served supernets: the member, the images and the device, or what is missing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,6 +157,42 @@ def test_search_and_test_see_the_same_images_unless_told_otherwise(settings: Con
     assert len(searched) == 1000
     paths = {searched.path(place) for place in range(1000)}
     assert paths.isdisjoint(calibrating.path(place) for place in range(len(calibrating)))
+
+
+def linked(root: Path, names: Iterable[str], images: Path) -> Path:
+    """A folder whose class folders of these names are links to others."""
+    root.mkdir()
+    for name, real in zip(names, sorted(images.iterdir()), strict=True):
+        (root / name).symlink_to(real)
+    return root
+
+
+@pytest.mark.parametrize("key", ["train", "search"])
+def test_the_classes_of_all_images_are_the_same(
+    settings: Configuration, thousand: Path, tmp_path: Path, key: str
+) -> None:
+    names = sorted(each.name for each in thousand.iterdir())
+    other = linked(tmp_path / "other", [*names[:500], "N00000500", *names[501:]], thousand)
+    folders = Folders(thousand, other) if key == "train" else Folders(thousand, thousand, other)
+    said = reason(replace(only(settings, "spos"), images=folders))
+    assert said.startswith(f'imagenet.{key}: {other}: its class "N00000500" and "n00000500" of the other images differ')
+
+
+def test_the_order_of_the_classes_is_said_and_in_the_digest(
+    settings: Configuration, thousand: Path, tmp_path: Path
+) -> None:
+    images = linked(tmp_path / "counted", map(str, range(1, 1001)), thousand)
+    spaces = {}
+    for order in (None, "numeric", "text"):
+        folders = Folders(val=images, train=images, search=images, class_order=order)
+        spaces[order] = hosted(replace(only(settings, "autoformer-tiny"), images=folders)).describe()
+    assert '; classes in numeric order, "1" to "1000"; ' in spaces[None].provenance
+    assert '; classes in text order, "1" to "999"; ' in spaces["text"].provenance
+    assert spaces[None].digest == spaces["numeric"].digest != spaces["text"].digest
+    (images / "1000").rename(images / "1001")
+    folders = Folders(val=images)
+    said = reason(replace(only(settings, "autoformer-tiny"), images=folders))
+    assert 'class 1 is "10" by text and "2" by number; set imagenet.class_order' in said
 
 
 @pytest.mark.parametrize(

@@ -306,14 +306,20 @@ def emptied(root: Path) -> None:
     ("make", "says"),
     [
         (lambda root: root / "none", "none: cannot be read: No such file or directory"),
-        (broken(lambda root: (root / "extra").mkdir()), "images: holds 4 class folders (extra to n00000002)"),
+        (broken(lambda root: (root / "extra").mkdir()), "; extra holds no images: take it away"),
         (
             broken(lambda root: (root / "n00000001").rename(root / ".n")),
             "holds 2 class folders (n00000000 to n00000002)",
         ),
         (broken(emptied), "n00000001: is an empty class folder"),
         (broken(lambda root: (root / "n00000001" / "a.txt").touch()), "n00000001/a.txt: is no image"),
-        (broken(lambda root: (root / "n00000001" / "a.JPEG").symlink_to("gone")), "n00000001/a.JPEG: is no image"),
+        (
+            broken(lambda root: (root / "n00000001" / "a.JPEG").symlink_to("gone")),
+            "n00000001/a.JPEG: is a broken link, to gone, which is not there; mend it or take it away",
+        ),
+        (broken(lambda root: (root / "n00000003").symlink_to("away")), "n00000003: is a broken link, to away"),
+        (broken(lambda root: (root / "loop").symlink_to("loop")), "loop: is a broken link, to loop"),
+        (lambda root: [(root / "link").symlink_to("moved"), root / "link"][1], "link: is a broken link, to moved"),
         (broken(lambda root: (root / "n00000001" / "images").mkdir()), "images: is a folder inside a class folder"),
         (broken(lambda root: (root / "a.JPEG").touch()), "a.JPEG lies in no class folder; expected are"),
         (lambda root: root, "holds no images; expected are one folder a class, ILSVRC2012_img_val.tar"),
@@ -324,6 +330,74 @@ def test_what_is_no_set_of_images_is_named(tmp_path: Path, make: Callable[[Path]
         ImageSet.open(make(tmp_path), 3)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+LEFTOVERS = (".DS_Store", "._0.JPEG", ".nomedia", "Thumbs.db", "THUMBS.DB", "ehthumbs.db", "desktop.ini", "Icon\r")
+DOWNLOADED = ("0.JPEG:Zone.Identifier", "Thumbs.db:encryptable")
+
+
+def test_what_file_managers_leave_behind_is_no_part_of_a_set(tmp_path: Path) -> None:
+    clean, littered = class_folders(tmp_path / "clean"), class_folders(tmp_path / "littered")
+    for folder in (littered, littered / "n00000001"):
+        for name in (*LEFTOVERS, *DOWNLOADED):
+            (folder / name).write_bytes(b"x")
+        for name in ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", ".ipynb_checkpoints"):
+            (folder / name).mkdir()
+            (folder / name / "0.JPEG").write_bytes(b"x")
+    assert ImageSet.open(littered, 3).hash == ImageSet.open(clean, 3).hash
+
+
+def test_what_file_managers_leave_behind_is_no_part_of_an_archive(tmp_path: Path) -> None:
+    for name, litter in (("clean", []), ("littered", [*LEFTOVERS, "./.DS_Store", "__MACOSX/n10", "./a/@eaDir/n10"])):
+        (tmp_path / name).mkdir()
+        inner = [(f"{each}.tar", tar([("1.JPEG", b"x"), *((name, b"x") for name in litter)])) for each in WORDNET]
+        whole = tar([*((each, b"x") for each in litter), *inner])
+        (tmp_path / name / "ILSVRC2012_img_train.tar").write_bytes(whole)
+        official = tar([*validation_files(), *((each, b"x") for each in litter)])
+        (tmp_path / name / f"{DEVKIT}.tar.gz").write_bytes(devkit())
+        (tmp_path / name / "ILSVRC2012_img_val.tar").write_bytes(official)
+    for archive in ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"):
+        clean, littered = (ImageSet.open(tmp_path / name / archive, 3) for name in ("clean", "littered"))
+        assert littered.hash == clean.hash
+
+
+def numbered(root: Path, names: Iterable[str]) -> Path:
+    """A class folder of each name, with one image whose size tells the class."""
+    for name in names:
+        (root / name).mkdir(parents=True)
+        (root / name / "0.png").write_bytes(b"x" * (1 + sum(name.encode())))
+    return root
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_folders_named_by_number_have_their_numbers_as_labels(tmp_path: Path, first: int) -> None:
+    names = [str(number) for number in range(first, first + 12)]
+    root = numbered(tmp_path / "images", names)
+    tars = [(f"{name}.tar", tar([("0.png", (root / name / "0.png").read_bytes())])) for name in names]
+    (tmp_path / "ILSVRC2012_img_train.tar").write_bytes(tar(tars))
+    for path in (root, tmp_path / "ILSVRC2012_img_train.tar"):
+        images = ImageSet.open(path, 12)
+        where = {images.path(place).split("/")[-2]: images.labels[place] for place in range(12)}
+        assert [where[name] for name in names] == list(range(12))
+        by_text = ImageSet.open(path, 12, "text")
+        assert [by_text.path(place).split("/")[-2] for place in range(12)] == sorted(names)
+        assert len({ImageSet.open(path, 12, order).hash for order in (None, "numeric", "text")}) == 2
+
+
+def test_a_set_takes_the_labels_of_the_one_it_is_like(tmp_path: Path) -> None:
+    names = [str(number) for number in range(11)]
+    like = ImageSet.open(numbered(tmp_path / "one", names), 11, "text")
+    assert ImageSet.open(numbered(tmp_path / "other", names), 11, None, like).classes == like.classes
+    (tmp_path / "ILSVRC2012_img_val.tar").write_bytes(tar(validation_files()))
+    (tmp_path / f"{DEVKIT}.tar.gz").write_bytes(devkit())
+    official = ImageSet.open(tmp_path / "ILSVRC2012_img_val.tar", 3)
+    assert official.classes.names == tuple(sorted(WORDNET))
+    folders = ImageSet.open(numbered(tmp_path / "folders", WORDNET), 3, None, official)
+    assert folders.classes == official.classes
+    with pytest.raises(
+        ImagesUnusable, match=r"devkit_t12\.tar\.gz: has the class \"n10\", which the other images lack"
+    ):
+        ImageSet.open(tmp_path / "ILSVRC2012_img_val.tar", 3, None, ImageSet.open(numbered(tmp_path / "x", "abc"), 3))
 
 
 def test_the_folder_above_train_and_val_is_explained(tmp_path: Path) -> None:
@@ -453,7 +527,12 @@ def flip_header(content: bytes, name: bytes) -> bytes:
         ),
         ({"ILSVRC2012_img_train.tar": training_tar()[:-11000]}, "img_train.tar: is cut or damaged"),
         ({"ILSVRC2012_img_train.tar": flip_header(training_tar(), b"n10_3")}, "img_train.tar: is cut or damaged"),
-        ({"ILSVRC2012_img_train.tar": training_tar(extra=b"")}, "holds 4 class archives (extra to n30.tar)"),
+        ({"ILSVRC2012_img_train.tar": training_tar(extra=b"")}, "holds 4 class archives (extra to n30)"),
+        ({"ILSVRC2012_img_train.tar": training_tar(**{"n10.tar": b""})}, "holds a class twice; download it again"),
+        (
+            {"ILSVRC2012_img_train.tar": tar([("1.tar", tar([("a.txt", b"x")])), ("2.tar", b""), ("3.tar", b"")])},
+            "img_train.tar/1.tar/a.txt: is no image",
+        ),
         ({"ILSVRC2012_img_train.tar": b"", "ILSVRC2012_img_val.tar": b""}, "name one of them in place of their folder"),
     ],
 )

@@ -219,8 +219,8 @@ def test_each_epoch_has_its_own_order_and_crops(settings: retrain.Settings) -> N
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_image_that_cannot_be_read_is_named(settings: retrain.Settings, tmp_path: Path, workers: int) -> None:
     for label in range(10):
-        (tmp_path / "train" / str(label)).mkdir(parents=True)
-        (tmp_path / "train" / str(label) / "cut.png").write_bytes(b"\x89PNG")
+        (tmp_path / "train" / f"digit {label}").mkdir(parents=True)
+        (tmp_path / "train" / f"digit {label}" / "cut.png").write_bytes(b"\x89PNG")
     with pytest.raises(UsageError, match=r"cut\.png: "):
         retrain.run(dataclasses.replace(settings, train=tmp_path / "train", workers=workers), io.StringIO())
 
@@ -261,3 +261,15 @@ def test_the_defaults_are_the_official_ones() -> None:
         4e-5,
     ]
     assert (fields["label_smoothing"], fields["dropout"], fields["widths"]) == (0.1, 0.1, spos.OFFICIAL)
+
+
+def test_other_classes_in_validation_are_refused_before_anything_is_written(
+    settings: retrain.Settings, digits: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "val"
+    other.mkdir()
+    for folder in (digits / "val").iterdir():
+        (other / folder.name.replace("digit 9", "nine")).symlink_to(folder)
+    with pytest.raises(ImagesUnusable, match=r'has the class "nine", which the other images lack, .* "digit 9"'):
+        retrain.run(dataclasses.replace(settings, val=other), io.StringIO())
+    assert not settings.folder.exists()

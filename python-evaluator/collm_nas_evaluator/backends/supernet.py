@@ -140,6 +140,8 @@ class SupernetBackend:
         if calibration is not None:
             assert photographs.training is not None  # noqa: S101 - whoever serves a supernet with batch norm gives them
             self._pool = subset(photographs.training, calibration.images)
+        sets = [images for images, _ in photographs.splits.values()]
+        remarks = sorted({each.classes.remark for each in sets if each.classes.remark})
         behind = {
             "checkpoint": supernet.checkpoint.sha256,
             "images": {name: images.hash for name, (images, _) in photographs.splits.items()},
@@ -165,6 +167,7 @@ class SupernetBackend:
                     *([served.source] if served.source else []),
                     validation.name,
                     *([f"{len(self._pool)} images, {calibration.recipe.name}"] if calibration and self._pool else []),
+                    *remarks,
                     str(device),
                 ]
             ),
