@@ -1,28 +1,36 @@
 """Checkpoint files as their authors published them: read without running anything, then held against a layout.
 
-Owns what may stand in a file, its digest, and the sentence about the first tensor that differs. Knows no family.
+Owns which of a file's tensors are its weights, under which names people save them, its digest, and the sentence about
+the first tensor that differs. Bounds, and what may stand in a file, are those of `saved_tensors`. Knows no family.
 """
 
-import argparse
 import hashlib
 import pickle
 import struct
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
 
+from collm_nas_evaluator import files, saved_tensors
 from collm_nas_evaluator.errors import CheckpointMissing, CheckpointUnusable
+from collm_nas_evaluator.saved_tensors import FileRefused, Foreign, Saved, SavedTensor
+from collm_nas_evaluator.tables.pickle_stream import NameRefused, Record
 
 Shape = tuple[int, ...]
 
 _MARKS = {"AutoFormer": "cls_token", "SPOS": "features.", "Once-for-All": "blocks.0.conv."}
 """How the name of some tensor begins in each family, for the sentence about a file of another one."""
-_COUNTER = ".num_batches_tracked"
+_CONTAINERS = ("state_dict", "model", "model_state_dict", "network", "net")
+"""Under which keys people save the weights; they may stand in one another."""
+_DEEPEST = 3
+_WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+"""What DataParallel, torch.compile and others put into the names of the tensors that they wrap, anywhere in them."""
+_COUNTERS = {"num_batches_tracked", "total_ops", "total_params", "n_averaged"}
+"""How names end of what batch norm, thop and averages of weights count: no weights, and they may stay behind."""
+_LONGEST_NAME = 200
 NOT_LOADABLE = (
     RuntimeError,
     OSError,
@@ -42,26 +50,29 @@ NOT_LOADABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The tensors of a file by name, without a leading "module.", and the digest of its bytes (SHA-256)."""
+    """The weights of a file by name, without what wrappers put there, and the digest of its bytes (SHA-256)."""
 
     path: Path
     sha256: str
     tensors: Mapping[str, Tensor]
 
-    def shape(self, name: str) -> Shape:
+    def shape(self, name: str, axes: int | None = None) -> Shape:
         """The shape of a tensor that tells a member of the family from another.
 
-        Raises CheckpointUnusable when it is not there.
+        Raises CheckpointUnusable when it is not there, or has another number of axes.
         """
         found = self.tensors.get(name)
         if found is None:
             raise CheckpointUnusable(self.path, f'"{name}" is not among its {len(self.tensors)} tensors{self._first()}')
+        if axes is not None and found.ndim != axes:
+            raise CheckpointUnusable(self.path, f'"{name}" is {list(found.shape)}, and has {axes} axes in a supernet')
         return tuple(found.shape)
 
     def held_against(self, layout: Mapping[str, Shape], of_what: str, device: torch.device) -> dict[str, Tensor]:
         """The tensors of `layout` in its order, as float32 on `device`; counters of batches are left out.
 
-        Raises CheckpointUnusable naming the first tensor that is missing, has another shape or is none of the layout's.
+        Raises CheckpointUnusable naming the first tensor that is missing, has another shape, holds a value that is no
+        finite number, or is none of the layout's.
         """
         weights = {}
         for name, shape in layout.items():
@@ -71,11 +82,24 @@ class Checkpoint:
             if tuple(tensor.shape) != shape or not tensor.is_floating_point():
                 got = f"{list(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}"
                 raise CheckpointUnusable(self.path, f'"{name}" is {got}; {of_what} has floats of shape {list(shape)}')
-            weights[name] = tensor.to(device=device, dtype=torch.float32).contiguous()
+            values = tensor.to(torch.float32).contiguous()
+            self._check_finite(name, values)
+            weights[name] = values.to(device)
         for name in self.tensors:
-            if name not in layout and not name.endswith(_COUNTER):
+            if name not in layout and name.rpartition(".")[2] not in _COUNTERS:
                 raise CheckpointUnusable(self.path, f'"{name}" is no tensor of {of_what}')
         return weights
+
+    def _check_finite(self, name: str, values: Tensor) -> None:
+        wrong = values.isfinite().logical_not()
+        if wrong.any():
+            place = wrong.nonzero()[0]
+            what = f"{values[tuple(place)].item()} at {place.tolist()}" if values.ndim else str(values.item())
+            more = int(wrong.sum()) - 1
+            also = f" and {more} more values that are no finite numbers" if more else ""
+            raise CheckpointUnusable(
+                self.path, f'"{name}" holds {what}{also}; its training failed or the file is damaged: get another'
+            )
 
     def _first(self) -> str:
         families = [family for family, mark in _MARKS.items() if any(name.startswith(mark) for name in self.tensors)]
@@ -86,52 +110,72 @@ class Checkpoint:
 def read(path: Path, container: str, rename: Callable[[str], str] = str, where_from: str = "") -> Checkpoint:
     """Reads a file of torch.save in either of its serializations; nothing in it is run.
 
-    `container` is the key of the weights beside which training state may stand; a bare dictionary of tensors is taken
-    too. `rename` brings a tensor's name to its one spelling. Raises CheckpointMissing (with `where_from`, which says
-    where to get the file) and CheckpointUnusable.
+    `container` is the key of the weights beside which training state may stand; other usual ones and a bare dictionary
+    of tensors are taken too. `rename` brings a tensor's name to its one spelling. Raises CheckpointMissing (with
+    `where_from`, which says where to get the file) and CheckpointUnusable.
     """
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        with files.opened(path) as file:
+            saved = saved_tensors.look(file)
+            weights = _weights(path, saved.root, container, rename)
+            tensors = _read(path, weights, saved)
             file.seek(0)
-            box = _loaded(path, file)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError as error:
         raise CheckpointMissing(f"{path} is not there{'; ' if where_from else ''}{where_from}") from error
+    except NameRefused as error:
+        what = f"holds more than weights, and nothing else is loaded: it asks for {error}"
+        raise CheckpointUnusable(path, what) from error
+    except FileRefused as error:
+        raise CheckpointUnusable(path, str(error)) from error
     except OSError as error:
         raise CheckpointUnusable(path, f"cannot be read: {error.strerror or error}") from error
-    found = box.get(container, box) if isinstance(box, dict) else box
-    if not isinstance(found, dict) or not found or not all(isinstance(each, Tensor) for each in found.values()):
-        raise CheckpointUnusable(path, f'holds neither a dictionary of tensors nor one under "{container}"')
-    return Checkpoint(path, digest, _named(path, found, rename))
+    except saved_tensors.UNREADABLE as error:
+        what = f"is no PyTorch checkpoint, or a cut one; download it again ({_line(str(error))[:160]})"
+        raise CheckpointUnusable(path, what) from error
+    return Checkpoint(path, digest, tensors)
 
 
-def _loaded(path: Path, file: BinaryIO) -> Any:
-    try:
-        # Training state may hold the arguments of the training; a Namespace is a record without behaviour.
-        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings(action="ignore"):
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except NOT_LOADABLE as error:
-        raise CheckpointUnusable(path, _why(error)) from error
-
-
-def _named(path: Path, found: Mapping[object, Tensor], rename: Callable[[str], str]) -> dict[str, Tensor]:
-    names = [str(name) for name in found]
-    if all(name.startswith("module.") for name in names):
-        names = [name.removeprefix("module.") for name in names]
-    tensors: dict[str, Tensor] = {}
-    for name, tensor in zip(map(rename, names), found.values(), strict=True):
-        if name in tensors:
+def _weights(path: Path, root: object, container: str, rename: Callable[[str], str]) -> dict[str, SavedTensor]:
+    """The weights by their one spelling; plain values between them are none and stay behind."""
+    box = root
+    for _ in range(_DEEPEST):
+        inside = [box.get(key) for key in (container, *_CONTAINERS)] if isinstance(box, Record) else []
+        box = next((each for each in inside if isinstance(each, Record)), box)
+    found = box.items() if isinstance(box, Record) else ()
+    weights: dict[str, SavedTensor] = {}
+    for key, value in found:
+        if not isinstance(value, (SavedTensor, Foreign)):
+            continue
+        name = rename(".".join(part for part in str(key).split(".") if part not in _WRAPPERS))
+        if not name.isprintable() or len(name) > _LONGEST_NAME:
+            raise CheckpointUnusable(path, f"holds a tensor whose name is none: {name[:_LONGEST_NAME]!a}")
+        if isinstance(value, Foreign):
+            raise CheckpointUnusable(path, f'"{name}" is {value.what}, and weights are dense tensors of floats')
+        if name in weights:
             raise CheckpointUnusable(path, f'holds "{name}" twice, under two spellings')
-        tensors[name] = tensor
+        weights[name] = value
+    if not weights:
+        raise CheckpointUnusable(path, f'holds neither a dictionary of tensors nor one under "{container}"')
+    return weights
+
+
+def _read(path: Path, weights: Mapping[str, SavedTensor], saved: Saved) -> dict[str, Tensor]:
+    """The weights as views of the storages that they share in the file, and that no others read."""
+    if sum(each.bytes for each in weights.values()) > saved_tensors.EXPANSION * path.stat().st_size:
+        raise CheckpointUnusable(
+            path, "holds tensors that are views of few numbers, and weights are numbers of their own"
+        )
+    storages: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
+    for name, each in weights.items():
+        storage = each.storage
+        if storage.key not in storages:
+            memory = torch.empty(storage.bytes, dtype=torch.uint8)
+            saved.fill(storage, memory.numpy().data)
+            storages[storage.key] = memory.view(getattr(torch, storage.kind))
+        tensors[name] = storages[storage.key].as_strided(each.shape, each.strides, each.start)
     return tensors
-
-
-def _why(error: Exception) -> str:
-    text = _line(str(error))
-    before, unsupported, what = text.partition("nsupported ")  # torch writes it with either letter
-    if (unsupported and not what.startswith("operand")) or "global" in before.lower():
-        return f"holds more than weights, and nothing else is loaded (unsupported {(what or before).strip(': ')[:160]})"
-    return f"is no PyTorch checkpoint, or a cut one; download it again ({type(error).__name__}: {text[:160]})"
 
 
 def _line(text: str) -> str:

@@ -26,7 +26,7 @@ class CheckpointMissing(Exception):
 
 
 class CheckpointUnusable(UsageError):
-    """A file is no checkpoint, is cut, holds more than weights, or holds the weights of something else."""
+    """A file is no checkpoint, is cut, holds more than weights, numbers that are none, or something else's weights."""
 
     def __init__(self, path: Path, what: str) -> None:
         super().__init__(f"{path}: {what}")

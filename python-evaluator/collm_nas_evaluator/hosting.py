@@ -25,7 +25,8 @@ MEMBERS: Mapping[str, Member] = {**ofa.MEMBERS, **spos.MEMBERS, **autoformer.MEM
 def load(configuration: Configuration) -> list[SupernetBackend | Unavailable]:
     """Every supernet of the configuration on its device, or the reason why it cannot be served.
 
-    Raises UsageError when a checkpoint is damaged or holds something else, and when the device is not there.
+    A file that is no checkpoint, or holds something else, costs its own space alone. Raises UsageError when the device
+    is not there.
     """
     name = scoring.choose(configuration.device)
     device = Device(name, configuration.precision or "fp32")
@@ -37,8 +38,13 @@ def load(configuration: Configuration) -> list[SupernetBackend | Unavailable]:
         try:
             supernet, served = _open(space_id, path, configuration, device)
             photographs = _photographs(configuration, supernet, images)
-        except (CheckpointMissing, ImagesUnusable) as error:
+        except (CheckpointMissing, CheckpointUnusable, ImagesUnusable) as error:
             spaces.append(Unavailable(space_id, member.title, str(error)))
+        except (RuntimeError, MemoryError) as error:
+            if not scoring.is_out_of_memory(error):
+                raise
+            what = f"{path}: its weights do not fit into the memory of {device.torch}; free some, or write device: cpu"
+            spaces.append(Unavailable(space_id, member.title, what))
         else:
             spaces.append(
                 SupernetBackend(served, supernet, photographs, _fitting(device, space_id, configuration), store)

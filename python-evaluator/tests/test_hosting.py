@@ -1,5 +1,7 @@
 """From a configuration to served supernets: the member, the images and the device, or what is missing."""
 
+import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from collm_nas_evaluator.backends import autoformer, ofa, spos
 from collm_nas_evaluator.backends.base import Unavailable
 from collm_nas_evaluator.backends.supernet import SupernetBackend
 from collm_nas_evaluator.config import Configuration, Folders
-from collm_nas_evaluator.errors import CheckpointUnusable, UsageError
+from collm_nas_evaluator.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -113,12 +115,9 @@ def test_the_choices_of_autoformer_are_a_matter_of_configuration(
 
 def test_the_file_of_another_member_is_named(settings: Configuration, files: dict[str, Path]) -> None:
     wrong = replace(settings, checkpoints={"ofa-w1.0": files["ofa-w1.2"]})
-    with pytest.raises(
-        CheckpointUnusable, match=r"has width 1\.2, and ofa-w1\.0 needs width 1; checkpoints\.ofa-w1\.2"
-    ):
-        catalogue.load(wrong)
-    with pytest.raises(CheckpointUnusable, match=r"the first being .* looks like a supernet of SPOS"):
-        catalogue.load(replace(settings, checkpoints={"ofa-w1.0": files["spos"]}))
+    assert "has width 1.2, and ofa-w1.0 needs width 1; checkpoints.ofa-w1.2 takes it" in reason(wrong)
+    foreign = reason(replace(settings, checkpoints={"ofa-w1.0": files["spos"]}))
+    assert re.search(r"the first being .* looks like a supernet of SPOS", foreign)
 
 
 def test_a_missing_file_makes_one_space_unavailable(settings: Configuration, tmp_path: Path) -> None:
@@ -128,6 +127,34 @@ def test_a_missing_file_makes_one_space_unavailable(settings: Configuration, tmp
     assert "nothing.tar is not there; download " in missing.reason
     assert "checkpoints.spos" in missing.reason
     assert isinstance(present, SupernetBackend)
+
+
+def test_a_file_that_is_no_checkpoint_makes_its_own_space_unavailable(
+    settings: Configuration, files: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "page").write_bytes(b"<html>sign in</html>")
+    os.mkfifo(tmp_path / "pipe")
+    diverged = zeros(ofa.layout(1.2, 1000))
+    diverged["blocks.3.conv.depth_conv.bn.bn.running_var"][7] = float("nan")
+    wrong = {
+        "ofa-w1.0": tmp_path / "page",
+        "ofa-w1.2": reduced.save(tmp_path / "diverged", {"state_dict": diverged}),
+        "spos": files["ofa-w1.0"],
+        "autoformer-small": tmp_path / "pipe",
+        "autoformer-tiny": files["autoformer-tiny"],
+    }
+    *unavailable, served = catalogue.load(replace(settings, checkpoints=wrong))
+    assert isinstance(served, SupernetBackend)
+    says = [
+        "is a web page",
+        'running_var" holds nan at [7]',
+        "looks like a supernet of Once",
+        "it is a pipe, and no file",
+    ]
+    for entry, what in zip(unavailable, says, strict=True):
+        assert isinstance(entry, Unavailable)
+        assert str(wrong[entry.id]) in entry.reason
+        assert what in entry.reason
 
 
 def test_images_are_needed(settings: Configuration, thousand: Path, tmp_path: Path) -> None:

@@ -246,7 +246,7 @@ def test_nothing_in_a_file_is_run(place: str, is_zip: bool, is_notorious: bool, 
 
 
 @pytest.mark.parametrize("is_zip", [True, False])
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.3, 0.9, 0.999])
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.3, 0.9, 0.999])
 def test_a_cut_file_is_refused(share: float, is_zip: bool, tmp_path: Path) -> None:
     path = reduced.save(tmp_path / "cut", {"state_dict": reduced.ofa_weights()}, is_zip=is_zip)
     whole = path.read_bytes()
@@ -256,12 +256,13 @@ def test_a_cut_file_is_refused(share: float, is_zip: bool, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "content", [b"<html>404</html>", b"\x80\x02]q\x00.", pickle.dumps({"state_dict": [1, 2]}), b"\xff" * 999]
+    "content", [b"\x80\x02]q\x00.", pickle.dumps({"state_dict": [1, 2]}), b"\xff" * 999, b"\x80\x02."]
 )
 def test_a_foreign_file_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "foreign"
     path.write_bytes(content)
-    with pytest.raises(CheckpointUnusable, match=f"{path}: (is no PyTorch checkpoint, or a cut one|holds neither)"):
+    says = f"{path}: is (no PyTorch checkpoint, or a cut one|a pickle, but none of torch.save)"
+    with pytest.raises(CheckpointUnusable, match=says):
         ofa.load(path)
 
 

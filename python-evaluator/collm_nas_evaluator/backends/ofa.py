@@ -178,7 +178,7 @@ class Ofa:
     needs_training_images = True
 
     def __init__(self, checkpoint: checkpoints.Checkpoint, device: torch.device) -> None:
-        (self.classes, mix), self.checkpoint = checkpoint.shape("classifier.linear.weight")[:2], checkpoint
+        (self.classes, mix), self.checkpoint = checkpoint.shape("classifier.linear.weight", axes=2), checkpoint
         self.width = round(mix / _WIDTHS[-1], 4)
         shapes = {_short(name): shape for name, shape in layout(self.width, self.classes).items()}
         name = f"a MobileNetV3 supernet of width {self.width} with {self.classes} classes"

@@ -1,9 +1,9 @@
 """Pickle streams of plain records, read as data: whatever a stream says, no class is made and no function is called.
 
-Owns which opcodes and which names a stream may hold, and the reading of it piece by piece: long stretches of numbers
-are checked against the grammar of pickles and kept as the bytes they are, and what belongs to one finished record is
-forgotten, so that memory does not grow with the stream. Knows no benchmark and no file. Source of the grammar: the
-Python standard library's `pickletools`.
+Owns which opcodes a stream may hold, which names a record of numbers may ask for, and the reading of it piece by piece:
+long stretches of numbers are checked against the grammar of pickles and kept as the bytes they are, and what belongs to
+one finished record is forgotten, so that memory does not grow with the stream. Knows no benchmark and no file. Source
+of the grammar: the Python standard library's `pickletools`.
 """
 
 import re
@@ -45,6 +45,19 @@ _NUMBER_FORMS = {"f8": "<d", "f4": "<f", "i8": "<q", "i4": "<i"}
 
 class StreamRefused(Exception):
     """The stream is cut, no pickle, or asks for more than numbers, texts and their records; the text says what."""
+
+
+class NameRefused(StreamRefused):
+    """The stream asks for a class or a function that it may not name."""
+
+
+class Opaque:
+    """Stands for an object that is read past: what the stream puts into it is forgotten at once."""
+
+    __slots__ = ()
+
+
+OPAQUE = Opaque()
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,9 +246,16 @@ class Reader:
 
     `whole` is asked about every mapping that has got entries: when it returns something, the mapping is emptied, that
     becomes its `outcome`, and what only it referred to is forgotten. It may raise what it wants.
+
+    A kind of stream with names of its own overrides `named`, `made`, `built` and `stored`, and sets the bounds.
     """
 
+    too_large = "one record is larger than any cell's"
+    longest_text = LONGEST
+    """Bytes of a text; of one longer than LONGEST nothing is kept."""
+
     def __init__(self, read: Callable[[int], bytes], whole: Callable[[Record], object] = lambda _: None) -> None:
+        self.most_operations, self.most_plain_bytes = OPERATIONS, PLAIN_BYTES
         self._read = read
         self._whole = whole
         self._window = b""
@@ -263,15 +283,15 @@ class Reader:
         try:
             while (operation := self._byte()) != _STOP:
                 self._operations += 1
-                if self._operations > OPERATIONS:
-                    raise StreamRefused("one record is larger than any cell's")
+                if self._operations > self.most_operations:
+                    raise StreamRefused(self.too_large)
                 action = _ACTIONS.get(operation)
                 if action is None:
                     raise StreamRefused(_FOREIGN.get(operation, f"opcode {operation:#04x} is in no record of numbers"))
                 action(self)
             return self._popped()
         except StreamRefused as error:
-            raise StreamRefused(f"{error} (byte {self.position:,})") from None
+            raise type(error)(f"{error} (byte {self.position:,})") from None
 
     def at_end(self) -> bool:
         """Whether nothing follows."""
@@ -304,8 +324,9 @@ class Reader:
         self._window = b"".join(more)
         self._at = 0
         self._full_until = len(self._window) - (2 * LONGEST if missing <= 0 else 0)
-        if self._before - self._finished_at - self._in_stretches > PLAIN_BYTES or self._in_stretches > NUMBER_BYTES:
-            raise StreamRefused("one record is larger than any cell's")
+        plain_bytes = self._before - self._finished_at - self._in_stretches
+        if plain_bytes > self.most_plain_bytes or self._in_stretches > NUMBER_BYTES:
+            raise StreamRefused(self.too_large)
 
     def _byte(self) -> int:
         if self._at > self._full_until:
@@ -314,6 +335,16 @@ class Reader:
             raise StreamRefused("it ends in the middle")
         self._at += 1
         return self._window[self._at - 1]
+
+    def _pass_over(self, size: int) -> None:
+        """Goes on behind so many bytes and keeps none of them."""
+        while size > (left := len(self._window) - self._at):
+            size -= left
+            self._at, self._full_until = len(self._window), -1
+            self._fill()
+            if not self._window:
+                raise StreamRefused("it ends in the middle")
+        self._at += size
 
     def _bytes(self, size: int) -> bytes:
         if size > LONGEST:
@@ -352,6 +383,9 @@ class Reader:
         if not self._stack or not isinstance(self._stack[-1], kind):
             raise StreamRefused(f"it fills something that is no {'mapping' if kind is Record else 'list'}")
         return self._stack[-1]
+
+    def _tops_opaque(self) -> bool:
+        return bool(self._stack) and self._stack[-1] is OPAQUE
 
     def _since_mark(self) -> list[Any]:
         if not self._marks:
@@ -393,11 +427,21 @@ class Reader:
         self._bytes(8)
 
     def _text(self, size_of_size: int) -> None:
-        content = self._bytes(self._unsigned(size_of_size))
+        size = self._unsigned(size_of_size)
+        if LONGEST < size <= self.longest_text:
+            self._pass_over(size)
+            self._push(OPAQUE)
+            return
+        content = self._bytes(size)
         try:
             self._stack.append(content.decode())
         except UnicodeDecodeError:
             raise StreamRefused("a text is no UTF-8") from None
+
+    def _old_text(self) -> None:
+        """A text of Python 2, where bytes that are no text are written the same way."""
+        content = self._bytes(self._unsigned(1))
+        self._push(content.decode() if content.isascii() else content)
 
     def _long(self) -> None:
         self._push(int.from_bytes(self._bytes(self._unsigned(1)), "little", signed=True))
@@ -416,11 +460,13 @@ class Reader:
 
     def _append(self) -> None:
         value = self._popped()
-        self._top(list).append(value)
+        if not self._tops_opaque():
+            self._top(list).append(value)
 
     def _append_all(self) -> None:
         items = self._plain_since_mark()
-        self._top(list).extend(items)
+        if not self._tops_opaque():
+            self._top(list).extend(items)
 
     def _set_one(self) -> None:
         value, key = self._popped(), self._popped()
@@ -430,6 +476,8 @@ class Reader:
         self._filled(self._since_mark())
 
     def _filled(self, items: Sequence[Any]) -> None:
+        if self._tops_opaque():
+            return
         record: Record = self._top(Record)
         if record.outcome is not None:
             raise StreamRefused("it goes on with a record that was whole")
@@ -447,7 +495,7 @@ class Reader:
                 raise StreamRefused(f"the key {str(key)[:80]} is there twice")
             record[key] = value
         if len(record.stretches) > _STRETCHES:
-            raise StreamRefused("one record is larger than any cell's")
+            raise StreamRefused(self.too_large)
         outcome = self._whole(record)
         if outcome is not None:
             record.outcome = outcome
@@ -459,11 +507,7 @@ class Reader:
     def _name(self, module: object, name: object) -> None:
         if not isinstance(module, str) or not isinstance(name, str):
             raise StreamRefused("it asks for something without a name")
-        meaning = _NAMES.get((module, name))
-        if meaning is None:
-            why = "as stored weights do" if module.startswith("torch") else "which no record of numbers needs"
-            raise StreamRefused(f"it asks for {module[:80]}.{name[:80]}, {why}")
-        self._push(_Name(meaning))
+        self._push(self.named(module, name))
 
     def _name_of_lines(self) -> None:
         module = self._line()
@@ -474,27 +518,66 @@ class Reader:
         self._name(module, name)
 
     def _reduce(self) -> None:
-        """What an admitted name stands for, made here from its arguments; nothing is called."""
         arguments, name = self._popped(), self._popped()
+        self._push(self.made(name, arguments))
+
+    def _new(self) -> None:
+        arguments, name = self._popped(), self._popped()
+        self._push(self.made_anew(name, arguments))
+
+    def _build(self) -> None:
+        state = self._popped()
+        self.built(self._top(object), state)
+
+    def _outside(self) -> None:
+        self._push(self.stored(self._popped()))
+
+    # ----- what a kind of stream may ask for -----
+
+    def named(self, module: str, name: str) -> object:
+        """What stands here for a name; nothing is imported. Raises NameRefused."""
+        meaning = _NAMES.get((module, name))
+        if meaning is None:
+            why = "as stored weights do" if module.startswith("torch") else "which no record of numbers needs"
+            raise NameRefused(f"it asks for {whole_name(module, name)}, {why}")
+        return _Name(meaning)
+
+    def made(self, name: object, arguments: object) -> object:
+        """What an admitted name stands for, made here from its arguments; nothing is called. Raises StreamRefused."""
         match (name.meaning if isinstance(name, _Name) else None), arguments:
             case "mapping", ():
-                self._push(Record())
+                return Record()
             case "set", (list() as members,):
-                self._push(members)
+                return members
             case "bytes", (str() as text, "latin1"):
-                self._push(text.encode("latin1", "replace"))
+                return text.encode("latin1", "replace")
             case "dtype", (str() as code, *_) if code in _NUMBER_FORMS:
-                self._push(_NumberForm(_NUMBER_FORMS[code]))
+                return _NumberForm(_NUMBER_FORMS[code])
             case "number", (_NumberForm() as form, bytes() as content) if len(content) == struct.calcsize(form.layout):
-                self._push(struct.unpack(form.layout, content)[0])
+                number: object = struct.unpack(form.layout, content)[0]
+                return number
             case _:
                 raise StreamRefused("it makes something that is neither a number nor a record")
 
-    def _build(self) -> None:
+    def made_anew(self, name: object, arguments: object) -> object:
+        """An object of an admitted class. Raises StreamRefused."""
+        del name, arguments
+        raise StreamRefused("it makes an object of a class")
+
+    def built(self, target: object, state: object) -> None:
         """Takes the state of a number's form, which may only say that the lowest byte comes first."""
-        state = self._popped()
-        if not isinstance(self._top(object), _NumberForm) or not isinstance(state, tuple) or state[1:2] != ("<",):
+        if not isinstance(target, _NumberForm) or not isinstance(state, tuple) or state[1:2] != ("<",):
             raise StreamRefused("it sets the state of something")
+
+    def stored(self, reference: object) -> object:
+        """What lies outside of the stream under a reference. Raises StreamRefused."""
+        del reference
+        raise StreamRefused("it asks for an object outside of it (a persistent id, as stored weights are)")
+
+
+def whole_name(module: str, name: str) -> str:
+    """A name that a stream asks for, for a sentence about it: short, and nothing in it that does not print."""
+    return ascii(f"{module[:80]}.{name[:80]}")[1:-1]
 
 
 def shown(value: object) -> str:
@@ -507,7 +590,7 @@ def shown(value: object) -> str:
 def _is_key(value: object) -> bool:
     if type(value) is tuple:
         return len(value) <= 2 and all(type(each) in (str, int) for each in value)
-    return type(value) in (str, int)
+    return value is None or type(value) in (str, int, bool, float)
 
 
 _STOP = 0x2E
@@ -515,11 +598,13 @@ _ACTIONS: dict[int, Callable[[Reader], None]] = {
     0x28: Reader._mark,
     0x29: lambda reader: reader._push(()),
     0x47: Reader._float,
+    0x51: Reader._outside,
     0x4A: lambda reader: reader._push(int.from_bytes(reader._bytes(4), "little", signed=True)),
     0x4B: lambda reader: reader._push(reader._unsigned(1)),
     0x4D: lambda reader: reader._push(reader._unsigned(2)),
     0x4E: lambda reader: reader._push(None),
     0x52: Reader._reduce,
+    0x55: Reader._old_text,
     0x58: lambda reader: reader._text(4),
     0x5D: lambda reader: reader._push([]),
     0x61: Reader._append,
@@ -534,6 +619,7 @@ _ACTIONS: dict[int, Callable[[Reader], None]] = {
     0x74: lambda reader: reader._push(tuple(reader._plain_since_mark())),
     0x75: Reader._set_all,
     0x7D: lambda reader: reader._push(Record()),
+    0x81: Reader._new,
     0x85: lambda reader: reader._push((reader._popped(),)),
     0x86: lambda reader: reader._push((reader._popped(), reader._popped())[::-1]),
     0x87: lambda reader: reader._push((reader._popped(), reader._popped(), reader._popped())[::-1]),
@@ -552,10 +638,8 @@ _ACTIONS: dict[int, Callable[[Reader], None]] = {
 
 _FOREIGN = {
     0x50: "it asks for an object outside of it (a persistent id, as stored weights are)",
-    0x51: "it asks for an object outside of it (a persistent id, as stored weights are)",
     0x69: "it makes an object of a class",
     0x6F: "it makes an object of a class",
-    0x81: "it makes an object of a class",
     0x92: "it makes an object of a class",
     0x82: "it asks for a name by number",
     0x83: "it asks for a name by number",
