@@ -33,4 +33,6 @@ EXPOSE 50051
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --retries=3 \
   CMD ["/opt/collm-nas/venv/bin/python", "/opt/collm-nas/docker/healthcheck.py"]
 ENTRYPOINT ["/opt/collm-nas/venv/bin/collm-nas-evaluator"]
-CMD ["serve", "--listen", "0.0.0.0:50051", "--config", "/etc/collm-nas/evaluator.yaml"]
+# A container is reached from outside itself only on an address that is not loopback. There is no password: publish the
+# port on loopback (-p 127.0.0.1:50051:50051), or not at all for containers of one network.
+CMD ["serve", "--listen", "0.0.0.0:50051", "--allow-remote", "--config", "/etc/collm-nas/evaluator.yaml"]

@@ -15,8 +15,11 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from collm_nas_evaluator import catalogue, config, server
+from collm_nas_evaluator.addresses import Address
 from collm_nas_evaluator.backends.base import Unavailable
 from collm_nas_evaluator.errors import TableMissing, UsageError
+
+_logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 5.0
 """How often a long command says how far it is."""
@@ -29,6 +32,8 @@ def run(options: argparse.Namespace) -> int:
     when there is something else to say. Raises UsageError for whatever a person has to correct.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    if options.command == "serve":
+        _require_allowed(options.listen, allow_remote=options.allow_remote)
     if options.command == "serve" and options.exit_with_stdin:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     if options.command in ("retrain", "cache-images", "import-nasbench201"):
@@ -46,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     elif options.command == "cache-images":
         _cache_images(entries, options.space)
     else:
-        _serve(entries, *options.listen)
+        _serve(entries, options.listen)
     return 0
 
 
@@ -132,8 +137,20 @@ def _end_with_stdin() -> None:
         os._exit(0)
 
 
-def _serve(entries: list[server.Entry], host: str, port: int) -> NoReturn:
-    running = server.start(entries, host, port)
+def _require_allowed(listen: Address, *, allow_remote: bool) -> None:
+    """Raises UsageError when other machines reach the address and nobody allowed it; says so when it is allowed."""
+    if not listen.is_remote():
+        return
+    if not allow_remote:
+        raise UsageError(
+            f"--listen {listen} can be reached by other machines, and whoever reaches the evaluator may use it without "
+            f"a password; listen on 127.0.0.1:{listen.port}, or add --allow-remote if that is meant"
+        )
+    _logger.warning("other machines reach %s: whoever does may use this evaluator, there is no password", listen)
+
+
+def _serve(entries: list[server.Entry], listen: Address) -> NoReturn:
+    running = server.start(entries, listen)
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: sys.exit(0))

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from collm_nas_evaluator import __version__
+from collm_nas_evaluator import __version__, addresses
 from collm_nas_evaluator.class_names import ORDERS
 from collm_nas_evaluator.errors import UsageError
 
 
 def read(arguments: list[str] | None) -> argparse.Namespace:
-    """Reads `arguments` (None: those of the process) into `command`, `config`, for serving `listen` (host and port)
-    and `exit_with_stdin`, for caching `space`, for importing `path`, `out` and `force`, and for retraining the fields
-    of its settings.
+    """Reads `arguments` (None: those of the process) into `command`, `config`, for serving `listen` (an Address),
+    `allow_remote` and `exit_with_stdin`, for caching `space`, for importing `path`, `out` and `force`, and for
+    retraining the fields of its settings.
 
     Raises UsageError for a mistake, SystemExit after printing help or the version.
     """
@@ -26,7 +26,11 @@ def read(arguments: list[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="serve the configured spaces", allow_abbrev=False)
     address_help = "where to listen; port 0 is any free one (default 127.0.0.1:0)"
-    serve.add_argument("--listen", type=_address, default=("127.0.0.1", 0), metavar="HOST:PORT", help=address_help)
+    here = addresses.Address("127.0.0.1", 0)
+    serve.add_argument("--listen", type=_address, default=here, metavar="HOST:PORT", help=address_help)
+    serve.add_argument(
+        "--allow-remote", action="store_true", help="with --listen: an address that other machines reach"
+    )
     serve.add_argument("--exit-with-stdin", action="store_true", help="end at once when standard input ends")
     spaces = commands.add_parser("spaces", help="list what would be served", allow_abbrev=False)
     for command in (serve, spaces):
@@ -98,8 +102,8 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; {self.prog} --help lists what there is")
 
 
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+def _address(text: str) -> addresses.Address:
+    address = addresses.read(text)
+    if address is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT with a port from 0 to 65535")
-    return host, int(port)
+    return address

@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from collm_nas_evaluator import __version__
+from collm_nas_evaluator.addresses import Address
 from collm_nas_evaluator.backends.base import (
     Backend,
     Failure,
@@ -167,10 +168,8 @@ class RunningServer:
         self._server.stop(STOP_SECONDS).wait()
 
 
-def start(
-    entries: Sequence[Entry], host: str, port: int, heartbeat_seconds: float = HEARTBEAT_SECONDS
-) -> RunningServer:
-    """Serves the entries on a TCP port (0: any free one) until stopped. Raises UsageError when it cannot be bound."""
+def start(entries: Sequence[Entry], address: Address, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> RunningServer:
+    """Serves the entries on an address until stopped. Raises UsageError when it cannot be bound."""
     limits = [
         ("grpc.max_send_message_length", LARGEST_MESSAGE_BYTES),
         ("grpc.max_receive_message_length", LARGEST_MESSAGE_BYTES),
@@ -183,12 +182,12 @@ def start(
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     checks.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
     try:
-        bound = server.add_insecure_port(f"{host}:{port}")
+        bound = server.add_insecure_port(str(address))
     except RuntimeError as error:
         advice = "choose a free port with --listen, or port 0 for any"
-        raise UsageError(f"cannot listen on {host}:{port}; {advice}") from error
+        raise UsageError(f"cannot listen on {address}; {advice}") from error
     server.start()
-    return RunningServer(server, checks, f"{host}:{bound}")
+    return RunningServer(server, checks, str(dataclasses.replace(address, port=bound)))
 
 
 def _answers(

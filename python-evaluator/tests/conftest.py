@@ -10,6 +10,7 @@ from client import Client
 from hypothesis import settings
 
 from collm_nas_evaluator import server
+from collm_nas_evaluator.addresses import Address
 from collm_nas_evaluator.cell import CELLS, OPERATIONS, Network
 from collm_nas_evaluator.tables.csv_table import ACCURACIES, DEVICES
 
@@ -78,7 +79,7 @@ def serve() -> Iterator[Callable[..., Client]]:
     started: list[tuple[server.RunningServer, Client]] = []
 
     def start(entries: Sequence[server.Entry], heartbeat_seconds: float = 10.0) -> Client:
-        running = server.start(entries, "127.0.0.1", 0, heartbeat_seconds)
+        running = server.start(entries, Address("127.0.0.1", 0), heartbeat_seconds)
         client = Client(running.address)
         started.append((running, client))
         return client

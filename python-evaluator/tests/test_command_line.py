@@ -116,6 +116,7 @@ def test_it_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         (["serve", "--listen", "50051"], "no HOST:PORT"),
         (["serve", "--listen", "localhost:70000"], "no HOST:PORT"),
         (["serve", "--listen", "no host:0"], "cannot listen on no host:0"),
+        (["serve", "--listen", "0.0.0.0:0"], "--listen 0.0.0.0:0 can be reached by other machines"),
         (["serve", "--config", "nowhere.yaml"], "nowhere.yaml cannot be read"),
         (["spaces", "--config", "."], "cannot be read: Is a directory"),
         (["cache-images"], "the following arguments are required: --config"),

@@ -1,6 +1,7 @@
 """What the evaluator's image calls: its scripts, its health check and its sample configuration, without a container."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -18,7 +19,7 @@ import yaml
 from client import PACKAGE_ROOT, SERVICE, process
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from collm_nas_evaluator import config
+from collm_nas_evaluator import config, flags
 
 ROOT = PACKAGE_ROOT.parent
 DOCKER = ROOT / "docker"
@@ -145,6 +146,17 @@ def test_the_image_installs_sets_that_are_there() -> None:
     assert all((PACKAGE_ROOT / "requirements" / f"{name}.txt").is_file() for name in sets.split())
     assert f'ENTRYPOINT ["{venv}/bin/collm-nas-evaluator"]' in dockerfile
     assert f'CMD ["{venv}/bin/python", "/opt/collm-nas/docker/healthcheck.py"]' in dockerfile
+
+
+def test_every_command_that_serves_beyond_its_container_says_so_and_is_published_on_loopback() -> None:
+    image = re.search(r"^CMD (\[\"serve\".*\])$", (DOCKER / "evaluator.Dockerfile").read_text(), re.M)
+    assert image
+    service = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]["evaluator"]
+    for words in (json.loads(image.group(1)), service["command"]):
+        options = flags.read(words)
+        assert (options.listen.port, options.config) == (50051, Path("/etc/collm-nas/evaluator.yaml"))
+        assert options.listen.is_remote() == options.allow_remote
+    assert service["ports"] == ["127.0.0.1:50051:50051"]
 
 
 # --- the system ---

@@ -15,6 +15,7 @@ from client import SERVICE, Client, status_of
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from collm_nas_evaluator import server
+from collm_nas_evaluator.addresses import Address
 from collm_nas_evaluator.backends.base import (
     ArchitectureCost,
     Failure,
@@ -467,7 +468,7 @@ def test_stopping_ends_running_calls_as_unavailable_within_a_second(table: NasBe
         stop.wait(10)
 
     backend = Scripted(answer)
-    running = server.start([backend], "127.0.0.1", 0)
+    running = server.start([backend], Address("127.0.0.1", 0))
     client = Client(running.address)
     call = client.evaluate("scripted", backend.describe().digest, ['{"n":[0]}'])
     next(call)
@@ -480,10 +481,10 @@ def test_stopping_ends_running_calls_as_unavailable_within_a_second(table: NasBe
 
 
 def test_a_port_that_is_taken_is_an_error_of_use(table: NasBench201) -> None:
-    running = server.start([table], "127.0.0.1", 0)
+    running = server.start([table], Address("127.0.0.1", 0))
     host, port = running.address.split(":")
     with pytest.raises(UsageError, match=f"cannot listen on {running.address}"):
-        server.start([table], host, int(port))
+        server.start([table], Address(host, int(port)))
     running.stop()
 
 

@@ -161,7 +161,9 @@ describe("docker/compose.yaml", () => {
     expect(name).toBe(wanted.name);
     const port = /^--port=(\d+)$/m.exec((model.command ?? []).join("\n"))?.[1];
     expect(control.command).toContain(`--base-url=http://model:${port}/v1`);
-    const listen = /"--listen", "0\.0\.0\.0:(\d+)"/.exec(read("docker/evaluator.Dockerfile"))?.[1];
+    const listen = /"--listen", "0\.0\.0\.0:(\d+)", "--allow-remote"/.exec(
+      read("docker/evaluator.Dockerfile"),
+    )?.[1];
     expect(control.command).toContain(`--evaluator=evaluator:${listen}`);
     const overrides = (model.command ?? []).find((word) => word.startsWith("--hf-overrides="));
     const { rope_parameters: rope } = JSON.parse(overrides?.replace("--hf-overrides=", "") ?? "{}") as {

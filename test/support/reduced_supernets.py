@@ -15,6 +15,7 @@ sys.path[:0] = [str(root), str(root / "tests")]
 
 import reduced  # noqa: E402
 from collm_nas_evaluator import server  # noqa: E402
+from collm_nas_evaluator.addresses import Address  # noqa: E402
 from collm_nas_evaluator.backends.supernet import Photographs, Served, SupernetBackend  # noqa: E402
 from collm_nas_evaluator.imagenet import ImageSet  # noqa: E402
 from collm_nas_evaluator.scoring import Device  # noqa: E402
@@ -40,7 +41,7 @@ entries = [
     )
     for family in ("ofa", "spos", "autoformer")
 ]
-running = server.start(entries, "127.0.0.1", 0)
+running = server.start(entries, Address("127.0.0.1", 0))
 sys.stdout.write(json.dumps({"listening": running.address}) + "\n")
 sys.stdout.flush()
 sys.stdin.read()
