@@ -7,7 +7,6 @@ Knows no space and no table; no other module knows grpc.
 import dataclasses
 import difflib
 import logging
-import queue
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,11 +30,15 @@ from collm_nas_evaluator.backends.base import (
 from collm_nas_evaluator.contract import evaluator_pb2 as pb
 from collm_nas_evaluator.errors import DeviceLost, UsageError
 from collm_nas_evaluator.space import Architecture, Space
+from collm_nas_evaluator.streams import IN_ALL, Admission, Answers, Ended
 
 SERVICE = "collm_nas.v1.EvaluatorService"
 LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 HEARTBEAT_SECONDS = 10.0
-CONCURRENT_CALLS = 64
+SHORT_CALLS = 32
+"""So many threads are left for calls that hold no architectures, however many others are under way."""
+CALLS_OF_ONE_CONNECTION = 256
+"""What a client asks beyond that waits at the client."""
 STOP_SECONDS = 0.3
 LONGEST_STATUS_TEXT = 1000
 OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError"}
@@ -52,9 +55,15 @@ Entry = Backend | Unavailable
 class EvaluatorService:
     """The four calls over a list of spaces. Each aborts with a status of proto/README.md or answers."""
 
-    def __init__(self, entries: Sequence[Entry], heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        admission: Admission | None = None,
+    ) -> None:
         self._entries = {_id(entry): entry for entry in entries}
         self._heartbeat_seconds = heartbeat_seconds
+        self._admission = admission or Admission()
 
     def list_spaces(self, request: pb.ListSpacesRequest, context: grpc.ServicerContext) -> pb.ListSpacesResponse:
         del request, context
@@ -70,6 +79,7 @@ class EvaluatorService:
 
     def measure_cost(self, request: pb.MeasureCostRequest, context: grpc.ServicerContext) -> pb.MeasureCostResponse:
         backend = self._backend(request.space_id, context)
+        self._enter(request, context)
         architectures = _architectures(backend.describe(), request, context)
         costs = ((architecture.text, backend.cost(architecture)) for architecture in architectures)
         return pb.MeasureCostResponse(
@@ -86,28 +96,29 @@ class EvaluatorService:
         if request.split not in splits:
             text = f"split {_quoted(request.split)} is none of {', '.join(splits)}"
             _abort(context, grpc.StatusCode.INVALID_ARGUMENT, text)
+        self._enter(request, context)
         architectures = _architectures(space, request, context)
 
         # The backend runs in a thread of its own, so that a silent one can be spoken for and a cancelled one stopped.
-        answers: queue.SimpleQueue[Outcome | Progress | str | None] = queue.SimpleQueue()
+        answers = Answers()
         stop = threading.Event()
 
         def run() -> None:
-            last: str | None = None
+            reason = ""
             try:
                 for answer in _answers(backend, architectures, request.split, stop):
-                    answers.put(answer)
+                    answers.give(answer)
                     if stop.is_set():
                         return
             except NOT_ABOUT_THE_ARCHITECTURE as error:
                 _logger.error("evaluations are not possible: %s", error)
-                last = str(error)
+                reason = str(error)
             finally:
-                answers.put(last)
+                answers.end(reason)
 
         def halt() -> None:
             stop.set()
-            answers.put(None)
+            answers.end(at_once=True)
 
         if not context.add_callback(halt):
             return
@@ -115,23 +126,19 @@ class EvaluatorService:
         yield from self._responses(answers, architectures, context)
 
     def _responses(
-        self,
-        answers: "queue.SimpleQueue[Outcome | Progress | str | None]",
-        architectures: Sequence[Architecture],
-        context: grpc.ServicerContext,
+        self, answers: Answers, architectures: Sequence[Architecture], context: grpc.ServicerContext
     ) -> Iterator[pb.EvaluateResponse]:
         unanswered = dict.fromkeys(range(len(architectures)))
         latest = Progress(0)
         while unanswered:
-            try:
-                answer = answers.get(timeout=self._heartbeat_seconds)
-            except queue.Empty:
+            answer = answers.take(self._heartbeat_seconds)
+            if answer is None:
                 answer = latest if latest.index in unanswered else Progress(next(iter(unanswered)))
-            if answer is None or isinstance(answer, str):
+            if isinstance(answer, Ended):
                 if context.is_active():
                     text = f"the evaluation broke off with {len(unanswered)} left to answer; the server's log says why"
-                    if answer:
-                        text = " ".join(answer.split())
+                    if answer.reason:
+                        text = " ".join(answer.reason.split())
                     _abort(context, grpc.StatusCode.INTERNAL, text)
                 return
             if isinstance(answer, Progress):
@@ -142,6 +149,14 @@ class EvaluatorService:
             else:
                 del unanswered[answer.index]
                 yield pb.EvaluateResponse(outcome=_outcome(answer, architectures[answer.index].text))
+
+    def _enter(self, request: pb.MeasureCostRequest | pb.EvaluateRequest, context: grpc.ServicerContext) -> None:
+        """Counts the call as long as it lasts; aborts when it is one too many."""
+        entered = self._admission.enter(machine_of(context.peer()), len(request.architectures))
+        if isinstance(entered, str):
+            _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, entered)
+        if not context.add_callback(entered):
+            entered()
 
     def _backend(self, space_id: str, context: grpc.ServicerContext) -> Backend:
         entry = self._entries.get(space_id)
@@ -168,16 +183,23 @@ class RunningServer:
         self._server.stop(STOP_SECONDS).wait()
 
 
-def start(entries: Sequence[Entry], address: Address, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> RunningServer:
+def start(
+    entries: Sequence[Entry],
+    address: Address,
+    heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    admission: Admission | None = None,
+) -> RunningServer:
     """Serves the entries on an address until stopped. Raises UsageError when it cannot be bound."""
     limits = [
         ("grpc.max_send_message_length", LARGEST_MESSAGE_BYTES),
         ("grpc.max_receive_message_length", LARGEST_MESSAGE_BYTES),
+        ("grpc.max_concurrent_streams", CALLS_OF_ONE_CONNECTION),
     ]
     server = grpc.server(
-        ThreadPoolExecutor(CONCURRENT_CALLS, thread_name_prefix="call"), options=[*limits, ("grpc.so_reuseport", 0)]
+        ThreadPoolExecutor(IN_ALL.calls + SHORT_CALLS, thread_name_prefix="call"),
+        options=[*limits, ("grpc.so_reuseport", 0)],
     )
-    server.add_generic_rpc_handlers((_handlers(EvaluatorService(entries, heartbeat_seconds)),))
+    server.add_generic_rpc_handlers((_handlers(EvaluatorService(entries, heartbeat_seconds, admission)),))
     checks = health.HealthServicer(experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(1))
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     checks.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
@@ -303,6 +325,11 @@ def _architectures(
 def _abort(context: grpc.ServicerContext, status: grpc.StatusCode, text: str) -> NoReturn:
     """Ends the call. The text travels in a header, whose size clients limit."""
     context.abort(status, text if len(text) <= LONGEST_STATUS_TEXT else f"{text[:LONGEST_STATUS_TEXT]}...")
+
+
+def machine_of(peer: str) -> str:
+    """The address behind a peer of gRPC, such as "ipv4:192.0.2.7:40000": a connection has a port of its own."""
+    return peer.rpartition(":")[0].partition(":")[2] or peer
 
 
 def _quoted(text: str) -> str:

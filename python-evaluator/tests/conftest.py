@@ -12,6 +12,7 @@ from hypothesis import settings
 from collm_nas_evaluator import server
 from collm_nas_evaluator.addresses import Address
 from collm_nas_evaluator.cell import CELLS, OPERATIONS, Network
+from collm_nas_evaluator.streams import Admission
 from collm_nas_evaluator.tables.csv_table import ACCURACIES, DEVICES
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "nasbench201"
@@ -78,8 +79,10 @@ def serve() -> Iterator[Callable[..., Client]]:
     """Starts servers on free ports and answers with a client of each; all are stopped after the test."""
     started: list[tuple[server.RunningServer, Client]] = []
 
-    def start(entries: Sequence[server.Entry], heartbeat_seconds: float = 10.0) -> Client:
-        running = server.start(entries, Address("127.0.0.1", 0), heartbeat_seconds)
+    def start(
+        entries: Sequence[server.Entry], heartbeat_seconds: float = 10.0, admission: Admission | None = None
+    ) -> Client:
+        running = server.start(entries, Address("127.0.0.1", 0), heartbeat_seconds, admission)
         client = Client(running.address)
         started.append((running, client))
         return client

@@ -34,8 +34,8 @@ def test_a_name_is_as_remote_as_the_farthest_address_behind_it(found: list[str])
 
 @pytest.mark.parametrize(
     "text",
-    ["", ":1", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:+1", "127.0.0.1:\u0661", "[127.0.0.1]:1", "[::1:1",
-     "unix:1", "unix-abstract:1", "vsock:1", "unix:/tmp/a:1", "ipv4:0.0.0.0:1", "dns:localhost:1", "a:b:1"],
+    ["", ":1", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:+1", "127.0.0.1:\u0661", "[127.0.0.1]:1",
+     "[::1:1", "unix:1", "unix-abstract:1", "vsock:1", "unix:/tmp/a:1", "ipv4:0.0.0.0:1", "dns:localhost:1", "a:b:1"],
 )  # fmt: skip
 def test_what_is_no_host_and_port_is_not_read(text: str) -> None:
     assert addresses.read(text) is None

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
+import grpc
 import numpy as np
 import pytest
 from client import SERVICE, Client, status_of
@@ -31,6 +32,7 @@ from collm_nas_evaluator.contract import evaluator_pb2 as pb
 from collm_nas_evaluator.dimension import Dimension, Group
 from collm_nas_evaluator.errors import UsageError
 from collm_nas_evaluator.space import Architecture, Metric, Space, Split
+from collm_nas_evaluator.streams import FOR_ONE_MACHINE, MOST_WAITING, Admission, Bounds
 
 Serve = Callable[..., Client]
 TEXTS = ["|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*cell) for cell in product(OPERATIONS, repeat=6)]
@@ -51,6 +53,14 @@ def client(serve: Serve, table: NasBench201) -> Client:
 @pytest.fixture
 def digest(table: NasBench201) -> str:
     return table.describe().digest
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Waits until something has happened in another thread."""
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 class Scripted:
@@ -434,6 +444,93 @@ def test_an_exception_is_let_go_of_before_the_next_evaluation(serve: Serve, capl
     backend = Scripted(answer)
     backend.evaluate_with(serve([backend]), 2)
     assert alive == [False]
+
+
+# ----- Clients that do not read -----
+
+
+def test_calls_that_nobody_reads_leave_the_others_theirs(serve: Serve, table: NasBench201) -> None:
+    def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
+        yield Progress(0)
+        stop.wait(30)
+
+    backend = Scripted(answer)
+    client = serve([backend, table])
+    digest = backend.describe().digest
+    unread = [client.evaluate("scripted", digest, ['{"n":[0]}', '{"n":[1]}']) for _ in range(FOR_ONE_MACHINE.calls)]
+    until(lambda: len(backend.asked) == len(unread))
+    assert status_of(lambda: backend.evaluate_with(client, 2))[0] == "RESOURCE_EXHAUSTED"
+    assert len(client.list_spaces().spaces) == 2
+    assert client.describe("cells").digest == table.describe().digest
+    for each in unread:
+        each.cancel()
+    until(lambda: len(list(client.evaluate("cells", table.describe().digest, TEXTS[:9]))) == 9)
+
+
+def test_a_backend_waits_for_whoever_does_not_read(serve: Serve, table: NasBench201) -> None:
+    given: list[int] = []
+
+    class Counted(NasBench201):
+        def evaluate(
+            self, architectures: Sequence[Architecture], split: str, stop: threading.Event
+        ) -> Iterator[Outcome | Progress]:
+            for each in super().evaluate(architectures, split, stop):
+                given.append(each.index)
+                yield each
+
+    numbers = Numbers(Network(32, 10), {"search": ACCURACIES}, "made up")
+    client = serve([Counted("counted", "", numbers, {"search": "some"}), table])
+    unread = client.evaluate("counted", client.describe("counted").digest, TEXTS)
+    until(lambda: len(given) > MOST_WAITING)
+    digest = table.describe().digest
+    assert len(list(client.evaluate("cells", digest, TEXTS[:500]))) == 500
+    assert len(given) < len(TEXTS)
+    assert [next(unread).outcome.index for _ in range(500)] == list(range(500))
+    unread.cancel()
+
+
+@pytest.mark.parametrize("bounds", [Bounds(1, 1000), Bounds(9, 4)])
+def test_a_call_too_many_is_refused_until_another_ends(serve: Serve, bounds: Bounds) -> None:
+    def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
+        yield Progress(0)
+        stop.wait(10)
+
+    backend = Scripted(answer)
+    client = serve([backend], admission=Admission(bounds))
+    digest = backend.describe().digest
+    texts = ['{"n":[0]}', '{"n":[1]}', '{"n":[2]}']
+    first = client.evaluate("scripted", digest, texts)
+    next(first)
+    for call in (
+        lambda: client.cost("scripted", digest, texts),
+        lambda: list(client.evaluate("scripted", digest, texts)),
+    ):
+        code, text = status_of(call)
+        assert code == "RESOURCE_EXHAUSTED"
+        assert text.startswith("1 calls of 127.0.0.1 with 3 architectures are under way, and ")
+    first.cancel()
+
+    def is_let_in() -> bool:
+        try:
+            return len(client.cost("scripted", digest, texts)) == 3
+        except grpc.RpcError:
+            return False
+
+    until(is_let_in)
+
+
+@pytest.mark.parametrize(
+    ("peer", "machine"),
+    [
+        ("ipv4:192.0.2.7:40000", "192.0.2.7"),
+        ("ipv6:%5B2001:db8::1%5D:40000", "%5B2001:db8::1%5D"),
+        ("ipv6:[::1]:40000", "[::1]"),
+        ("unix:", "unix:"),
+        ("", ""),
+    ],
+)
+def test_connections_of_one_machine_are_told_by_its_address(peer: str, machine: str) -> None:
+    assert server.machine_of(peer) == machine
 
 
 # ----- Stopping -----

@@ -396,7 +396,8 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
       case status.ABORTED:
         return away();
       case status.RESOURCE_EXHAUSTED:
-        if (!/\blarger than max\b/.test(details)) return away();
+        if (!/\blarger than max\b/.test(details))
+          return new EvaluatorUnavailable(`${who} takes no more calls now: ${details}`, { cause });
         return refused(
           "sent what is no answer, or one above 64 MiB",
           "check the address, or lower its max_batch",

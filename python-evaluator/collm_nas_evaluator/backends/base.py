@@ -81,7 +81,8 @@ class Backend(Protocol):
         `split` is one of the description's. What goes wrong with one architecture is its outcome; an exception counts
         as one of the architecture of the latest progress, and the others are asked for again. UsageError, OSError and
         DeviceLost say that nothing can be evaluated now, and end the call. A long evaluation looks at `stop` now and
-        then and returns soon after it is set, whatever is left.
+        then and returns soon after it is set, whatever is left. Where the caller does not read, an outcome is taken
+        late: nothing that others wait for may be held while one is yielded. Progress is taken at once, always.
         """
         ...
 

@@ -1,0 +1,136 @@
+"""What calls under way may hold: how many there are at once, and how many answers wait for whoever asked.
+
+Owns the bounds for one machine and in all, and that a caller who does not read stops its own evaluation and nobody
+else's. Knows no transport and no space.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from collm_nas_evaluator.backends.base import Outcome, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """So many calls, and so many architectures in them, may be under way at once."""
+
+    calls: int
+    architectures: int
+
+
+FOR_ONE_MACHINE = Bounds(calls=64, architectures=250_000)
+"""As many searches as one bench has at once. An architecture takes about half a kilobyte as long as its call lasts."""
+IN_ALL = Bounds(calls=96, architectures=1_000_000)
+MOST_WAITING = 256
+"""So many answers of one call wait to be read."""
+
+
+@dataclass
+class _Held:
+    calls: int = 0
+    architectures: int = 0
+
+    def is_full(self, bounds: Bounds, more: int) -> bool:
+        """Whether another call is too many. A single one never is, however large."""
+        return self.calls > 0 and (self.calls >= bounds.calls or self.architectures + more > bounds.architectures)
+
+    def add(self, calls: int, architectures: int) -> None:
+        self.calls += calls
+        self.architectures += architectures
+
+
+@dataclass
+class Admission:
+    """Which calls may begin."""
+
+    for_one_machine: Bounds = FOR_ONE_MACHINE
+    in_all: Bounds = IN_ALL
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _all: _Held = field(default_factory=_Held)
+    _machines: dict[str, _Held] = field(default_factory=dict)
+
+    def enter(self, machine: str, architectures: int) -> Callable[[], None] | str:
+        """Lets a call of a machine begin: what to call, once, when it is over. Else why it may not begin now."""
+        with self._lock:
+            held = self._machines.get(machine, _Held())
+            for who, which, bounds in (
+                (machine, held, self.for_one_machine),
+                ("all machines", self._all, self.in_all),
+            ):
+                if which.is_full(bounds, architectures):
+                    return (
+                        f"{which.calls} calls of {who} with {which.architectures} architectures are under way, and "
+                        f"{bounds.calls} with {bounds.architectures} may be; read their answers, then ask again"
+                    )
+            self._machines[machine] = held
+            for each in (held, self._all):
+                each.add(1, architectures)
+        return lambda: self._leave(machine, architectures)
+
+    def _leave(self, machine: str, architectures: int) -> None:
+        with self._lock:
+            held = self._machines[machine]
+            for each in (held, self._all):
+                each.add(-1, -architectures)
+            if held.calls == 0:
+                del self._machines[machine]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """No answer follows; `reason` says what broke off."""
+
+    reason: str = ""
+
+
+class Answers:
+    """The answers of one evaluation on their way from its thread to the call that asked.
+
+    Whoever gives an outcome waits while too many are unread. Progress never waits, for an evaluation may tell of it
+    while it holds the device: the latest takes the place of what is unread, or is left out.
+    """
+
+    def __init__(self, most: int = MOST_WAITING) -> None:
+        self._most = most
+        self._waiting: deque[Outcome | Progress] = deque()
+        self._end: Ended | None = None
+        self._changed = threading.Condition()
+
+    @property
+    def waiting(self) -> int:
+        """How many answers are unread."""
+        return len(self._waiting)
+
+    def give(self, answer: Outcome | Progress) -> None:
+        """Adds an answer. After the end it is dropped."""
+        with self._changed:
+            if isinstance(answer, Progress):
+                if len(self._waiting) >= self._most and isinstance(self._waiting[-1], Progress):
+                    self._waiting.pop()
+                if len(self._waiting) >= self._most:
+                    return
+            else:
+                self._changed.wait_for(lambda: self._end is not None or len(self._waiting) < self._most)
+            if self._end is None:
+                self._waiting.append(answer)
+                self._changed.notify_all()
+
+    def end(self, reason: str = "", *, at_once: bool = False) -> None:
+        """Says that no answer follows: behind those that wait, or at once where nobody reads them any more."""
+        with self._changed:
+            self._end = self._end or Ended(reason)
+            if at_once:
+                self._waiting.clear()
+            self._changed.notify_all()
+
+    def take(self, seconds: float) -> Outcome | Progress | Ended | None:
+        """The next answer, or the end; None when neither comes within `seconds`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._end, seconds)
+            if not self._waiting:
+                return self._end
+            answer = self._waiting.popleft()
+            self._changed.notify_all()
+            return answer
