@@ -176,12 +176,18 @@ export function broken({ why, wasReached }: PostFailed, asked: Asked): Trouble {
   };
 }
 
-/** A stream that ended before its reply did. `words` are those of an error that came in it, if one did. */
-export function cutStream(words: string): Trouble {
+/**
+ * A reply that ended before it was whole, or says so of itself. `words` are those of an error that came with it, and
+ * `reason` what the server names as its end; empty where there is none.
+ */
+export function brokenOff(words: string, reason = ""): Trouble {
+  const named = reason === "" ? "" : ` (finish reason "${reason}")`;
   return {
     ...once,
     what:
-      words === "" ? "broke off the reply before its end" : `broke off the reply with an error (${words})`,
+      words === ""
+        ? `broke off the reply before its end${named}`
+        : `broke off the reply with an error (${words})`,
     remedy: "see that it is well, then resume",
     again: "often",
     isBilled: true,

@@ -1,131 +1,133 @@
 /**
  * A chat completion, whole or in pieces, read into one form.
  *
- * Owns where servers put content, thoughts, token counts and the reason for the end. Knows nothing of the way it came,
- * and judges nothing: what is missing is null or empty.
+ * Owns where servers put content, thoughts, refusals, errors and the reason for the end, and that a reply which broke off
+ * at its server is none. Knows nothing of the way it came, and judges no text: what is missing is null or empty.
  */
+import { fieldsOf, parsed } from "./fields.ts";
+import { endingOf, graver, reasonIn } from "./finish-reason.ts";
 import { separateThoughts } from "./thoughts.ts";
+import { countsOf, type Counts, merged } from "./usage.ts";
 
-export interface Completion {
+export { fieldsOf, parsed };
+
+export interface Completion extends Counts {
   /** Empty: the server did not say. */
   readonly model: string;
   readonly content: string;
   readonly reasoning: string;
-  /** Null where the server did not say, here and below. */
+  /** The member that held thoughts apart from the content; null: none did. */
+  readonly reasoningIn: ThoughtsMember | null;
+  /** What the model says in place of an answer; empty: it does not refuse. */
+  readonly refusal: string;
+  /** Null: the server did not say. Reached limits of every name are `length`. */
   readonly finishReason: string | null;
-  readonly inputTokens: number | null;
-  readonly outputTokens: number | null;
-  readonly cachedTokens: number | null;
-  readonly reasoningTokens: number | null;
 }
 
-/** Why an object is no completion: it tells an error, has no choice, or is something else. */
+/** Where servers put thoughts: the older member first. */
+const thoughtsMembers = ["reasoning_content", "reasoning"] as const;
+export type ThoughtsMember = (typeof thoughtsMembers)[number];
+
+/** Why an object is no completion: it broke off, tells an error, has no choice, or is something else. */
 export type NoCompletion =
+  | { readonly kind: "broken"; readonly reason: string | null; readonly error: unknown }
   | { readonly kind: "error"; readonly error: unknown }
   | { readonly kind: "no-choice" }
   | { readonly kind: "something-else" };
 
 /** Reads a whole answer, as parsed from its JSON. */
 export function readCompletion(value: unknown): Completion | NoCompletion {
-  const { choices, error, model, usage } = fieldsOf(value);
-  if (!Array.isArray(choices)) {
-    const isTold = error !== undefined && error !== null && error !== "";
-    return isTold ? { kind: "error", error } : { kind: "something-else" };
+  const { choices, error } = fieldsOf(value);
+  if (!Array.isArray(choices) || choices.length === 0) {
+    const told = bareError(value) ?? error;
+    if (isTold(told)) return { kind: "error", error: told };
+    return { kind: Array.isArray(choices) ? "no-choice" : "something-else" };
   }
-  if (choices.length === 0) return { kind: "no-choice" };
-  const choice = fieldsOf(choices[0]);
-  const message = fieldsOf(choice["message"]);
-  const reasoning = textOf(message["reasoning_content"]) || textOf(message["reasoning"]);
-  const finishReason = textOf(choice["finish_reason"]) || null;
-  return completion(textOf(model), textOf(message["content"]), reasoning, finishReason, usage);
+  const pieces = new Pieces();
+  pieces.add(value, "message");
+  return pieces.whole();
 }
 
 /** Gathers the pieces of a stream. */
 export class Pieces {
   readonly #content: string[] = [];
   readonly #reasoning: string[] = [];
+  readonly #refusal: string[] = [];
+  #reasoningIn: ThoughtsMember | null = null;
   #model = "";
-  #finishReason: string | null = null;
+  #reason: string | null = null;
   #usage: unknown;
+  #error: unknown;
   #hasChoice = false;
   /** Content and thoughts so far, in characters. */
   characters = 0;
 
-  add(chunk: unknown): void {
-    const { choices, model, usage } = fieldsOf(chunk);
+  /** @param member where a choice has its text; a whole answer has it elsewhere than a piece of a stream. */
+  add(chunk: unknown, member: "delta" | "message" = "delta"): void {
+    const { choices, model, usage, error, x_groq: groq } = fieldsOf(chunk);
     this.#model ||= textOf(model);
-    // Some servers tell the count so far in every piece, and most tell it in a last one without a choice.
-    if (typeof usage === "object" && usage !== null) this.#usage = usage;
     const [first] = Array.isArray(choices) ? (choices as unknown[]) : [];
+    const choice = fieldsOf(first);
+    // Some tell the count so far in every piece, most in a last one without a choice, Moonshot within the choice.
+    for (const each of [usage, choice["usage"], fieldsOf(groq)["usage"]])
+      if (typeof each === "object" && each !== null) this.#usage = merged(this.#usage, each);
+    for (const each of [error, choice["error"], first === undefined ? bareError(chunk) : undefined])
+      if (isTold(each)) this.#error ??= each;
     if (first === undefined) return;
     this.#hasChoice = true;
-    const choice = fieldsOf(first);
-    const delta = fieldsOf(choice["delta"] ?? choice["message"]);
-    const content = textOf(delta["content"]);
-    const reasoning = textOf(delta["reasoning_content"]) || textOf(delta["reasoning"]);
+    const said = fieldsOf(choice[member] ?? choice["message"]);
+    const content = textOf(said["content"]);
+    const thoughtsIn = thoughtsMembers.find((name) => textOf(said[name]) !== "");
+    const reasoning = thoughtsIn === undefined ? "" : textOf(said[thoughtsIn]);
+    const refusal = textOf(said["refusal"]);
     if (content !== "") this.#content.push(content);
     if (reasoning !== "") this.#reasoning.push(reasoning);
+    if (refusal !== "") this.#refusal.push(refusal);
+    this.#reasoningIn ??= thoughtsIn ?? null;
     this.characters += content.length + reasoning.length;
-    this.#finishReason = textOf(choice["finish_reason"]) || this.#finishReason;
+    // OpenRouter tells the provider's own word beside its own.
+    for (const name of ["native_finish_reason", "finish_reason"])
+      this.#reason = graver(this.#reason, reasonIn(choice[name]));
   }
 
-  /** Whether the server said why the reply ended: nothing of it is missing then. */
+  /** Whether the server said why the reply ended: nothing of it is missing then, or it is no reply. */
   get isFinished(): boolean {
-    return this.#finishReason !== null;
+    return this.#reason !== null;
   }
 
   whole(): Completion | NoCompletion {
+    if (this.#error !== undefined || endingOf(this.#reason) === "broken")
+      return { kind: "broken", reason: this.#reason, error: this.#error };
     if (!this.#hasChoice) return { kind: "no-choice" };
-    const [content, reasoning] = [this.#content.join(""), this.#reasoning.join("")];
-    return completion(this.#model, content, reasoning, this.#finishReason, this.#usage);
-  }
-}
-
-/** The members of an object; none of anything else. */
-export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-/** The value that a text is the JSON of; undefined where it is none. */
-export function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
+    const apart = this.#reasoning.join("");
+    const { thoughts, rest } = separateThoughts(this.#content.join(""));
+    return {
+      model: this.#model,
+      content: rest,
+      reasoning: [apart, thoughts].filter((each) => each !== "").join("\n\n"),
+      reasoningIn: this.#reasoningIn,
+      refusal: this.#refusal.join("").trim(),
+      finishReason: endingOf(this.#reason) === "cut" ? "length" : this.#reason,
+      ...countsOf(this.#usage, rest.trim() !== "", `${apart}${thoughts}`.trim() !== ""),
+    };
   }
 }
 
 // --- internal ---
 
-function completion(
-  model: string,
-  text: string,
-  apart: string,
-  finishReason: string | null,
-  usage: unknown,
-): Completion {
-  const { thoughts, rest } = separateThoughts(text);
-  const counts = fieldsOf(usage);
-  const cached = countOf(fieldsOf(counts["prompt_tokens_details"])["cached_tokens"]);
-  return {
-    model,
-    content: rest,
-    reasoning: [apart, thoughts].filter((each) => each !== "").join("\n\n"),
-    finishReason,
-    inputTokens: countOf(counts["prompt_tokens"]),
-    outputTokens: countOf(counts["completion_tokens"]),
-    // The second is DeepSeek's.
-    cachedTokens: cached ?? countOf(counts["prompt_cache_hit_tokens"]),
-    reasoningTokens: countOf(fieldsOf(counts["completion_tokens_details"])["reasoning_tokens"]),
-  };
+/** Whether a member named `error` tells of one. */
+function isTold(error: unknown): boolean {
+  if (typeof error === "object" && error !== null) return Object.keys(error).length > 0;
+  return error !== undefined && error !== null && error !== "" && error !== false;
+}
+
+/** An error that stands by itself, as vLLM of old and SGLang give it; undefined: it is none. */
+function bareError(value: unknown): unknown {
+  return fieldsOf(value)["object"] === "error" ? value : undefined;
 }
 
 /** Text, or the text in a list of parts; empty for anything else. */
 function textOf(value: unknown): string {
   const texts = Array.isArray(value) ? value.map((part) => fieldsOf(part)["text"]) : [value];
   return texts.filter((text) => typeof text === "string").join("");
-}
-
-function countOf(value: unknown): number | null {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }

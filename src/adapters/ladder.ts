@@ -6,6 +6,7 @@
  */
 import type { Message, Probe, Role, Rung } from "../search/events.ts";
 import { fieldsOf, parsed } from "./completion.ts";
+import { endingOf } from "./finish-reason.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -134,6 +135,8 @@ export function findingOf(
     const rest = step.sendsSchema ? ", but does not follow the schema sent with it" : "";
     return { finding: "honoured", words: `the answer is JSON${rest}` };
   }
+  if (endingOf(finishReason) === "withheld")
+    return { finding: "unclear", words: "the answer was withheld by the server" };
   if (finishReason === "length") return { finding: "unclear", words: "the answer was cut off by its length" };
   if (text === "") return { finding: "unclear", words: "the answer is empty" };
   return { finding: "ignored", words: `the answer is free: ${text.slice(0, 200)}` };

@@ -12,8 +12,8 @@ import type { ChatModel, ChatRequest, Clock } from "../search/ports.ts";
 import {
   type Asked,
   broken,
+  brokenOff,
   cannotAsk,
-  cutStream,
   noChoice,
   noReply,
   type Objection,
@@ -459,21 +459,25 @@ export class OpenAIChat implements ChatModel {
         if (pieces.characters > before) onText(pieces.characters);
       }
     } catch (error) {
-      // A reply that ended is whole, whatever comes after it.
+      if (error instanceof APIError)
+        return failed(brokenOff(this.#secrets.quoted(wordsOfError(error.error ?? error.message))));
+      // A reply that ended is whole, whatever becomes of the connection after it.
       if (!pieces.isFinished) {
         if (error instanceof PostFailed) return failed(broken(error, asked));
-        if (error instanceof APIError)
-          return failed(cutStream(this.#secrets.quoted(wordsOfError(error.error ?? error.message))));
         return failed(noReply("answered with a broken stream instead of a reply", true));
       }
     }
-    if (!pieces.isFinished && !hasEnded()) return failed(cutStream(""));
+    if (!pieces.isFinished && !hasEnded()) return failed(brokenOff(""));
     const read = pieces.whole();
     return "kind" in read ? failed(this.#noCompletion(read, "")) : { ok: true, completion: read };
   }
 
   #noCompletion(read: NoCompletion, body: string): Trouble {
     switch (read.kind) {
+      case "broken": {
+        const words = read.error === undefined ? "" : wordsOfError(read.error);
+        return brokenOff(this.#secrets.quoted(words), this.#secrets.quoted(read.reason ?? "", 40));
+      }
       case "no-choice":
         return noChoice;
       case "error": {

@@ -81,6 +81,38 @@ describe("a stream", () => {
       raw(200, 'data: {"choices": [\n\n', { "content-type": "text/event-stream" }),
       "broken",
     ],
+    ["that says it broke off", streamed([said("fi"), { finishReason: "error" }, usage]), '"error"'],
+    ["that is aborted", streamed([said("fi"), { finishReason: "abort" }]), '"abort"'],
+    [
+      "with an error beside its last piece",
+      streamed([
+        { delta: { content: "fi" }, finishReason: "error", rest: { error: { code: 502, message: "gone" } } },
+      ]),
+      "(gone)",
+    ],
+    [
+      "with an error in its last choice",
+      streamed([
+        said("fi"),
+        { rest: { choices: [{ delta: {}, finish_reason: "stop", error: { message: "gone" } }] } },
+      ]),
+      "(gone)",
+    ],
+    [
+      "with an error after its reason",
+      streamed([said("fi"), stop, { rest: { error: { message: "gone" } } }]),
+      "(gone)",
+    ],
+    [
+      "with an error that stands by itself",
+      streamed([said("fi"), { rest: { object: "error", message: "gone", code: 500 } }]),
+      "(gone)",
+    ],
+    [
+      'that writes "null" for no reason, and is closed in the middle',
+      streamed([{ delta: { content: "fi" }, finishReason: "null" }], "closed"),
+      "broke off the reply",
+    ],
     ["without a single choice", streamed([usage]), "without a single choice"],
     ["empty", streamed([], "closed"), "broke off the reply"],
     ["that is none", htmlPage(), "an HTML page"],

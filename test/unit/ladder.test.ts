@@ -159,6 +159,8 @@ describe("the way to ask is found out before the first request under a schema", 
     ["cut off by its length", chat("Hello", { finishReason: "length" })],
     ["of spaces alone", chat("  \n ")],
     ["of nothing but thoughts", chat("<think>Hm, the user", { finishReason: "length" })],
+    ["withheld by a filter", chat("Hello", { finishReason: "content_filter" })],
+    ["that is a refusal", chat(null, { message: { refusal: "I would rather not." } })],
   ])("an answer %s tells nothing: the rung stays", async (_name, answer) => {
     const { reply } = await open((kind) => (kind.startsWith("probe") ? answer : real));
     const { rung, probes } = await reply({ schema });
@@ -228,6 +230,9 @@ describe("an outage is never taken for an objection to the form", () => {
     ["503", serverError(503)],
     ["a reset", resetConnection("at once")],
     ["no answer", stalledHeaders()],
+    ["a greeting that broke off", chat("Hello! How can", { finishReason: "error" })],
+    ["an aborted greeting", chat("Hello! How can", { finishReason: "abort" })],
+    ["an error with success", json(200, { choices: [], error: { message: "gone" } })],
   ])("%s: asked again on the same rung", async (_name, answer) => {
     const { server, reply } = await open(
       (kind, _request, index) => (index === 0 ? answer : kind.startsWith("probe") ? honoured : real),

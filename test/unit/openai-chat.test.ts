@@ -308,6 +308,7 @@ describe("asking again", () => {
     ["null", json(200, null)],
     ["204", raw(204, "", {})],
     ["JSON that was cut", cut],
+    ["a reply that says it broke off", chat("half of a", { finishReason: "error" })],
   ])("helps after %s", async (_name, answer) => {
     const { server, reply, clock, retried } = await open([answer, good]);
     expect((await reply()).content).toBe("fine");
@@ -380,6 +381,77 @@ describe("asking again", () => {
     const { failure } = await open([stalledBody(), stalledHeaders()], { timeoutSeconds: 0.2, retries: 1 });
     expect((await failure()).message).toContain("raise the timeout");
   });
+});
+
+describe("a reply that broke off at its provider", () => {
+  // The words of OpenRouter, vLLM and SGLang, DeepSeek, Ollama, GLM, watsonx, Anthropic, LM Studio, and of Gemini through gateways.
+  const brokenReasons = [
+    ...["error", "abort", "aborted", "cancelled", "canceled", "USER_CANCEL", "timeout", "TIME_LIMIT"],
+    ...["insufficient_system_resource", "load", "unload", "network_error", "not_finished", "pause_turn"],
+    ...["userStopped", "modelUnloaded", "incomplete", "failed", "RECITATION", "OTHER", "FinishReason.OTHER"],
+    ...["MALFORMED_FUNCTION_CALL", "malformed_function_call", "FINISH_REASON_UNEXPECTED_TOOL_CALL"],
+  ];
+  const answers: [string, Answer][] = [
+    ...brokenReasons.map((finishReason): [string, Answer] => [
+      finishReason,
+      chat("half of a", { finishReason }),
+    ]),
+    ["the provider's own word", choice({ finish_reason: "stop", native_finish_reason: "abort" })],
+    ["an error in the choice", choice({ finish_reason: "stop", error: { code: 502, message: "gone" } })],
+    ["an error of text in the choice", choice({ finish_reason: null, error: "gone" })],
+    ["an error beside the choice", choice({ finish_reason: "stop" }, { error: { message: "gone" } })],
+    ["an error that stands by itself", json(200, { object: "error", message: "gone", code: 500 })],
+    ["an error beside no choice", json(200, { choices: [], error: { message: "gone" } })],
+  ];
+
+  function choice(changed: object, rest: object = {}): Answer {
+    const message = { role: "assistant", content: "half of a" };
+    return json(200, { choices: [{ index: 0, message, ...changed }], ...rest });
+  }
+
+  test.each(answers)("is asked for again, and may have cost something: %s", async (_name, answer) => {
+    const { server, reply } = await open([answer, good]);
+    expect(await reply()).toMatchObject({ content: "fine", billedFailures: 1 });
+    expect(server.requests).toHaveLength(2);
+    expect(server.requests[1]?.body).toEqual(server.requests[0]?.body);
+  });
+
+  test("is told with the error's words or the reason, and never with the key", async () => {
+    const { reply, retried } = await open([
+      choice({ finish_reason: "error", error: { message: `upstream said no to ${key}` } }),
+      chat("half of a", { finishReason: key.slice(0, 7) + "error" }),
+      chat("half", { finishReason: "insufficient_system_resource" }),
+      good,
+    ]);
+    await reply();
+    expect((await reply()).content).toBe("fine");
+    expect(retried[0]).toContain("broke off the reply with an error (upstream said no to [key])");
+    expect(retried[1]).toContain('(finish reason "insufficient_system_resource")');
+  });
+
+  test("is paid for no more often than there is room for", async () => {
+    const { server, failure } = await open(() => chat("half of a", { finishReason: "error" }));
+    const { message, spent } = await failure({ mostBilled: 2 });
+    expect(message).toContain("beyond a cap");
+    expect(spent).toMatchObject({ billed: 2 });
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test.each(["stop", "eos", "end_turn", "COMPLETE", "tool_calls", "no such reason", "errorless", "mother"])(
+    "is none where nothing is missing: %s",
+    async (finishReason) => {
+      const { reply } = await open([chat("fine", { finishReason })]);
+      expect(await reply()).toMatchObject({ content: "fine", finishReason, failures: [] });
+    },
+  );
+
+  test.each(["length", "MAX_TOKENS", "max_tokens", "model_length", "token_limit", "FinishReason.MAX_TOKENS"])(
+    "is none where a limit on the length was reached, by whatever name: %s",
+    async (finishReason) => {
+      const { reply } = await open([chat("half of a", { finishReason })]);
+      expect(await reply()).toMatchObject({ content: "half of a", finishReason: "length", failures: [] });
+    },
+  );
 });
 
 describe("a wait that the server asks for", () => {

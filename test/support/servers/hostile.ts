@@ -464,6 +464,15 @@ const content: readonly Row[] = [
   ...([null, undefined, 3, {}, [], "", "no such reason", megabyte] as const).map(
     (reason, at): Row => [`finish reason ${at}`, "reply", message({ content: words }, reason)],
   ),
+  ...(["error", "abort", "insufficient_system_resource", "MALFORMED_FUNCTION_CALL"] as const).map(
+    (reason): Row => [`broken off: ${reason}`, "error", message({ content: words }, reason)],
+  ),
+  [
+    "an error in the choice",
+    "error",
+    json(200, completion({ choices: [{ message: { content: words }, error: "gone" }] })),
+  ],
+  ["an error beside the choice", "error", json(200, completion({ error: { message: "gone" } }))],
   ["cut by the length limit", "reply", message({ content: words }, "length")],
   ["cut by a filter", null, message({ content: null }, "content_filter")],
   ...(

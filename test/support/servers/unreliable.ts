@@ -6,6 +6,7 @@
 import { pick, randomStream } from "../../../src/search/random.ts";
 import {
   type Answer,
+  chat,
   htmlPage,
   json,
   type ModelRequest,
@@ -36,6 +37,7 @@ export const failures: Readonly<Record<string, Answer>> = {
   "a reset in the body": resetConnection("in the body"),
   "a stall before the first byte": stalledHeaders(),
   "a stall in the body": stalledBody(),
+  "a reply that broke off": chat("half of what was", { finishReason: "error" }),
   "JSON cut off": raw(200, '{"id":"chatcmpl-1","choices":[{"index":0,"message":{"role":"assi', {
     "content-type": "application/json",
   }),

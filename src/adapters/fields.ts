@@ -1,0 +1,19 @@
+/**
+ * Looks into JSON of which nothing is known: whatever it is, nothing throws.
+ *
+ * Owns the two looks that readers of servers' answers share. Knows no server.
+ */
+
+/** The members of an object; none of anything else. */
+export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** The value that a text is the JSON of; undefined where it is none. */
+export function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
