@@ -263,6 +263,8 @@ export class OpenAIChat implements ChatModel {
       }
       const { content, finishReason, inputTokens, outputTokens } = completion;
       const { finding, words } = findingOf(at, content, finishReason);
+      if (outputTokens !== null && outputTokens > most)
+        call.notes.push(tooLong("In answer to a small question the server", outputTokens, most));
       call.probes.push({
         ...told,
         finding,
@@ -494,8 +496,8 @@ export class OpenAIChat implements ChatModel {
     const { inputTokens, outputTokens, cachedTokens, reasoningTokens } = completion;
     const said = (text: string) => this.#secrets.without(text);
     const content = said(completion.content);
-    if (maxTokens !== null && outputTokens !== null && outputTokens > maxTokens)
-      call.notes.push(`The server wrote ${outputTokens} tokens, though at most ${maxTokens} were allowed.`);
+    const isTooLong = maxTokens !== null && outputTokens !== null && outputTokens > maxTokens;
+    if (isTooLong) call.notes.push(tooLong("The server", outputTokens, maxTokens));
     if (
       step !== null &&
       step.rung !== "text" &&
@@ -517,6 +519,7 @@ export class OpenAIChat implements ChatModel {
       ...(call.billed === 0 ? {} : { billedFailures: call.billed }),
       ...(cachedTokens === null ? {} : { cachedTokens }),
       ...(reasoningTokens === null ? {} : { reasoningTokens }),
+      ...(isTooLong ? { exceedsMaxTokens: true } : {}),
       ...(step === null ? {} : { rung: step.rung }),
       ...(probes.length === 0 ? {} : { probes }),
       ...(notes.length === 0 ? {} : { notes }),
@@ -555,6 +558,10 @@ async function loadStreams() {
     return Stream.fromSSEResponse<unknown>(response, new AbortController(), silent);
   };
   return { events, APIError };
+}
+
+function tooLong(who: string, tokens: number, most: number): string {
+  return `${who} wrote ${tokens} tokens, though at most ${most} were allowed.`;
 }
 
 function failed(trouble: Trouble): Attempt {

@@ -197,6 +197,8 @@ export const chatReplySchema = z.strictObject({
   /** The part of the input that the server had read before, and the part of the output spent on thinking. */
   cachedTokens: z.int().min(0).exactOptional(),
   reasoningTokens: z.int().min(0).exactOptional(),
+  /** True: more tokens of output than the role's longest reply: its server does not keep to that limit. */
+  exceedsMaxTokens: z.literal(true).exactOptional(),
   /** How the form of the answer was asked for; absent: no form was, or there is but one way. */
   rung: rungSchema.exactOptional(),
   /** Calls made before this one to learn how to ask. */

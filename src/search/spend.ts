@@ -107,7 +107,7 @@ export function usdOf(
  *
  * No token is shorter than a byte, so the bytes of a prompt bound its tokens; what was sent before and counted by the
  * server is bounded by that count. Where a form is asked for, its schema is counted too, and what finding out how to
- * ask may take.
+ * ask may take. A server that did not keep to the longest reply may give one as long again.
  */
 export function reservationOf(
   state: RunState,
@@ -119,6 +119,11 @@ export function reservationOf(
   // Written rules use no tokens.
   if (bounds === undefined) return { inputTokens: 0, outputTokens: 0 };
   const maxTokens = bounds.maxTokens ?? 0;
+  const longest = state.chats.reduce(
+    (most, { role: asked, reply }) =>
+      asked === role && reply.exceedsMaxTokens ? Math.max(most, reply.outputTokens ?? 0) : most,
+    maxTokens,
+  );
   const last = state.lastPrompts[role];
   const same = last === null ? 0 : sharedLength(last.messages, messages);
   const whole = sizeBound(messages) + tokensAroundPrompt;
@@ -130,7 +135,7 @@ export function reservationOf(
   const probes = isLearned ? 0 : mostProbes;
   return {
     inputTokens: Math.min(whole, known) + form + probes * longestProbe.inputTokens,
-    outputTokens: maxTokens + probes * Math.min(longestProbe.outputTokens, maxTokens),
+    outputTokens: longest + probes * Math.min(longestProbe.outputTokens, maxTokens),
   };
 }
 

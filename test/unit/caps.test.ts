@@ -145,6 +145,37 @@ describe("a cap on tokens", () => {
     await expectReplays(events);
   });
 
+  it("is overstepped by one reply at most, however much longer than allowed a server writes", async () => {
+    const price = { inputUsd: 1, cachedInputUsd: null, outputUsd: 1, source: "test" };
+    const prices = { navigator: price, generator: price };
+    for (const [role, written] of [
+      ["navigator", 60],
+      ["navigator", 900],
+      ["generator", 900],
+      ["generator", 5_000],
+    ] as const) {
+      const say = (request: ChatRequest) => ({
+        content: answer(request),
+        inputTokens: 20,
+        outputTokens: request.role === role ? written : 40,
+        ...(request.role === role ? { exceedsMaxTokens: true as const } : {}),
+      });
+      for (const cap of ["tokens", "usd"] as const) {
+        const caps = cap === "tokens" ? { tokens: 9_000 } : { usd: 9_000 / 1e6 };
+        const { outcome, events } = await search({ search: { caps, bounds, budget: 1_000 }, say, prices });
+        const state = outcome as RunState;
+        expect(state.ended).toBe(cap === "tokens" ? "token-cap" : "money-cap");
+        // The first reply of its length cannot be foreseen; every later one is.
+        const over = metered(state).tokens - 9_000;
+        expect(over).toBeLessThanOrEqual(0);
+        const replies = bodies(events, "chat-replied").filter((each) => each.role === role);
+        expect(replies[0]?.reserved?.outputTokens).toBe(50);
+        for (const { reserved } of replies.slice(1)) expect(reserved?.outputTokens).toBe(written);
+        await expectReplays(events);
+      }
+    }
+  });
+
   it("counts a reply whose tokens were not told as the most it can have been", async () => {
     const say = (request: ChatRequest) => ({
       content: answer(request),

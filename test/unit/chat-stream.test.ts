@@ -53,6 +53,34 @@ describe("a stream", () => {
     expect(await reply()).toMatchObject({ content: "Yes.", reasoning: "Hm." });
   });
 
+  const told = { prompt_tokens: 20, completion_tokens: 5 };
+  test.each<[string, readonly Piece[]]>([
+    ["in a last piece without a choice", [said("fine"), stop, { rest: { usage: told } }]],
+    [
+      "so far in every piece",
+      [said("fi"), said("ne"), stop].map((piece, at) => ({
+        ...piece,
+        rest: { usage: { ...told, completion_tokens: 1 + 2 * at } },
+      })),
+    ],
+    [
+      "the prompt first and the rest later",
+      [
+        { ...said("fine"), rest: { usage: { prompt_tokens: 20, completion_tokens: 0 } } },
+        { ...stop, rest: { usage: { prompt_tokens: 0, completion_tokens: 5 } } },
+      ],
+    ],
+    ["and then an empty count", [said("fine"), { ...stop, rest: { usage: told } }, { rest: { usage: {} } }]],
+    [
+      "in the choice",
+      [said("fine"), { rest: { choices: [{ delta: {}, finish_reason: "stop", usage: told }] } }],
+    ],
+    ["in a member of Groq's own", [said("fine"), { ...stop, rest: { x_groq: { usage: told } } }]],
+  ])("counts its tokens wherever they are told: %s", async (_name, pieces) => {
+    const { reply } = await open([streamed(pieces)]);
+    expect(await reply()).toMatchObject({ content: "fine", inputTokens: 20, outputTokens: 5 });
+  });
+
   test("holds no key", async () => {
     const { reply } = await open([streamed([said(key.slice(0, 8)), said(key.slice(8)), stop])]);
     expect((await reply()).content).toBe("[key]");

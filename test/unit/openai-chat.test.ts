@@ -234,6 +234,28 @@ describe("a reply", () => {
     expect(await reply()).toMatchObject({ inputTokens: null, outputTokens: null });
   });
 
+  test("counts thoughts that the server counts beside the completion, and says where more was written than allowed", async () => {
+    const usage = {
+      prompt_tokens: 30,
+      completion_tokens: 90,
+      total_tokens: 1_120,
+      completion_tokens_details: { reasoning_tokens: 1_000 },
+    };
+    const { reply } = await open([chat("fine", { usage }), chat("fine")], { maxTokens: 100 });
+    const read = await reply();
+    expect(read).toMatchObject({
+      inputTokens: 30,
+      outputTokens: 1_090,
+      reasoningTokens: 1_000,
+      exceedsMaxTokens: true,
+    });
+    expect(read.notes?.join()).toContain("wrote 1090 tokens, though at most 100 were allowed");
+    expect(chatReplySchema.parse(read)).toEqual(read);
+    const second = await reply();
+    expect(second).not.toHaveProperty("exceedsMaxTokens");
+    expect(second).not.toHaveProperty("notes");
+  });
+
   test("takes as long as the clock says, waits included", async () => {
     const { reply, clock } = await open([rateLimited({ "retry-after": "90" }), good]);
     expect((await reply()).seconds).toBe(90);
@@ -419,11 +441,9 @@ describe("a reply that broke off at its provider", () => {
   test("is told with the error's words or the reason, and never with the key", async () => {
     const { reply, retried } = await open([
       choice({ finish_reason: "error", error: { message: `upstream said no to ${key}` } }),
-      chat("half of a", { finishReason: key.slice(0, 7) + "error" }),
       chat("half", { finishReason: "insufficient_system_resource" }),
       good,
     ]);
-    await reply();
     expect((await reply()).content).toBe("fine");
     expect(retried[0]).toContain("broke off the reply with an error (upstream said no to [key])");
     expect(retried[1]).toContain('(finish reason "insufficient_system_resource")');
