@@ -141,6 +141,10 @@ function commands(
     .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
     .option("--max-tokens <n>", "the longest reply in tokens (default: the server's own)", wholeFrom(1))
     .option(
+      "--on-truncation <what>",
+      "stop, or shorten the conversation, when the server cuts prompts (default: stop)",
+    )
+    .option(
       "--cap <what=value>",
       "the most that may be used: tokens=…, usd=… or seconds=…; may be given several times",
       limit,
@@ -174,6 +178,7 @@ function commands(
     .option("--model <name>", "another model from here on")
     .option("--base-url <url>", "where that model's API is")
     .option("--max-tokens <n>", "its longest reply in tokens", wholeFrom(1))
+    .option("--on-truncation <what>", "stop, or shorten the conversation, when the server cuts prompts")
     .option("--cap <what=value>", "a new cap: tokens=…, usd=… or seconds=…", limit)
     .option("--evaluator <host:port>", "another evaluator from here on")
     .option("--evaluator-config <file>", "another configuration of the evaluator that is started")

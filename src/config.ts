@@ -18,6 +18,8 @@ import {
   roleSchema,
   rungSchema,
   type SearchConfig,
+  type Truncations,
+  truncationSchema,
   wordingSchema,
 } from "./search/events.ts";
 import { didYouMean } from "./search/nearest.ts";
@@ -43,6 +45,8 @@ const serverShape = {
   seed: z.int().min(0).nullable().default(null),
   /** The model's window in tokens, prompt and reply together; null: not known, and nothing is cut short. */
   contextTokens: z.int().min(1).nullable().default(null),
+  /** What becomes of the run when the server cuts a prompt without a word. */
+  onTruncation: truncationSchema.default("stop"),
   /** How the form of an answer is asked for; null: found out from the server. */
   rung: rungSchema.nullable().default(null),
   /** Whether replies are read as they are written, so that a stalled one is noticed. */
@@ -188,6 +192,7 @@ export interface Flags {
   readonly model?: string | undefined;
   readonly baseUrl?: string | undefined;
   readonly maxTokens?: number | undefined;
+  readonly onTruncation?: string | undefined;
   readonly cap?: Readonly<Record<string, number>> | undefined;
   readonly evaluator?: string | undefined;
   readonly evaluatorConfig?: string | undefined;
@@ -259,6 +264,7 @@ export function searchConfigOf({
     ...(hints && secondLook ? { secondLook } : {}),
     ...(Object.keys(caps).length === 0 ? {} : { caps }),
     ...(bounds === null || !isBounded ? {} : { bounds }),
+    ...(model === null ? {} : watchedBy(model)),
   };
 }
 
@@ -269,6 +275,18 @@ export function boundsOf(model: ModelConfig): Bounds {
     return { maxTokens, contextTokens };
   };
   return { navigator: of("navigator"), generator: of("generator") };
+}
+
+/**
+ * What becomes of the run when a role's server cuts a prompt. A file's window is known, and what a record counted says
+ * nothing of what is asked now: neither is watched.
+ */
+export function watchedBy(model: ModelConfig): { readonly onTruncation?: Truncations } {
+  const watched = roleSchema.options.flatMap((role) => {
+    const { name, onTruncation } = serverOf(model, role);
+    return localModel(name) === null ? [[role, onTruncation] as const] : [];
+  });
+  return watched.length === 0 ? {} : { onTruncation: Object.fromEntries(watched) };
 }
 
 /**
@@ -449,7 +467,7 @@ export function pathsFrom(folder: string, value: Record<string, unknown>): Recor
 
 /** A file's keys, overruled by flags. */
 export function withFlags(file: Record<string, unknown>, flags: Flags): Record<string, unknown> {
-  const { limit, cap, model, baseUrl, maxTokens, evaluator, evaluatorConfig, ...same } = flags;
+  const { limit, cap, model, baseUrl, maxTokens, onTruncation, evaluator, evaluatorConfig, ...same } = flags;
   const merged: Record<string, unknown> = { ...file, ...defined(same) };
   const into = (key: string, values: Record<string, unknown>) => {
     const given = defined(values);
@@ -460,7 +478,7 @@ export function withFlags(file: Record<string, unknown>, flags: Flags): Record<s
   };
   into("limits", { ...limit });
   into("caps", { ...cap });
-  into("model", { name: model, baseUrl, maxTokens });
+  into("model", { name: model, baseUrl, maxTokens, onTruncation });
   const config = evaluatorConfig === undefined ? undefined : resolve(evaluatorConfig);
   // Either flag puts away what the file says of the other.
   if (evaluator !== undefined || config !== undefined)

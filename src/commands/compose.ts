@@ -163,7 +163,14 @@ async function openServer(
   known: Rung | null,
 ): Promise<ChatModel> {
   const { OpenAIChat } = await import("../adapters/openai-chat.ts");
-  const { name, contextTokens: _window, gpu: _gpu, threads: _threads, ...settings } = server;
+  const {
+    name,
+    contextTokens: _window,
+    onTruncation: _onTruncation,
+    gpu: _gpu,
+    threads: _threads,
+    ...settings
+  } = server;
   return new OpenAIChat({
     ...settings,
     model: name,

@@ -18,6 +18,7 @@ import {
   searchConfigOf,
   serverOf,
   setupOf,
+  watchedBy,
 } from "../config.ts";
 import { ContractViolation, EvaluatorUnavailable, UsageError } from "../errors.ts";
 import { BlindEvaluator, blindSpace } from "../search/blind.ts";
@@ -204,6 +205,7 @@ export async function goOn(
     const before = fold(events) as RunState;
     const caps = changes.caps ?? before.search.caps ?? {};
     const { model } = changes.setup;
+    const watched = model === null ? {} : watchedBy(model);
     const bounds = model === null ? null : boundsWithin(boundsOf(model), windows);
     const isBounded =
       Object.keys(caps).length > 0 || before.search.bounds !== undefined || Object.keys(windows).length > 0;
@@ -218,6 +220,7 @@ export async function goOn(
         ...(bounds === null || !isBounded || isDeepStrictEqual(bounds, before.search.bounds)
           ? {}
           : { bounds }),
+        ...(isDeepStrictEqual(watched.onTruncation, before.search.onTruncation) ? {} : watched),
         ...(prices === null || isDeepStrictEqual(prices, before.prices) ? {} : { prices }),
         versions: await versions(),
         repairs: [...repairs],

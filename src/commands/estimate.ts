@@ -95,7 +95,14 @@ export async function estimateRun(
 
 /** The settings of an earlier run, with flags over them. */
 function configLike({ space, search, setup, original }: RunState, flags: Flags): Config {
-  const { patienceSeconds: _patience, bounds: _bounds, hints, inform, ...same } = search;
+  const {
+    patienceSeconds: _patience,
+    bounds: _bounds,
+    onTruncation: _watched,
+    hints,
+    inform,
+    ...same
+  } = search;
   const like = {
     ...structuredClone(same),
     space: (original ?? space).id,

@@ -14,6 +14,7 @@ import { CallWatch } from "./call-watch.ts";
 import { program } from "./compose.ts";
 import { type Current, Pace } from "./pace.ts";
 import { shellWord, duration } from "../report/format.ts";
+import { truncationWords } from "../report/words.ts";
 import { paint, plain } from "./style.ts";
 import { scoreText } from "./summary.ts";
 import { wrapped } from "./wrapped.ts";
@@ -194,7 +195,7 @@ export class LiveView {
   }
 
   /** What a person should know of how a reply came about. */
-  #called({ role, condensed, reply }: Extract<RunEvent, { type: "chat-replied" }>): void {
+  #called({ role, condensed, reply, truncated }: Extract<RunEvent, { type: "chat-replied" }>): void {
     const probes = reply.probes ?? [];
     const learned = probes.map(({ rung, finding, words }) => `${rung} ${finding} (${words})`).join("; ");
     const lines = [
@@ -203,6 +204,7 @@ export class LiveView {
       ...(condensed === true
         ? [`the ${role}'s conversation no longer fits the model's window: older rounds are told in short`]
         : []),
+      ...(truncated === undefined ? [] : [truncationWords(truncated.promptTokens)]),
     ];
     for (const line of lines) this.say(paint(this.#out, "yellow", wrapped(plain(line), this.#width())));
   }

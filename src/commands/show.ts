@@ -5,7 +5,7 @@
  */
 import { readRun } from "../adapters/journal-file.ts";
 import { UsageError } from "../errors.ts";
-import { verdictNames } from "../report/words.ts";
+import { truncationWords, verdictNames } from "../report/words.ts";
 import type { Rung, Verdict } from "../search/events.ts";
 import { type RepairKind, repairKinds } from "../search/repairs.ts";
 import { usdOf } from "../search/spend.ts";
@@ -121,7 +121,7 @@ function roundInFull(state: RunState, number: number, wholeReasoning: boolean): 
 }
 
 function replyLines(
-  { role, attempt, reply, rejected, repairs, condensed, price }: ChatCall,
+  { role, attempt, reply, rejected, repairs, condensed, truncatedTo, price }: ChatCall,
   whole: boolean,
 ): string[] {
   const { inputTokens, outputTokens, reasoningTokens } = reply;
@@ -139,6 +139,7 @@ function replyLines(
   return [
     `${role}, reply ${attempt} of ${reply.model}: ${inputTokens ?? "?"} + ${outputTokens ?? "?"} tokens${thinking}, ${reply.seconds.toFixed(1)} s${money}${asked}${unread}`,
     ...(condensed ? ["the conversation began anew here: it no longer fitted the model's window"] : []),
+    ...(truncatedTo === null ? [] : [truncationWords(truncatedTo)]),
     ...(mended.length === 0 ? [] : [`put right in its form: ${mended.join("; ")}`]),
     ...(reply.notes ?? []),
     ...probes.map((words) => `probe, ${words}`),

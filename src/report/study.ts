@@ -6,6 +6,7 @@
  */
 import { UsageError } from "../errors.ts";
 import { digestOf } from "../search/digest.ts";
+import { roleSchema } from "../search/events.ts";
 import type { SpaceDescription } from "../search/space.ts";
 import type { RunState } from "../search/state.ts";
 import type { Reference } from "./bench-record.ts";
@@ -183,10 +184,18 @@ export function cohortsOf(
  * the models that played its roles. Where a server was and how patiently it was asked is no part of it.
  */
 export function settingsOf(state: Pick<RunState, "search" | "setup" | "models">): Record<string, unknown> {
-  const { seed: _seed, searcher: _searcher, patienceSeconds: _patience, ...shaping } = state.search;
-  // Where a run has a result, this has decided nothing.
-  const { giveUpAfter: _giveUpAfter, ...search } = shaping;
+  const {
+    seed: _seed,
+    searcher: _searcher,
+    patienceSeconds: _patience,
+    // Where a run has a result, this has decided nothing.
+    giveUpAfter: _giveUpAfter,
+    onTruncation,
+    ...search
+  } = state.search;
   const optional = {
+    // A run that stops there, or that was not watched, has no results of its own.
+    shortened: roleSchema.options.filter((role) => onTruncation?.[role] === "shorten"),
     hints: true,
     wording: "standard",
     blind: false,

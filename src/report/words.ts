@@ -30,3 +30,8 @@ export const verdictNames: Readonly<Record<Verdict["kind"], string>> = {
   "beyond-budget": "beyond the budget",
   accepted: "accepted",
 };
+
+/** What became of a prompt that its server cut. */
+export function truncationWords(promptTokens: number): string {
+  return `The server cut this prompt: the conversation had grown, and no more than ${promptTokens} tokens of it were read`;
+}

@@ -56,6 +56,7 @@ import {
   untestedByOracle,
   untestedWinner,
 } from "./state.ts";
+import { cutBy, cutWords } from "./truncation.ts";
 
 /** What a search runs on. `models` is null for searchers that ask no role. */
 export interface SearchPorts {
@@ -400,10 +401,16 @@ class Coordinator {
     const asked: Message = { role: "user", content: prompt.user };
     const opening: Message = { role: "system", content: prompt.system };
     if (carried.length === 0) return { carried, added: [opening, asked], condensed: false };
-    if (fitsWindow(this.#state, role, [...carried, asked]))
+    if (!this.#isToBeShortened(role) && fitsWindow(this.#state, role, [...carried, asked]))
       return { carried, added: [asked], condensed: false };
     const content = prompt.condensed ?? prompt.user;
     return { carried: [], added: [opening, { ...asked, content }], condensed: true };
+  }
+
+  /** Whether the conversation was cut by its server, and is to begin anew for that. */
+  #isToBeShortened(role: Role): boolean {
+    const last = this.#state.chats.findLast((chat) => chat.role === role);
+    return this.#state.search.onTruncation?.[role] === "shorten" && (last?.truncatedTo ?? null) !== null;
   }
 
   /** One reply, recorded; null when a cap leaves no room for it. */
@@ -459,6 +466,7 @@ class Coordinator {
       if (await isInTheWay(reserved)) return null;
       throw error;
     }
+    const truncated = cutBy(this.#state, role, messages, carried.length === 0, reply);
     await this.#record({
       type: "chat-replied",
       role,
@@ -470,10 +478,19 @@ class Coordinator {
       request: digestOf({ messages, schema, seed }),
       ...noted,
       reply,
+      ...(truncated === null ? {} : { truncated }),
     });
     // The reply is paid for: it is used, and nothing is asked after it.
     await isInTheWay(null);
+    if (truncated !== null) this.#stopIfCut(role, truncated.promptTokens, carried.length === 0);
     return reply;
+  }
+
+  /** @throws ChatUnavailable unless the conversation can begin anew, or a person has resumed the run since */
+  #stopIfCut(role: Role, promptTokens: number, isFirst: boolean): void {
+    if (this.#state.promptLimits[role] === null) return;
+    const isShort = this.#state.search.onTruncation?.[role] === "shorten";
+    if (!isShort || isFirst) throw new ChatUnavailable(cutWords(role, promptTokens, isShort));
   }
 
   // ----- Costs -----

@@ -47,6 +47,17 @@ const boundSchema = z.strictObject({
 const boundsSchema = z.strictObject({ navigator: boundSchema, generator: boundSchema });
 export type Bounds = z.infer<typeof boundsSchema>;
 
+/** What becomes of a run whose server cuts a prompt: it stops, or goes on with older rounds told in short. */
+export const truncationSchema = z.enum(["stop", "shorten"]);
+export type Truncation = z.infer<typeof truncationSchema>;
+
+/** By role; absent: its prompts are not watched. */
+export const truncationsSchema = z.strictObject({
+  navigator: truncationSchema.exactOptional(),
+  generator: truncationSchema.exactOptional(),
+});
+export type Truncations = z.infer<typeof truncationsSchema>;
+
 /** What a million tokens of a model cost. */
 export const priceSchema = z.strictObject({
   inputUsd: z.number().min(0),
@@ -111,6 +122,8 @@ export const searchConfigSchema = z.strictObject({
   caps: capsSchema.exactOptional(),
   /** There where a cap or a window is given. */
   bounds: boundsSchema.exactOptional(),
+  /** There where a server is asked; absent in older records, which decide nothing by it. */
+  onTruncation: truncationsSchema.exactOptional(),
 });
 export type SearchConfig = z.infer<typeof searchConfigSchema>;
 
@@ -253,6 +266,7 @@ const bodySchemas = [
     /** There where they are others from here on. */
     caps: capsSchema.exactOptional(),
     bounds: boundsSchema.exactOptional(),
+    onTruncation: truncationsSchema.exactOptional(),
     prices: pricesSchema.exactOptional(),
     versions: z.record(z.string(), z.string()),
     /** What had to be mended in the record before going on. */
@@ -277,6 +291,8 @@ const bodySchemas = [
     /** The most that one attempt could use, in tokens; there where a cap is given. */
     reserved: reservedSchema.exactOptional(),
     reply: chatReplySchema,
+    /** The server cut this prompt: the conversation had grown, and no more of it was read than so many tokens. */
+    truncated: z.strictObject({ promptTokens: z.int().min(1) }).exactOptional(),
   }),
   /** A call that brought no reply: what became of each attempt. No decision depends on it. */
   z.strictObject({

@@ -14,6 +14,7 @@ import {
   type Reserved,
   type RunState,
   secondsWorked,
+  sharedLength,
 } from "./state.ts";
 
 /** What a message takes beyond its text, in whatever way a server lays out a conversation. */
@@ -195,18 +196,26 @@ export function metered(state: RunState): Record<Cap, number> {
 
 // ----- The window -----
 
-/** Whether a conversation and its reply likely fit the window of a role's model; true where that is not known. */
+/**
+ * Whether a conversation and its reply likely fit the window of a role's model, and the conversation what its server was
+ * seen to read at most; true where neither is known.
+ */
 export function fitsWindow(state: RunState, role: Role, messages: readonly Message[]): boolean {
   const bounds = state.search.bounds?.[role];
-  if (bounds === undefined || bounds.contextTokens === null) return true;
+  const window = bounds?.contextTokens ?? null;
+  const limit = state.promptLimits[role];
+  if (window === null && limit === null) return true;
   const calls = state.chats.filter((chat) => chat.role === role);
   const rates = calls.flatMap(({ reply, promptBytes }) =>
     reply.inputTokens === null || promptBytes === 0 ? [] : [reply.inputTokens / promptBytes],
   );
   const rate = rates.length === 0 ? 1 / bytesPerToken : Math.max(...rates) * shareOfGrowth;
+  const prompt = bytesOf(messages) * rate + messages.length * tokensAroundMessage;
+  if (limit !== null && prompt > limit) return false;
+  if (window === null) return true;
   const longest = Math.max(0, ...calls.map(({ reply }) => reply.outputTokens ?? 0)) * shareOfGrowth;
-  const reply = bounds.maxTokens ?? Math.max(longest, bounds.contextTokens / 4);
-  return bytesOf(messages) * rate + messages.length * tokensAroundMessage + reply <= bounds.contextTokens;
+  const reply = bounds?.maxTokens ?? Math.max(longest, window / 4);
+  return prompt + reply <= window;
 }
 
 // --- internal ---
@@ -240,19 +249,6 @@ function measures(state: RunState, role: Role, reserved: Reserved | null): Measu
 
 function sizeBound(messages: readonly Message[]): number {
   return bytesOf(messages) + messages.length * tokensAroundMessage;
-}
-
-/** How many messages two conversations have in common at their beginning. */
-function sharedLength(first: readonly Message[], second: readonly Message[]): number {
-  let at = 0;
-  while (
-    at < first.length &&
-    at < second.length &&
-    first[at]?.role === second[at]?.role &&
-    first[at]?.content === second[at]?.content
-  )
-    at += 1;
-  return at;
 }
 
 function usdSpent({ chats }: RunState): number | null {

@@ -50,6 +50,12 @@ export interface ChatCall {
   readonly condensed: boolean;
   /** The size of what was sent, in bytes of UTF-8. */
   readonly promptBytes: number;
+  /** The part of it that the role had not been asked before. */
+  readonly newBytes: number;
+  /** Whether a conversation began with it. */
+  readonly isFirst: boolean;
+  /** What the server read at most of a prompt that it cut, in tokens; null: it is not known to have cut it. */
+  readonly truncatedTo: number | null;
   /** The most that an attempt could use; null where no cap was given. */
   readonly reserved: Reserved | null;
   /** What the model charged at that time; null: not known. */
@@ -96,6 +102,10 @@ export interface RunState extends Omit<Started, "type"> {
     Role,
     { readonly messages: readonly Message[]; readonly tokens: number } | null
   >;
+  /** What each role was asked last. */
+  readonly lastAsked: Record<Role, readonly Message[]>;
+  /** What the server of a role reads at most of a prompt, in tokens, as far as it was seen to cut one; null: not known. */
+  readonly promptLimits: Record<Role, number | null>;
   capReached: CapReached | null;
   /** How long the run was worked on before it last went on after a stop or a pause, and when that was. */
   secondsBefore: number;
@@ -137,6 +147,8 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
       chats: [],
       failedCalls: [],
       lastPrompts: { navigator: null, generator: null },
+      lastAsked: { navigator: [], generator: [] },
+      promptLimits: { navigator: null, generator: null },
       capReached: null,
       secondsBefore: 0,
       resumedAt: at,
@@ -163,8 +175,12 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
     case "run-resumed":
       state.resumes += 1;
       state.capReached = null;
+      // The server may have been given a larger context meanwhile.
+      Object.assign(state.promptLimits, { navigator: null, generator: null });
       if (event.caps !== undefined) state.search = { ...state.search, caps: event.caps };
       if (event.bounds !== undefined) state.search = { ...state.search, bounds: event.bounds };
+      if (event.onTruncation !== undefined)
+        state.search = { ...state.search, onTruncation: event.onTruncation };
       if (event.prices !== undefined) state.prices = event.prices;
       if (event.budget !== null) state.search = { ...state.search, budget: event.budget };
       if (event.rounds !== null) state.search = { ...state.search, rounds: event.rounds };
@@ -475,6 +491,24 @@ export function bytesOf(messages: readonly Message[]): number {
   return messages.reduce((sum, message) => sum + sizeOf(message), 0);
 }
 
+/** How much of some messages a role has not been asked before, in bytes of UTF-8. */
+export function newBytesIn(state: RunState, role: Role, messages: readonly Message[]): number {
+  return bytesOf(messages.slice(sharedLength(state.lastAsked[role], messages)));
+}
+
+/** How many messages two conversations have in common at their beginning. */
+export function sharedLength(first: readonly Message[], second: readonly Message[]): number {
+  let at = 0;
+  while (
+    at < first.length &&
+    at < second.length &&
+    first[at]?.role === second[at]?.role &&
+    first[at]?.content === second[at]?.content
+  )
+    at += 1;
+  return at;
+}
+
 /** A role's conversation so far, as a model with memory would have it before it. */
 export function transcript(state: RunState, role: Role): readonly Message[] {
   return state.transcripts[role];
@@ -556,10 +590,15 @@ function take(state: RunState, event: Extract<EventBody, { type: "chat-replied" 
     repairs: {},
     condensed: event.condensed === true,
     promptBytes: bytesOf(messages),
+    newBytes: newBytesIn(state, role, messages),
+    isFirst: carried === 0,
+    truncatedTo: event.truncated?.promptTokens ?? null,
     reserved: event.reserved ?? null,
     price: state.prices?.[role] ?? null,
   });
   if (reply.inputTokens !== null) state.lastPrompts[role] = { messages, tokens: reply.inputTokens };
+  state.lastAsked[role] = messages;
+  if (event.truncated !== undefined) state.promptLimits[role] = event.truncated.promptTokens;
   if (event.condensed === true) conversation.length = 0;
   conversation.push(...added, { role: "assistant", content: reply.content });
 }

@@ -3,7 +3,7 @@
  *
  * Owns the comparison of what is decided now with what was recorded then. Knows no file: a record is a list of events.
  */
-import { CollmError, Interrupted, ReplayDivergence, UnusableReply } from "../errors.ts";
+import { ChatUnavailable, CollmError, Interrupted, ReplayDivergence, UnusableReply } from "../errors.ts";
 import { type Observe, runSearch, type SearchPorts } from "./coordinator.ts";
 import { digestOf } from "./digest.ts";
 import {
@@ -71,8 +71,9 @@ export async function replaySearch(
     return { state, complete: true };
   } catch (error) {
     const next = tape.next();
-    // A run that gave its model up ended with that error and no event.
-    if (error instanceof RecordUsedUp || (error instanceof UnusableReply && next === undefined)) {
+    // A run that gave its model up, or whose server cut its prompts, ended with that error and no event.
+    const isGivenUp = error instanceof UnusableReply || error instanceof ChatUnavailable;
+    if (error instanceof RecordUsedUp || (isGivenUp && next === undefined)) {
       return { state: fold(events) as RunState, complete: false };
     }
     if (!(error instanceof CollmError) || error instanceof ReplayDivergence) throw error;

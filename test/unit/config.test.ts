@@ -57,6 +57,7 @@ const model: ModelConfig = {
   maxTokens: null,
   seed: null,
   contextTokens: null,
+  onTruncation: "stop",
   rung: null,
   stream: false,
   idleSeconds: 60,
@@ -143,6 +144,7 @@ describe("a configuration", () => {
         maxTokens: 4_000,
         seed: 5,
         contextTokens: 32_768,
+        onTruncation: "shorten",
         rung: "json-object",
         stream: true,
         idleSeconds: 20,
@@ -639,6 +641,7 @@ const optionalKeys = [
   "early",
   "hints",
   "inform",
+  "onTruncation",
   "oracle",
   "prior",
   "secondLook",
@@ -670,6 +673,26 @@ describe("what is stored with a run", () => {
       navigator: { maxTokens: null, contextTokens: null },
       generator: { maxTokens: null, contextTokens: null },
     });
+  });
+
+  it("says of every role that asks a server what becomes of prompts that are cut, and of no other", async () => {
+    const watched = async (of: string) =>
+      searchConfigOf(await readConfig(yaml(`space: s\n${of}`), {})).onTruncation;
+    expect(await watched("model: {name: m}")).toEqual({ navigator: "stop", generator: "stop" });
+    expect(
+      await watched("model: {name: m, onTruncation: shorten, roles: {generator: {onTruncation: stop}}}"),
+    ).toEqual({
+      navigator: "shorten",
+      generator: "stop",
+    });
+    expect(await watched("model: {name: m, roles: {navigator: {name: 'recorded:runs/a'}}}")).toEqual({
+      generator: "stop",
+    });
+    for (const none of ["model: null", "model: {name: 'gguf:a.gguf'}", "model: {name: 'recorded:runs/a'}"])
+      expect(await watched(none)).toBeUndefined();
+    const flags = { space: "s", model: "m", onTruncation: "shorten" };
+    expect(searchConfigOf(await readConfig(undefined, flags)).onTruncation?.navigator).toBe("shorten");
+    expect(await refusal(undefined, { ...flags, onTruncation: "go on" })).toContain("model.onTruncation");
   });
 
   it("holds a cap on tokens or money only beside the longest reply of each role", async () => {

@@ -7,6 +7,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { amount, money } from "../../report/format.ts";
 import type { Message, Rung } from "../../search/events.ts";
+import { truncationWords } from "../../report/words.ts";
 import { type RepairKind, repairKinds } from "../../search/repairs.ts";
 import { usdOf } from "../../search/spend.ts";
 import type { ChatCall } from "../../search/state.ts";
@@ -82,10 +83,11 @@ interface Shown {
 }
 
 function replyView({ chat, number, asked, opened, desk }: Shown): TemplateResult {
-  const { role, round, attempt, reply, rejected, repairs, condensed } = chat;
+  const { role, round, attempt, reply, rejected, repairs, condensed, truncatedTo } = chat;
   const name = `reply ${number + 1}`;
   const notes = [
     ...(condensed ? ["The conversation began anew here: it no longer fitted the model's window."] : []),
+    ...(truncatedTo === null ? [] : [`${truncationWords(truncatedTo)}.`]),
     ...Object.entries(repairs).map(
       ([kind, times]) =>
         `Put right in its form: ${repairKinds[kind as RepairKind] ?? kind}${times > 1 ? ` (${times} times)` : ""}.`,

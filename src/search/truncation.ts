@@ -1,0 +1,128 @@
+/**
+ * Whether a server cuts prompts without a word: the conversation grows, and the tokens that it counts do not.
+ *
+ * Owns that judgement, made from the record alone. It needs three counts of one conversation, so that it says nothing of
+ * servers that count nothing, of roles without a conversation, and of the first two prompts of one. A server that
+ * counts only what it had not read before counts little of each prompt, and is told apart by what it counted earlier.
+ */
+import type { ChatReply, Message, Role } from "./events.ts";
+import { bytesOf, type ChatCall, newBytesIn, type RunState } from "./state.ts";
+
+/** No text takes fewer tokens than one for so many bytes: it is four or so, and six in the longest words. */
+const mostBytesPerToken = 12;
+/** A first prompt that counts less than this is not counted, but a number that stands for nothing. */
+const implausibleBytesPerToken = 40;
+/** How much a conversation has to grow before its counts tell anything, in bytes. */
+const leastGrowth = 600;
+/** How much denser than the densest prompt so far a text may be. */
+const shareOfRate = 1.5;
+/** What a server may put around what is new in a prompt, in tokens. */
+const tokensAround = 64;
+/** A context has one size: a count that fell further is no cut. */
+const leastShareOfLargest = 0.4;
+/** So many bytes more or less make another count, whatever the text. */
+const tellingBytes = 64;
+/** A prompt that takes so much of the usual tokens a byte was read whole. */
+const wholeShare = 0.8;
+
+/**
+ * What the server read at most of a prompt that it cut; null where it is not known to have cut it.
+ *
+ * @param isFirst whether a conversation begins with these messages
+ */
+export function cutBy(
+  state: RunState,
+  role: Role,
+  messages: readonly Message[],
+  isFirst: boolean,
+  reply: ChatReply,
+): { readonly promptTokens: number } | null {
+  if (state.search.onTruncation?.[role] === undefined) return null;
+  const [promptBytes, newBytes] = [bytesOf(messages), newBytesIn(state, role, messages)];
+  const call = readingOf({ role, isFirst, promptBytes, newBytes, reply });
+  if (call === null) return null;
+  const before = state.chats
+    .flatMap((chat) => readingOf(chat) ?? [])
+    .filter(({ model }) => model === reply.model);
+  const rate = Math.max(...[...before, call].map(({ input, bytes }) => input / bytes));
+  const limit = state.promptLimits[role];
+  if (isFirst) {
+    const isCutAgain = limit !== null && call.input >= limit && call.input < wholeShare * rate * call.bytes;
+    return isCutAgain ? { promptTokens: call.input } : null;
+  }
+  const own = before.filter((reading) => reading.role === role);
+  const conversation = [...own.slice(own.findLastIndex((reading) => reading.isFirst)), call];
+  const [first, base, previous] = [conversation[0], conversation.at(-3), conversation.at(-2)];
+  if (first?.isFirst !== true || base === undefined || previous === undefined) return null;
+  if (first.input * implausibleBytesPerToken < first.bytes) return null;
+  if (call.bytes - base.bytes < leastGrowth) return null;
+  const latest = [base, previous, call];
+  const hasGrown = [previous, call].some(
+    ({ most, bytes }) => most - base.most >= (bytes - base.bytes) / mostBytesPerToken,
+  );
+  const largest = Math.max(...conversation.map(({ input }) => input));
+  const hasFallen = Math.min(previous.input, call.input) < leastShareOfLargest * largest;
+  if (hasGrown || hasFallen) return null;
+  const isKnown = countsWhole(before.slice(0, before.indexOf(base) + 1), rate) || isFixed(latest);
+  return isKnown ? { promptTokens: Math.max(...latest.map(({ input }) => input)) } : null;
+}
+
+/** What a person does about a server that cuts prompts. */
+export const largerContext =
+  "give the model a larger context (Ollama: OLLAMA_CONTEXT_LENGTH, or num_ctx in its Modelfile; vLLM: --max-model-len; llama.cpp: --ctx-size)";
+
+/** Why a run stops. @param isShort whether older rounds were told in short already */
+export function cutWords(role: Role, promptTokens: number, isShort: boolean): string {
+  const what = isShort
+    ? `even told in short, the ${role}'s conversation is cut by its server, which reads ${promptTokens} tokens of it`
+    : `the ${role}'s server cuts its prompts without a word: the conversation grew, but no more than ${promptTokens} tokens of it were read, so that results are lost`;
+  const other = isShort ? "" : ", or have older rounds told in short (--on-truncation shorten)";
+  return `${what}; ${largerContext}${other}, then resume`;
+}
+
+// --- internal ---
+
+/** A prompt with its count. */
+interface Reading {
+  readonly role: Role;
+  readonly model: string;
+  readonly isFirst: boolean;
+  readonly bytes: number;
+  /** The part that the role had not been asked before. */
+  readonly fresh: number;
+  /** The tokens that the server counted. */
+  readonly input: number;
+  /** With those that it had read before, which some servers count apart. */
+  readonly most: number;
+}
+
+/** Null where the server told no count. */
+function readingOf({
+  role,
+  isFirst,
+  promptBytes,
+  newBytes,
+  reply,
+}: Pick<ChatCall, "role" | "isFirst" | "promptBytes" | "newBytes" | "reply">): Reading | null {
+  const { model, inputTokens: input, cachedTokens = 0 } = reply;
+  if (input === null || input === 0 || promptBytes === 0) return null;
+  return { role, model, isFirst, bytes: promptBytes, fresh: newBytes, input, most: input + cachedTokens };
+}
+
+/** Whether a server counted every prompt whole of which it had read half or more before, and there was one. */
+function countsWhole(readings: readonly Reading[], rate: number): boolean {
+  const telling = readings.filter(({ fresh, bytes }) => fresh <= bytes / 2);
+  return (
+    telling.length > 0 &&
+    telling.every(({ input, fresh }) => input > shareOfRate * rate * fresh + tokensAround)
+  );
+}
+
+/** Whether the counts are one number, though what was new in the prompts was not of one length. */
+function isFixed(readings: readonly Reading[]): boolean {
+  const fresh = readings.map((reading) => reading.fresh);
+  return (
+    new Set(readings.map(({ input }) => input)).size === 1 &&
+    Math.max(...fresh) - Math.min(...fresh) >= tellingBytes
+  );
+}
