@@ -6,11 +6,14 @@
  *
  * A line counts once it ends in a line break; an append has happened once its lines are synced.
  */
-import { type FileHandle, mkdir, open, readdir, readFile, rm, rmdir, stat } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { type FileHandle, mkdir, open, readdir, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { CollmError, JournalDamaged, UsageError } from "../errors.ts";
 import { type EventBody, formatVersion, type RunEvent, readEvent } from "../search/events.ts";
 import type { Clock, Journal } from "../search/ports.ts";
+import { RecordSeal } from "../search/seals.ts";
+import { openRegular, readRegular, requireRegular } from "./regular-file.ts";
 import { RunLock } from "./run-lock.ts";
 import { cannotWrite, codeOf, unusable } from "./system-error.ts";
 
@@ -85,7 +88,7 @@ export async function clearUnbegun(folder: string, clock: Clock): Promise<void> 
   if (entries.length === 0 || entries.some((name) => !leftovers.includes(name))) return;
   const lock = await RunLock.take(folder, clock);
   try {
-    const bytes = await readFile(journalPath(folder)).catch(() => Buffer.alloc(0));
+    const bytes = await readRegular(journalPath(folder)).catch(() => Buffer.alloc(0));
     if (!bytes.includes("\n")) await rm(journalPath(folder), { force: true });
   } finally {
     await lock.release();
@@ -106,7 +109,7 @@ export async function openRun(folder: string, clock: Clock, onStored: OnStored =
   });
   let file: FileHandle | null = null;
   try {
-    file = await open(path, "r+").catch((error: unknown) => {
+    file = await openRegular(path, "update").catch((error: unknown) => {
       throw unusable(`cannot open ${path}`, error);
     });
     const bytes = await file.readFile().catch((error: unknown) => {
@@ -142,14 +145,49 @@ export async function openRun(folder: string, clock: Clock, onStored: OnStored =
 /**
  * Reads a record without touching it; somebody may be writing it meanwhile.
  *
- * @throws UsageError when there is no run or nothing in it, JournalDamaged when a line cannot be trusted
+ * @throws UsageError when there is no run or nothing in it, JournalDamaged when a line or a seal cannot be trusted
  */
 export async function readRun(folder: string): Promise<RunRecord> {
-  await requireJournal(folder);
-  const bytes = await readFile(journalPath(folder)).catch((error: unknown) => {
-    throw unusable(`cannot read ${journalPath(folder)}`, error);
-  });
-  return readRecord(bytes, folder);
+  const { bytes, stamp } = await bytesOf(folder);
+  const path = resolve(journalPath(folder));
+  const isKnown = sound.get(path) === stamp;
+  const { damage, ...record } = readLines(bytes, folder, isKnown ? null : new RecordSeal());
+  const read = trusted(record, damage, folder);
+  sound.set(path, stamp);
+  return read;
+}
+
+/** Records whose seals held, with what tells that state of the file from another: they are looked at once. */
+const sound = new Map<string, string>();
+
+/**
+ * The same, whatever its seals say: for who decides every step again, and can name the very event that differs.
+ *
+ * @throws UsageError when there is no run or nothing in it, JournalDamaged when a line cannot be read
+ */
+export async function readRunUnchecked(folder: string): Promise<RunRecord> {
+  const { damage, ...record } = readLines((await bytesOf(folder)).bytes, folder, null);
+  return trusted(record, damage, folder);
+}
+
+/** A record as far as it can be trusted. */
+export interface TrustedPart extends RunRecord {
+  /** Why it cannot be trusted any further; null: all of it can. */
+  readonly damage: JournalDamaged | null;
+}
+
+/**
+ * Reads a record up to where it can be trusted: all of it, or what the last seal before its damage covers.
+ *
+ * @throws UsageError when there is no run or nothing in it, JournalDamaged when nothing of it can be trusted
+ */
+export async function readTrustedPart(folder: string): Promise<TrustedPart> {
+  const seal = new RecordSeal();
+  const { events, tornBytes, damage } = readLines((await bytesOf(folder)).bytes, folder, seal);
+  if (damage === null) return { ...trusted({ events, tornBytes }, damage, folder), damage };
+  const sealed = events.slice(0, seal.sealedSeq);
+  if (sealed.length === 0) throw damage;
+  return { events: sealed, tornBytes: 0, damage };
 }
 
 // ----- Writing -----
@@ -294,25 +332,64 @@ async function discard(folder: string, file: FileHandle): Promise<void> {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+async function bytesOf(folder: string): Promise<{ readonly bytes: Buffer; readonly stamp: string }> {
+  await requireJournal(folder);
+  let file: FileHandle | null = null;
+  try {
+    file = await openRegular(journalPath(folder));
+    // Of the time before: what is written meanwhile shows in another stamp.
+    const stamp = stampOf(await file.stat());
+    return { bytes: await file.readFile(), stamp };
+  } catch (error) {
+    throw unusable(`cannot read ${journalPath(folder)}`, error);
+  } finally {
+    await file?.close();
+  }
+}
+
+/** What tells one state of a file from another without reading it. */
+export function stampOf({ size, mtimeMs, ctimeMs, ino }: Stats): string {
+  return [size, mtimeMs, ctimeMs, ino].join(" ");
+}
+
 function readRecord(bytes: Buffer, folder: string): RunRecord {
+  const { damage, ...record } = readLines(bytes, folder, new RecordSeal());
+  return trusted(record, damage, folder);
+}
+
+/** @throws JournalDamaged for a damage, UsageError for a record of nothing */
+function trusted(record: RunRecord, damage: JournalDamaged | null, folder: string): RunRecord {
+  if (damage !== null) throw damage;
+  if (record.events.length > 0) return record;
+  throw new UsageError(
+    `${folder}: nothing was recorded; start again with another --out, or remove this folder first`,
+  );
+}
+
+/** The events up to the first line that cannot be read or whose seal does not hold. @param seal null: none is looked at */
+function readLines(
+  bytes: Buffer,
+  folder: string,
+  seal: RecordSeal | null,
+): RunRecord & { readonly damage: JournalDamaged | null } {
   const events: RunEvent[] = [];
   let start = 0;
   for (let end = bytes.indexOf("\n"); end !== -1; end = bytes.indexOf("\n", start)) {
     const line = readLine(bytes.subarray(start, end), events.length + 1);
-    if (!line.ok) {
-      throw new JournalDamaged(
-        `${journalPath(folder)}, line ${events.length + 1}: ${line.reason}; restore the file from a copy`,
-      );
+    const reason = line.ok ? (seal?.check(line.event) ?? null) : line.reason;
+    if (!line.ok || reason !== null) {
+      const damage = new JournalDamaged(damageWords(folder, events.length + 1, reason ?? ""));
+      return { events, tornBytes: 0, damage };
     }
     events.push(line.event);
     start = end + 1;
   }
-  if (events.length === 0) {
-    throw new UsageError(
-      `${folder}: nothing was recorded; start again with another --out, or remove this folder first`,
-    );
-  }
-  return { events, tornBytes: bytes.length - start };
+  return { events, tornBytes: bytes.length - start, damage: null };
+}
+
+/** What is said of a line that cannot be trusted. */
+export function damageWords(folder: string, line: number, reason: string): string {
+  return `${journalPath(folder)}, line ${line}: ${reason}; restore the file from a copy`;
 }
 
 /** A stored line, without its line break, and the event it holds. */
@@ -391,6 +468,9 @@ export async function requireJournal(folder: string): Promise<void> {
         : unusable(`cannot read ${path}`, error);
     });
   }
+  await requireRegular(journalPath(folder)).catch((error: unknown) => {
+    throw unusable(`cannot read ${journalPath(folder)}`, error);
+  });
 }
 
 /** Makes the entries of a folder last; file systems that cannot do so say EINVAL or ENOTSUP. */

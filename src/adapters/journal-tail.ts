@@ -5,13 +5,17 @@
  * file ten times a second, since network file systems send no notices, and never writes. Knows nothing of what the events
  * add up to. Whatever becomes of the file is told; nothing is thrown.
  *
- * A record that is changed in place is noticed by its length and by the first and the last bytes that were read of it; a
- * byte changed between them is not: that is what the seals are for (`replay`).
+ * Seals are held against what stands before them: of a record whose next seal does not hold, nothing behind the last one
+ * that does is told, unless it was told before that seal was there. A record that is changed in place is noticed by its
+ * length and by the first and the last bytes that were read of it; a byte changed between them is not while it is followed,
+ * but whoever reads it next sees its seals.
  */
-import { type BigIntStats, constants } from "node:fs";
-import { type FileHandle, open, stat } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
+import { type FileHandle, stat } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
+import { RecordSeal } from "../search/seals.ts";
 import { journalPath, readLine, type StoredLine } from "./journal-file.ts";
+import { NotRegular, openRegular } from "./regular-file.ts";
 import { codeOf } from "./system-error.ts";
 
 export type { StoredLine } from "./journal-file.ts";
@@ -33,6 +37,8 @@ const pieceBytes = 64 * 1024;
 /** No event is nearly as long: a file without line breaks must not fill the memory. */
 const longestLineBytes = 64 * 1024 * 1024;
 const witnessBytes = 256;
+/** So many lines are told in one go. */
+const mostAtOnce = 100;
 
 /**
  * Follows the record of a run from its first line until the signal is raised; then it ends without an error.
@@ -42,6 +48,7 @@ const witnessBytes = 256;
 export async function* followRun(folder: string, signal: AbortSignal, from = 0): AsyncGenerator<TailNotice> {
   const path = journalPath(folder);
   let place = start;
+  let seal = new RecordSeal();
   let seen: BigIntStats | null = null;
   /** Whether a file was told of that a later one could differ from. */
   let isTold = false;
@@ -52,16 +59,16 @@ export async function* followRun(folder: string, signal: AbortSignal, from = 0):
     try {
       const found = await stat(path, { bigint: true });
       if (seen !== null && isSame(seen, found)) continue;
-      // Without waiting: whatever else bears the name, such as a named pipe, must not hold us up.
-      file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+      file = await openRegular(path);
       const now = await file.stat({ bigint: true });
       if (isGone || (seen !== null && !(await isContinued(file, seen, now, place)))) {
         if (isTold) yield { kind: "anew" };
         [place, isTold, isCaughtUp] = [start, false, false];
+        seal = new RecordSeal();
       }
       seen = now;
       if (place.damaged !== null) continue;
-      for await (const step of readOn(file, place, Number(now.size), signal)) {
+      for await (const step of readOn(file, place, Number(now.size), seal, signal)) {
         place = step.place;
         isGone = false;
         const lines = step.lines.filter(({ event }) => event.seq > from);
@@ -103,10 +110,12 @@ interface Place {
   readonly tail: Buffer;
   /** The line that cannot be trusted, as it stands there; null: there is none. */
   readonly damaged: Buffer | null;
+  /** Whether it is a seal that does not hold: then any line before it may be the one to be mended. */
+  readonly isUnsealed: boolean;
 }
 
 const nothing = Buffer.alloc(0);
-const start: Place = { bytes: 0, lines: 0, head: nothing, tail: nothing, damaged: null };
+const start: Place = { bytes: 0, lines: 0, head: nothing, tail: nothing, damaged: null, isUnsealed: false };
 
 interface Step {
   readonly place: Place;
@@ -115,32 +124,42 @@ interface Step {
   readonly damage: string | null;
 }
 
-/** The complete lines from `place` on, a piece at a time, up to where the file ended when it was looked at. */
+/**
+ * The complete lines from `place` on, up to where the file ended when it was looked at: each time a seal holds, all that it
+ * covers, and at the end what nothing seals yet.
+ */
 async function* readOn(
   file: FileHandle,
   from: Place,
   end: number,
+  seal: RecordSeal,
   signal: AbortSignal,
 ): AsyncGenerator<Step, void> {
   let place = from;
   /** What was read of a line that is not whole yet. */
   let begun: Buffer[] = [];
   let begunBytes = 0;
+  /** What the last seal that holds covers, and then what stands behind it. */
+  let sealed: StoredLine[] = [];
+  let unsealed: StoredLine[] = [];
   for (let position = place.bytes; position < end && !signal.aborted; ) {
     const piece = await readAt(file, position, Math.min(pieceBytes, end - position));
-    if (piece.length === 0) return;
+    if (piece.length === 0) break;
     position += piece.length;
-    const lines: StoredLine[] = [];
     let lineStart = 0;
     for (let lineEnd = piece.indexOf("\n"); lineEnd !== -1; lineEnd = piece.indexOf("\n", lineStart)) {
       const bytes = Buffer.concat([...begun, piece.subarray(lineStart, lineEnd)]);
       [begun, begunBytes] = [[], 0];
       const line = readLine(bytes, place.lines + 1);
-      if (!line.ok) {
-        yield { place: { ...place, damaged: bytes }, lines, damage: line.reason };
+      const broken = line.ok ? seal.check(line.event) : null;
+      if (!line.ok || broken !== null) {
+        const lines = line.ok ? sealed : [...sealed, ...unsealed];
+        const damage = line.ok ? broken : line.reason;
+        yield { place: { ...place, damaged: bytes, isUnsealed: line.ok }, lines, damage };
         return;
       }
-      lines.push(line);
+      unsealed.push(line);
+      if (seal.sealedSeq === line.event.seq) [sealed, unsealed] = [[...sealed, ...unsealed], []];
       place = behind(place, bytes);
       lineStart = lineEnd + 1;
     }
@@ -150,13 +169,20 @@ async function* readOn(
       const damage = `longer than ${longestLineBytes} bytes`;
       yield {
         place: { ...place, damaged: Buffer.from(Buffer.concat(begun).subarray(0, witnessBytes)) },
-        lines,
+        lines: [...sealed, ...unsealed],
         damage,
       };
       return;
     }
-    yield { place, lines, damage: null };
+    for (const lines of portions(sealed)) yield { place, lines, damage: null };
+    sealed = [];
   }
+  for (const lines of portions(unsealed)) yield { place, lines, damage: null };
+}
+
+/** The same lines a few at a time: whoever takes them has other work too. */
+function* portions(lines: readonly StoredLine[]): Generator<readonly StoredLine[]> {
+  for (let from = 0; from < lines.length; from += mostAtOnce) yield lines.slice(from, from + mostAtOnce);
 }
 
 function behind(place: Place, line: Buffer): Place {
@@ -167,6 +193,7 @@ function behind(place: Place, line: Buffer): Place {
     head: place.lines === 0 ? Buffer.from(whole.subarray(0, witnessBytes)) : place.head,
     tail: Buffer.from(whole.subarray(-witnessBytes)),
     damaged: null,
+    isUnsealed: false,
   };
 }
 
@@ -175,9 +202,11 @@ async function isContinued(
   file: FileHandle,
   before: BigIntStats,
   now: BigIntStats,
-  { bytes, head, tail, damaged }: Place,
+  { bytes, head, tail, damaged, isUnsealed }: Place,
 ): Promise<boolean> {
   if (before.ino !== now.ino || before.dev !== now.dev) return false;
+  // Written again from a copy, perhaps; a file that only grows is none the better for it.
+  if (isUnsealed && now.size <= before.size) return false;
   for (const [position, witness] of [
     [0, head],
     [bytes - tail.length, tail],
@@ -216,6 +245,7 @@ async function pause(signal: AbortSignal): Promise<void> {
 
 function whyGone(path: string, error: unknown): string {
   const code = codeOf(error);
+  if (error instanceof NotRegular) return `${path} cannot be read (${error.message})`;
   return code === "ENOENT" || code === "ENOTDIR"
     ? `${path} is not there`
     : `${path} cannot be read (${code})`;

@@ -26,7 +26,7 @@ export interface RowIndex<Row> {
 }
 
 /** Other whenever a row comes to be made in another way. */
-const indexVersion = 1;
+const indexVersion = 2;
 
 /**
  * @param under the folder of the cache

@@ -7,14 +7,13 @@
  * A folder with a record is a run and is not searched further. Links are not followed: nothing outside the folder is shown.
  */
 import { EventEmitter, once } from "node:events";
-import { type Stats } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import pLimit from "p-limit";
 import { CollmError } from "../errors.ts";
 import { reduce, type RunState } from "../search/state.ts";
-import { journalPath } from "./journal-file.ts";
+import { journalPath, stampOf } from "./journal-file.ts";
 import { followRun, type TailNotice } from "./journal-tail.ts";
 import type { IndexedRow, RowIndex } from "./row-index.ts";
 import { isHeld } from "./run-lock.ts";
@@ -556,8 +555,4 @@ async function findRuns(
     found: new Map(found.sort(([one], [other]) => (one < other ? -1 : 1))),
     isAll: folders <= mostFolders,
   };
-}
-
-function stampOf({ size, mtimeMs, ctimeMs, ino }: Stats): string {
-  return [size, mtimeMs, ctimeMs, ino].join(" ");
 }

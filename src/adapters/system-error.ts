@@ -15,6 +15,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOSPC: "disk full",
   ENOTDIR: "a file stands where a folder belongs",
   EEXIST: "a file stands where a folder belongs",
+  ENXIO: "it is a socket or a device, and no file",
   EPERM: "not permitted",
   EROFS: "read-only file system",
 };

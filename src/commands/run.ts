@@ -6,7 +6,13 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { createRun, type OnStored, openRun, type RunJournal, readRun } from "../adapters/journal-file.ts";
+import {
+  createRun,
+  type OnStored,
+  openRun,
+  type RunJournal,
+  readRunUnchecked,
+} from "../adapters/journal-file.ts";
 import {
   type Config,
   type Flags,
@@ -157,7 +163,7 @@ export async function resume(
 
 /** Decides every step of a recorded run again, without model and evaluator. */
 export async function replay(folder: string, output: Output): Promise<void> {
-  const { events, tornBytes } = await readRun(folder);
+  const { events, tornBytes } = await readRunUnchecked(folder);
   const state = fold(events) as RunState;
   const searcher: Searcher = findSearcher(state.search.searcher);
   const { complete } = await replaySearch(events, searcher);

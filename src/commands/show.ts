@@ -1,9 +1,10 @@
 /**
  * `show`: a run's record, read again.
  *
- * Owns the tables of rounds and candidates. Reads the journal without touching it, also while the run goes on.
+ * Owns the tables of rounds and candidates. Reads the journal without touching it, also while the run goes on. Of a damaged
+ * one it shows what the last seal before the damage covers, marked as such.
  */
-import { readRun } from "../adapters/journal-file.ts";
+import { readTrustedPart } from "../adapters/journal-file.ts";
 import { UsageError } from "../errors.ts";
 import { truncationWords, verdictNames } from "../report/words.ts";
 import type { Rung, Verdict } from "../search/events.ts";
@@ -24,9 +25,9 @@ import {
 import { strategySummary } from "../search/strategy.ts";
 import { figure } from "../searchers/prompts.ts";
 import { program } from "./compose.ts";
-import { type Worker, workerOn } from "./held-run.ts";
-import type { Output } from "./output.ts";
-import { plain } from "./style.ts";
+import { workerOn } from "./held-run.ts";
+import { type Output, printError } from "./output.ts";
+import { paint, plain } from "./style.ts";
 import { dollars, hintsByPerson, numbers, scoreText, summarize, summaryLines } from "./summary.ts";
 import { table } from "./table.ts";
 
@@ -41,18 +42,31 @@ export async function show(
 ): Promise<void> {
   if (reasoning && round === undefined)
     throw new UsageError("--reasoning shows what a model thought in one round; name it with --round N");
-  const { events } = await readRun(folder);
+  const { events, damage } = await readTrustedPart(folder);
   const state = fold(events) as RunState;
-  const lines =
-    round === undefined
-      ? overview(state, folder, await workerOn(folder))
-      : roundInFull(state, round, reasoning);
-  output.result(summarize(state, folder), lines.map(plain));
+  if (damage !== null && round !== undefined && state.rounds[round - 1]?.closed !== true) throw damage;
+  const lines = round === undefined ? overview(state) : roundInFull(state, round, reasoning);
+  if (damage === null) {
+    const closing =
+      round === undefined ? ["", ...summaryLines(state, folder, program, await workerOn(folder))] : [];
+    output.result(summarize(state, folder), [...lines, ...closing].map(plain));
+    return;
+  }
+  const rounds = state.rounds.length;
+  const extent = `DAMAGED: of this record only round${rounds === 1 ? "" : "s"} 1${rounds === 1 ? "" : ` to ${rounds}`} can be trusted, up to line ${events.length}`;
+  const trusted = { events: events.length, rounds };
+  output.result({ run: folder, status: "damaged", damage: damage.message, trusted }, [
+    paint(process.stdout, "red", extent),
+    "",
+    ...lines.map(plain),
+  ]);
+  printError(damage);
+  output.exitCode = damage.exitCode;
 }
 
 // --- internal ---
 
-function overview(state: RunState, folder: string, worker: Worker): string[] {
+function overview(state: RunState): string[] {
   const { search, space, models } = state;
   const players =
     models === null ? "" : ` (${[...new Set([models.navigator, models.generator])].join(" and ")})`;
@@ -91,8 +105,6 @@ function overview(state: RunState, folder: string, worker: Worker): string[] {
       "best so far",
       state.models === null ? "" : "strategy",
     ]),
-    "",
-    ...summaryLines(state, folder, program, worker),
   ];
 }
 

@@ -6,7 +6,7 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { LineMerge, readFedLine } from "../adapters/feed-merge.ts";
-import { journalPath, requireJournal, type StoredLine } from "../adapters/journal-file.ts";
+import { damageWords, journalPath, requireJournal, type StoredLine } from "../adapters/journal-file.ts";
 import { followRun } from "../adapters/journal-tail.ts";
 import { type FedLine, followFeed, isFeedAddress } from "../adapters/live-feed.ts";
 import { isHeld } from "../adapters/run-lock.ts";
@@ -85,9 +85,7 @@ async function watchRecord(
           run.say(`${notice.reason}: waiting for it to come back`);
           break;
         case "damaged":
-          throw new JournalDamaged(
-            `${journalPath(folder)}, line ${notice.line}: ${notice.reason}; restore the file from a copy`,
-          );
+          throw new JournalDamaged(damageWords(folder, notice.line, notice.reason));
       }
     }
   };
@@ -129,6 +127,7 @@ async function watchRecord(
 async function linesOf(folder: string, signal: AbortSignal): Promise<StoredLine[]> {
   const lines: StoredLine[] = [];
   for await (const notice of followRun(folder, signal)) {
+    if (notice.kind === "damaged") throw new JournalDamaged(damageWords(folder, notice.line, notice.reason));
     if (notice.kind !== "lines") break;
     lines.push(...notice.lines);
   }

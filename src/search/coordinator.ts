@@ -13,7 +13,7 @@ import {
   UnusableReply,
   UsageError,
 } from "../errors.ts";
-import { digestOf, Seal } from "./digest.ts";
+import { digestOf } from "./digest.ts";
 import type {
   ChatReply,
   EventBody,
@@ -38,6 +38,7 @@ import type {
   Turn,
 } from "./ports.ts";
 import { randomStream } from "./random.ts";
+import { RecordSeal, type Sealed } from "./seals.ts";
 import { type Architecture, Space, type SpaceDescription } from "./space.ts";
 import { attemptsWithin, capInTheWay, fitsWindow, reservationOf } from "./spend.ts";
 import {
@@ -148,7 +149,7 @@ export function checkedOutcome({ metrics }: Pick<SpaceDescription, "metrics">, o
 class Coordinator {
   #state: RunState;
   readonly #space: Space;
-  readonly #seal = new Seal();
+  readonly #seal = new RecordSeal();
   readonly #ports: SearchPorts;
   /** Raised when somebody stops the run. */
   readonly #stop: AbortSignal;
@@ -217,9 +218,13 @@ class Coordinator {
    * Records what ends in a seal. A hint that is in the record before it has to be in the seal: those under way are
    * waited for, and then seal and append are made in one turn, so that none comes in between.
    */
-  async #recordSealed(body: (seal: string) => EventBody): Promise<void> {
+  async #recordSealed(body: Sealed): Promise<void> {
     while (this.#hintsUnderWay.size > 0) await Promise.all(this.#hintsUnderWay);
-    await this.#record(body(this.#seal.value()));
+    await this.#record(this.#sealed(body));
+  }
+
+  #sealed(body: Sealed): EventBody {
+    return { ...body, seal: this.#seal.of(body) };
   }
 
   async #end(reason: StopReason): Promise<void> {
@@ -239,7 +244,7 @@ class Coordinator {
       );
     }
     this.#hintRound = null;
-    await this.#recordSealed((seal) => ({ type: "run-ended", reason, seal }));
+    await this.#recordSealed({ type: "run-ended", reason });
   }
 
   // ----- A person beside the run -----
@@ -294,7 +299,7 @@ class Coordinator {
       await this.#recordTimeUp();
       return;
     }
-    await this.#recordSealed((seal) => ({ type: "round-closed", round, seal }));
+    await this.#recordSealed({ type: "round-closed", round });
   }
 
   async #propose(round: number): Promise<void> {
@@ -554,9 +559,8 @@ class Coordinator {
     const text = untestedWinner(this.#state);
     if (text === null) return;
     await this.#evaluate("test", [text], (_, outcome) => {
-      const seal = digestOf([this.#seal.value(), text, outcome]);
       const same = testsOnSearchImages(this.#state) ? ({ sameImagesAsSearch: true } as const) : {};
-      return this.#record({ type: "winner-tested", text, outcome, ...same, seal });
+      return this.#record(this.#sealed({ type: "winner-tested", text, outcome, ...same }));
     });
   }
 
@@ -568,8 +572,7 @@ class Coordinator {
       outcomes.set(index, outcome);
     });
     const results = texts.map((text, index) => ({ text, outcome: outcomes.get(index) as Outcome }));
-    const seal = digestOf([this.#seal.value(), results]);
-    await this.#record({ type: "oracle-tested", results, seal });
+    await this.#record(this.#sealed({ type: "oracle-tested", results }));
   }
 
   /** Has every text evaluated and hands each outcome over as it comes; asks again for what has no answer yet. */

@@ -31,9 +31,14 @@ export class Seal {
  * pair, which a model's reply may hold), this does as a journal line does: escaped.
  */
 function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  const members = Object.entries(value).filter(([, each]) => each !== undefined);
-  members.sort(([first], [second]) => (first < second ? -1 : 1));
-  return `{${members.map(([key, each]) => `${JSON.stringify(key)}:${canonical(each)}`).join(",")}}`;
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  let members = "";
+  // Every record is read through here: no list is made that is not needed.
+  for (const key of Object.keys(value).sort()) {
+    const member = (value as Readonly<Record<string, unknown>>)[key];
+    if (member !== undefined)
+      members += `${members === "" ? "" : ","}${JSON.stringify(key)}:${canonical(member)}`;
+  }
+  return `{${members}}`;
 }

@@ -319,7 +319,9 @@ describe("a record that is not what it was", () => {
     await following(async (follower) => {
       await follower.until("gone");
       await follower.looksAgain();
-      expect(follower.notices).toEqual([{ kind: "gone", reason: `${path} cannot be read (EISDIR)` }]);
+      expect(follower.notices).toEqual([
+        { kind: "gone", reason: `${path} cannot be read (it is a folder, and no file)` },
+      ]);
     });
   });
 });

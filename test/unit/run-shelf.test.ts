@@ -281,7 +281,7 @@ describe("the index", () => {
 
   it.each([
     ["no JSON", () => "{"],
-    ["another version", (text: string) => text.replace('"version":1', '"version":0')],
+    ["another version", (text: string) => text.replace(/"version":\d+/, '"version":0')],
     ["another folder", (text: string) => text.replace('"folder":"', '"folder":"/other')],
     ["a row that is none", (text: string) => text.replace('"condition"', '"state"')],
   ])("is thrown away when it is %s", async (_what, spoil) => {

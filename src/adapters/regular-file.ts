@@ -1,0 +1,77 @@
+/**
+ * Files as whoever reads them may take them: regular ones, and nothing else that bears a name.
+ *
+ * Owns that no name can make a reader wait: a named pipe, a device, a socket, a folder and a link to one of them are
+ * refused before a byte is read. Every reader of files that others may have put there goes through here. Knows nothing of
+ * what is in a file.
+ */
+import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+
+/** What is no regular file; `code` is one of the system's where it has one for that. */
+export class NotRegular extends Error {
+  readonly code: string;
+
+  constructor(stats: Pick<Stats, "isDirectory" | "isFIFO" | "isSocket">) {
+    const what = stats.isDirectory()
+      ? "folder"
+      : stats.isFIFO()
+        ? "named pipe"
+        : stats.isSocket()
+          ? "socket"
+          : "device";
+    super(`it is a ${what}, and no file`);
+    this.name = new.target.name;
+    this.code = stats.isDirectory() ? "EISDIR" : "ENOTREGULAR";
+  }
+}
+
+/** Without waiting for the other end of whatever bears the name. A file that cannot be opened fails with the system's code. */
+const flags = {
+  read: constants.O_RDONLY | constants.O_NONBLOCK,
+  update: constants.O_RDWR | constants.O_NONBLOCK,
+} as const;
+
+/**
+ * Opens a regular file, to be read or to be read and written.
+ *
+ * @throws NotRegular for anything else
+ */
+export async function openRegular(path: string, use: keyof typeof flags = "read"): Promise<FileHandle> {
+  const file = await open(path, flags[use]);
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) throw new NotRegular(stats);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** @throws NotRegular for what is no regular file */
+export async function requireRegular(path: string): Promise<void> {
+  await (await openRegular(path)).close();
+}
+
+/** All of a regular file. @throws NotRegular for anything else */
+export async function readRegular(path: string): Promise<Buffer> {
+  const file = await openRegular(path);
+  try {
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+/** The same, at once. */
+export function readRegularSync(path: string): Buffer {
+  const file = openSync(path, flags.read);
+  try {
+    const stats = fstatSync(file);
+    if (!stats.isFile()) throw new NotRegular(stats);
+    return readFileSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
