@@ -4,7 +4,8 @@
  * Owns what counts as a run of the folder, and when its record is read again. What a row holds is handed in, and so is the
  * index that spares reading what was read before. Nothing is looked at while nobody listens, and no run is ever touched.
  *
- * A folder with a record is a run and is not searched further. Links are not followed: nothing outside the folder is shown.
+ * A folder with a record is a run and is not searched further. A bench is found as deep as a run, and its runs below it as
+ * deep as a bench makes them. Links are not followed: nothing outside the folder is shown.
  */
 import { EventEmitter, once } from "node:events";
 import { lstat, readdir } from "node:fs/promises";
@@ -14,6 +15,7 @@ import pLimit from "p-limit";
 import { CollmError } from "../errors.ts";
 import { reduce, type RunState } from "../search/state.ts";
 import { journalPath, stampOf } from "./journal-file.ts";
+import { readRegular } from "./regular-file.ts";
 import { followRun, type TailNotice } from "./journal-tail.ts";
 import type { IndexedRow, RowIndex } from "./row-index.ts";
 import { isHeld } from "./run-lock.ts";
@@ -30,6 +32,21 @@ export interface RowMaking<Row> {
   of(id: string, state: RunState | null, trouble: string | null): Row;
   /** Such a row, for a run that somebody may or may not work on. */
   withHolder(row: Row, isHeld: boolean): Row;
+  /** The name of the file that makes a folder a bench. */
+  readonly benchRecord: string;
+  /** What is told of a bench by that file; null: it is no record of one. */
+  ofBench(text: string): Pick<ShelfBench, "title" | "planned" | "failed"> | null;
+}
+
+/** A bench in the folder. Its runs are those below its own folder. */
+export interface ShelfBench {
+  readonly id: string;
+  readonly title: string;
+  /** How many runs it is to have, and how many of them failed. */
+  readonly planned: number;
+  readonly failed: number;
+  /** What is wrong with its record; null: nothing. */
+  readonly trouble: string | null;
 }
 
 /** What has changed in the folder. */
@@ -38,6 +55,8 @@ export interface ShelfChange<Row> {
   readonly rows: readonly Row[];
   readonly gone: readonly string[];
   readonly unread: number;
+  /** Every bench in the folder; absent: as before. */
+  readonly benches?: readonly ShelfBench[];
 }
 
 /** What becomes of a record. */
@@ -59,6 +78,9 @@ export class RunShelf<Row extends { readonly condition: string }> {
   readonly #entries = new Map<string, Entry<Row>>();
   /** Runs that are gone, with the version since which they are. */
   readonly #gone = new Map<string, number>();
+  readonly #benches = new Map<string, { readonly stamp: string; readonly told: ShelfBench }>();
+  /** The version since which the benches are as they are. */
+  #benchesSince = 0;
   /** Tells of every new version. */
   readonly #news = new EventEmitter().setMaxListeners(0);
   #version = 0;
@@ -105,8 +127,15 @@ export class RunShelf<Row extends { readonly condition: string }> {
         const gone = [...this.#gone].flatMap(([id, since]) => (since > seen ? [id] : []));
         const unread = known.filter((entry) => entry.row === null).length;
         // Whoever has just begun to listen is told even that there is nothing.
-        if (rows.length > 0 || (gone.length > 0 && seen > 0) || unread !== unreadBefore)
-          yield { folder: this.#folder, rows, gone: seen === 0 ? [] : gone, unread };
+        const isBenchNews = seen === 0 || this.#benchesSince > seen;
+        if (rows.length > 0 || (gone.length > 0 && seen > 0) || unread !== unreadBefore || isBenchNews)
+          yield {
+            folder: this.#folder,
+            rows,
+            gone: seen === 0 ? [] : gone,
+            unread,
+            ...(isBenchNews ? { benches: [...this.#benches.values()].map(({ told }) => told) } : {}),
+          };
         [seen, unreadBefore] = [version, unread];
         if (this.#version === version) await once(this.#news, "version", { signal }).catch(() => {});
       }
@@ -231,7 +260,7 @@ export class RunShelf<Row extends { readonly condition: string }> {
   }
 
   async #lookOnce(): Promise<void> {
-    const { found, isAll } = await findRuns(this.#folder);
+    const { found, benches, isAll } = await findRuns(this.#folder, this.#making.benchRecord);
     if (!isAll && !this.#isWarned) {
       this.#isWarned = true;
       this.#warn(
@@ -250,6 +279,7 @@ export class RunShelf<Row extends { readonly condition: string }> {
       this.#gone.set(id, this.#version + 1);
       this.#isIndexed = false;
     }
+    await this.#lookAtBenches(benches);
     this.#lookedAt = Date.now();
     await this.#askHolders();
     for (const entry of this.#entries.values()) this.#tend(entry);
@@ -279,6 +309,30 @@ export class RunShelf<Row extends { readonly condition: string }> {
       made: null,
       hot: null,
     });
+  }
+
+  /** Reads the records of benches that are new or have changed. */
+  async #lookAtBenches(found: ReadonlyMap<string, Found>): Promise<void> {
+    let isNews = false;
+    for (const [id, { path, stamp, bytes }] of found) {
+      if (this.#benches.get(id)?.stamp === stamp) continue;
+      this.#benches.set(id, { stamp, told: await this.#bench(id, path, bytes) });
+      isNews = true;
+    }
+    for (const id of this.#benches.keys()) {
+      if (found.has(id)) continue;
+      this.#benches.delete(id);
+      isNews = true;
+    }
+    if (isNews) this.#benchesSince = this.#version + 1;
+  }
+
+  async #bench(id: string, path: string, bytes: number): Promise<ShelfBench> {
+    const text = bytes > mostBenchBytes ? null : await readText(path);
+    const told = text === null ? null : this.#making.ofBench(text);
+    return told === null
+      ? { id, title: "", planned: 0, failed: 0, trouble: benchTrouble(this.#making.benchRecord) }
+      : { id, ...told, trouble: null };
   }
 
   async #askHolders(): Promise<void> {
@@ -320,7 +374,7 @@ export class RunShelf<Row extends { readonly condition: string }> {
   /** Gives what is other than before a new version. */
   #publish(): void {
     const next = this.#version + 1;
-    let isNews = [...this.#gone.values()].includes(next);
+    let isNews = this.#benchesSince === next || [...this.#gone.values()].includes(next);
     for (const entry of this.#entries.values()) {
       if (entry.row === null || !entry.isBegun) continue;
       const shown = this.#making.withHolder(entry.row, entry.isHeld);
@@ -459,9 +513,14 @@ const rereadMs = 10_000;
 /** A record that has not grown for so long is followed no more. */
 const coolMs = 30_000;
 const mostAtOnce = 32;
+/** So many folders down a run or a bench is found; below a bench its own runs are, in folders as plan.ts names them. */
 const deepest = 3;
+const deepestInBench = 4;
+const mostBenchBytes = 16 * 1024 * 1024;
 /** In a folder that is not one of runs, such as a home, the search for them ends somewhere. */
 const mostFolders = 20_000;
+const benchTrouble = (name: string) =>
+  `${name} is no record of a bench; give the bench's command again to make it anew`;
 const shrunk = "its record became shorter or was replaced: it is shown anew from its first line";
 
 /** A record in the making, folded as far as it can be trusted. */
@@ -525,34 +584,62 @@ async function* linesBehind(folder: string, from: number, signal: AbortSignal): 
   }
 }
 
-/** Every run in a folder, by its path below it, with what tells this state of its record from another. */
+/** A run or a bench, with what tells this state of its record from another. */
+interface Found {
+  readonly folder: string;
+  readonly path: string;
+  readonly stamp: string;
+  readonly bytes: number;
+}
+
+/** Every run in a folder and every bench, by its path below it. */
 async function findRuns(
   root: string,
-): Promise<{ found: Map<string, { folder: string; stamp: string }>; isAll: boolean }> {
-  const found: [string, { folder: string; stamp: string }][] = [];
+  benchRecord: string,
+): Promise<{ found: Map<string, Found>; benches: Map<string, Found>; isAll: boolean }> {
+  const found: [string, Found][] = [];
+  const benches: [string, Found][] = [];
   const limit = pLimit(mostAtOnce);
   let folders = 0;
-  const look = async (folder: string, id: string, depth: number): Promise<void> => {
+  const fileIn = async (folder: string, path: string): Promise<Found | null> => {
+    const file = await limit(() => lstat(path).catch(() => null));
+    return file?.isFile() === true ? { folder, path, stamp: stampOf(file), bytes: file.size } : null;
+  };
+  const look = async (folder: string, id: string, levels: number): Promise<void> => {
     folders += 1;
     if (folders > mostFolders) return;
-    const record = await limit(() => lstat(journalPath(folder)).catch(() => null));
-    if (record?.isFile() === true) {
-      found.push([id, { folder, stamp: stampOf(record) }]);
+    const run = await fileIn(folder, journalPath(folder));
+    if (run !== null) {
+      found.push([id, run]);
       return;
     }
-    if (depth === deepest) return;
+    const bench = await fileIn(folder, join(folder, benchRecord));
+    if (bench !== null) benches.push([id, bench]);
+    const below = bench === null ? levels : Math.max(levels, deepestInBench);
+    if (below === 0) return;
     const entries = await limit(() => readdir(folder, { withFileTypes: true }).catch(() => []));
     await Promise.all(
       entries
         .filter(
           (entry) => entry.isDirectory() && !entry.name.startsWith(".") && entry.name !== "node_modules",
         )
-        .map(({ name }) => look(join(folder, name), id === "." ? name : `${id}/${name}`, depth + 1)),
+        .map(({ name }) => look(join(folder, name), id === "." ? name : `${id}/${name}`, below - 1)),
     );
   };
-  await look(root, ".", 0);
+  await look(root, ".", deepest);
+  const sorted = (entries: [string, Found][]) =>
+    new Map(entries.sort(([one], [other]) => (one < other ? -1 : 1)));
   return {
-    found: new Map(found.sort(([one], [other]) => (one < other ? -1 : 1))),
+    found: sorted(found),
+    benches: sorted(benches),
     isAll: folders <= mostFolders,
   };
+}
+
+/** Null for what cannot be read. */
+async function readText(path: string): Promise<string | null> {
+  return await readRegular(path).then(
+    (bytes) => bytes.toString("utf8"),
+    () => null,
+  );
 }

@@ -23,7 +23,7 @@ import {
   UsageError,
 } from "../errors.ts";
 import { type Plan, type PlanFlags, type PlannedRun, readPlan } from "../plan.ts";
-import type { BenchRecord, Reference } from "../report/bench-record.ts";
+import { type BenchRecord, benchRecordName, type Reference } from "../report/bench-record.ts";
 import { settingsOf } from "../report/study.ts";
 import type { Notice } from "../search/coordinator.ts";
 import { roleSchema } from "../search/events.ts";
@@ -37,7 +37,7 @@ import { assemble, assembleAgain, checkFit, conduct, goOn, versions } from "./co
 import { refuseHeld } from "./held-run.ts";
 import { measureOptimum } from "./optimum.ts";
 import type { Output } from "./output.ts";
-import { benchRecordName, readBenchRecord } from "./read-study.ts";
+import { readBenchRecord } from "./read-study.ts";
 import { shellWord } from "../report/format.ts";
 import { paint } from "./style.ts";
 import { endWithoutWinner } from "./summary.ts";

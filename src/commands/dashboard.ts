@@ -16,7 +16,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createAdaptorServer } from "@hono/node-server";
 import { openRowIndex, type RowIndex } from "../adapters/row-index.ts";
-import { RunShelf } from "../adapters/run-shelf.ts";
+import { type RowMaking, RunShelf } from "../adapters/run-shelf.ts";
 import { codeOf } from "../adapters/system-error.ts";
 import { cacheFromEnvironment } from "../config.ts";
 import { openPageModules, programFolder } from "../dashboard/page-modules.ts";
@@ -24,6 +24,7 @@ import type { RunRow } from "../dashboard/protocol.ts";
 import { rowOf, runRowSchema, withHolder } from "../dashboard/run-row.ts";
 import { serverOf } from "../dashboard/server.ts";
 import { UsageError } from "../errors.ts";
+import { benchRecordName, benchRecordText } from "../report/bench-record.ts";
 import type { Output } from "./output.ts";
 
 export interface DashboardFlags {
@@ -159,10 +160,18 @@ const startingMs = 10_000;
 const lastLinesMs = 400;
 const endingMs = 1_000;
 
-const rowMaking = {
-  of: (id: string, state: Parameters<typeof rowOf>[1], trouble: string | null) =>
-    rowOf(id, state, { isHeld: true, trouble }),
+/** What is told of the runs and benches of a folder. */
+export const rowMaking: RowMaking<RunRow> = {
+  of: (id, state, trouble) => rowOf(id, state, { isHeld: true, trouble }),
   withHolder,
+  benchRecord: benchRecordName,
+  ofBench: (text) => {
+    const { success, data } = benchRecordText.safeParse(text);
+    if (!success) return null;
+    const { title, cells } = data;
+    const failed = cells.filter(({ status }) => status === "failed").length;
+    return { title, planned: cells.length, failed };
+  },
 };
 
 function noPage(words: string): DashboardBeside {

@@ -1,5 +1,5 @@
 /**
- * Folders into a study: run folders, folders that a bench made, and folders of run folders.
+ * Folders into a study: run folders, folders that a bench made, and folders of either.
  *
  * Owns which folders are runs and what happens to one that cannot be read: it is named and left out. What the runs add
  * up to is report/'s business.
@@ -10,14 +10,16 @@ import { join } from "node:path";
 import { journalPath, readRun } from "../adapters/journal-file.ts";
 import { unusable } from "../adapters/system-error.ts";
 import { CollmError, JournalDamaged, UsageError } from "../errors.ts";
-import { type BenchRecord, benchRecordSchema, type Reference } from "../report/bench-record.ts";
+import {
+  type BenchRecord,
+  benchRecordName,
+  benchRecordText,
+  type Reference,
+} from "../report/bench-record.ts";
 import { cohortsOf, type LostCell, type LostRun, type ReportedRun, type Study } from "../report/study.ts";
 import { fold, type RunState } from "../search/state.ts";
 import { systemClock } from "./compose.ts";
 import { versions } from "./conduct.ts";
-
-/** The file that says which runs belong to a bench. */
-export const benchRecordName = "bench.json";
 
 /**
  * Reads everything that some paths hold.
@@ -92,10 +94,11 @@ async function find(path: string, found: Found): Promise<void> {
     .sort()) {
     const folder = join(path, name);
     if (existsSync(journalPath(folder))) found.folders.push(folder);
+    else if (existsSync(join(folder, benchRecordName))) take(folder, await readBenchRecord(folder), found);
   }
   if (found.folders.length + found.lost.length === before)
     throw new UsageError(
-      `${path} holds no run (neither journal.jsonl nor ${benchRecordName}, nor folders with one); name a run's folder, a bench's, or one full of runs`,
+      `${path} holds no run (neither journal.jsonl nor ${benchRecordName}, nor folders with one); name a run's folder, a bench's, or one full of either`,
     );
 }
 
@@ -121,11 +124,15 @@ function take(path: string, record: BenchRecord, found: Found): void {
 /** The record of a bench. @throws JournalDamaged when it is none */
 export async function readBenchRecord(folder: string): Promise<BenchRecord> {
   const path = join(folder, benchRecordName);
-  try {
-    return benchRecordSchema.parse(JSON.parse(await readFile(path, "utf8")));
-  } catch (error) {
-    throw new JournalDamaged(
-      `${path} is no record of a bench (${error instanceof Error ? (error.message.split("\n")[0] ?? "") : "unreadable"}); give the bench's command again to make it anew`,
+  const damaged = (reason: string) =>
+    new JournalDamaged(
+      `${path} is no record of a bench (${reason}); give the bench's command again to make it anew`,
     );
-  }
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    throw damaged(error instanceof Error ? error.message : "unreadable");
+  });
+  const { success, data, error } = benchRecordText.safeParse(text);
+  if (success) return data;
+  const [issue] = error.issues;
+  throw damaged([issue?.path.join("."), issue?.message].filter(Boolean).join(": "));
 }

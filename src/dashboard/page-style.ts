@@ -103,6 +103,10 @@ table.runs tbody th { overflow-wrap: anywhere; min-width: 10rem; }
 table.runs tbody th a { font-weight: 600; }
 table.runs tbody th .trouble { display: block; max-width: 60ch; }
 table.runs td.choose label { display: block; padding: 0 .35rem; }
+table.runs .opener { border: 0; padding: 0; background: none; color: var(--link); font-weight: 600; text-align: left; overflow-wrap: anywhere; }
+table.runs .sign { display: inline-block; width: 1.1em; }
+table.runs .about { display: block; padding-left: 1.1em; color: var(--faint); }
+table.runs tr.within th { padding-left: 1.7em; }
 .direction { color: var(--faint); margin-left: .2em; }
 .ago { white-space: nowrap; }
 
@@ -160,6 +164,8 @@ figure svg a:hover circle, figure svg a:focus circle { stroke: currentColor; str
   table.runs tbody td, table.runs tbody th { padding: .1rem 0; }
   table.runs tbody td.right { text-align: left; white-space: normal; }
   table.runs tbody td[data-label]::before { content: attr(data-label); display: inline-block; width: 7rem; color: var(--faint); }
+  table.runs tbody tr.within { margin-left: 1rem; }
+  table.runs tbody tr.within th { padding-left: 0; }
   table.runs tbody td.choose { position: absolute; right: .5rem; top: .35rem; }
   table.runs tbody td.choose label { padding: .35rem; }
   figure svg { min-width: 30rem; }

@@ -47,6 +47,17 @@ export interface RunRow {
   readonly ended: StopReason | null;
 }
 
+/** A bench in the folder that is shown. Its runs are those whose ids begin with its own, or all of them where that is `.`. */
+export interface BenchRow {
+  readonly id: string;
+  readonly title: string;
+  /** How many runs it is to have, and how many of them failed. */
+  readonly planned: number;
+  readonly failed: number;
+  /** What is wrong with its record; null: nothing. */
+  readonly trouble: string | null;
+}
+
 export interface RunsMessage {
   /** The folder that is shown, as it was named. */
   readonly folder: string;
@@ -56,6 +67,8 @@ export interface RunsMessage {
   readonly gone: readonly string[];
   /** How many runs have not been read yet. */
   readonly unread: number;
+  /** Every bench in the folder; absent: as before. */
+  readonly benches?: readonly BenchRow[];
 }
 
 /** What the journal's lines do not say of a run. */

@@ -28,6 +28,9 @@ export const referenceSchema = z.strictObject({
 });
 export type Reference = z.infer<typeof referenceSchema>;
 
+/** The file that says which runs belong to a bench, in the bench's folder. */
+export const benchRecordName = "bench.json";
+
 export const benchRecordSchema = z.strictObject({
   format: z.literal(1),
   title: z.string(),
@@ -48,4 +51,16 @@ export const benchRecordSchema = z.strictObject({
   command: z.string(),
   versions: z.record(z.string(), z.string()),
 });
+/** The record as the text of its file. */
+export const benchRecordText = z
+  .string()
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: (error as Error).message });
+      return z.NEVER;
+    }
+  })
+  .pipe(benchRecordSchema);
 export type BenchRecord = z.infer<typeof benchRecordSchema>;

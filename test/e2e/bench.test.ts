@@ -6,6 +6,9 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { RunShelf } from "../../src/adapters/run-shelf.ts";
+import { rowMaking } from "../../src/commands/dashboard.ts";
+import { readStudy } from "../../src/commands/read-study.ts";
 import type { BenchRecord } from "../../src/report/bench-record.ts";
 import {
   collmNas,
@@ -69,6 +72,21 @@ function record(out: string): BenchRecord {
   return JSON.parse(readFileSync(join(out, "bench.json"), "utf8")) as BenchRecord;
 }
 
+/** What the live page is told of a folder: its benches and runs, in order. */
+async function shownIn(folder: string): Promise<{ benches: string[]; runs: string[] }> {
+  const index = { find: () => undefined, store: async () => {} };
+  const shelf = new RunShelf(folder, rowMaking, index);
+  const runs: string[] = [];
+  let benches: string[] = [];
+  for await (const message of shelf.changes(new AbortController().signal)) {
+    runs.push(...message.rows.map(({ id }) => id));
+    benches = message.benches?.map(({ id }) => id) ?? benches;
+    if (message.unread === 0) break;
+  }
+  await shelf.close();
+  return { benches, runs: runs.toSorted() };
+}
+
 /** The first line on standard error that is the program's own last word. */
 function refusal({ stderr }: Ended): string {
   return stderr.trim().split("\n").at(-1) ?? "";
@@ -86,6 +104,22 @@ describe("a bench", () => {
       ["evolution", false, "done"],
       ["random", true, "done"],
       ["random", true, "done"],
+    ]);
+    const ids = record(out).cells.map(({ folder }) => folder);
+    expect(await shownIn(out)).toEqual({ benches: ["."], runs: ids });
+    expect(await shownIn(dirname(out))).toEqual({
+      benches: ["bench"],
+      runs: ids.map((id) => `bench/${id}`),
+    });
+    expect(await shownIn(join(out, "runs"))).toEqual({
+      benches: [],
+      runs: ids.map((id) => id.replace("runs/", "")),
+    });
+    // A report of the folder that benches lie in is one of what they hold.
+    const { cohorts } = await readStudy([dirname(out)], "");
+    expect(cohorts.map(({ label, runs }) => [label, runs.length])).toEqual([
+      ["evolution", 2],
+      ["random", 2],
     ]);
     for (const folder of folders) expect((await collmNas(["replay", folder])).code).toBe(0);
     const bytes = folders.map((folder) => readFileSync(join(folder, "journal.jsonl"), "utf8"));

@@ -1,5 +1,5 @@
 /** The live page as a browser shows it: the command, the server and the page together, on runs that real searches made. */
-import { readFileSync, rmSync, truncateSync } from "node:fs";
+import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Locator, Page } from "playwright-core";
@@ -183,6 +183,44 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
     const page = await reader.visit((await startDashboard(temporaryFolder())).address);
     await page.getByText("There is no run here yet.").waitFor();
     expect(await page.locator("main").textContent()).toContain("collm-nas run --space");
+  });
+
+  test("a bench is a row that opens to its runs, and opens by itself for what is sought in it", async () => {
+    const folder = temporaryFolder();
+    const runs = ["runs/two-cells/collm/seed0", "runs/two-cells/random/seed0"];
+    writeRun(join(folder, "deep/bench", runs[0] ?? ""), talked);
+    writeRun(join(folder, "deep/bench", runs[1] ?? ""), drawn);
+    const cells = runs.map((run) => ({
+      label: run,
+      isControl: false,
+      space: "two-cells",
+      seed: 0,
+      folder: run,
+      status: "done",
+      reason: null,
+    }));
+    const record = {
+      format: 1,
+      title: "Side by side",
+      cells,
+      references: [],
+      command: "bench",
+      versions: {},
+    };
+    writeFileSync(join(folder, "deep/bench/bench.json"), JSON.stringify(record));
+    const page = await reader.visit((await startDashboard(folder)).address);
+    const bench = page.getByRole("button", { name: "deep/bench" });
+    await page.getByText("Side by side · 2 of 2 runs finished").waitFor();
+    const links = page.locator("table.runs tbody a");
+    expect([await bench.getAttribute("aria-expanded"), await links.count()]).toEqual(["false", 0]);
+    await bench.click();
+    expect(await links.allTextContents()).toHaveLength(2);
+    expect(await seriousFindings(page)).toEqual([]);
+    await bench.click();
+    await page.getByLabel("Filter runs").fill("random");
+    expect(await links.allTextContents()).toEqual(["two-cells/random/seed0"]);
+    await links.first().click();
+    await page.getByRole("heading", { level: 1, name: "deep/bench/runs/two-cells/random/seed0" }).waitFor();
   });
 
   // ----- One run -----

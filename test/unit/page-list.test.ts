@@ -3,16 +3,18 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { type Line, nameWithin, shownLines } from "../../src/dashboard/page/bench-lines.ts";
 import { hrefOf, parseRoute, type Route, withoutToken } from "../../src/dashboard/page/router.ts";
 import {
   columns,
+  type Filter,
   firstOrder,
   type Order,
   orderAfter,
   shownRows,
 } from "../../src/dashboard/page/run-table.ts";
 import { ageWords, exactTime } from "../../src/dashboard/page/times.ts";
-import type { RunRow } from "../../src/dashboard/protocol.ts";
+import type { BenchRow, RunRow } from "../../src/dashboard/protocol.ts";
 
 const all = { words: "", condition: null };
 
@@ -141,6 +143,110 @@ describe("a filter", () => {
   test("leaves the runs of one state", () => {
     expect(shown(rows, firstOrder, { condition: "running" })).toEqual(["bench/random-1"]);
     expect(shown(rows, firstOrder, { words: "spos", condition: "running" })).toEqual([]);
+  });
+});
+
+describe("a bench in the list", () => {
+  const bench = (id: string, values: Partial<BenchRow> = {}): BenchRow => ({
+    id,
+    title: "Cells, compared",
+    planned: 3,
+    failed: 0,
+    trouble: null,
+    ...values,
+  });
+  const members = [
+    row("b/runs/cells/random/seed0", { space: "cells", tokens: null, evaluations: 10, budget: 20 }),
+    row("b/runs/cells/collm/seed0", { space: "cells", searcher: "collm", model: "m", tokens: 5, usd: 0.5 }),
+    row("b/runs/maps/random/seed1", { space: "maps", condition: "stopped", evaluations: 30 }),
+  ];
+  const rows = [row("alone"), row("bb/other"), ...members];
+  const lines = (filter: Partial<Filter> = {}, benches = [bench("b")], order = firstOrder) =>
+    shownLines(rows, benches, { ...all, ...filter }, order);
+  const ids = (shownAs: readonly Line[]) =>
+    shownAs.map((line) =>
+      line.kind === "run" ? line.row.id : [line.bench.id, ...line.runs.map(({ id }) => id).toSorted()],
+    );
+
+  test("is one line that holds its runs, and those alone", () => {
+    expect(ids(lines()).toSorted()).toEqual(
+      ["alone", ["b", ...members.map(({ id }) => id).toSorted()], "bb/other"].toSorted(),
+    );
+    const [line] = lines().filter(({ kind }) => kind === "bench");
+    expect(line).toMatchObject({
+      begun: 3,
+      finished: 2,
+      row: {
+        condition: "stopped",
+        space: "2 spaces",
+        searcher: "2 searchers",
+        model: "m",
+        best: null,
+        evaluations: 140,
+        budget: 220,
+        tokens: 5,
+        usd: 0.5,
+      },
+    });
+  });
+
+  test("holds every run where it is the folder that is shown, and a run lies in the innermost of two", () => {
+    expect(ids(lines({}, [bench(".")]))).toEqual([[".", ...rows.map(({ id }) => id).toSorted()]]);
+    expect(ids(lines({}, [bench("."), bench("b")], { by: "run", isAscending: true }))).toEqual([
+      [".", "alone", "bb/other"],
+      ["b", ...members.map(({ id }) => id).toSorted()],
+    ]);
+  });
+
+  test("stands with what a filter leaves of it, found by its title too, and not where that is nothing", () => {
+    expect(ids(lines({ words: "maps" }))).toEqual([["b", "b/runs/maps/random/seed1"]]);
+    expect(ids(lines({ condition: "stopped" }))).toEqual([["b", "b/runs/maps/random/seed1"]]);
+    expect(ids(lines({ words: "compared collm" }))).toEqual([["b", "b/runs/cells/collm/seed0"]]);
+    expect(ids(lines({ words: "alone" }))).toEqual(["alone"]);
+  });
+
+  test("that has not begun, or whose record is none, is a line all the same", () => {
+    const [line] = shownLines([], [bench("b")], all, firstOrder);
+    expect(line).toMatchObject({ row: { condition: "stopped" }, begun: 0, finished: 0, runs: [] });
+    expect(ids(lines({}, [bench("b", { trouble: "no record", planned: 0 })]))).toHaveLength(3);
+  });
+
+  test.each([
+    [{ planned: 3 }, ["finished", "finished", "finished"], "finished"],
+    [{ planned: 4 }, ["finished", "finished", "finished"], "stopped"],
+    [{ planned: 4, failed: 1 }, ["finished", "finished", "finished"], "finished"],
+    [{ planned: 3 }, ["finished", "running", "damaged"], "running"],
+    [{ planned: 3 }, ["finished", "paused", "damaged"], "paused"],
+    [{ planned: 3 }, ["finished", "finished", "damaged"], "damaged"],
+    [{ planned: 3 }, ["finished", "stopped", "finished"], "stopped"],
+  ] as const)("of %o with runs that are %j is %s", (values, conditions, condition) => {
+    const runs = conditions.map((each, at) => row(`b/${at}`, { condition: each }));
+    const [line] = shownLines(runs, [bench("b", values)], all, firstOrder);
+    expect(line?.row.condition).toBe(condition);
+  });
+
+  test("names its runs by their folders below it", () => {
+    expect(nameWithin(bench("b"), "b/runs/cells/random/seed0")).toBe("cells/random/seed0");
+    expect(nameWithin(bench("."), "runs/cells/random/seed0")).toBe("cells/random/seed0");
+    expect(nameWithin(bench("x/b"), "x/b/elsewhere")).toBe("elsewhere");
+  });
+
+  test("loses no run, whatever the folders are called", () => {
+    const path = fc.array(fc.constantFrom("a", "b", "runs", "a b"), { minLength: 1, maxLength: 4 });
+    const paths = fc.uniqueArray(path.map((parts) => parts.join("/")));
+    fc.assert(
+      fc.property(paths, paths, fc.constantFrom(...columns.map(({ key }) => key)), (runs, found, by) => {
+        const given = runs.map((id) => row(id));
+        const list = shownLines(
+          given,
+          found.map((id) => bench(id)),
+          all,
+          { by, isAscending: true },
+        );
+        const told = list.flatMap((line) => (line.kind === "run" ? [line.row] : line.runs));
+        expect(told.map(({ id }) => id).toSorted()).toEqual(runs.toSorted());
+      }),
+    );
   });
 });
 

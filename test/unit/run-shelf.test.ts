@@ -16,8 +16,10 @@ import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openRowIndex, type RowIndex } from "../../src/adapters/row-index.ts";
 import { RunShelf, type ShelfChange, type ShelfNews } from "../../src/adapters/run-shelf.ts";
+import { rowMaking } from "../../src/commands/dashboard.ts";
 import type { RunRow } from "../../src/dashboard/protocol.ts";
-import { rowOf, runRowSchema, withHolder } from "../../src/dashboard/run-row.ts";
+import { rowOf, runRowSchema } from "../../src/dashboard/run-row.ts";
+import { readPlan } from "../../src/plan.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import {
   afterRounds,
@@ -68,7 +70,7 @@ class Shown {
       this.made += 1;
       return rowOf(id, state, { isHeld: true, trouble });
     };
-    this.shelf = new RunShelf(shownFolder, { of, withHolder }, index);
+    this.shelf = new RunShelf(shownFolder, { ...rowMaking, of }, index);
     this.#listening = this.#listen();
     opened.push(this);
   }
@@ -163,6 +165,72 @@ describe("the runs of a folder", () => {
     });
     appendTo(join(folder, "empty"), record.slice(0, 1));
     await until("it has begun", () => shown.rows.has("empty"));
+  });
+});
+
+describe("a bench", () => {
+  const presets = new URL("../../presets/bench/", import.meta.url).pathname;
+  const cell = { label: "l", isControl: false, space: "s", seed: 0, reason: null };
+  function writeBench(at: string, statuses: readonly string[], title = "All of it"): void {
+    mkdirSync(at, { recursive: true });
+    const cells = statuses.map((status, index) => ({ ...cell, folder: `runs/${index}`, status }));
+    const bench = {
+      format: 1,
+      title,
+      cells,
+      references: [],
+      command: "collm-nas bench p.yaml",
+      versions: {},
+    };
+    writeFileSync(join(at, "bench.json"), JSON.stringify(bench));
+  }
+  const toldLast = (shown: Shown) => shown.messages.findLast(({ benches }) => benches !== undefined)?.benches;
+
+  it.each(readdirSync(presets))(
+    "made by %s is shown with its runs, as deep as it makes them",
+    async (preset) => {
+      const file = join(presets, preset);
+      const model = { model: "m", baseUrl: "http://127.0.0.1:1/v1" };
+      const { runs } = await readPlan(file, { seeds: 1 }).catch(() => readPlan(file, { seeds: 1, ...model }));
+      // From the folder of the bench itself to as far above it as a run by itself is found.
+      for (const [above, place] of [".", "one", "one/two", "one/two/three"].entries()) {
+        const root = join(folder, `from-${above}`);
+        writeBench(join(root, place), ["done"]);
+        const [first, last] = [runs[0], runs.at(-1)].map((run) => join(place, run?.folder ?? ""));
+        for (const id of [first, last]) writeRun(join(root, id ?? ""), record.slice(0, 5));
+        const shown = await show(root).read();
+        expect(shown.ids).toEqual([...new Set([first, last])].toSorted());
+        expect(toldLast(shown)?.map(({ id }) => id)).toEqual([place]);
+        await shown.close();
+      }
+    },
+  );
+
+  it("tells how many runs it is to have as that changes, and that its record is none", async () => {
+    const broken = ["", "[]", '{"format":2}', "\u0000".repeat(17 * 1024 * 1024)];
+    for (const [at, text] of broken.entries()) {
+      mkdirSync(join(folder, `x${at}`));
+      writeFileSync(join(folder, `x${at}`, "bench.json"), text);
+    }
+    writeBench(join(folder, "b"), ["pending", "done", "failed"]);
+    writeRun(join(folder, "alone"), record.slice(0, 5));
+    const shown = await show().read();
+    const [good, ...others] = shown.messages[0]?.benches ?? [];
+    expect(good).toEqual({ id: "b", title: "All of it", planned: 3, failed: 1, trouble: null });
+    expect(others.map(({ trouble }) => trouble)).toEqual(
+      broken.map(() => expect.stringMatching(/^bench\.json is no record of a bench; give/)),
+    );
+    writeBench(join(folder, "b"), ["failed", "done", "failed", "failed"]);
+    for (const at of [0, 1, 2]) writeBench(join(folder, `x${at}`), ["done"]);
+    rmSync(join(folder, "x3"), { recursive: true });
+    await until("all are mended", () => toldLast(shown)?.every(({ trouble }) => trouble === null) === true);
+    expect(toldLast(shown)?.map(({ id, planned, failed }) => [id, planned, failed])).toEqual([
+      ["b", 4, 3],
+      ["x0", 1, 0],
+      ["x1", 1, 0],
+      ["x2", 1, 0],
+    ]);
+    expect(shown.ids).toEqual(["alone"]);
   });
 });
 

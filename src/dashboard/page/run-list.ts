@@ -1,26 +1,27 @@
 /**
- * The list of all runs: sorted, filtered, and chosen from for a comparison.
+ * The list of all runs: sorted, filtered, and chosen from for a comparison. A bench is one row, which opens to its runs.
  *
  * Owns what a reader set here, for as long as the page is open, so that it is as it was on coming back. Which rows are
- * shown is decided in run-table.ts.
+ * shown is decided in run-table.ts and bench-lines.ts.
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { guard } from "lit-html/directives/guard.js";
 import { live } from "lit-html/directives/live.js";
 import { repeat } from "lit-html/directives/repeat.js";
-import { amount, decimalsFor, money, unknown, unitSign } from "../../report/format.ts";
-import type { Condition, RunRow } from "../protocol.ts";
+import { amount, decimalsFor, money, shellWord, unknown, unitSign } from "../../report/format.ts";
+import type { BenchRow, Condition, RunRow } from "../protocol.ts";
+import { type Line, nameWithin, shownLines } from "./bench-lines.ts";
 import { ago, emptyState, mark, stateBadge } from "./parts.ts";
 import { hrefOf } from "./router.ts";
-import { openRuns, type RunsStream } from "./runs-stream.ts";
+import { type KnownRuns, nothingKnown, openRuns, type RunsStream } from "./runs-stream.ts";
 import {
   columns,
   type ColumnKey,
   type Filter,
   firstOrder,
+  isFiltered,
   type Order,
   orderAfter,
-  shownRows,
 } from "./run-table.ts";
 import { exactTime } from "./times.ts";
 import type { View } from "./view.ts";
@@ -33,7 +34,9 @@ export class RunList {
   readonly #update: () => void;
   readonly #chosen = new Set<string>();
   #stream: RunsStream | null = null;
-  #known: Pick<RunsStream, "rows" | "folder"> = { rows: new Map(), folder: null };
+  #known: KnownRuns = nothingKnown;
+  /** Benches that are not as they are by themselves: closed, or open while something is sought. */
+  readonly #turned = new Set<string>();
   #filter: Filter = { words: "", condition: null };
   #order: Order = firstOrder;
 
@@ -57,18 +60,19 @@ export class RunList {
   }
 
   #render(): TemplateResult {
-    const { rows, folder } = this.#stream ?? this.#known;
+    const { rows, folder, benches } = this.#stream ?? this.#known;
     const unread = this.#stream?.unread ?? null;
     const connection = this.#stream?.connection ?? "connecting";
-    const shown = shownRows(rows.values(), this.#filter, this.#order);
+    const lines = shownLines(rows.values(), benches, this.#filter, this.#order);
+    const shown = lines.reduce((sum, line) => sum + (line.kind === "run" ? 1 : line.runs.length), 0);
     return html`
       <h1 tabindex="-1">Runs${folder === null ? nothing : html` of <code>${folder}</code>`}</h1>
       ${connection === "lost" ? lostView : nothing}
       ${
-        rows.size === 0
+        rows.size === 0 && lines.length === 0
           ? this.#withoutRuns(folder, unread)
-          : html`${this.#tools(shown.length, rows.size, unread)}
-            ${shown.length === 0 ? this.#withoutMatch() : this.#table(shown)}`
+          : html`${this.#tools(shown, rows.size, unread)}
+            ${lines.length === 0 ? this.#withoutMatch() : this.#table(lines)}`
       }
     `;
   }
@@ -80,7 +84,8 @@ export class RunList {
       "There is no run here yet.",
       "Start one in a terminal, and it appears here while it works:",
       html`<code>collm-nas run --space analognas-baseline --out ${folder ?? "runs"}/first</code>`,
-      html`Another folder is shown by <code>collm-nas dashboard FOLDER</code>.`,
+      html`Runs are found up to three folders down, and all those of a bench that is. Another folder is shown by
+        <code>collm-nas dashboard FOLDER</code>.`,
     );
   }
 
@@ -96,6 +101,7 @@ export class RunList {
   }
 
   #set({ filter, order }: { readonly filter?: Filter; readonly order?: Order }): void {
+    if (filter !== undefined && isFiltered(filter) !== isFiltered(this.#filter)) this.#turned.clear();
     this.#filter = filter ?? this.#filter;
     this.#order = order ?? this.#order;
     this.#update();
@@ -166,7 +172,7 @@ export class RunList {
     >`;
   }
 
-  #table(rows: readonly RunRow[]): TemplateResult {
+  #table(lines: readonly Line[]): TemplateResult {
     // Explicit roles: on a narrow screen the style shows rows as cards, and a table would lose its meaning with its looks.
     return html`<div class="box runs-box">
       <table class="runs" role="table">
@@ -181,16 +187,42 @@ export class RunList {
         </thead>
         <tbody role="rowgroup">
           ${repeat(
-            rows,
-            ({ id }) => id,
-            (row) => {
-              const isChosen = this.#chosen.has(row.id);
-              return guard([row, isChosen], () => this.#row(row, isChosen));
-            },
+            lines.flatMap((line) => this.#rowsOf(line)),
+            ({ key }) => key,
+            ({ view }) => view,
           )}
         </tbody>
       </table>
     </div>`;
+  }
+
+  /** The rows of a line: a run's own, or a bench's with those of its runs where it is open. */
+  #rowsOf(line: Line): { readonly key: string; readonly view: unknown }[] {
+    if (line.kind === "run") return [this.#runRow(line.row, line.row.id, false)];
+    const { bench, runs } = line;
+    const isOpen = this.#isOpen(bench);
+    return [
+      { key: `bench ${bench.id}`, view: this.#benchRow(line, isOpen) },
+      ...(isOpen ? runs.map((row) => this.#runRow(row, nameWithin(bench, row.id), true)) : []),
+    ];
+  }
+
+  #runRow(row: RunRow, name: string, isWithin: boolean): { readonly key: string; readonly view: unknown } {
+    const isChosen = this.#chosen.has(row.id);
+    const view = guard([row, name, isWithin, isChosen], () => this.#row(row, name, isWithin, isChosen));
+    return { key: `run ${row.id}`, view };
+  }
+
+  /** A bench's folder as a command takes it. */
+  #folderOf({ id }: BenchRow): string {
+    const { folder } = this.#stream ?? this.#known;
+    const shown = folder ?? "";
+    return shellWord(id === "." ? shown : `${shown.replace(/\/$/, "")}/${id}`);
+  }
+
+  /** What is sought is shown by itself, and so is what is in a folder that holds one bench and nothing else. */
+  #isOpen({ id }: BenchRow): boolean {
+    return (isFiltered(this.#filter) || id === ".") !== this.#turned.has(id);
   }
 
   #head(key: ColumnKey, name: string, isNumeric: boolean): TemplateResult {
@@ -208,9 +240,34 @@ export class RunList {
     </th>`;
   }
 
-  #row(row: RunRow, isChosen: boolean): TemplateResult {
+  #benchRow(line: Line & { readonly kind: "bench" }, isOpen: boolean): TemplateResult {
+    const { bench, row } = line;
+    const turn = () => {
+      if (!this.#turned.delete(bench.id)) this.#turned.add(bench.id);
+      this.#update();
+    };
+    return html`<tr role="row" class="bench">
+      <td role="cell" class="choose"></td>
+      <td role="cell" data-label="State">${
+        row.condition === "stopped" && (this.#stream?.unread ?? 1) > 0
+          ? html`<span class="faint">being read</span>`
+          : stateBadge(row.condition)
+      }</td>
+      <th role="rowheader" scope="row" data-label="Bench">
+        <button type="button" class="opener" aria-expanded=${isOpen} @click=${turn}
+          ><span class="sign" aria-hidden="true">${isOpen ? "▾" : "▸"}</span>${bench.id === "." ? "this bench" : bench.id}</button>
+        ${row.isBlind ? blindMark : nothing}
+        <span class="about">${[bench.title, ...benchCounts(line)].filter((part) => part !== "").join(" · ")}</span>
+        ${isOpen ? html`<span class="about">Its tables and figures: <code>collm-nas report ${this.#folderOf(bench)} --out report.html</code></span>` : nothing}
+        ${bench.trouble === null ? nothing : html`<span class="trouble">${bench.trouble}</span>`}
+      </th>
+      ${sharedCells(row)}
+    </tr>`;
+  }
+
+  #row(row: RunRow, name: string, isWithin: boolean, isChosen: boolean): TemplateResult {
     const isDamaged = row.condition === "damaged";
-    return html`<tr role="row">
+    return html`<tr role="row" class=${isWithin ? "within" : nothing}>
       <td role="cell" class="choose">
         <label
           ><input
@@ -226,17 +283,10 @@ export class RunList {
       </td>
       <td role="cell" data-label="State">${stateBadge(row.condition)}</td>
       <th role="rowheader" scope="row" data-label="Run">
-        <a href=${hrefOf({ page: "run", id: row.id, place: null })}>${row.id}</a> ${marksOf(row)}
+        <a href=${hrefOf({ page: "run", id: row.id, place: null })}>${name}</a> ${marksOf(row)}
         ${row.trouble === null ? nothing : html`<span class="trouble">${row.trouble}</span>`}
       </th>
-      <td role="cell" data-label="Space">${row.space || unknown}</td>
-      <td role="cell" data-label="Searcher">${row.searcher || unknown}</td>
-      <td role="cell" data-label="Model">${row.model ?? unknown}</td>
-      <td role="cell" data-label="Best" class="right">${bestOf(row)}</td>
-      <td role="cell" data-label="Evaluations" class="right">${amount(row.evaluations)} <span class="of">of ${amount(row.budget)}</span></td>
-      <td role="cell" data-label="Tokens" class="right">${amount(row.tokens)}</td>
-      <td role="cell" data-label="Money" class="right">${row.usd === null ? unknown : `${money(row.usd)} USD`}</td>
-      <td role="cell" data-label="Began" class="right">${beganOf(row)}</td>
+      ${sharedCells(row)}
     </tr>`;
   }
 }
@@ -250,6 +300,28 @@ const lostView = html`<p class="alert" role="alert">
   <code>collm-nas dashboard</code> was ended, start it again.
 </p>`;
 
+/** The cells behind the name, which a bench has like a run. */
+function sharedCells(row: RunRow): TemplateResult {
+  return html`<td role="cell" data-label="Space">${row.space || unknown}</td>
+    <td role="cell" data-label="Searcher">${row.searcher || unknown}</td>
+    <td role="cell" data-label="Model">${row.model ?? unknown}</td>
+    <td role="cell" data-label="Best" class="right">${bestOf(row)}</td>
+    <td role="cell" data-label="Evaluations" class="right">${amount(row.evaluations)} <span class="of">of ${amount(row.budget)}</span></td>
+    <td role="cell" data-label="Tokens" class="right">${amount(row.tokens)}</td>
+    <td role="cell" data-label="Money" class="right">${row.usd === null ? unknown : `${money(row.usd)} USD`}</td>
+    <td role="cell" data-label="Began" class="right">${beganOf(row)}</td>`;
+}
+
+/** How far a bench has come, and how many of its runs the filter leaves where it leaves some out. */
+function benchCounts({ bench, begun, finished, runs }: Line & { readonly kind: "bench" }): string[] {
+  const all = Math.max(bench.planned, begun);
+  return [
+    `${amount(finished)} of ${countOf(all)} finished`,
+    ...(bench.failed > 0 ? [`${amount(bench.failed)} failed`] : []),
+    ...(runs.length < begun ? [`${amount(runs.length)} shown`] : []),
+  ];
+}
+
 function countOf(all: number): string {
   return `${amount(all)} ${all === 1 ? "run" : "runs"}`;
 }
@@ -261,8 +333,10 @@ function progressView(read: number, unread: number): TemplateResult {
   >`;
 }
 
+const blindMark = mark("blind", "The search was kept from the names of the space");
+
 function marksOf({ isBlind, hints }: RunRow): TemplateResult {
-  return html`${isBlind ? mark("blind", "The search was kept from the names of the space") : nothing}
+  return html`${isBlind ? blindMark : nothing}
   ${
     hints === 0
       ? nothing

@@ -42,22 +42,45 @@ export interface Filter {
   readonly condition: Condition | null;
 }
 
-/** The rows that a filter leaves, in order; a row without what is sorted by stands last, either way. */
-export function shownRows(rows: Iterable<RunRow>, { words, condition }: Filter, order: Order): RunRow[] {
+/** Whether a filter may leave anything out. */
+export function isFiltered({ words, condition }: Filter): boolean {
+  return words.trim() !== "" || condition !== null;
+}
+
+/**
+ * The rows that a filter leaves, in order.
+ *
+ * @param around words that hold for each of them, such as the title of their bench
+ */
+export function shownRows(
+  rows: Iterable<RunRow>,
+  { words, condition }: Filter,
+  order: Order,
+  around = "",
+): RunRow[] {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
   const left = [...rows].filter((row) => {
     if (condition !== null && row.condition !== condition) return false;
-    const text = [row.id, row.space, row.searcher, row.model ?? ""].join("\n").toLowerCase();
+    const text = [row.id, row.space, row.searcher, row.model ?? "", around].join("\n").toLowerCase();
     return wanted.every((word) => text.includes(word));
   });
-  const sign = order.isAscending ? 1 : -1;
-  const keyed = left.map((row) => ({ row, key: keyOf(row, order.by) }));
+  return ordered(left, (row) => row, order);
+}
+
+/** Whatever has a row, in order; one without what is sorted by stands last, either way. */
+export function ordered<Item>(
+  items: readonly Item[],
+  rowOf: (item: Item) => RunRow,
+  { by, isAscending }: Order,
+): Item[] {
+  const sign = isAscending ? 1 : -1;
+  const keyed = items.map((item) => ({ item, row: rowOf(item), key: keyOf(rowOf(item), by) }));
   keyed.sort((first, second) => {
     if (first.key === null || second.key === null)
       return Number(first.key === null) - Number(second.key === null) || byId(first.row, second.row);
     return sign * compared(first.key, second.key) || byId(first.row, second.row);
   });
-  return keyed.map(({ row }) => row);
+  return keyed.map(({ item }) => item);
 }
 
 // --- internal ---

@@ -3,7 +3,7 @@
  *
  * Owns the connection and which rows there are. Knows nothing of how they are shown.
  */
-import type { RunRow, RunsMessage } from "../protocol.ts";
+import type { BenchRow, RunRow, RunsMessage } from "../protocol.ts";
 import type { Connection } from "./run-stream.ts";
 import { oncePerFrame, whileSeen } from "./tasks.ts";
 
@@ -12,6 +12,7 @@ export interface RunsStream {
   readonly rows: ReadonlyMap<string, RunRow>;
   /** The folder that is shown; null: not told yet. */
   readonly folder: string | null;
+  readonly benches: readonly BenchRow[];
   /** How many runs have not been read yet; null: not told yet. */
   readonly unread: number | null;
   readonly connection: Connection;
@@ -28,20 +29,22 @@ const readingMs = 500;
  *
  * @param known rows of before, shown until the server has told of all
  */
-export function openRuns(
-  onChange: () => void,
-  known: Pick<RunsStream, "rows" | "folder"> = { rows: new Map(), folder: null },
-): RunsStream {
+export function openRuns(onChange: () => void, known: KnownRuns = nothingKnown): RunsStream {
   const stream = new PatchedRows(onChange, known);
   stream.open();
   return stream;
 }
+
+/** What is known of a folder without asking. */
+export type KnownRuns = Pick<RunsStream, "rows" | "folder" | "benches">;
+export const nothingKnown: KnownRuns = { rows: new Map(), folder: null, benches: [] };
 
 // --- internal ---
 
 class PatchedRows implements RunsStream {
   readonly rows: Map<string, RunRow>;
   folder: string | null;
+  benches: readonly BenchRow[];
   unread: number | null = null;
   connection: Connection = "connecting";
   readonly #changed: ReturnType<typeof oncePerFrame>;
@@ -53,10 +56,11 @@ class PatchedRows implements RunsStream {
   #isClosed = false;
   readonly #endOfSeeing: () => void;
 
-  constructor(onChange: () => void, { rows, folder }: Pick<RunsStream, "rows" | "folder">) {
+  constructor(onChange: () => void, { rows, folder, benches }: KnownRuns) {
     this.#changed = oncePerFrame(onChange);
     this.rows = new Map(rows);
     this.folder = folder;
+    this.benches = benches;
     this.#endOfSeeing = whileSeen({ resume: () => this.open(), rest: () => this.#hangUp() });
   }
 
@@ -95,8 +99,9 @@ class PatchedRows implements RunsStream {
     this.#again = null;
   }
 
-  #take({ folder, rows, gone, unread }: RunsMessage): void {
+  #take({ folder, rows, gone, unread, benches }: RunsMessage): void {
     this.folder = folder;
+    this.benches = benches ?? this.benches;
     this.unread = unread;
     for (const row of rows) {
       this.rows.set(row.id, row);
