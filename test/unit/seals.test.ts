@@ -222,7 +222,11 @@ describe("a finished run in whose record a result was changed", () => {
     damaged("list/bad");
     const of = (id: string, state: Parameters<typeof rowOf>[1], trouble: string | null) =>
       rowOf(id, state, { isHeld: true, trouble });
-    const shelf = new RunShelf(list, { of, withHolder }, { find: () => undefined, store: async () => {} });
+    const shelf = new RunShelf(
+      list,
+      { of, withHolder, benchRecord: "bench.json", ofBench: () => null },
+      { find: () => undefined, store: async () => {} },
+    );
     const stop = new AbortController();
     for await (const { rows } of shelf.changes(stop.signal)) {
       const row = rows.find(({ id }) => id === "bad");
