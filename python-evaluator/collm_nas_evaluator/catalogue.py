@@ -88,7 +88,9 @@ def _accuracies(configuration: Configuration) -> Table | None:
     if configuration.nasbench201_table is not None:
         return packed_table.read(configuration.nasbench201_table)
     if configuration.nasbench201_csv is not None:
-        return csv_table.read(configuration.nasbench201_csv, configuration.cache_dir)
+        return csv_table.read(
+            configuration.nasbench201_csv, configuration.cache_dir, configuration.nasbench201_accuracy_unit
+        )
     return None
 
 

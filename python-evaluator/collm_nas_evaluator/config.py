@@ -14,12 +14,14 @@ import yaml
 
 from collm_nas_evaluator.class_names import ORDERS, Order
 from collm_nas_evaluator.errors import UsageError
+from collm_nas_evaluator.tables.accuracy import UNITS, Unit
 
 SUPERNETS = ("ofa-w1.0", "ofa-w1.2", "ofa-digits", "spos", "autoformer-tiny", "autoformer-small", "autoformer-base")
 KEYS = (
     "nasbench201.csv",
     "nasbench201.table",
     "nasbench201.latency_csv",
+    "nasbench201.accuracy_unit",
     "analognas",
     *(f"checkpoints.{space_id}" for space_id in SUPERNETS),
     "imagenet.val",
@@ -52,7 +54,7 @@ class Folders:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What to serve: a CSV of the whole benchmark or its packed table, a CSV of latencies, the installed
+    """What to serve: a CSV of the whole benchmark (and its unit) or its packed table, a CSV of latencies, the installed
     analog-nasbench package, and supernets by space id, with the images to score them on and the device that does it.
     """
 
@@ -60,6 +62,7 @@ class Configuration:
     nasbench201_csv: Path | None = None
     nasbench201_table: Path | None = None
     nasbench201_latency_csv: Path | None = None
+    nasbench201_accuracy_unit: Unit = "percent"
     analognas: bool = True
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
     images: Folders = Folders()
@@ -99,6 +102,8 @@ def read(path: Path) -> Configuration:
     if "nasbench201.latency_csv" in values and not tables:
         what = "nasbench201.latency_csv needs nasbench201.csv or nasbench201.table beside it, which name the cells"
         raise UsageError(f"{path}: {what}")
+    if "nasbench201.accuracy_unit" in values and "nasbench201.csv" not in values:
+        raise UsageError(f"{path}: nasbench201.accuracy_unit is the unit of nasbench201.csv, which is not set")
     if "imagenet.search" in values and "imagenet.held_out" in values:
         raise UsageError(f"{path}: imagenet.search and imagenet.held_out both say what to search with; leave one out")
     if "imagenet.held_out" in values and "imagenet.train" not in values:
@@ -116,6 +121,7 @@ _FIELDS = {
     "nasbench201.csv": "nasbench201_csv",
     "nasbench201.table": "nasbench201_table",
     "nasbench201.latency_csv": "nasbench201_latency_csv",
+    "nasbench201.accuracy_unit": "nasbench201_accuracy_unit",
     "analognas": "analognas",
     "spos.calibration_images": "spos_calibration_images",
     "autoformer.choices": "autoformer_choices",
@@ -131,6 +137,7 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         others: Mapping[str, Callable[[yaml.Node, str], Any]] = {
+            "nasbench201.accuracy_unit": self._one_of(*UNITS),
             "analognas": self._flag,
             "imagenet.held_out": self._count,
             "imagenet.class_order": self._one_of(*ORDERS),

@@ -172,6 +172,7 @@ FIRST = KEYS[0]
         ({FIRST: record(FIRST, qat_accuracy=float("nan"))}, "qat_accuracy is nan"),
         ({FIRST: record(FIRST, qat_accuracy=100.5)}, "qat_accuracy is 100.5"),
         ({FIRST: record(FIRST, noisy_accuracy="90")}, "noisy_accuracy is '90'"),
+        ({key: record(key, ptq_accuracy=0.5) for key in KEYS}, "column ptq_accuracy: .* seems to be a fraction"),
         ({(0, 0): record((0, 0))}, "does not hold a table of 15625"),
     ],
 )

@@ -74,6 +74,8 @@ def test_the_packages_spaces_can_be_left_out(path: Path) -> None:
         ('nasbench201: {csv: "a\\0b"}', r"nasbench201\.csv must be a path"),
         ("nasbench201: {latency_csv: x}", r"latency_csv needs nasbench201\.csv or nasbench201\.table"),
         ("nasbench201: {csv: x, table: y}", r"nasbench201\.csv and nasbench201\.table both name .*; leave one out"),
+        ("nasbench201: {csv: x, accuracy_unit: share}", "nasbench201.accuracy_unit must be one of percent, fraction"),
+        ("nasbench201: {table: x, accuracy_unit: fraction}", "is the unit of nasbench201.csv, which is not set"),
         ("nasbench201: {table: 5}", r"nasbench201\.table must be a path"),
         (
             "checkpoints: {ofa-w1.3: x}",

@@ -1,6 +1,6 @@
 """The CSV tables: read whole, or refused with the line and the column."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 from collm_nas_evaluator.cell import CELLS
 from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
 from collm_nas_evaluator.tables import csv_table
+from collm_nas_evaluator.tables.csv_table import ACCURACIES
 
 Rows = list[list[str]]
 Write = Callable[[str, Rows], Path]
@@ -96,6 +97,78 @@ def test_a_damaged_table_is_refused_with_its_place(
     with pytest.raises(TableDamaged, match=what):
         csv_table.read(write("table.csv", table_rows), tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
+
+
+def as_fractions(rows: Rows, columns: Sequence[str] = ACCURACIES, lines: slice = slice(1, None)) -> None:
+    """Divides accuracies by 100 as text: 87.6543 becomes 0.876543."""
+    places = [rows[0].index(column) for column in columns]
+    for row in rows[lines]:
+        for place in places:
+            row[place] = f"0.{row[place].replace('.', '').rjust(6, '0')}"
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines", "first"),
+    [
+        (ACCURACIES, slice(1, None), "line 2, column c10_valid_200: "),
+        (["in16_test_12"], slice(1, None), "line 2, column in16_test_12: "),
+        (["c100_valid_200", "in16_valid_200"], slice(1, None), "line 2, column c100_valid_200: "),
+        (ACCURACIES, slice(7000, None), "line 7001, column c10_valid_200: "),
+        (ACCURACIES, slice(9, 10), "line 10, column c10_valid_200: "),
+        (["c10_test_12"], slice(CELLS, None), f"line {CELLS + 1}, column c10_test_12: "),
+    ],
+)
+def test_fractions_are_not_taken_for_percentages(  # noqa: PLR0917
+    columns: list[str], lines: slice, first: str, table_rows: Rows, write: Write, tmp_path: Path
+) -> None:
+    as_fractions(table_rows, columns, lines)
+    with pytest.raises(TableDamaged) as caught:
+        csv_table.read(write("table.csv", table_rows), tmp_path / "cache")
+    assert f"table.csv, {first}0." in str(caught.value)
+    assert "seems to be a fraction" in str(caught.value)
+    assert "write all accuracies in percent, or set nasbench201.accuracy_unit: fraction" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_worst_networks_of_the_benchmark_are_no_fractions(table_rows: Rows, write: Write, tmp_path: Path) -> None:
+    for column in ACCURACIES:
+        damage(4, column, {"c10": "9.712", "c100": "0.98", "in16": "0.8333"}[column.partition("_")[0]])(table_rows)
+        damage(5, column, "0")(table_rows)
+    csv_table.read(write("table.csv", table_rows), tmp_path / "cache")
+
+
+def test_fractions_are_read_where_they_are_announced(table_rows: Rows, write: Write, tmp_path: Path) -> None:
+    percent = csv_table.read(write("percent.csv", table_rows), tmp_path / "cache")
+    as_fractions(table_rows)
+    path = write("fraction.csv", table_rows)
+    for _ in ("parsed", "cached"):
+        table = csv_table.read(path, tmp_path / "cache", "fraction")
+        assert all(np.array_equal(table.columns[name], column) for name, column in percent.columns.items())
+        assert table.provenance.endswith(", accuracies given as fractions")
+        with pytest.raises(TableDamaged, match="seems to be a fraction"):
+            csv_table.read(path, tmp_path / "cache")
+    with pytest.raises(
+        TableDamaged, match=r"line 2, column c10_.* from 0 to 1 \(fraction\); leave out nasbench201\.acc"
+    ):
+        csv_table.read(tmp_path / "percent.csv", tmp_path / "cache", "fraction")
+
+
+def spreadsheet(path: Path) -> None:
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n") + b"\r\n , ,,\r\n\r\n,,,\r\n")
+
+
+def test_what_spreadsheets_write_around_a_table_is_skipped(
+    table_rows: Rows, latency_rows: Rows, write: Write, tmp_path: Path
+) -> None:
+    for rows, read in ((table_rows, csv_table.read), (latency_rows, csv_table.read_latencies)):
+        path = write("table.csv", rows)
+        plain = read(path, tmp_path / "cache").columns
+        spreadsheet(path)
+        again = read(path, tmp_path / "other").columns
+        assert all(np.array_equal(again[name], column) for name, column in plain.items())
+        rows.insert(5, [""])
+        with pytest.raises(TableDamaged, match="line 6: a blank line, and rows below it"):
+            read(write("holes.csv", rows), tmp_path / "cache")
 
 
 def test_bytes_of_another_encoding_are_refused_with_the_line(table_rows: Rows, write: Write, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_folder_with_a_file_that_is_cut_is_refused(kept: float, name: str, sam
 
 
 def accuracy(column: str, seed: int) -> float:
-    return ACCURACIES.index(column) * 5 + seed / 1000
+    return 20 + ACCURACIES.index(column) * 5 + seed / 1000
 
 
 def cells(seeds: tuple[int, ...] = (777, 888)) -> dict[int, releases.Cell]:
@@ -191,6 +191,16 @@ def test_every_container_gives_the_means_over_seeds(write: Write, tmp_path: Path
     assert release.trained == {2: 3}
     assert path.name in release.table.provenance
     assert release.table.provenance.count("SHA-256") == 1
+
+
+def test_a_release_of_fractions_is_refused(tmp_path: Path) -> None:
+    of = {
+        index: releases.cell(index, releases.ARCHS[index], lambda *which: accuracy(*which) / 100, (777,))
+        for index in FEW
+    }
+    says = rf"cell {min(FEW)}: its c10_valid_200, 0\.2078, seems to be a fraction, .*; get the release anew"
+    with pytest.raises(TableDamaged, match=says):
+        read(as_old_pth(tmp_path, of))
 
 
 def test_the_digest_follows_every_file_of_the_folder(tmp_path: Path) -> None:

@@ -273,6 +273,8 @@ ONE_IS = [np.where(np.arange(CELLS) == 7, value, 50.0) for value in (np.nan, 100
         (written(c10_test_200=ONE_IS[0]), "column c10_test_200: damaged"),
         (written(c10_test_200=ONE_IS[1]), "column c10_test_200: not all are accuracies in percent"),
         (written(c10_test_200=ONE_IS[2]), "column c10_test_200: not all are accuracies in percent"),
+        (written(c10_test_200=np.full(CELLS, 0.9)), "column c10_test_200: what stands in it seems to be a fraction"),
+        (written(in16_valid_12=np.r_[0.4, np.full(CELLS - 1, 30.0)]), "column in16_valid_12: .* a fraction among"),
         (written(c10_test_200=np.zeros(3)), "no whole table .*c10_test_200 is of another form"),
         (written(c10_test_200=np.zeros(CELLS, dtype=int)), "no whole table .*c10_test_200 is of another form"),
         (written(index=np.zeros(CELLS)), "column index: no number of every cell"),

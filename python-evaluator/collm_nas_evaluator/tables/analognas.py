@@ -16,6 +16,7 @@ import numpy as np
 
 from collm_nas_evaluator.cell import CELLS, OPERATIONS, number_of
 from collm_nas_evaluator.errors import TableDamaged, TableMissing
+from collm_nas_evaluator.tables import accuracy
 from collm_nas_evaluator.tables.table import Columns, Table, load
 
 PACKAGE = "analog-nasbench"
@@ -70,6 +71,8 @@ def parse(source: bytes, path: Path) -> Columns:
             if not isinstance(value, float) or not 0 <= value <= 100:
                 raise TableDamaged(path, f"cell {key}", f"{name} is {value!r}, no accuracy in percent")
             column[number] = value
+    for name, _, why in accuracy.fractions(columns):
+        raise TableDamaged(path, f"column {name}", f"what stands in it {why}; {_advice('--force-reinstall ')}")
     return columns
 
 

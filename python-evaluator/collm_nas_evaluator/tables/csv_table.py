@@ -4,6 +4,7 @@ Owns the columns of both files and the strict reading of them: a file is taken w
 column. Knows no space and no transport.
 """
 
+import codecs
 import csv
 import io
 import itertools
@@ -14,11 +15,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collm_nas_evaluator.cell import CELLS, OPERATIONS, TEMPLATE, Network, number_of
 from collm_nas_evaluator.dimension import NUMBER_TEXT, Dimension, Group
 from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
 from collm_nas_evaluator.space import Architecture, Space
+from collm_nas_evaluator.tables import accuracy
+from collm_nas_evaluator.tables.accuracy import Unit
 from collm_nas_evaluator.tables.table import Columns, Table, load
 
 ACCURACIES = tuple(
@@ -39,14 +43,16 @@ _COUNTED = {
 _SPELLING = Space((Dimension("op", OPERATIONS, (Group("cell", 6),)),), TEMPLATE)
 
 
-def read(path: Path, cache_folder: Path) -> Table:
+def read(path: Path, cache_folder: Path, unit: Unit = "percent") -> Table:
     """Reads the columns ACCURACIES and "index", the benchmark's own number of each cell, or their cached copy.
 
-    Raises TableMissing when there is no such file, UsageError when it cannot be read, TableDamaged when it is not the
-    whole benchmark.
+    `unit` is that of the accuracies in the file; in the table they are percentages. Raises TableMissing when there is
+    no such file, UsageError when it cannot be read, TableDamaged when it is not the whole benchmark or in another unit.
     """
     names = ("index", *ACCURACIES)
-    return load(_bytes(path), path.name, names, cache_folder, partial(_parse_accuracies, path))
+    reading, remark = ("", "") if unit == "percent" else (unit, f", accuracies given as {unit}s")
+    table = load(_bytes(path), path.name, names, cache_folder, partial(_parse_accuracies, path, unit), reading)
+    return Table(table.columns, table.provenance + remark)
 
 
 def read_latencies(path: Path, cache_folder: Path) -> Table:
@@ -63,29 +69,45 @@ def _bytes(path: Path) -> bytes:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _parse_accuracies(path: Path, source: bytes) -> Columns:
+def _parse_accuracies(path: Path, unit: Unit, source: bytes) -> Columns:
     header = ("index", "arch", *ACCURACIES, *_COUNTED)
     columns = {name: np.full(CELLS, math.nan) for name in ("index", *ACCURACIES)}
     line_of_index: dict[int, int] = {}
+    lines = np.zeros(CELLS, np.int64)
     for line, row in _rows(path, source, header):
         cell = _cell(path, line, row[1])
         number = number_of(cell)
         if not math.isnan(columns["index"][number]):
             raise TableDamaged(path, f"line {line}, column arch", f"the cell {row[1]} was there before")
         columns["index"][number] = _index(path, line, row[0], line_of_index)
+        lines[number] = line
         for name, text in zip(header[2:], row[2:], strict=True):
             value = _number(path, line, name, text)
             if name in columns:
-                if not 0 <= value <= 100:
-                    raise TableDamaged(path, f"line {line}, column {name}", f"{text} is no accuracy in percent")
-                columns[name][number] = value
+                if not 0 <= value <= accuracy.MOST[unit]:
+                    cure = "" if value < 0 or unit == "percent" else f"; leave out {accuracy.KEY} if all are in percent"
+                    what = f"{text} is no accuracy, from 0 to {accuracy.MOST[unit]} ({unit}){cure}"
+                    raise TableDamaged(path, f"line {line}, column {name}", what)
+                columns[name][number] = accuracy.in_percent(text, unit)
             else:
                 count, tolerance = _COUNTED[name]
                 if abs(value - count(cell)) > tolerance:
                     what = f"{text} is not what the cell costs, {count(cell)}"
                     raise TableDamaged(path, f"line {line}, column {name}", what)
     _check_complete(path, line_of_index)
+    if unit == "percent":
+        _check_percent(path, columns, lines)
     return columns
+
+
+def _check_percent(path: Path, columns: Columns, lines: NDArray[np.int64]) -> None:
+    """Refuses fractions, with the first place of one in the file."""
+    found = [(int(lines[where].min()), name, where, why) for name, where, why in accuracy.fractions(columns)]
+    if found:
+        line, name, where, why = min(found, key=operator.itemgetter(0))  # the first column of that line
+        value = columns[name][where & (lines == line)][0]
+        cure = f"write all accuracies in percent, or set {accuracy.KEY}: fraction if all are fractions"
+        raise TableDamaged(path, f"line {line}, column {name}", f"{value:g} {why}; {cure}")
 
 
 def _parse_latencies(path: Path, source: bytes) -> Columns:
@@ -103,7 +125,11 @@ def _parse_latencies(path: Path, source: bytes) -> Columns:
 
 
 def _rows(path: Path, source: bytes, header: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """The rows below the header, each with its line number; the header must be exactly `header`."""
+    """The rows below the header, each with its line number; the header must be exactly `header`.
+
+    A byte-order mark and blank last lines, as spreadsheets write them, are skipped.
+    """
+    source = source.removeprefix(codecs.BOM_UTF8)
     try:
         text = source.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -115,7 +141,13 @@ def _rows(path: Path, source: bytes, header: Sequence[str]) -> Iterator[tuple[in
         if tuple(found) != tuple(header):
             what = f"the columns are {','.join(found)[:300]}, but have to be {','.join(header)}"
             raise TableDamaged(path, f"line 1, column {_first_difference(found, header)}", what)
+        blank = None
         for row in reader:
+            if not any(map(str.strip, row)):
+                blank = blank or reader.line_num
+                continue
+            if blank is not None:
+                raise TableDamaged(path, f"line {blank}", "a blank line, and rows below it; take it out")
             if len(row) != len(header):
                 raise TableDamaged(path, f"line {reader.line_num}", f"{len(row)} columns instead of {len(header)}")
             yield reader.line_num, row

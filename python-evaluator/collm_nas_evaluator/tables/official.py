@@ -25,6 +25,7 @@ import numpy as np
 
 from collm_nas_evaluator.cell import CELLS, choices_of, number_of
 from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
+from collm_nas_evaluator.tables import accuracy
 from collm_nas_evaluator.tables.csv_table import ACCURACIES
 from collm_nas_evaluator.tables.official_record import SOMETIMES, Cell, RecordRefused, cell_of
 from collm_nas_evaluator.tables.pickle_stream import Reader, Record, StreamRefused, shown
@@ -279,6 +280,10 @@ def _release(path: Path, archs: list[str], cells: list[Cell], digest: str, indic
             raise TableDamaged(path, f"cell {first}", f"it and {without - 1} others have no {name}; get it anew")
         columns[name] = np.full(CELLS, math.nan)
         columns[name][numbers] = values
+    for column, where, why in accuracy.fractions(columns):
+        index = int(columns["index"][where].min())
+        value = columns[column][columns["index"] == index][0]
+        raise TableDamaged(path, f"cell {index}", f"its {column}, {value:g}, {why}; get the release anew")
     name = _name(path, columns)
     provenance = f"{name}, {path.resolve().name}, {digest}"
     return Release(Table(columns, provenance), name, Counter(cell.trained for cell in cells))

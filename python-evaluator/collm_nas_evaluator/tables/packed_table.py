@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from collm_nas_evaluator.cell import CELLS
 from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
+from collm_nas_evaluator.tables import accuracy
 from collm_nas_evaluator.tables.csv_table import ACCURACIES
 from collm_nas_evaluator.tables.table import Columns, Table
 
@@ -132,6 +133,8 @@ def _check(path: Path, columns: Columns) -> None:
             raise TableDamaged(
                 path, f"column {name}", f"not all are accuracies in percent; make it anew with {COMMAND}"
             )
+    for name, _, why in accuracy.fractions(columns):
+        raise TableDamaged(path, f"column {name}", f"what stands in it {why}; make it anew with {COMMAND}")
     if "index" not in columns or not np.array_equal(np.sort(columns["index"]), np.arange(CELLS)):
         raise TableDamaged(path, "column index", f"no number of every cell; make it anew with {COMMAND}")
 

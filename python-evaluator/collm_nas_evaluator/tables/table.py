@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from collm_nas_evaluator.cell import CELLS
 
-FORMAT = 1
-"""Raised whenever a parser reads the same file differently than before."""
+FORMAT = 2
+"""Raised whenever a parser reads the same file differently than before, or refuses it."""
 
 Columns = Mapping[str, NDArray[np.float64]]
 """One value for each cell, in the order of `cell.number_of`: shape [15625], finite."""
@@ -37,15 +37,23 @@ class Table:
     provenance: str
 
 
-def load(source: bytes, origin: str, names: Sequence[str], folder: Path, parse: Callable[[bytes], Columns]) -> Table:
+def load(  # noqa: PLR0913, PLR0917 - what is read, and what is kept of it
+    source: bytes,
+    origin: str,
+    names: Sequence[str],
+    folder: Path,
+    parse: Callable[[bytes], Columns],
+    reading: str = "",
+) -> Table:
     """The table in a source: the columns `names` from the cache in `folder`, else by `parse`, then cached.
 
-    `origin` says which file it is, for the record. A damaged or foreign cache file is parsed anew and replaced; a
+    `origin` says which file it is, for the record; `reading` is a word for how `parse` reads it, where it may be read
+    in several ways. A damaged or foreign cache file is parsed anew and replaced; a
     folder that cannot be written costs the parsing at every start and nothing else. Raises what `parse` raises.
     """
     digest = hashlib.sha256(source).hexdigest()
     provenance = f"{origin}, SHA-256 {digest}"
-    path = folder / f"table-{FORMAT}-{digest[:20]}.npz"
+    path = folder / f"table-{FORMAT}-{digest[:20]}{reading and '-'}{reading}.npz"
     cached = _load(path, digest, names)
     if cached is not None:
         return Table(cached, provenance)
