@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,15 @@ from torch import Tensor, nn
 import official
 from collm_nas_evaluator.backends import autoformer, ofa, spos
 from collm_nas_evaluator.backends.base import Measurement, Outcome
-from collm_nas_evaluator.backends.supernet import Calibration, Photographs, Served, Supernet, SupernetBackend, Values
+from collm_nas_evaluator.backends.supernet import (
+    Calibration,
+    Photographs,
+    Served,
+    Supernet,
+    SupernetBackend,
+    Values,
+    extracted,
+)
 from collm_nas_evaluator.crops import Crops
 from collm_nas_evaluator.imagenet import ImageSet, ofa_validation, subset
 from collm_nas_evaluator.scoring import Device, Hits
@@ -163,6 +171,11 @@ class _Timed:
         return dataclasses.replace(self._supernet.calibration(values), images=CALIBRATION, batch=BATCH)
 
     def subnet(self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None) -> nn.Module:
+        return extracted(self.extraction(architecture, calibration))
+
+    def extraction(
+        self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None
+    ) -> Generator[int, None, nn.Module]:
         self.seconds = {}
         at = [time.perf_counter()]
 
@@ -171,7 +184,7 @@ class _Timed:
             yield from calibration or ()
             at.append(time.perf_counter())
 
-        network = self._supernet.subnet(architecture, watched())
+        network = yield from self._supernet.extraction(architecture, watched())
         at.append(time.perf_counter())
         self.seconds = {"extraction": at[1] - at[0] + at[3] - at[2], "calibration": at[2] - at[1]}
         return network

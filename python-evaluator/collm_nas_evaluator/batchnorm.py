@@ -1,9 +1,10 @@
 """Batch norm of an extracted network: new statistics from calibration images, and its end inside the convolution.
 
-Owns the two official recalibration rules and the folding. Knows no family and no image file.
+Owns the two official recalibration rules and the folding. A recalibration is a generator, so that whoever runs it can
+say how far it is; the network is whole once it has ended. Knows no family and no image file.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -49,12 +50,13 @@ def fold(network: nn.Module) -> None:
 
 
 @torch.no_grad()
-def recalibrate_by_average(network: nn.Module, batches: Iterable[Tensor]) -> None:
+def recalibrate_by_average(network: nn.Module, batches: Iterable[Tensor]) -> Iterator[int]:
     """Sets the statistics to averages over the batches, weighted by their sizes: of means, and of biased variances.
 
     During the pass every layer is normalised by the batch's own statistics. This is `set_running_statistics` of
     ofa/imagenet_classification/elastic_nn/utils.py; no momentum, and what stood there before does not matter.
-    `batches` are [N, 3, H, W]. Raises ValueError when there is none, or one with a single value a channel.
+    `batches` are [N, 3, H, W]. Yields after each how many images have passed. Raises ValueError when there is none, or
+    one with a single value a channel.
     """
     norms = _norms(network)
     sums = {norm: (torch.zeros_like(norm.running_mean), torch.zeros_like(norm.running_var)) for norm in norms}
@@ -68,7 +70,8 @@ def recalibrate_by_average(network: nn.Module, batches: Iterable[Tensor]) -> Non
 
     hooks = [norm.register_forward_hook(add) for norm in norms]
     try:
-        images = _pass(network, norms, 1.0, batches)
+        for images in _pass(network, norms, 1.0, batches):
+            yield images
     finally:
         for hook in hooks:
             hook.remove()
@@ -77,14 +80,14 @@ def recalibrate_by_average(network: nn.Module, batches: Iterable[Tensor]) -> Non
 
 
 @torch.no_grad()
-def recalibrate_by_momentum(network: nn.Module, batches: Iterable[Tensor], momentum: float = 0.1) -> None:
+def recalibrate_by_momentum(network: nn.Module, batches: Iterable[Tensor], momentum: float = 0.1) -> Iterator[int]:
     """Starts from mean 0 and variance 1 and runs the batches in training mode, so that later ones weigh more.
 
     This is `get_cand_err` of Search/tester.py in megvii-model/SinglePathOneShot; the variance is the unbiased one.
-    `batches` are [N, 3, H, W]. Raises ValueError when there is none, or one with a single value a channel.
+    `batches` are [N, 3, H, W]. Yields after each how many images have passed. Raises ValueError when there is none, or
+    one with a single value a channel.
     """
-    norms = _norms(network)
-    _pass(network, norms, momentum, batches)
+    yield from _pass(network, _norms(network), momentum, batches)
 
 
 def _norms(network: nn.Module) -> list[Any]:
@@ -92,8 +95,8 @@ def _norms(network: nn.Module) -> list[Any]:
     return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
 
 
-def _pass(network: nn.Module, norms: list[Any], momentum: float, batches: Iterable[Tensor]) -> int:
-    """Runs the batches from mean 0 and variance 1 with the norms alone in training mode; returns how many images."""
+def _pass(network: nn.Module, norms: list[Any], momentum: float, batches: Iterable[Tensor]) -> Iterator[int]:
+    """Runs the batches from mean 0 and variance 1 with the norms alone in training mode; yields how many images."""
     images = 0
     kept = [(norm.momentum, norm.training) for norm in norms]
     for norm in norms:
@@ -105,10 +108,10 @@ def _pass(network: nn.Module, norms: list[Any], momentum: float, batches: Iterab
         for batch in batches:
             network(batch)
             images += batch.shape[0]
+            yield images
     finally:
         for norm, (before, training) in zip(norms, kept, strict=True):
             norm.momentum = before
             norm.train(training)
     if images == 0:
         raise ValueError("recalibration needs a batch of images")
-    return images

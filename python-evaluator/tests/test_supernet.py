@@ -1,9 +1,10 @@
 """Serving a supernet: every family end to end, the same number however it is reached, and what goes wrong."""
 
+import dataclasses
 import math
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from collm_nas_evaluator.backends.base import Failure, FailureKind, Measurement, Outcome, Progress
-from collm_nas_evaluator.backends.supernet import Photographs, Served, SupernetBackend
+from collm_nas_evaluator.backends.supernet import Calibration, Photographs, Served, SupernetBackend
 from collm_nas_evaluator.contract import evaluator_pb2 as pb
 from collm_nas_evaluator.imagenet import ImageSet
 from collm_nas_evaluator.scoring import Device
@@ -159,11 +160,23 @@ class _Changed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._supernet, name)
 
-    def subnet(self, architecture: Any, calibration: Any = None) -> nn.Module:
-        return self.changed(self._supernet.subnet(architecture, calibration))
+    def extraction(self, architecture: Any, calibration: Any = None) -> Generator[int, None, nn.Module]:
+        network = yield from self._supernet.extraction(architecture, calibration)
+        return self.changed(network)
 
     def changed(self, network: nn.Module) -> nn.Module:
         raise NotImplementedError
+
+
+class _InSteps(_Changed):
+    """Calibrates with 20 images at a time."""
+
+    def calibration(self, values: Any) -> Calibration | None:
+        calibration: Calibration | None = self._supernet.calibration(values)
+        return calibration and dataclasses.replace(calibration, batch=20)
+
+    def changed(self, network: nn.Module) -> nn.Module:
+        return network
 
 
 class _Broken(_Changed):
@@ -241,6 +254,22 @@ def test_an_evaluation_that_nobody_waits_for_stops(make: Make) -> None:
         stop.set()
     assert answers == [Progress(0, 0.0, "calibrating")]
     assert isinstance(measure(backend, architectures(backend, 1)[0]), Measurement)  # the device is free again
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_how_far_an_evaluation_is_only_grows_and_calibration_is_part_of_it(
+    family: str, make: Make, supernets: dict[str, Any]
+) -> None:
+    backend = make(family, change=_InSteps(supernets[family]))
+    answers = list(backend.evaluate(architectures(backend, 1), "search", threading.Event()))[:-1]
+    told = [(each.fraction, each.note.partition(",")[0]) for each in answers if isinstance(each, Progress)]
+    fractions = [fraction for fraction, _ in told]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0, 1)
+    # 50 images calibrate, 20 at a time, and 40 are scored.
+    calibrating = [fraction for fraction, note in told if note == "calibrating"]
+    assert calibrating == ([] if family == "autoformer" else [0, 20 / 90, 40 / 90, 50 / 90])
+    assert all(fraction > max(calibrating) for fraction, note in told if note == "scoring" and calibrating)
 
 
 def test_a_damaged_image_ends_the_call_with_its_path(

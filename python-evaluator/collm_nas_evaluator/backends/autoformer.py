@@ -4,7 +4,7 @@ Owns the space, the layout of the official file, the extraction of a subnet and 
 no transport. The official code is AutoFormer in microsoft/Cream (model/supernet_transformer.py, model/module).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from math import isqrt
@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from collm_nas_evaluator import checkpoints, imagenet
-from collm_nas_evaluator.backends.supernet import Member, Values, read_architecture
+from collm_nas_evaluator.backends.supernet import Member, Values, extracted, read_architecture
 from collm_nas_evaluator.checkpoints import Shape
 from collm_nas_evaluator.dimension import Dimension, Group
 from collm_nas_evaluator.errors import CheckpointUnusable
@@ -262,6 +262,13 @@ class AutoFormer:
         It shares the supernet's memory but for the query-key-value weights. There is no batch norm, so a `calibration`
         is a ValueError. Raises ArchitectureRejected with every reason.
         """
+        return extracted(self.extraction(architecture, calibration))
+
+    def extraction(
+        self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None
+    ) -> Generator[int, None, nn.Module]:
+        """Returns what `subnet` returns, and yields nothing."""
+        yield from ()
         values = read_architecture(self.held, architecture)
         if calibration is not None:
             raise ValueError("an AutoFormer has no batch norm to calibrate; leave the calibration out")

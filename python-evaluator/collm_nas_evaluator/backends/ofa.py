@@ -5,7 +5,7 @@ no transport. The official code is mit-han-lab/once-for-all (ofa/imagenet_classi
 ofa/tutorial/flops_table.py).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from collm_nas_evaluator import batchnorm, checkpoints, imagenet
-from collm_nas_evaluator.backends.supernet import Calibration, Member, Values, read_architecture
+from collm_nas_evaluator.backends.supernet import Calibration, Member, Values, extracted, read_architecture
 from collm_nas_evaluator.batchnorm import ConvNorm
 from collm_nas_evaluator.checkpoints import Shape
 from collm_nas_evaluator.dimension import Dimension, Group
@@ -195,12 +195,18 @@ class Ofa:
         training images at the architecture's resolution) by the official rule; then they are folded into the
         convolutions. Raises ArchitectureRejected with every reason.
         """
+        return extracted(self.extraction(architecture, calibration))
+
+    def extraction(
+        self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None
+    ) -> Generator[int, None, nn.Module]:
+        """Returns what `subnet` returns; yields after each calibration batch how many images have passed."""
         values = read_architecture(self.held, architecture)
         network = self.network(values)
         network.load_state_dict(self.activated(values), assign=True)
         network.requires_grad_(False).eval().to(memory_format=torch.channels_last)
         if calibration is not None:
-            batchnorm.recalibrate_by_average(network, calibration)
+            yield from batchnorm.recalibrate_by_average(network, calibration)
         batchnorm.fold(network)
         return network
 

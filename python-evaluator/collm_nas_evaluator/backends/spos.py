@@ -4,7 +4,7 @@ Owns the space, the layout of the official file, the extraction of a subnet and 
 no transport. The official code is megvii-model/SinglePathOneShot (src/Search, src/Evaluation).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from collm_nas_evaluator import batchnorm, checkpoints, imagenet
-from collm_nas_evaluator.backends.supernet import Calibration, Member, Values, read_architecture
+from collm_nas_evaluator.backends.supernet import Calibration, Member, Values, extracted, read_architecture
 from collm_nas_evaluator.batchnorm import ConvNorm
 from collm_nas_evaluator.checkpoints import Shape
 from collm_nas_evaluator.dimension import Dimension, Group
@@ -207,12 +207,18 @@ class Spos:
         training images) by the official rule; then they are folded into the convolutions. Raises ArchitectureRejected
         with every reason.
         """
+        return extracted(self.extraction(architecture, calibration))
+
+    def extraction(
+        self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None
+    ) -> Generator[int, None, nn.Module]:
+        """Returns what `subnet` returns; yields after each calibration batch how many images have passed."""
         values = read_architecture(self.held, architecture)
         network = self.network(values)
         network.load_state_dict(self.activated(values), assign=True)
         network.requires_grad_(False).eval()
         if calibration is not None:
-            batchnorm.recalibrate_by_momentum(network, calibration)
+            yield from batchnorm.recalibrate_by_momentum(network, calibration)
         batchnorm.fold(network)
         return network.to(memory_format=torch.channels_last)
 

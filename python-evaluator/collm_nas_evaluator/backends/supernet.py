@@ -9,7 +9,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -86,8 +86,13 @@ class Supernet(Protocol):
         """The costs of the family, the main one first."""
         ...
 
-    def subnet(self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None) -> nn.Module:
-        """A static network in evaluation mode, [N, 3, r, r] to [N, classes]."""
+    def extraction(
+        self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None
+    ) -> Generator[int, None, nn.Module]:
+        """Returns a static network in evaluation mode, [N, 3, r, r] to [N, classes].
+
+        Yields after each calibration batch how many images have passed.
+        """
         ...
 
     def cost_of(self, values: Values) -> dict[str, float]:
@@ -215,7 +220,10 @@ class SupernetBackend:
     def _evaluate(
         self, architecture: Architecture, split: str, stop: threading.Event
     ) -> Iterator[tuple[float, str] | Measurement]:
-        """Yields how far it is and what it does, and at last what was measured."""
+        """Yields how far it is and what it does, and at last what was measured.
+
+        How far is the share of the images that pass the network, be it to calibrate it or to score it.
+        """
         images, _ = self._photographs.splits[split]
         key = Key(self._space.digest, images.hash, architecture.text)
         if self._store is not None and (known := self._store.find(key)) is not None:
@@ -242,13 +250,16 @@ class SupernetBackend:
         yield Measurement(record.metrics, record.seconds)
 
     def _hits(self, values: Values, images: ImageSet, stop: threading.Event) -> Iterator[tuple[float, str] | Hits]:
-        yield 0.0, "calibrating" if self._pool is not None else "extracting"
+        calibrated = 0 if self._pool is None else len(self._pool)
+        whole = calibrated + len(images)
+        yield 0.0, "calibrating" if calibrated else "extracting"
         crops = self._crops(images, self._supernet.validation(values))
         note = "scoring" if crops.is_cached else "scoring, and decoding images: run cache-images once"
         try:
-            network = self._supernet.subnet(values, self._calibration_batches(values, stop))
+            extraction = self._supernet.extraction(values, self._calibration_batches(values, stop))
+            network = yield from _told(extraction, whole)
             for answer in self._device.score(network, crops, stop):
-                yield answer if isinstance(answer, Hits) else (answer, note)
+                yield answer if isinstance(answer, Hits) else ((calibrated + answer * len(images)) / whole, note)
         except (RuntimeError, MemoryError) as error:
             if scoring.is_out_of_memory(error):
                 raise OutOfMemory(f"a calibration batch does not fit into the memory of {self._device.name}") from error
@@ -262,6 +273,27 @@ class SupernetBackend:
             return None
         crops = self._crops(self._pool, calibration.recipe)
         return self._device.batches(crops, calibration.batch, stop)
+
+
+def extracted(extraction: Generator[int, None, nn.Module]) -> nn.Module:
+    """The network that an extraction returns."""
+    while True:
+        try:
+            next(extraction)
+        except StopIteration as end:
+            network: nn.Module = end.value
+            return network
+
+
+def _told(extraction: Generator[int, None, nn.Module], whole: int) -> Generator[tuple[float, str], None, nn.Module]:
+    """Says how far an extraction is, of so many images in all, and returns its network."""
+    while True:
+        try:
+            images = next(extraction)
+        except StopIteration as end:
+            network: nn.Module = end.value
+            return network
+        yield images / whole, "calibrating"
 
 
 def values_of(space: Space, architecture: Architecture) -> dict[str, list[float | None]]:
