@@ -5,8 +5,6 @@ the first tensor that differs. Bounds, and what may stand in a file, are those o
 """
 
 import hashlib
-import pickle
-import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,21 +29,6 @@ _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped
 _COUNTERS = {"num_batches_tracked", "total_ops", "total_params", "n_averaged"}
 """How names end of what batch norm, thop and averages of weights count: no weights, and they may stay behind."""
 _LONGEST_NAME = 200
-NOT_LOADABLE = (
-    RuntimeError,
-    OSError,
-    pickle.UnpicklingError,
-    EOFError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    MemoryError,
-    struct.error,
-)
-"""What torch.load raises for files that are cut, foreign or hostile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +95,7 @@ def read(path: Path, container: str, rename: Callable[[str], str] = str, where_f
 
     `container` is the key of the weights beside which training state may stand; other usual ones and a bare dictionary
     of tensors are taken too. `rename` brings a tensor's name to its one spelling. Raises CheckpointMissing (with
-    `where_from`, which says where to get the file) and CheckpointUnusable.
+    `where_from`, which says where to get the file), CheckpointUnusable, and MemoryError where the weights do not fit.
     """
     try:
         with files.opened(path) as file:
@@ -171,11 +154,18 @@ def _read(path: Path, weights: Mapping[str, SavedTensor], saved: Saved) -> dict[
     for name, each in weights.items():
         storage = each.storage
         if storage.key not in storages:
-            memory = torch.empty(storage.bytes, dtype=torch.uint8)
+            memory = _memory(storage.bytes)
             saved.fill(storage, memory.numpy().data)
             storages[storage.key] = memory.view(getattr(torch, storage.kind))
         tensors[name] = storages[storage.key].as_strided(each.shape, each.strides, each.start)
     return tensors
+
+
+def _memory(size: int) -> Tensor:
+    try:
+        return torch.empty(size, dtype=torch.uint8)
+    except RuntimeError as error:
+        raise MemoryError(f"{size:,} bytes cannot be had") from error
 
 
 def _line(text: str) -> str:

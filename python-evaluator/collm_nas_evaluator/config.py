@@ -12,10 +12,13 @@ from typing import Any
 import platformdirs
 import yaml
 
+from collm_nas_evaluator import files
 from collm_nas_evaluator.class_names import ORDERS, Order
 from collm_nas_evaluator.errors import UsageError
 from collm_nas_evaluator.tables.accuracy import UNITS, Unit
 
+_LARGEST = 1 << 20
+"""Bytes of a configuration."""
 SUPERNETS = ("ofa-w1.0", "ofa-w1.2", "ofa-digits", "spos", "autoformer-tiny", "autoformer-small", "autoformer-base")
 KEYS = (
     "nasbench201.csv",
@@ -84,7 +87,7 @@ def read(path: Path) -> Configuration:
     key given twice, a value of the wrong type, and a file that cannot be read.
     """
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        root = yaml.compose(files.contents(path, _LARGEST).decode("utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
         raise UsageError(f"the configuration {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

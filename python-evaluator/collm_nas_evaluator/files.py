@@ -73,9 +73,12 @@ def opened(path: Path) -> BufferedReader:
 def contents(path: Path, largest: int) -> bytes:
     """All bytes of a regular file of at most `largest` bytes. Raises OSError."""
     with opened(path) as file:
-        found = file.read(largest + 1)
-    if len(found) > largest:
-        raise OSError(errno.EFBIG, f"it has more than {largest:,} bytes", str(path))
+        size = os.fstat(file.fileno()).st_size
+        if size > largest:
+            raise OSError(errno.EFBIG, f"it has {size:,} bytes, more than {largest:,}", str(path))
+        found = file.read(size + 1) or b""
+    if len(found) > size:
+        raise OSError(errno.EFBIG, "it grows while it is read", str(path))
     return found
 
 

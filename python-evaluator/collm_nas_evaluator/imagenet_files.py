@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from collm_nas_evaluator import class_names
+from collm_nas_evaluator import class_names, files
 from collm_nas_evaluator.class_names import Classes, Order
 from collm_nas_evaluator.errors import ImagesUnusable
 
@@ -25,6 +25,8 @@ SUFFIXES = (".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".
 """Endings of the names of image files, whatever they hold: those of torchvision.datasets.ImageFolder."""
 VALIDATION_ARCHIVE = "ILSVRC2012_img_val.tar"
 TRAINING_ARCHIVE = "ILSVRC2012_img_train.tar"
+_LARGEST = 1 << 30
+"""Bytes of one image file."""
 DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
 
 _LEFTOVER_FILES = ("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r")
@@ -55,9 +57,9 @@ class Listing:
     def bytes_of(self, place: int) -> bytes:
         """The content of an image file. Raises OSError."""
         if self.spans is None:
-            return (self.root / self.names[place]).read_bytes()
+            return files.contents(self.root / self.names[place], _LARGEST)
         offset, size = map(int, self.spans[place])
-        with self.root.open("rb", buffering=0) as archive:
+        with files.opened(self.root) as archive:
             return os.pread(archive.fileno(), size, offset)
 
     def select(self, places: NDArray[np.int64]) -> "Listing":
@@ -181,7 +183,7 @@ def _broken_link(path: Path) -> str:
 
 
 def _archive(archive: Path, wanted: _Wanted) -> Listing:
-    with archive.open("rb") as file:
+    with files.opened(archive) as file:
         members = list(_members(archive, file, 0, archive.stat().st_size))
         if archive.name == TRAINING_ARCHIVE:
             return _training(archive, file, members, wanted)

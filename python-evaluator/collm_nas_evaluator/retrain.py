@@ -15,6 +15,7 @@ import dataclasses
 import json
 import math
 import os
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +29,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from collm_nas_evaluator import checkpoints, scoring
+from collm_nas_evaluator import files, saved_tensors, scoring
 from collm_nas_evaluator.backends import spos
 from collm_nas_evaluator.backends.supernet import Values, values_of
 from collm_nas_evaluator.class_names import Order
 from collm_nas_evaluator.errors import ArchitectureRejected, ImagesUnusable, UsageError
 from collm_nas_evaluator.imagenet import ImageSet, Recipe, spos_training, spos_validation
+from collm_nas_evaluator.saved_tensors import FileRefused
 from collm_nas_evaluator.space import Architecture, Space
 
 CHECKPOINT, RETRAINED, RESULT = "checkpoint.pth.tar", "retrained.pth.tar", "result.json"
@@ -42,6 +44,8 @@ PRECISIONS = ("fp32", "bf16")
 _SHOWN_EVERY = 20
 _VALIDATED_AT_ONCE = 200
 _TOP = 5
+_NOT_LOADABLE = (pickle.UnpicklingError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError)
+"""What torch.load raises, beside what a look finds, for files that are cut or foreign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,11 +246,15 @@ class _Training:
     def _resume(self) -> None:
         path = self._settings.folder / CHECKPOINT
         try:
-            box = torch.load(path, map_location=self._device, weights_only=True)
+            with files.opened(path) as file:
+                saved_tensors.look(file)
+                file.seek(0)
+                box = torch.load(file, map_location=self._device, weights_only=True)
         except FileNotFoundError:
             return
-        except checkpoints.NOT_LOADABLE as error:
-            raise UsageError(f"{path} is no checkpoint that training goes on from; move it away ({error})") from error
+        except (FileRefused, *saved_tensors.UNREADABLE, *_NOT_LOADABLE) as error:
+            why = " ".join(str(error).split())[:160]
+            raise UsageError(f"{path} is no checkpoint that training goes on from; move it away ({why})") from error
         behind = box.get("behind") if isinstance(box, dict) else None
         if not isinstance(behind, dict):
             raise UsageError(f"{path} is no checkpoint of this command; move it away")

@@ -26,7 +26,7 @@ from collm_nas_evaluator.tables.pickle_stream import (
 
 LARGEST = 4 << 30
 """Bytes of a file; the largest official one has about 1 billion, with the state of its optimizer."""
-OPERATIONS, PLAIN_BYTES, LONGEST_TEXT = 1_000_000, 64 << 20, 16 << 20
+OPERATIONS, PLAIN_BYTES, LONGEST_TEXT = 500_000, 64 << 20, 16 << 20
 """How many opcodes, bytes and characters of one text the description of a file may have; official ones have 60,000."""
 EXPANSION = 2
 """How many times the bytes of a file its tensors may have together, for they may share them."""
@@ -97,7 +97,10 @@ _READ_PAST = {
     "numpy._core.multiarray": ("_reconstruct", "scalar"),
     "pathlib": ("Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath", "WindowsPath"),
     "pathlib._local": ("Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath", "WindowsPath"),
-    "torch": ("Size", "Tensor", "device"),
+    "torch": (
+        *("Size", "Tensor", "device", "per_channel_affine", "per_channel_affine_float_qparams"),
+        *("per_channel_symmetric", "per_tensor_affine", "per_tensor_symmetric"),
+    ),
     "torch.nn.parameter": ("Parameter",),
     "torch.serialization": ("_get_layout",),
     "types": ("SimpleNamespace",),

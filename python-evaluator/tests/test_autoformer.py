@@ -434,7 +434,7 @@ def changed(**shapes: tuple[int, ...]) -> dict[str, Tensor]:
         (changed(blocks__0__attn__rel_pos_embed_v__embeddings_table_v=(28, 64)), r"table_v\" is \[28, 64\]"),
         (changed(norm_pre__weight=(128,)), '"norm_pre.weight" is no tensor of an AutoFormer supernet of width 128'),
         (changed(pos_embed=(1, 19, 128)), "for 19 tokens, no square and one; no AutoFormer"),
-        (changed(pos_embed=(17, 128)), r'"pos_embed" is \[17, 128\], and AutoFormer\'s has 3 axes'),
+        (changed(pos_embed=(17, 128)), r'"pos_embed" is \[17, 128\], and has 3 axes in a supernet'),
         (changed(blocks__0__attn__qkv__weight=(380, 128)), '"blocks.0.attn.qkv.weight" has 380 rows'),
         (changed(blocks__0__fc1__weight=(48, 128)), '"blocks.0.fc1.weight" has 48 rows'),
         (changed(head__weight=(10, 100)), '"head.weight" is 100 wide'),

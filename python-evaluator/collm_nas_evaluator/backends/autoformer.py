@@ -31,6 +31,8 @@ _DISTANCES = 2 * _FARTHEST + 2
 """Rows of a relative-position table: one for the class token, then every distance up to the farthest either way."""
 _TABLES = tuple(f"rel_pos_embed_{side}.embeddings_table_{axis}" for side in "kv" for axis in "vh")
 _EPSILON = 1e-5
+_LARGEST_GRID, _DEEPEST = 32, 48
+"""What a file may ask for: with each come tables that grow faster than the file. Officially 14 and 16."""
 _DIM_STEP, _RATIO_STEP = 8, 0.5
 
 _DOWNLOAD = (
@@ -456,17 +458,10 @@ class _Block(nn.Module):
 
 def _inferred(checkpoint: checkpoints.Checkpoint) -> Sizes:
     """The sizes that a checkpoint's tensors speak of. Raises CheckpointUnusable when no supernet has such."""
-
-    def shape(name: str, axes: int) -> Shape:
-        found = checkpoint.shape(name)
-        if len(found) != axes:
-            raise CheckpointUnusable(checkpoint.path, f'"{name}" is {list(found)}, and AutoFormer\'s has {axes} axes')
-        return found
-
-    _, tokens, _ = shape("pos_embed", 3)
-    rows, _ = shape("blocks.0.attn.qkv.weight", 2)
-    hidden, _ = shape("blocks.0.fc1.weight", 2)
-    classes, dim = shape("head.weight", 2)
+    _, tokens, _ = checkpoint.shape("pos_embed", 3)
+    rows, _ = checkpoint.shape("blocks.0.attn.qkv.weight", 2)
+    hidden, _ = checkpoint.shape("blocks.0.fc1.weight", 2)
+    classes, dim = checkpoint.shape("head.weight", 2)
     depth = next(layer for layer in count() if f"blocks.{layer}.fc1.weight" not in checkpoint.tensors)
     wrong = [
         what
@@ -476,6 +471,9 @@ def _inferred(checkpoint: checkpoints.Checkpoint) -> Sizes:
             f'"blocks.0.fc1.weight" has {hidden} rows, fewer than half of {dim}': hidden < dim * _RATIO_STEP,
             f'"pos_embed" is for {tokens} tokens, no square and one': tokens < 2
             or isqrt(tokens - 1) ** 2 + 1 != tokens,
+            f'"pos_embed" is for {tokens} tokens, more than those of {_LARGEST_GRID}x{_LARGEST_GRID} patches': tokens
+            > _LARGEST_GRID**2 + 1,
+            f"there are {depth} layers, more than {_DEEPEST}": depth > _DEEPEST,
         }.items()
         if is_wrong
     ]

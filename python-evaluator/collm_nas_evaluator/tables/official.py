@@ -23,6 +23,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from collm_nas_evaluator import files
 from collm_nas_evaluator.cell import CELLS, choices_of, number_of
 from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
 from collm_nas_evaluator.tables import accuracy
@@ -85,7 +86,7 @@ def read(path: Path, progress: Progress, indices: Sequence[int] = range(CELLS)) 
         if path.is_dir():
             archs, cells, digest = _from_folder(path, progress, indices)
         else:
-            with path.open("rb") as file:
+            with files.opened(path) as file:
                 digest = f"SHA-256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
                 with _refusing(path):
                     archs, cells = _from_file(path, file, progress)
@@ -149,8 +150,7 @@ def _records(folder: Path, indices: Sequence[int]) -> Iterator[tuple[bytes, byte
 def _unpacked(path: Path) -> tuple[bytes, bytes]:
     """The content of a small bz2 file and the digest of the file as it is (SHA-256)."""
     try:
-        with path.open("rb") as file:
-            packed = file.read(_LARGEST_RECORD + 1)
+        packed = files.contents(path, _LARGEST_RECORD)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     unpacker = bz2.BZ2Decompressor()
@@ -208,7 +208,7 @@ def _from_file(path: Path, file: BinaryIO, progress: Progress) -> tuple[list[str
 
 def _from_archive(file: BinaryIO, reader: Callable[[Callable[[int], bytes]], Reader]) -> object:
     """What torch.save wrote into an archive, as it does since PyTorch 1.6."""
-    with zipfile.ZipFile(file) as archive:
+    with zipfile.ZipFile(files.Pieces(file)) as archive:
         names = [name for name in archive.namelist() if name.rpartition("/")[2] == "data.pkl"]
         if len(names) != 1:
             raise StreamRefused("an archive, but none of torch.save")

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib.format import read_array, read_array_header_1_0, read_magic
 from numpy.typing import NDArray
 
+from collm_nas_evaluator import files
 from collm_nas_evaluator.cell import CELLS
 from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
 from collm_nas_evaluator.tables import accuracy
@@ -93,7 +94,7 @@ def read(path: Path) -> Table:
     what `write` wrote.
     """
     try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        with files.opened(path) as file, zipfile.ZipFile(files.Pieces(file)) as archive:
             sizes = [each.file_size for each in archive.infolist()]
             if len(sizes) > len(ACCURACIES) + 3 or max(sizes, default=0) > _LARGEST:
                 raise ValueError("it holds more than a table")
