@@ -27,6 +27,8 @@ VALIDATION_ARCHIVE = "ILSVRC2012_img_val.tar"
 TRAINING_ARCHIVE = "ILSVRC2012_img_train.tar"
 _LARGEST = 1 << 30
 """Bytes of one image file."""
+_LARGEST_OF_KIT = 64 << 20
+"""Bytes of one file of the development kit, unpacked; the official ones have less than 3 million."""
 DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
 
 _LEFTOVER_FILES = ("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r")
@@ -286,7 +288,10 @@ def _text(tar: tarfile.TarFile, name: str) -> bytes:
     member = tar.extractfile(f"{DEVKIT.partition('.')[0]}/data/{name}")
     if member is None:
         raise KeyError(name)
-    return member.read()
+    content = member.read(_LARGEST_OF_KIT + 1)
+    if len(content) > _LARGEST_OF_KIT:
+        raise ValueError(f"{name} has more than {_LARGEST_OF_KIT:,} bytes")
+    return content
 
 
 def _leaves(meta: bytes) -> list[tuple[str, int]]:

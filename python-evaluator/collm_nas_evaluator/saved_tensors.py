@@ -292,7 +292,7 @@ def _filled(read: Callable[[int], bytes], memory: memoryview) -> None:
 class _Description(Reader):
     """Reads the pickles of a file of `size` bytes; `storages` are those that the latest one speaks of, by key."""
 
-    too_large = "it describes more than any supernet has"
+    too_large = "it describes more than any supernet has; save its weights alone"
     longest_text = LONGEST_TEXT
 
     def __init__(self, read: Callable[[int], bytes], size: int) -> None:

@@ -434,6 +434,8 @@ def changed(**shapes: tuple[int, ...]) -> dict[str, Tensor]:
         (changed(blocks__0__attn__rel_pos_embed_v__embeddings_table_v=(28, 64)), r"table_v\" is \[28, 64\]"),
         (changed(norm_pre__weight=(128,)), '"norm_pre.weight" is no tensor of an AutoFormer supernet of width 128'),
         (changed(pos_embed=(1, 19, 128)), "for 19 tokens, no square and one; no AutoFormer"),
+        (changed(pos_embed=(1, 33 * 33 + 1, 128)), "for 1090 tokens, more than those of 32x32 patches"),
+        (changed(**{f"blocks__{layer}__fc1__weight": (1,) for layer in range(1, 49)}), "49 layers, more than 48"),
         (changed(pos_embed=(17, 128)), r'"pos_embed" is \[17, 128\], and has 3 axes in a supernet'),
         (changed(blocks__0__attn__qkv__weight=(380, 128)), '"blocks.0.attn.qkv.weight" has 380 rows'),
         (changed(blocks__0__fc1__weight=(48, 128)), '"blocks.0.fc1.weight" has 48 rows'),

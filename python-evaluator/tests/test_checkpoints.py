@@ -4,7 +4,6 @@ import argparse
 import collections
 import datetime
 import io
-import os
 import pathlib
 import pickle
 import random
@@ -412,27 +411,3 @@ def test_a_whole_model_and_a_program_are_named(path: Path) -> None:
     _archive(path, b"\x80\x02}.", {"constants.pkl": b"", "code/__torch__.py": b""})
     with pytest.raises(CheckpointUnusable, match=r"is a program \(TorchScript\); save the state_dict\(\)"):
         checkpoints.read(path, "state_dict")
-
-
-@pytest.mark.parametrize("what", ["pipe", "device", "folder", "socket"])
-def test_what_is_no_file_is_not_waited_for(tmp_path: Path, what: str) -> None:
-    path = tmp_path / what
-    if what == "pipe":
-        os.mkfifo(path)
-    elif what == "device":
-        path.symlink_to("/dev/zero")
-    elif what == "socket":
-        path = _socket(path)
-    else:
-        path.mkdir()
-    says = "Is a directory" if what == "folder" else f"it is a {what}, and no file"
-    with pytest.raises(CheckpointUnusable, match=f"cannot be read: {says}"):
-        checkpoints.read(path, "state_dict")
-
-
-def _socket(path: Path) -> Path:
-    import socket  # noqa: PLC0415
-
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(path))
-    return path

@@ -24,7 +24,7 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import InterpolationMode
 
-from collm_nas_evaluator import imagenet
+from collm_nas_evaluator import imagenet, imagenet_files
 from collm_nas_evaluator.errors import ImagesUnusable
 from collm_nas_evaluator.imagenet import ImageSet, Recipe, held_out, subset
 
@@ -550,6 +550,14 @@ def test_a_kit_of_other_classes_is_named(tmp_path: Path) -> None:
     (tmp_path / f"{DEVKIT}.tar.gz").write_bytes(devkit())
     with pytest.raises(ImagesUnusable, match="has 3 classes; the checkpoint has 1000"):
         ImageSet.open(tmp_path, 1000)
+
+
+def test_a_kit_that_unpacks_to_more_than_any_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ILSVRC2012_img_val.tar").write_bytes(tar(validation_files()))
+    (tmp_path / f"{DEVKIT}.tar.gz").write_bytes(devkit())
+    monkeypatch.setattr(imagenet_files, "_LARGEST_OF_KIT", 9)
+    with pytest.raises(ImagesUnusable, match=r"is not the development kit.*truth\.txt has more than 9 bytes"):
+        ImageSet.open(tmp_path, 3)
 
 
 def names(images: ImageSet) -> list[str]:

@@ -201,6 +201,7 @@ def _with(name: str, tensor: Tensor) -> dict[str, Tensor]:
         (_with("first_conv.conv.weight", torch.zeros(8, 3, 5, 5)), r"\[8, 3, 5, 5\] of float32; .* \[8, 3, 3, 3\]"),
         (_with("first_conv.conv.weight", torch.zeros(8, 3, 3, 3, dtype=torch.int8)), "of int8"),
         (_with("blocks.21.conv.x", torch.zeros(1)), '"blocks.21.conv.x" is no tensor of a MobileNetV3 supernet'),
+        (_with("classifier.linear.weight", torch.zeros(5)), r'"classifier.linear.weight" is \[5\], and has 2 axes'),
         ({"cls_token": torch.zeros(1, 1, 64)}, 'among its 1 tensors, the first being "cls_token".*AutoFormer'),
         ({"features.0.0.branch_main.0.weight": torch.zeros(1)}, "SPOS"),
         ({}, "neither a dictionary of tensors nor one under"),

@@ -378,8 +378,8 @@ def test_another_version_is_refused_by_its_name(name: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "make", "what"),
     [
-        ("a.pth", lambda path: path.write_bytes(b""), "no release; give the folder NATS-tss"),
-        ("a.pth", lambda path: path.write_bytes(b"index,arch\n"), "no release; give the folder NATS-tss"),
+        ("a.pth", lambda path: path.write_bytes(b""), "no release but an empty file.*; give the folder NATS-tss"),
+        ("a.pth", lambda path: path.write_bytes(b"index,arch\n"), "no release but a text.*; give the folder"),
         ("a.tar", tar_of, "unpack it first"),
         ("a.pth", lambda path: torch.save({"a": torch.ones(2)}, path), "it asks for torch._utils._rebuild_tensor_v2"),
         ("a.pth", lambda path: releases.write_pth(path, [torch.ones(2)]), "it asks for torch._utils"),

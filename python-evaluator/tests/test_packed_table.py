@@ -131,7 +131,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file.pth").write_text("text")
     ran = run(tmp_path / "file.pth", "--out", tmp_path / "table.npz")
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert ran.stderr.startswith(f"collm-nas-evaluator: {tmp_path / 'file.pth'}: no release; give the folder NATS-tss")
+    assert ran.stderr.startswith(f"collm-nas-evaluator: {tmp_path / 'file.pth'}: no release but a text; ")
     assert ran.stderr.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["file.pth"]
 
@@ -263,8 +263,8 @@ ONE_IS = [np.where(np.arange(CELLS) == 7, value, 50.0) for value in (np.nan, 100
     [
         (cut, "no whole table"),
         (flip, "no whole table .*Bad CRC-32"),
-        (lambda path: path.write_bytes(b""), "no whole table"),
-        (lambda path: path.write_text("index,arch\n"), "no whole table"),
+        (lambda path: path.write_bytes(b""), "no whole table .*an empty file"),
+        (lambda path: path.write_text("<html>"), "no whole table .*a web page"),
         (saved(a=np.zeros(3)), "no whole table"),
         (saved(format=np.array(2)), "no whole table .*its form is 2, not 1"),
         (saved(format=np.array(1), provenance=np.array("x"), index=np.array([object()])), "no whole table"),

@@ -193,7 +193,9 @@ def _from_file(path: Path, file: BinaryIO, progress: Progress) -> tuple[list[str
         whole = _from_old_torch(reader(file.read))
     else:
         packed = start[257:262] == b"ustar" or path.suffix in (".tar", ".gz")
-        raise TableDamaged(path, "", f"unpack it first, and {_WANTED}" if packed else f"no release; {_WANTED}")
+        what = files.instead(start)
+        other = f"no release but {what}" if what else "no release"
+        raise TableDamaged(path, "", f"unpack it first, and {_WANTED}" if packed else f"{other}; {_WANTED}")
     archs = _archs(whole)
     infos = whole.get("arch2infos") if isinstance(whole, Record) else None
     if not isinstance(infos, Record):

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -94,16 +95,11 @@ def read(path: Path) -> Table:
     what `write` wrote.
     """
     try:
-        with files.opened(path) as file, zipfile.ZipFile(files.Pieces(file)) as archive:
-            sizes = [each.file_size for each in archive.infolist()]
-            if len(sizes) > len(ACCURACIES) + 3 or max(sizes, default=0) > _LARGEST:
-                raise ValueError("it holds more than a table")
-            form = int(_array(archive, "format", np.int64, ()))
-            if form != FORMAT:
-                raise ValueError(f"its form is {form}, not {FORMAT}")
-            provenance = str(_array(archive, "provenance", np.str_, ()))
-            names = [name for name in ("index", *ACCURACIES) if f"{name}.npy" in archive.namelist()]
-            columns = {name: _array(archive, name, np.float64, (CELLS,)) for name in names}
+        with files.opened(path) as file:
+            start = file.read(512)
+            if not start.startswith(b"PK") and (what := files.instead(start)):
+                raise ValueError(f"it is {what}")
+            columns, provenance = _contents(file)
     except FileNotFoundError:
         raise TableMissing(f"there is no file {path}; make it with {COMMAND}, or correct the configuration") from None
     except _UNREADABLE as error:
@@ -112,6 +108,20 @@ def read(path: Path) -> Table:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
     _check(path, columns)
     return Table(columns, provenance)
+
+
+def _contents(file: BufferedReader) -> tuple[Columns, str]:
+    """The columns and the provenance of an open file. Raises what _UNREADABLE names."""
+    with zipfile.ZipFile(files.Pieces(file)) as archive:
+        sizes = [each.file_size for each in archive.infolist()]
+        if len(sizes) > len(ACCURACIES) + 3 or max(sizes, default=0) > _LARGEST:
+            raise ValueError("it holds more than a table")
+        form = int(_array(archive, "format", np.int64, ()))
+        if form != FORMAT:
+            raise ValueError(f"its form is {form}, not {FORMAT}")
+        provenance = str(_array(archive, "provenance", np.str_, ()))
+        names = [name for name in ("index", *ACCURACIES) if f"{name}.npy" in archive.namelist()]
+        return {name: _array(archive, name, np.float64, (CELLS,)) for name in names}, provenance
 
 
 def _array(archive: zipfile.ZipFile, name: str, kind: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
