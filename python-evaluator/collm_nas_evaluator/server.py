@@ -194,6 +194,7 @@ def start(
         ("grpc.max_send_message_length", LARGEST_MESSAGE_BYTES),
         ("grpc.max_receive_message_length", LARGEST_MESSAGE_BYTES),
         ("grpc.max_concurrent_streams", CALLS_OF_ONE_CONNECTION),
+        ("grpc.http2.max_ping_strikes", 0),  # else a client that pings through a long evaluation loses its connection
     ]
     server = grpc.server(
         ThreadPoolExecutor(IN_ALL.calls + SHORT_CALLS, thread_name_prefix="call"),

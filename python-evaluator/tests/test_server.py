@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import socket
 import threading
 import time
 import weakref
@@ -582,6 +583,27 @@ def test_a_port_that_is_taken_is_an_error_of_use(table: NasBench201) -> None:
     host, port = running.address.split(":")
     with pytest.raises(UsageError, match=f"cannot listen on {running.address}"):
         server.start([table], Address(host, int(port)))
+    running.stop()
+
+
+def test_a_client_may_ping_as_often_as_it_likes(table: NasBench201) -> None:
+    running = server.start([table], Address("127.0.0.1", 0))
+    host, port = running.address.split(":")
+    settings, ping, go_away = 4, 6, 7
+
+    def frame(kind: int, body: bytes = b"") -> bytes:
+        return len(body).to_bytes(3, "big") + bytes([kind, 0, 0, 0, 0, 0]) + body
+
+    with socket.create_connection((host, int(port)), timeout=20) as connection, connection.makefile("rb") as answers:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(settings))
+        for number in range(20):
+            connection.sendall(frame(ping, bytes([number] * 8)))
+            kind, body = settings, b""
+            while kind != ping:
+                head = answers.read(9)
+                kind, body = head[3], answers.read(int.from_bytes(head[:3], "big"))
+                assert kind != go_away, body
+            assert body[0] == number
     running.stop()
 
 

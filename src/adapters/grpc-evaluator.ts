@@ -12,6 +12,7 @@ import {
   loadPackageDefinition,
   type requestCallback,
   type ServiceError,
+  setLogger,
   status,
 } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
@@ -49,10 +50,15 @@ export interface GrpcEvaluatorOptions {
   readonly address: string;
   /** A call that brings no message for this long is given up: the contract wants a sign of life every 20 s. */
   readonly silenceSeconds?: number;
-  /** How often a connection with a call on it is probed. A gRPC server may refuse probes much below 30 s apart. */
+  /**
+   * How often a connection with a call on it is pinged. Servers with gRPC's own settings close one that is pinged more
+   * than once in 300 s; a server that is gone shows before that, by its silence.
+   */
   readonly keepaliveSeconds?: number;
 }
 
+const defaultKeepaliveSeconds = 330;
+const mostPongSeconds = 10;
 const largestMessageBytes = 64 * 1024 * 1024;
 const longestDetail = 600;
 /** Both are as far from src/adapters as from dist/adapters. */
@@ -74,9 +80,16 @@ let contract: ProtoGrpcType["collm_nas"]["v1"] | null = null;
 
 /** The contract as grpc-js wants it: `EvaluatorService` is the client's class, `EvaluatorService.service` a server's. */
 export function loadContract(): ProtoGrpcType["collm_nas"]["v1"] {
-  const load = () => loadPackageDefinition(loadSync(fileURLToPath(protoFile), contractOptions));
-  contract ??= (load() as unknown as ProtoGrpcType).collm_nas.v1;
+  contract ??= load();
   return contract;
+}
+
+function load(): ProtoGrpcType["collm_nas"]["v1"] {
+  // What goes wrong with a call is told by its error. Traces, which somebody has to ask for, are still written.
+  const write = (line: unknown) => process.stderr.write(`${String(line)}\n`);
+  setLogger({ error: () => {}, info: write, debug: write });
+  const definition = loadPackageDefinition(loadSync(fileURLToPath(protoFile), contractOptions));
+  return (definition as unknown as ProtoGrpcType).collm_nas.v1;
 }
 
 /** Every text of an error names the address and what to do next. */
@@ -87,7 +100,11 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
   #client: EvaluatorServiceClient;
 
   /** @throws UsageError when the address is no HOST:PORT. Nothing is connected before the first call. */
-  constructor({ address, silenceSeconds = 60, keepaliveSeconds = 30 }: GrpcEvaluatorOptions) {
+  constructor({
+    address,
+    silenceSeconds = 60,
+    keepaliveSeconds = defaultKeepaliveSeconds,
+  }: GrpcEvaluatorOptions) {
     const port = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s:/[\]]+):([0-9]{1,5})$/.exec(address)?.[1];
     if (port === undefined || Number(port) < 1 || Number(port) > 65_535) {
       throw new UsageError(`evaluator "${address}" is no HOST:PORT; write for example 127.0.0.1:50051`);
@@ -252,7 +269,7 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
       "grpc.max_receive_message_length": largestMessageBytes,
       "grpc.max_send_message_length": largestMessageBytes,
       "grpc.keepalive_time_ms": this.#keepaliveSeconds * 1000,
-      "grpc.keepalive_timeout_ms": Math.min(this.#keepaliveSeconds, 10) * 1000,
+      "grpc.keepalive_timeout_ms": Math.min(this.#keepaliveSeconds, mostPongSeconds) * 1000,
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": 1000,
       "grpc.dns_min_time_between_resolutions_ms": 1000,
@@ -396,8 +413,17 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
       case status.ABORTED:
         return away();
       case status.RESOURCE_EXHAUSTED:
+        // How grpc-js spells that the server asked for calm (ENHANCE_YOUR_CALM), which it does over pings.
+        if (/^Bandwidth exhausted\b/.test(details))
+          return new EvaluatorUnavailable(
+            `${who} closed the connection over too many pings (GOAWAY): this program sends one in ${this.#keepaliveSeconds} s; let the server allow that (proto/README.md names the option)`,
+            { cause },
+          );
         if (!/\blarger than max\b/.test(details))
-          return new EvaluatorUnavailable(`${who} takes no more calls now: ${details}`, { cause });
+          return new EvaluatorUnavailable(
+            `${who} takes no more calls now: ${details}; let others end, or ask for less at once`,
+            { cause },
+          );
         return refused(
           "sent what is no answer, or one above 64 MiB",
           "check the address, or lower its max_batch",

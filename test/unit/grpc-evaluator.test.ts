@@ -1,6 +1,11 @@
 /** The gRPC adapter against servers that answer wrongly, late, not at all, or are something else. */
 import { createServer as createHttpServer } from "node:http";
-import { constants, createServer as createHttp2Server } from "node:http2";
+import {
+  constants,
+  createServer as createHttp2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import {
   type AddressInfo,
   connect,
@@ -10,7 +15,7 @@ import {
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type ServiceError, status } from "@grpc/grpc-js";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { EvaluateResponse } from "../../src/adapters/contract/collm_nas/v1/EvaluateResponse.ts";
 import type { FailureKind } from "../../src/adapters/contract/collm_nas/v1/FailureKind.ts";
 import { GrpcEvaluator, type GrpcEvaluatorOptions } from "../../src/adapters/grpc-evaluator.ts";
@@ -335,6 +340,48 @@ describe("statuses", () => {
     server.on("stream", (stream) => stream.on("error", () => {}).close(constants.NGHTTP2_INTERNAL_ERROR));
     cleanups.push(() => server.close());
     await expect(evaluatorAt(await listenOn(server)).list(quiet)).rejects.toThrow(EvaluatorUnavailable);
+  });
+});
+
+describe("a server that is pinged too often for its taste", () => {
+  const data = Buffer.from("too_many_pings");
+  it.each<[string, (session: ServerHttp2Session, stream: ServerHttp2Stream) => void]>([
+    [
+      "closes the connection",
+      (session) => {
+        session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, data);
+        session.destroy();
+      },
+    ],
+    [
+      "closes the connection with its code",
+      (session) => {
+        session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 2 ** 31 - 1, data);
+        session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      },
+    ],
+    ["closes the call", (_, stream) => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)],
+  ])("%s: said as such, and with nothing beside it on the terminal", async (_, end) => {
+    const said = [vi.spyOn(console, "error"), vi.spyOn(process.stderr, "write")];
+    cleanups.push(() => said.forEach((each) => each.mockRestore()));
+    const server = createHttp2Server();
+    server.on("stream", (stream) => {
+      stream.on("error", () => {});
+      end(stream.session as ServerHttp2Session, stream);
+    });
+    cleanups.push(() => server.close());
+    const address = await listenOn(server);
+    const evaluator = evaluatorAt(address);
+    for (const call of [() => evaluator.list(quiet), () => evaluate(evaluator)]) {
+      const error = await failureOf(call());
+      expect(error).toBeInstanceOf(EvaluatorUnavailable);
+      const { message } = error as Error;
+      expect(message).toMatch(new RegExp(`^evaluator ${address} closed the connection over too many pings`));
+      // What gRPC servers allow as they come.
+      expect(Number(/one in (\d+) s/.exec(message)?.[1])).toBeGreaterThan(300);
+      expect(message).toContain("proto/README.md");
+    }
+    for (const each of said) expect(each).not.toHaveBeenCalled();
   });
 });
 
