@@ -32,12 +32,17 @@ def problem(address: str) -> str | None:
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
 
 
+def shown(text: str) -> str:
+    """The text in letters, digits and signs alone: a server's own words may hold more."""
+    return "".join(each if each.isascii() and each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def main() -> int:
     """Asks, prints the problem if there is one, and returns the exit code."""
     address = sys.argv[1] if len(sys.argv) > 1 else ADDRESS
     found = problem(address)
     if found is not None:
-        print(f"the evaluator at {address} does not serve: {' '.join(found.split())}")
+        print(f"the evaluator at {address} does not serve: {shown(' '.join(found.split()))}")
     return int(found is not None)
 
 

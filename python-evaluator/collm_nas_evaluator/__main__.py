@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from collm_nas_evaluator import flags
+from collm_nas_evaluator import flags, terminal
 from collm_nas_evaluator.errors import UsageError
 
 
@@ -15,6 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command. Returns the exit code: 0, 2 after one line that says what to correct, or 130 when stopped."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(0))  # an exception would surface anywhere in the imports below
+    terminal.guard()
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines repeat what the errors here say
     try:
         options = flags.read(arguments)
@@ -22,11 +23,11 @@ def main(arguments: list[str] | None = None) -> int:
 
         return commands.run(options)
     except UsageError as error:
-        sys.stderr.write(f"collm-nas-evaluator: {' '.join(str(error).split())}\n")
+        terminal.say(sys.stderr, f"collm-nas-evaluator: {' '.join(str(error).split())}")
         return 2
     except KeyboardInterrupt as error:
         then = str(error) or "the same command goes on from here"
-        sys.stderr.write(f"collm-nas-evaluator: stopped; {then}\n")
+        terminal.say(sys.stderr, f"collm-nas-evaluator: stopped; {then}")
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: nothing more to say

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from collm_nas_evaluator import catalogue, config, server
+from collm_nas_evaluator import catalogue, config, server, terminal
 from collm_nas_evaluator.addresses import Address
 from collm_nas_evaluator.backends.base import Unavailable
 from collm_nas_evaluator.errors import TableMissing, UsageError
@@ -31,7 +31,9 @@ def run(options: argparse.Namespace) -> int:
     Serving ends with SystemExit at SIGINT or SIGTERM, what can be gone on with by KeyboardInterrupt, which has a text
     when there is something else to say. Raises UsageError for whatever a person has to correct.
     """
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    log = logging.StreamHandler(sys.stderr)
+    log.setFormatter(terminal.LineFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[log])
     if options.command == "serve":
         _require_allowed(options.listen, allow_remote=options.allow_remote)
     if options.command == "serve" and options.exit_with_stdin:
@@ -68,10 +70,11 @@ def _import_nasbench201(options: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         raise KeyboardInterrupt("nothing was written; the same command begins anew") from None
     often = ", ".join(f"{count:,} trained {times} x" for times, count in sorted(release.trained.items()))
-    sys.stdout.write(f"{options.out}: {release.table.provenance}\n{often} for 200 epochs\n")
+    terminal.say(sys.stdout, f"{options.out}: {release.table.provenance}")
+    terminal.say(sys.stdout, f"{often} for 200 epochs")
     absent = official.absent(release.table.columns)
     if absent:
-        sys.stdout.write(f"not in this release: {', '.join(absent)}\n")
+        terminal.say(sys.stdout, f"not in this release: {', '.join(absent)}")
     sys.stdout.flush()
 
 
@@ -86,7 +89,7 @@ def _progress(what: str) -> Callable[[float], None]:
         if now - said >= SECONDS_BETWEEN and 0 < share < 1:
             said = now
             left = (now - begin) * (1 - share) / share
-            sys.stderr.write(f"{what}: {share:.0%}, {_duration(left)} left\n")
+            terminal.say(sys.stderr, f"{what}: {share:.0%}, {_duration(left)} left")
 
     return say
 
@@ -155,7 +158,7 @@ def _serve(entries: list[server.Entry], listen: Address) -> NoReturn:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: sys.exit(0))
         available = sum(not isinstance(entry, Unavailable) for entry in entries)
-        sys.stdout.write(json.dumps({"listening": running.address, "pid": os.getpid(), "spaces": available}) + "\n")
+        terminal.say(sys.stdout, json.dumps({"listening": running.address, "pid": os.getpid(), "spaces": available}))
         sys.stdout.flush()
         while True:
             signal.pause()
@@ -166,9 +169,10 @@ def _serve(entries: list[server.Entry], listen: Address) -> NoReturn:
 def _list(entries: list[server.Entry]) -> None:
     for entry in entries:
         if isinstance(entry, Unavailable):
-            sys.stdout.write(f"{entry.id}  unavailable: {entry.reason}\n")
+            terminal.say(sys.stdout, f"{entry.id}  unavailable: {entry.reason}")
         else:
             space = entry.describe()
             splits = ", ".join(split.name for split in space.splits)
-            sys.stdout.write(f"{space.id}  {space.size} architectures; splits: {splits}; {space.provenance}\n")
+            about = f"{space.size} architectures; splits: {splits}; {space.provenance}"
+            terminal.say(sys.stdout, f"{space.id}  {about}")
     sys.stdout.flush()

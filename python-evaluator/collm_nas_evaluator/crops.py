@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from collm_nas_evaluator import terminal
 from collm_nas_evaluator.errors import UsageError
 from collm_nas_evaluator.imagenet import ImageSet, Pixels, Recipe
 
@@ -218,13 +219,15 @@ def cache_all(crops: Sequence[Crops], out: TextIO) -> None:
     for each in crops:
         what = f"{each.recipe.name}, {len(each):,} images"
         if each.is_cached:
-            out.write(f"{what}: already in {each.folder}\n")
+            terminal.say(out, f"{what}: already in {each.folder}")
             continue
-        out.write(f"{what}: {each.bytes:,} bytes to {each.folder}\n")
+        terminal.say(out, f"{what}: {each.bytes:,} bytes to {each.folder}")
         out.flush()
-        with tqdm(total=len(each), unit="image", file=out, disable=not out.isatty(), leave=False) as bar:
+        with tqdm(
+            total=len(each), unit="image", file=terminal.beneath(out), disable=not out.isatty(), leave=False
+        ) as bar:
             each.cache(_Bar(bar))
-        out.write(f"{what}: cached\n")
+        terminal.say(out, f"{what}: cached")
     out.flush()
 
 

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from collm_nas_evaluator import files, saved_tensors, scoring
+from collm_nas_evaluator import files, saved_tensors, scoring, terminal
 from collm_nas_evaluator.backends import spos
 from collm_nas_evaluator.backends.supernet import Values, values_of
 from collm_nas_evaluator.class_names import Order
@@ -160,7 +160,8 @@ class _Training:
         batches = Batches(len(self._train), settings, self._done, self._last)
         loader = _loader(self._train, spos_training(settings.pixels), batches, settings.workers, self._device)
         shown = _Shown(self._device, settings.batch)
-        with tqdm(total=self._last, initial=self._done, file=self._out, unit="batch", dynamic_ncols=True) as bar:
+        drawn = terminal.beneath(self._out)
+        with tqdm(total=self._last, initial=self._done, file=drawn, unit="batch", dynamic_ncols=True) as bar:
             for pixels, labels in _loaded(loader):
                 loss, hits = self._step(pixels, labels)
                 bar.update()
@@ -173,7 +174,7 @@ class _Training:
                 if is_kept:
                     self._keep()
                 if self._done % settings.validate_every == 0 and self._done < self._last:
-                    bar.write(self._line(*self._validate()), file=self._out)
+                    bar.write(self._line(*self._validate()), file=drawn)
         return self._finish()
 
     def _step(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -227,7 +228,7 @@ class _Training:
         result = {"top1": top1, "top5": top5, "images": len(self._val), **self._costs, **self._behind}
         text = json.dumps(result, indent=1) + "\n"
         _write(settings.folder / RESULT, lambda file: file.write(text.encode()))
-        self._out.write(f"{self._line(top1, top5)}; {path}\n")
+        terminal.say(self._out, f"{self._line(top1, top5)}; {path}")
         self._out.flush()
         return Retrained(path, top1, top5)
 

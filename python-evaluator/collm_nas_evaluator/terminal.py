@@ -1,0 +1,90 @@
+"""What is written for people: nothing in it moves the cursor, hides, turns round or begins a line of its own.
+
+Owns which characters are shown as they are and how the others are spelt. Names of files, what checkpoints and tables
+hold and texts of a configuration are other people's; they reach a terminal here and nowhere else. Knows no command.
+"""
+
+import io
+import logging
+import re
+import sys
+import unicodedata
+from typing import Any, TextIO
+
+_KEPT = "\n\t"
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters and marks that show as nothing, which Unicode does not count as format characters."""
+
+
+def visible(text: str) -> str:
+    r"""The text with every character that does something rather than shows spelt out, such as \x1b or \u202e.
+
+    Line breaks and tabs stay. So do spaces of any width.
+    """
+    if text.translate(_WITHOUT_KEPT).isprintable() and not _INVISIBLE.search(text):
+        return text
+    return "".join(each if each in _KEPT or _shows(each) else _spelt(each) for each in text)
+
+
+def line(text: object) -> str:
+    """The same in a single line."""
+    return visible(str(text)).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def say(out: TextIO, text: str) -> None:
+    """Writes one line."""
+    out.write(f"{line(text)}\n")
+
+
+class Shown:
+    """A text stream that writes what is visible, and is otherwise the one beneath it."""
+
+    def __init__(self, beneath: TextIO) -> None:
+        self.beneath = beneath
+        if isinstance(beneath, io.TextIOWrapper):
+            beneath.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is spelt out too
+
+    def write(self, text: str) -> int:
+        self.beneath.write(visible(text))
+        return len(text)
+
+    def writelines(self, texts: "list[str]") -> None:
+        for text in texts:
+            self.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.beneath, name)
+
+
+def guard() -> None:
+    """From here on standard output and standard error show what is written to them, in tracebacks too."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and not isinstance(stream, Shown):
+            setattr(sys, name, Shown(stream))
+
+
+def beneath(out: TextIO) -> TextIO:
+    """The stream on which a progress bar may move the cursor; its text has to be one's own."""
+    return out.beneath if isinstance(out, Shown) else out
+
+
+class LineFormatter(logging.Formatter):
+    """Formats a message in one line; only a traceback takes more."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        return line(super().formatMessage(record))
+
+
+_WITHOUT_KEPT = {ord(each): None for each in _KEPT}
+
+
+def _shows(character: str) -> bool:
+    is_plain = character.isprintable() or unicodedata.category(character) == "Zs"
+    return is_plain and not _INVISIBLE.match(character)
+
+
+def _spelt(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
