@@ -34,6 +34,7 @@ import {
   probeForm,
   type Step,
 } from "./ladder.ts";
+import { type Placed, placed, thinkingIn } from "./misplaced.ts";
 import { isHtml, Secrets } from "./secrets.ts";
 
 export interface OpenAIChatOptions {
@@ -111,6 +112,8 @@ export class OpenAIChat implements ChatModel {
   readonly #replaced = new Map<string, string | null>();
   /** What calls without a reply have found out: told with the next reply. */
   readonly #untold: { readonly probes: Probe[]; readonly notes: string[] } = { probes: [], notes: [] };
+  /** Whether it was said that answers stand among the thoughts. */
+  #hasSaidPlace = false;
   #sdk: ReturnType<typeof loadStreams> | null = null;
 
   /** @throws UsageError for a key, a header or a base URL that cannot be one. */
@@ -261,14 +264,17 @@ export class OpenAIChat implements ChatModel {
         at = below;
         continue;
       }
-      const { content, finishReason, inputTokens, outputTokens } = completion;
-      const { finding, words } = findingOf(at, content, finishReason);
+      const { inputTokens, outputTokens } = completion;
+      const { completion: read, note } = this.#placed(completion, true);
+      const { finding, words } = findingOf(at, read.content, read.finishReason);
+      const place =
+        note !== null && read.content !== "" ? `, though it stands in ${completion.reasoningIn}` : "";
       if (outputTokens !== null && outputTokens > most)
         call.notes.push(tooLong("In answer to a small question the server", outputTokens, most));
       call.probes.push({
         ...told,
         finding,
-        words: this.#secrets.quoted(this.#secrets.without(words)),
+        words: `${this.#secrets.quoted(this.#secrets.without(words))}${place}`,
         inputTokens,
         outputTokens,
       });
@@ -491,27 +497,38 @@ export class OpenAIChat implements ChatModel {
     }
   }
 
-  #replyOf(completion: Completion, step: Step | null, call: Call): ChatReply {
+  #placed(completion: Completion, isJson: boolean): Placed {
+    return placed(completion, thinkingIn(this.#options.extraBody ?? {}), isJson);
+  }
+
+  #replyOf(received: Completion, step: Step | null, call: Call): ChatReply {
     const { clock, maxTokens, model } = this.#options;
-    const { inputTokens, outputTokens, cachedTokens, reasoningTokens } = completion;
+    const { inputTokens, outputTokens, cachedTokens, reasoningTokens } = received;
     const said = (text: string) => this.#secrets.without(text);
-    const content = said(completion.content);
+    const safe = {
+      ...received,
+      content: said(received.content),
+      reasoning: said(received.reasoning),
+      refusal: said(received.refusal),
+      finishReason: received.finishReason === null ? null : said(received.finishReason),
+    };
+    const { completion, note, unanswered } = this.#placed(safe, step !== null);
+    const { content, reasoning, finishReason } = completion;
+    const answerIn = unanswered === null && note !== null ? received.reasoningIn : null;
+    // What is so with every reply is said once.
+    if (note !== null && !(answerIn !== null && this.#hasSaidPlace)) call.notes.push(note);
+    this.#hasSaidPlace ||= answerIn !== null;
     const isTooLong = maxTokens !== null && outputTokens !== null && outputTokens > maxTokens;
     if (isTooLong) call.notes.push(tooLong("The server", outputTokens, maxTokens));
-    if (
-      step !== null &&
-      step.rung !== "text" &&
-      completion.finishReason === "stop" &&
-      isPlainlyNoJson(content)
-    )
+    if (step !== null && step.rung !== "text" && finishReason === "stop" && isPlainlyNoJson(content))
       call.notes.push(`The server was asked for JSON as ${step.rung} and answered with something else.`);
     const probes = [...this.#untold.probes.splice(0), ...call.probes];
     const notes = [...this.#untold.notes.splice(0), ...call.notes];
     return {
-      model: said(completion.model) || model,
+      model: said(received.model) || model,
       content,
-      reasoning: said(completion.reasoning) || null,
-      finishReason: completion.finishReason === null ? null : said(completion.finishReason),
+      reasoning: reasoning || null,
+      finishReason,
       inputTokens,
       outputTokens,
       seconds: clock.seconds() - call.begin,
@@ -520,6 +537,8 @@ export class OpenAIChat implements ChatModel {
       ...(cachedTokens === null ? {} : { cachedTokens }),
       ...(reasoningTokens === null ? {} : { reasoningTokens }),
       ...(isTooLong ? { exceedsMaxTokens: true } : {}),
+      ...(answerIn === null ? {} : { answerIn }),
+      ...(unanswered === null ? {} : { unanswered }),
       ...(step === null ? {} : { rung: step.rung }),
       ...(probes.length === 0 ? {} : { probes }),
       ...(notes.length === 0 ? {} : { notes }),

@@ -54,7 +54,7 @@ export class RecordedChat {
         `the record of ${this.#run} holds no reply of the ${role} for round ${round}: record a longer run, or ask for fewer rounds or a smaller budget`,
       );
     }
-    const { model, content, reasoning, finishReason, inputTokens, outputTokens } = found.reply;
+    const { model, content, reasoning, finishReason, inputTokens, outputTokens, unanswered } = found.reply;
     return {
       model,
       content,
@@ -64,6 +64,7 @@ export class RecordedChat {
       outputTokens,
       seconds: 0,
       failures: [],
+      ...(unanswered === undefined ? {} : { unanswered }),
       ...(same === undefined ? { notes: [changeNote(found.messages, messages)] } : {}),
     };
   }

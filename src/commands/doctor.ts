@@ -31,6 +31,7 @@ import { type RepairKind, repairKinds } from "../search/repairs.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
 import { fitsWindow, usdOf } from "../search/spend.ts";
 import { bytesOf, type RunState } from "../search/state.ts";
+import { readReply } from "../search/unanswered.ts";
 import { askedForm, generatorPrompt, readArchitectures } from "../searchers/generator.ts";
 import { navigatorPrompt, readStrategy } from "../searchers/navigator.ts";
 import { asksRoles } from "../searchers/registry.ts";
@@ -309,7 +310,7 @@ class Examination {
       this.#window(state, opening);
       const strategy = await this.#ask("navigator", opening, models.navigator, prices?.navigator ?? null);
       if (strategy === null) return;
-      const written = readStrategy(strategy);
+      const written = readReply(strategy, readStrategy);
       const thinks = strategy.reasoning === null ? "no thinking" : "it thinks";
       this.#found(
         "Navigator",
@@ -317,7 +318,7 @@ class Examination {
         written.ok
           ? `a strategy of ${written.value.split(/\s+/).length} words, ${paceOf(strategy)}, ${thinks}`
           : written.reasons.join("; "),
-        written.ok ? undefined : "try another model, or more max tokens",
+        written.ok ? undefined : (strategy.unanswered?.next ?? "try another model, or more max tokens"),
       );
       if (!written.ok) {
         this.exitCode ||= 4;
@@ -388,9 +389,10 @@ class Examination {
           : "nothing has to be done: replies are asked for in this way, and read strictly",
       );
     }
-    const reading = readArchitectures(space, askedForm(search))(reply);
+    const reading = readReply(reply, readArchitectures(space, askedForm(search)));
     if (!reading.ok) {
-      this.#problem("Generator", 4, reading.reasons.join("; "), "try another model, or more max tokens");
+      const next = reply.unanswered?.next ?? "try another model, or more max tokens";
+      this.#problem("Generator", 4, reading.reasons.join("; "), next);
       return;
     }
     const judged = reading.value.map((raw) => space.parse(raw));

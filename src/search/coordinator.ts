@@ -48,6 +48,7 @@ import {
   isBetter,
   isHopeless,
   isOverLimit,
+  isStalled,
   type RunState,
   reduce,
   roundLimit,
@@ -58,6 +59,7 @@ import {
   untestedWinner,
 } from "./state.ts";
 import { cutBy, cutWords } from "./truncation.ts";
+import { isWorthAskingAgain, readReply } from "./unanswered.ts";
 
 /** What a search runs on. `models` is null for searchers that ask no role. */
 export interface SearchPorts {
@@ -114,13 +116,13 @@ export async function runSearch(
 
 /** Why the search should end now, or null. */
 export function stopReason(state: RunState): StopReason | null {
-  const { target, stallRounds } = state.search;
+  const { target } = state.search;
   const value = best(state)?.value ?? null;
   if (target !== null && value !== null && !isBetter(state, target, value)) return "target";
   if (isHopeless(state)) return "nothing-succeeded";
   if (budgetLeft(state) === 0) return "budget";
   if (state.capReached !== null) return capReasons[state.capReached.cap];
-  if (idleRounds(state) >= stallRounds) {
+  if (isStalled(state)) {
     const isLimited = Object.keys(state.search.limits).length > 0;
     return isLimited && !sawWithinLimit(state) ? "nothing-within-limit" : "stalled";
   }
@@ -228,9 +230,8 @@ class Coordinator {
   }
 
   async #end(reason: StopReason): Promise<void> {
-    const recent = this.#state.chats.filter(
-      ({ round }) => round > this.#state.rounds.length - this.#state.search.stallRounds,
-    );
+    const last = roundsToJudge(this.#state, reason);
+    const recent = this.#state.chats.filter(({ round }) => round > this.#state.rounds.length - last);
     const nothingRead =
       recent.length > 0 && !recent.some(({ role, rejected }) => role === "generator" && rejected === null);
     const neverRead = !this.#state.chats.some(
@@ -239,8 +240,9 @@ class Coordinator {
     const isIdle =
       reason === "stalled" || reason === "nothing-within-limit" || (reason === "rounds" && neverRead);
     if (isIdle && nothingRead) {
+      const { rejected, reply } = recent.at(-1) ?? {};
       throw new UnusableReply(
-        `no reply of ${this.#state.models?.generator ?? "the Generator"} could be read in the last ${Math.min(this.#state.search.stallRounds, this.#state.rounds.length)} rounds (${recent.at(-1)?.rejected?.[0] ?? ""}); try another model, then resume`,
+        `no reply of ${this.#state.models?.generator ?? "the Generator"} could be read in the last ${Math.min(last, this.#state.rounds.length)} rounds (${rejected?.[0] ?? ""}); ${reply?.unanswered?.next ?? "try another model"}, then resume`,
       );
     }
     this.#hintRound = null;
@@ -384,7 +386,7 @@ class Coordinator {
       const call = { role, round, attempt, carried, added, condensed, prompt };
       const reply = await this.#call(model, call);
       if (reply === null) return null;
-      const reading = read(reply);
+      const reading = readReply(reply, read);
       if (reading.ok) {
         const repairs = reading.repairs ?? {};
         if (Object.keys(repairs).length > 0)
@@ -392,6 +394,7 @@ class Coordinator {
         return reading.value;
       }
       await this.#record({ type: "reply-rejected", role, round, attempt, reasons: [...reading.reasons] });
+      if (!isWorthAskingAgain(reply)) return null;
       carried = [...carried, ...added, { role: "assistant", content: reply.content }];
       added = [{ role: "user", content: askAgain(reading.reasons) }];
       condensed = false;
@@ -687,6 +690,12 @@ interface Call {
   readonly added: Message[];
   readonly condensed: boolean;
   readonly prompt: Prompt;
+}
+
+/** How many rounds at the end say whether a model can be used: one that gives no answers is given up sooner. */
+function roundsToJudge(state: RunState, reason: StopReason): number {
+  const { stallRounds } = state.search;
+  return reason === "rounds" ? stallRounds : Math.min(stallRounds, idleRounds(state));
 }
 
 function hasTokenCap({ search: { caps } }: RunState): boolean {

@@ -193,6 +193,17 @@ export const probeSchema = z.strictObject({
 });
 export type Probe = z.infer<typeof probeSchema>;
 
+/** Why there is no answer in a reply. */
+export const unansweredSchema = z.strictObject({
+  /** The model refused; its server withheld the answer; all that there is stands among the thoughts. */
+  why: z.enum(["refused", "withheld", "in-thoughts"]),
+  /** The same in words. */
+  words: z.string(),
+  /** What a person does about it. */
+  next: z.string(),
+});
+export type Unanswered = z.infer<typeof unansweredSchema>;
+
 /** A whole reply of a model. Token counts are null where the server did not say. */
 export const chatReplySchema = z.strictObject({
   model: z.string(),
@@ -212,6 +223,10 @@ export const chatReplySchema = z.strictObject({
   reasoningTokens: z.int().min(0).exactOptional(),
   /** True: more tokens of output than the role's longest reply: its server does not keep to that limit. */
   exceedsMaxTokens: z.literal(true).exactOptional(),
+  /** The member of the server's message that the answer was read from; absent: its content. */
+  answerIn: z.string().exactOptional(),
+  /** There where the reply has no answer, whatever its content. */
+  unanswered: unansweredSchema.exactOptional(),
   /** How the form of the answer was asked for; absent: no form was, or there is but one way. */
   rung: rungSchema.exactOptional(),
   /** Calls made before this one to learn how to ask. */

@@ -186,7 +186,7 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
       if (event.rounds !== null) state.search = { ...state.search, rounds: event.rounds };
       if (event.setup !== null) state.setup = event.setup;
       if (event.models !== null) state.models = event.models;
-      if (idleRounds(state) >= state.search.stallRounds) state.idleFrom = state.rounds.length;
+      if (isStalled(state)) state.idleFrom = state.rounds.length;
       if (isHopeless(state)) state.forgivenFailures = budgetSpent(state);
       if (event.budget !== null || event.rounds !== null || event.caps !== undefined) state.ended = null;
       break;
@@ -566,7 +566,26 @@ export function isHopeless(state: RunState): boolean {
   );
 }
 
+/**
+ * Whether a search that goes on as it does will find nothing new: after `stallRounds` idle rounds, and sooner where
+ * nothing was read in them because replies have no answers.
+ */
+export function isStalled(state: RunState): boolean {
+  const idle = idleRounds(state);
+  if (idle >= state.search.stallRounds) return true;
+  const recent = state.chats.filter(({ round }) => round > state.rounds.length - idle);
+  const rejected = recent.filter((chat) => chat.rejected !== null);
+  return (
+    rejected.length >= mostUnanswered &&
+    rejected.every(({ reply }) => reply.unanswered !== undefined) &&
+    recent.every((chat) => chat.role === "navigator" || chat.rejected !== null)
+  );
+}
+
 // --- internal ---
+
+/** After so many replies in a row without an answer a model is given up. */
+const mostUnanswered = 3;
 
 function roundOf(state: RunState, round: number): Round {
   while (state.rounds.length < round) {

@@ -195,6 +195,21 @@ describe("a search", () => {
     expect(JSON.stringify(server.requests.map(({ body }) => body))).not.toContain(pondering);
   });
 
+  test.each([false, true])(
+    "vLLM with its answers among the thoughts, as a stream: %s: they are read, and it is said",
+    async (stream) => {
+      const server = await vllm.start({ parsesThoughts: true });
+      const off = "extraBody: {chat_template_kwargs: {enable_thinking: false}}";
+      const searched = await search(server, vllm.model, `, stream: ${stream}, ${off}`);
+      expectUndisturbed(searched);
+      expectRung(searched, vllm.rung);
+      expectPaid(searched, server);
+      const replies = [...searched.navigator, ...searched.generator];
+      for (const { answerIn } of replies) expect(answerIn).toBe("reasoning_content");
+      expect(searched.ended.stderr).toContain('The answer stood in "reasoning_content"');
+    },
+  );
+
   test("LM Studio with thoughts in front of the answer: they are told apart", async () => {
     const server = await lmStudio.start({ thinks: true });
     const searched = await search(server, lmStudio.model);

@@ -53,6 +53,16 @@ describe("a stream", () => {
     expect(await reply()).toMatchObject({ content: "Yes.", reasoning: "Hm." });
   });
 
+  test("holds its answer wherever it came, and a refusal in pieces", async () => {
+    const apart = ["Wid", "en it."].map((text) => ({ delta: { reasoning_content: text } }));
+    const refusal = ["I can", "not."].map((text) => ({ delta: { refusal: text } }));
+    const { reply } = await open([streamed([...apart, stop]), streamed([...refusal, stop])], {
+      extraBody: { chat_template_kwargs: { enable_thinking: false } },
+    });
+    expect(await reply()).toMatchObject({ content: "Widen it.", reasoning: null });
+    expect((await reply()).unanswered?.words).toBe("the model refuses to answer (I cannot.)");
+  });
+
   const told = { prompt_tokens: 20, completion_tokens: 5 };
   test.each<[string, readonly Piece[]]>([
     ["in a last piece without a choice", [said("fine"), stop, { rest: { usage: told } }]],

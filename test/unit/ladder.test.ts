@@ -174,6 +174,17 @@ describe("the way to ask is found out before the first request under a schema", 
     expect((await reply({ schema })).probes?.[0]?.finding).toBe("honoured");
   });
 
+  test("an answer that stands among the thoughts counts, and its place is told", async () => {
+    const apart = chat(null, { message: { reasoning_content: '{"token": "zebra-41"}' } });
+    const { reply } = await open((kind) => (kind.startsWith("probe") ? apart : real));
+    expect((await reply({ schema })).probes).toMatchObject([
+      {
+        finding: "honoured",
+        words: "the answer follows the schema, though it stands in reasoning_content",
+      },
+    ]);
+  });
+
   test("JSON in a fence was not held to the form", async () => {
     const fenced = chat('```json\n{"token": "zebra-41"}\n```');
     const { reply } = await open((kind) => (kind.startsWith("probe") ? fenced : real));

@@ -310,6 +310,48 @@ describe("thinking", () => {
   });
 });
 
+describe("an answer that is not in the content", () => {
+  const value = '{"a": [1]}';
+  const off = { extraBody: { chat_template_kwargs: { enable_thinking: false } } };
+
+  test("is read from the thoughts where thinking is off, and the record says so", async () => {
+    const { reply } = await open(() => reasoned("reasoning_content", "Widen it.", null), off);
+    const read = await reply();
+    expect(read).toMatchObject({ content: "Widen it.", reasoning: null, answerIn: "reasoning_content" });
+    expect(read.notes?.join()).toContain('stood in "reasoning_content"');
+    expect(read).not.toHaveProperty("unanswered");
+    const second = await reply();
+    expect(second.answerIn).toBe("reasoning_content");
+    expect(second).not.toHaveProperty("notes");
+    expect(chatReplySchema.parse(read)).toEqual(read);
+  });
+
+  test("is read from there where it is the JSON asked for and nothing else", async () => {
+    const { reply } = await open([reasoned("reasoning", value, null)]);
+    expect(await reply({ schema: { type: "object" } })).toMatchObject({ content: value, reasoning: null });
+  });
+
+  test("is said to be there where it may be thoughts", async () => {
+    const { reply, clock } = await open([reasoned("reasoning", "Hm.", null)]);
+    const read = await reply();
+    expect(read).toMatchObject({ content: "", reasoning: "Hm.", unanswered: { why: "in-thoughts" } });
+    expect(chatReplySchema.parse(read)).toEqual(read);
+    expect(clock.slept).toEqual([]);
+  });
+
+  test("was kept back: the refusal is told, and never with the key", async () => {
+    const { reply } = await open([
+      chat(null, { message: { refusal: `${"x".repeat(195)}${key}` } }),
+      chat("Widen the", { finishReason: "content_filter" }),
+    ]);
+    const read = await reply();
+    expect(read.unanswered).toMatchObject({ why: "refused" });
+    expect(read.notes?.join()).toContain("xxx");
+    expect(JSON.stringify(read)).not.toContain(key.slice(0, 4));
+    expect((await reply()).unanswered).toMatchObject({ why: "withheld" });
+  });
+});
+
 describe("asking again", () => {
   const cut = raw(200, '{"choices": [', { "content-type": "application/json" });
 

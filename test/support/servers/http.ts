@@ -62,6 +62,8 @@ export interface Completion {
   readonly content: string;
   /** What it thought before, and the member of the message in which that is told; without one, it is not told. */
   readonly thoughts?: { readonly text: string; readonly field?: "reasoning" | "reasoning_content" };
+  /** The member in which the server puts the content instead. */
+  readonly misplacedIn?: "reasoning" | "reasoning_content";
   readonly finishReason?: string;
   /** How the server words the bill. */
   readonly usage: (usage: Usage) => Readonly<Record<string, unknown>>;
@@ -203,9 +205,10 @@ function usageOf(body: SentBody, { content, thoughts }: Completion, index: numbe
 
 function whole(
   { model }: SentBody,
-  { content, thoughts, finishReason = "stop", extra }: Completion,
+  { content, thoughts, misplacedIn, finishReason = "stop", extra }: Completion,
   usage: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
+  const said = misplacedIn === undefined ? { content } : { content: null, [misplacedIn]: content };
   const thought = thoughts?.field === undefined ? {} : { [thoughts.field]: thoughts.text };
   return {
     id: "chatcmpl-7c1f",
@@ -215,7 +218,7 @@ function whole(
     choices: [
       {
         index: 0,
-        message: { role: "assistant", content, ...thought },
+        message: { role: "assistant", ...thought, ...said },
         logprobs: null,
         finish_reason: finishReason,
       },
@@ -228,7 +231,7 @@ function whole(
 function stream(
   response: ServerResponse,
   { model, stream_options: wanted }: SentBody,
-  { content, thoughts, finishReason = "stop" }: Completion,
+  { content, thoughts, misplacedIn, finishReason = "stop" }: Completion,
   usage: Readonly<Record<string, unknown>>,
 ): void {
   response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
@@ -241,7 +244,7 @@ function stream(
   delta({ role: "assistant", content: "" });
   if (thoughts?.field !== undefined)
     for (const piece of pieces(thoughts.text)) delta({ [thoughts.field]: piece });
-  for (const piece of pieces(content)) delta({ content: piece });
+  for (const piece of pieces(content)) delta({ [misplacedIn ?? "content"]: piece });
   event([{ index: 0, delta: {}, finish_reason: finishReason }]);
   if (wanted?.include_usage === true) event([], { usage });
   response.end("data: [DONE]\n\n");

@@ -1,0 +1,114 @@
+/** Replies without an answer: rejected as what they are, asked for less often than unreadable ones, and in the record. */
+import { describe, expect, test } from "vitest";
+import { RecordedChat } from "../../src/adapters/recorded-chat.ts";
+import { UnusableReply } from "../../src/errors.ts";
+import type { ChatReply, EventBody, Role, Unanswered } from "../../src/search/events.ts";
+import type { ChatRequest } from "../../src/search/ports.ts";
+import { fold, funnel, type RunState } from "../../src/search/state.ts";
+import { replaySearch, resumeSearch } from "../../src/search/tape.ts";
+import { askForRanking } from "../../src/ranking/ranker.ts";
+import { collm } from "../../src/searchers/collm.ts";
+import { rulesModel } from "../../src/searchers/rules.ts";
+import { bodies, facts, setUp } from "../support/core-ports.ts";
+import { ScriptedChat } from "../support/scripted-chat.ts";
+
+const never = new AbortController().signal;
+const kinds: readonly Unanswered[] = [
+  { why: "refused", words: "the model refuses to answer (no)", next: "use another model" },
+  { why: "withheld", words: "the answer was withheld", next: "use another model" },
+  { why: "in-thoughts", words: "all of the reply stands among the thoughts", next: "mend the server" },
+];
+
+/** Legal text in the content does not make a reply an answer. */
+function noAnswer(unanswered: Unanswered): Partial<ChatReply> {
+  return { content: "## Directions\nWiden the early slots and nothing else.", unanswered };
+}
+
+/** Both roles by the rules, but for the requests that get no answer. */
+async function search(isUnanswered: (request: ChatRequest, index: number) => Unanswered | null, search = {}) {
+  const chat = new ScriptedChat(async (request, index) => {
+    const unanswered = isUnanswered(request, index);
+    return unanswered === null ? await rulesModel.reply(request, never) : noAnswer(unanswered);
+  });
+  const models = { navigator: chat, generator: chat };
+  return { chat, ...(await setUp({ searcher: collm, models, search })) };
+}
+
+describe.each(kinds)("$why", (unanswered) => {
+  const twice = unanswered.why === "in-thoughts";
+
+  test.each<Role>(["navigator", "generator"])(
+    "again and again of the %s ends the run soon, with what to do",
+    async (role) => {
+      const { chat, run, journal } = await search((request) => (request.role === role ? unanswered : null));
+      const error = await run().catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(UnusableReply);
+      expect(String(error)).toContain(`(${unanswered.words}); ${unanswered.next}, then resume`);
+      expect(chat.requests.filter((request) => request.role === role)).toHaveLength(twice ? 4 : 3);
+      for (const { reasons } of bodies(journal.events, "reply-rejected"))
+        expect(reasons).toEqual([unanswered.words]);
+      expect((await replaySearch(journal.events, collm)).complete).toBe(false);
+    },
+  );
+
+  test("once in a while costs a round at most; the run goes on and replays", async () => {
+    const { run, journal } = await search(({ round, attempt }) =>
+      round % 2 === 1 && attempt === 1 ? unanswered : null,
+    );
+    const state = await run();
+    expect(state.ended).toBe("budget");
+    expect(funnel(state).evaluated).toBe(20);
+    const again = bodies(journal.events, "chat-replied").filter(({ attempt }) => attempt === 2);
+    expect(again.length > 0).toBe(twice);
+    const replayed = await replaySearch(journal.events, collm);
+    expect(replayed.complete).toBe(true);
+    expect(facts(replayed.state)).toEqual(facts(fold(journal.events) as RunState));
+  });
+
+  test("ends a run that can be resumed once the model answers, and the whole replays", async () => {
+    let isMended = false;
+    const { run, journal, ports } = await search(({ round }) => (!isMended && round > 2 ? unanswered : null));
+    await expect(run()).rejects.toBeInstanceOf(UnusableReply);
+    isMended = true;
+    const resumed = { budget: null, rounds: null, setup: null, models: null, versions: {}, repairs: [] };
+    await journal.append([{ type: "run-resumed", ...resumed } as EventBody]);
+    const state = await resumeSearch([...journal.events], ports, never);
+    expect(state.ended).toBe("budget");
+    const replayed = await replaySearch(journal.events, collm);
+    expect(replayed.complete).toBe(true);
+    expect(facts(replayed.state)).toEqual(facts(state));
+  });
+
+  test("is told by a recorded model as it was", async () => {
+    const { run, journal } = await search(({ round, attempt }) =>
+      round === 1 && attempt === 1 ? unanswered : null,
+    );
+    await run();
+    const player = new RecordedChat(journal.events, "runs/a").player("navigator");
+    const request = bodies(journal.events, "chat-replied")[0];
+    const asked = { role: "navigator", round: 1, attempt: 1, schema: null, seed: 1, brief: null } as const;
+    const reply = await player.reply({ ...asked, messages: request?.added ?? [] }, never);
+    expect(reply.unanswered).toEqual(unanswered);
+  });
+
+  test("is no ranking either", async () => {
+    const chat = new ScriptedChat(() => ({ content: '{"ranking": [2, 1]}', unanswered }));
+    const prompt = { system: "You rank.", user: "Rank.", schema: null, brief: null };
+    const { ranking, replies } = await askForRanking(chat, prompt, { count: 2, seed: 1, trial: 1 }, never);
+    expect(ranking).toBeNull();
+    expect(replies.map(({ rejected }) => rejected)).toEqual(Array(twice ? 2 : 1).fill([unanswered.words]));
+  });
+});
+
+test("unreadable replies among them leave the model its usual patience", async () => {
+  const stallRounds = 4;
+  const chat = new ScriptedChat((_request, index) =>
+    index % 3 === 2 ? "No." : noAnswer(kinds[0] as Unanswered),
+  );
+  const { run } = await setUp({
+    searcher: collm,
+    models: { navigator: chat, generator: chat },
+    search: { stallRounds },
+  });
+  await expect(run()).rejects.toThrow(`in the last ${stallRounds} rounds`);
+});
