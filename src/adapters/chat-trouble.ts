@@ -5,7 +5,15 @@
  * help, and whether the server may charge for it. Sends nothing, and does not decide how often to ask.
  */
 import { fieldsOf, parsed } from "./completion.ts";
-import { BodyTooLarge, largestBody, type PostFailed, Stalled, TimedOut } from "./http-post.ts";
+import {
+  BodyTooLarge,
+  largestBody,
+  NotConnected,
+  type PostFailed,
+  Stalled,
+  TimedOut,
+  Undecodable,
+} from "./http-post.ts";
 import { isHtml, type Secrets } from "./secrets.ts";
 
 /** Why an attempt gave no reply. */
@@ -43,6 +51,10 @@ export interface Asked {
   readonly hasKey: boolean;
   readonly timeoutSeconds: number;
   readonly idleSeconds: number;
+  /** Whether the base URL is one of https. */
+  readonly isSecure: boolean;
+  /** Whether the server has ever answered. */
+  readonly hasAnswered: boolean;
   /** The time of day, ISO 8601 in UTC. */
   readonly now: string;
   readonly secrets: Secrets;
@@ -60,6 +72,20 @@ export function refusal(status: number, headers: Headers, body: string, asked: A
   const words = secrets.quoted(wordsOf(body));
   const said = words === "" ? `${status}` : `${status}: ${words}`;
   const told = errorOf(body);
+  if (isWithheld(told, body)) {
+    return {
+      ...once,
+      what: `refuses the words of the request (${said})`,
+      remedy: "put the task in other words (task), or use another model or server",
+    };
+  }
+  if (status === 400 && wantsHttps.test(body.slice(0, longestSearch))) {
+    return {
+      ...once,
+      what: `speaks https, not http, at this address (${said})`,
+      remedy: "give the base URL with https://",
+    };
+  }
   if (status === 401) {
     return {
       ...once,
@@ -158,6 +184,20 @@ export function broken({ why, wasReached }: PostFailed, asked: Asked): Trouble {
       remedy: "see that it is well, or raise model.idleSeconds if the model is only slow; then resume",
     };
   }
+  if (why instanceof Undecodable) {
+    return {
+      ...noReply(
+        `answered in a compression that cannot be read (${asked.secrets.quoted(why.message)})`,
+        true,
+      ),
+      remedy: "turn off the compression of answers there, or in the proxy before it: none was asked for",
+    };
+  }
+  // A server that has never answered is hardly one that only had a bad moment.
+  const unreached = { ...again, again: asked.hasAnswered ? "often" : "twice" } as const;
+  const remedy = "see that it is running and that the base URL is right, then resume";
+  if (why instanceof NotConnected)
+    return { ...unreached, what: `cannot be reached (${why.message})`, remedy };
   const code = asked.secrets.quoted("code" in why && typeof why.code === "string" ? why.code : why.message);
   if (/CERT|SIGNATURE|ERR_TLS/.test(code)) {
     return {
@@ -166,14 +206,16 @@ export function broken({ why, wasReached }: PostFailed, asked: Asked): Trouble {
       remedy: "correct the base URL, or name the certificate's authority in NODE_EXTRA_CA_CERTS",
     };
   }
-  if (/^(HPE_|EPROTO|ERR_SSL)/.test(code))
-    return noReply(`does not speak the protocol of its base URL (${code})`, false);
-  const isBroken = /ECONNRESET|EPIPE|ECONNABORTED/.test(code);
-  return {
-    ...again,
-    what: isBroken ? `broke off the connection (${code})` : `cannot be reached (${code})`,
-    remedy: "see that it is running and that the base URL is right, then resume",
-  };
+  if (/^(HPE_|EPROTO|ERR_SSL)/.test(code)) {
+    const [spoken, other] = asked.isSecure ? ["https", "http"] : ["http", "https"];
+    return {
+      ...noReply(`does not speak the protocol of its base URL, ${spoken} (${code})`, false),
+      remedy: `give the base URL with ${other}:// if that is what the port speaks${asked.isSecure ? ", as most local servers do" : ""}; else check the base URL`,
+    };
+  }
+  if (/ECONNRESET|EPIPE|ECONNABORTED/.test(code))
+    return { ...again, what: `broke off the connection (${code})`, remedy };
+  return { ...unreached, what: `cannot be reached (${code})`, remedy };
 }
 
 /**
@@ -242,6 +284,8 @@ const validation =
 const formWords = /response_format|json_?schema|json_?object|json schema|schema|grammar|guided|structured/i;
 const unknownWords =
   /unsupported|(not|n't) (be )?support|unknown|unrecogni[sz]ed|unexpected|extra_forbidden|extra inputs|not permitted|not allowed|cannot find field|no such/i;
+/** nginx and Go, asked in plain words behind TLS. */
+const wantsHttps = /plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server/i;
 /** Some models take a narrower range than the API. */
 const rangeWords = /range|less than or equal|at most|between|must be (<|≤)/i;
 
@@ -315,6 +359,18 @@ function windowOf(
   const found = places.map((place) => new RegExp(place, "i").exec(text)?.[1]).find((each) => each);
   const counted = typeof told["n_ctx"] === "number" ? told["n_ctx"] : Number(found?.replace(/[,_]/g, ""));
   return { tokens: Number.isSafeInteger(counted) && counted > 0 ? counted : null };
+}
+
+/** Whether a filter took offence at the prompt: Azure, OpenAI, Qwen, OpenRouter. */
+function isWithheld(told: Readonly<Record<string, unknown>>, body: string): boolean {
+  const codes = [told["code"], told["type"], fieldsOf(told["innererror"])["code"]];
+  const isCode = (code: unknown) =>
+    typeof code === "string" &&
+    /^(content_filter|content_policy_violation|data_inspection_failed|ResponsibleAIPolicyViolation)$/i.test(
+      code,
+    );
+  const isModerated = /requires moderation/i.test(body.slice(0, longestSearch));
+  return codes.some(isCode) || isModerated;
 }
 
 /** Google words a limit by the minute as one of the plan and its billing, but says when it is over. */

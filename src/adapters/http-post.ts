@@ -1,14 +1,16 @@
 /**
  * One POST over HTTP, bounded in time and in size.
  *
- * Owns the connection: how long it may take, how long it may be silent, how much it may bring, and that an end of any
- * kind closes it. Knows nothing of what is sent or of what an answer means. Node's own `fetch` gives up after 300 s
+ * Owns the connection: how long it may take, how long it may be silent, how much it may bring, that an end of any kind
+ * closes it, and what a server compresses unasked. Knows nothing of what is sent or of what an answer means. Node's own `fetch` gives up after 300 s
  * without a header, whatever timeout is set, and follows redirects with the key in hand; this does neither.
  */
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
+import { pipeline, Readable, type Transform } from "node:stream";
+import { createBrotliDecompress, createUnzip } from "node:zlib";
 
-/** The longest body that is read, in bytes. */
+/** The longest body that is read, in bytes, expanded. */
 export const largestBody = 16 * 1024 * 1024;
 
 const longestTimerMs = 2 ** 31 - 1;
@@ -20,6 +22,8 @@ export interface PostRequest {
   readonly signal: AbortSignal;
   /** From the first byte sent to the last one received. */
   readonly timeoutSeconds: number;
+  /** How long it may take until there is a connection. */
+  readonly connectSeconds: number;
   /** How long an answer that has begun may be silent. */
   readonly idleSeconds: number;
 }
@@ -37,7 +41,7 @@ export interface EventBytes {
   readonly hasEnded: () => boolean;
 }
 
-/** No whole answer came. The cause is one of the three below, or what the connection ran into. */
+/** No whole answer came. The cause is one of those below, or what the connection ran into. */
 export class PostFailed extends Error {
   /** Whether the request can have been received. */
   readonly wasReached: boolean;
@@ -52,6 +56,9 @@ export class PostFailed extends Error {
 export class BodyTooLarge extends Error {}
 export class TimedOut extends Error {}
 export class Stalled extends Error {}
+export class NotConnected extends Error {}
+/** The answer is compressed in a way that cannot be read, or is not what it says; the message names the way. */
+export class Undecodable extends Error {}
 
 /**
  * Sends the body and waits for the answer: all of it, or its head where it is a stream of events with a status of
@@ -60,17 +67,26 @@ export class Stalled extends Error {}
  * @throws PostFailed; when the signal was raised, too
  */
 export async function post(request: PostRequest): Promise<Posted> {
-  const { url, headers, body, signal, timeoutSeconds, idleSeconds } = request;
+  const { url, headers, body, signal, timeoutSeconds, connectSeconds, idleSeconds } = request;
   let wasReached = false;
   let ended: Error | null = null;
   let incoming: IncomingMessage | null = null;
   let idle: NodeJS.Timeout | undefined;
+  let connecting: NodeJS.Timeout | undefined;
   const outgoing = (url.protocol === "https:" ? requestHttps : requestHttp)(url, { method: "POST", headers });
   // A late error must not end the process.
   outgoing.on("error", () => {});
   outgoing.once("socket", (socket) => {
-    if (socket.connecting) socket.once("connect", () => (wasReached = true));
-    else wasReached = true;
+    const reached = () => {
+      wasReached = true;
+      clearTimeout(connecting);
+    };
+    if (!socket.connecting) return reached();
+    connecting = setTimeout(
+      () => end(new NotConnected(`no connection within ${connectSeconds} s`)),
+      milliseconds(connectSeconds),
+    );
+    socket.once("connect", reached);
   });
   const end = (why: Error) => {
     ended ??= why;
@@ -81,6 +97,7 @@ export async function post(request: PostRequest): Promise<Posted> {
   signal.addEventListener("abort", stop, { once: true });
   const release = () => {
     clearTimeout(timeout);
+    clearTimeout(connecting);
     clearTimeout(idle);
     signal.removeEventListener("abort", stop);
   };
@@ -101,15 +118,17 @@ export async function post(request: PostRequest): Promise<Posted> {
     for (const [name, values] of Object.entries(answer.headersDistinct)) {
       for (const value of values ?? []) told.append(name, value);
     }
+    const decoders = decodersOf(told.get("content-encoding") ?? "");
+    const chunks = expanded(bounded(answer, idle, failed), decoders, failed);
     const status = answer.statusCode ?? 0;
     const isStream = /^\s*text\/event-stream\b/i.test(told.get("content-type") ?? "");
     if (isStream && status >= 200 && status < 300) {
-      return { status, headers: told, body: events(bounded(answer, idle, failed), release) };
+      return { status, headers: told, body: events(chunks, release) };
     }
-    const chunks: Buffer[] = [];
-    for await (const chunk of bounded(answer, idle, failed)) chunks.push(chunk);
+    const pieces: Buffer[] = [];
+    for await (const chunk of chunks) pieces.push(chunk);
     release();
-    return { status, headers: told, body: new TextDecoder().decode(Buffer.concat(chunks)) };
+    return { status, headers: told, body: new TextDecoder().decode(Buffer.concat(pieces)) };
   } catch (error) {
     throw error instanceof PostFailed ? error : failed(error);
   }
@@ -147,6 +166,48 @@ async function* bounded(
     }
   } catch (error) {
     throw failed(error);
+  }
+}
+
+const mostDecoders = 3;
+
+/** What undoes a Content-Encoding, the last one first. @throws Undecodable */
+function decodersOf(encoding: string): { readonly name: string; readonly decoder: Transform }[] {
+  const names = encoding
+    .split(",")
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== "" && name !== "identity");
+  if (names.length > mostDecoders) throw new Undecodable(encoding);
+  return names.reverse().map((name) => {
+    if (name === "br") return { name, decoder: createBrotliDecompress() };
+    if (name === "gzip" || name === "x-gzip" || name === "deflate") return { name, decoder: createUnzip() };
+    throw new Undecodable(name);
+  });
+}
+
+/** The body without its compression, and no more of it than is read of any other. */
+async function* expanded(
+  chunks: AsyncIterable<Buffer>,
+  decoders: readonly { readonly name: string; readonly decoder: Transform }[],
+  failed: (error: unknown) => PostFailed,
+): AsyncGenerator<Buffer, void> {
+  const last = decoders.at(-1)?.decoder;
+  if (last === undefined) {
+    yield* chunks;
+    return;
+  }
+  let bytes = 0;
+  pipeline([Readable.from(chunks), ...decoders.map(({ decoder }) => decoder)], () => {});
+  try {
+    for await (const chunk of last as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > largestBody) throw new BodyTooLarge();
+      yield chunk;
+    }
+  } catch (error) {
+    if (error instanceof PostFailed) throw error;
+    const name = decoders.map((each) => each.name).join(", ");
+    throw failed(error instanceof BodyTooLarge ? error : new Undecodable(name));
   }
 }
 

@@ -18,7 +18,10 @@ export async function unreachable(baseUrl: string, signal: AbortSignal): Promise
     await body?.cancel();
     return null;
   } catch (error) {
-    return reasonOf(error);
+    const reason = reasonOf(error);
+    return /^(EPROTO|ERR_SSL)/.test(reason) && baseUrl.startsWith("https:")
+      ? `${reason}: it does not speak https; give the base URL with http:// if that is what the port speaks`
+      : reason;
   }
 }
 

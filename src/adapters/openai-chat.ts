@@ -67,6 +67,8 @@ export interface OpenAIChatOptions {
   readonly stream?: boolean;
   /** How long an answer that has begun may be silent; absent: a minute. */
   readonly idleSeconds?: number;
+  /** How long it may take until there is a connection; absent: a quarter of a minute. */
+  readonly connectSeconds?: number;
   readonly clock: Clock;
   /** Told before each wait: how long it is, and why. */
   readonly onRetry: (seconds: number, reason: string) => void;
@@ -76,6 +78,7 @@ export interface OpenAIChatOptions {
 
 const longestBackOff = 60;
 const defaultIdleSeconds = 60;
+const defaultConnectSeconds = 15;
 
 type Attempt =
   | { readonly ok: true; readonly completion: Completion }
@@ -112,6 +115,7 @@ export class OpenAIChat implements ChatModel {
   readonly #replaced = new Map<string, string | null>();
   /** What calls without a reply have found out: told with the next reply. */
   readonly #untold: { readonly probes: Probe[]; readonly notes: string[] } = { probes: [], notes: [] };
+  #hasAnswered = false;
   /** Whether it was said that answers stand among the thoughts. */
   #hasSaidPlace = false;
   #sdk: ReturnType<typeof loadStreams> | null = null;
@@ -396,12 +400,15 @@ export class OpenAIChat implements ChatModel {
     onText: (characters: number) => void,
   ): Promise<Attempt> {
     const { model, keyVariable, timeoutSeconds, clock, idleSeconds = defaultIdleSeconds } = this.#options;
+    const { connectSeconds = defaultConnectSeconds } = this.#options;
     const asked: Asked = {
       model,
       keyVariable,
       hasKey: this.#key !== null,
       timeoutSeconds,
       idleSeconds,
+      isSecure: this.#url.protocol === "https:",
+      hasAnswered: this.#hasAnswered,
       now: clock.now(),
       secrets: this.#secrets,
       sent: Object.keys(members),
@@ -414,8 +421,10 @@ export class OpenAIChat implements ChatModel {
         body: JSON.stringify(members),
         signal,
         timeoutSeconds,
+        connectSeconds,
         idleSeconds,
       });
+      this.#hasAnswered = true;
       return await this.#read(answer, asked, onText);
     } catch (error) {
       if (error instanceof PostFailed) return failed(broken(error, asked));
@@ -427,6 +436,7 @@ export class OpenAIChat implements ChatModel {
     const headers: Record<string, string> = {
       authorization: `Bearer ${this.#key ?? "EMPTY"}`,
       accept: isStream ? "text/event-stream, application/json" : "application/json",
+      "accept-encoding": "identity",
       "content-type": "application/json",
       "user-agent": "collm-nas",
     };

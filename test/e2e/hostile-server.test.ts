@@ -198,6 +198,8 @@ const resumption: EventBody = {
 };
 
 describe("a whole search", () => {
+  const playedInAll: string[] = [];
+
   test.each([1, 2, 3, 4, 5, 6, 7, 8])(
     "half of the answers hostile, seed %i: ends as documented",
     async (seed) => {
@@ -231,7 +233,8 @@ describe("a whole search", () => {
       });
       const state = fold(events) as RunState;
       expect(["budget", "stalled", "unusable"], played.join(", ")).toContain(ended);
-      expect(played.length).toBeGreaterThan(3);
+      expect(played.length).toBeGreaterThan(0);
+      playedInAll.push(...played);
       const {
         proposed,
         unreadable,
@@ -251,4 +254,8 @@ describe("a whole search", () => {
       expect(replay.complete).toBe(ended !== "unusable");
     },
   );
+
+  test("was tried with many ways", () => {
+    expect(new Set(playedInAll).size).toBeGreaterThan(30);
+  });
 });

@@ -4,8 +4,9 @@
  * Waits between attempts go through a clock that records them and returns at once; all else takes its real time.
  */
 import { getEventListeners, once } from "node:events";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { OpenAIChat, type OpenAIChatOptions } from "../../src/adapters/openai-chat.ts";
 import { Interrupted, UsageError } from "../../src/errors.ts";
@@ -45,6 +46,34 @@ import { tinyDescription } from "../support/tiny-space.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";
 
 const good = chat("fine");
+
+/** A port at which connections are waited for and never made: who listens is asleep, and there is no more room. */
+async function deafHost(): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const source = `
+    const { parentPort } = require("node:worker_threads");
+    const server = require("node:net").createServer();
+    server.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+      parentPort.postMessage(server.address().port);
+      setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
+    });`;
+  const worker = new Worker(source, { eval: true });
+  const [port] = (await once(worker, "message")) as [number];
+  await wait(50);
+  const sockets: Socket[] = [];
+  for (let isFull = false; !isFull && sockets.length < 20; ) {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("error", () => {});
+    sockets.push(socket);
+    isFull = await Promise.race([once(socket, "connect").then(() => false), wait(100, true)]);
+  }
+  return {
+    port,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await worker.terminate();
+    },
+  };
+}
 
 // ----- Tests -----
 
@@ -120,6 +149,7 @@ describe("a request", () => {
     await reply();
     expect(Object.keys(server.requests[0]?.headers ?? {}).sort()).toEqual([
       "accept",
+      "accept-encoding",
       "authorization",
       "connection",
       "content-length",
@@ -128,6 +158,7 @@ describe("a request", () => {
       "user-agent",
     ]);
     expect(server.requests[0]?.headers.authorization).toBe("Bearer EMPTY");
+    expect(server.requests[0]?.headers["accept-encoding"]).toBe("identity");
     expect(printed).not.toHaveBeenCalled();
   });
 
@@ -426,14 +457,37 @@ describe("asking again", () => {
     expect(retried).toEqual(["7 the model server asks to slow down (429: Rate limit reached for requests)"]);
   });
 
-  test("a server that goes away for good is named with what to do", async () => {
-    const { server, failure } = await open([]);
-    await server.close();
-    const { message } = await failure();
-    expect(message).toContain("cannot be reached (ECONNREFUSED)");
-    expect(message).toContain(server.baseUrl);
-    expect(message).toContain("in the last of 5 attempts");
-    expect(message).toContain("then resume");
+  test.each([
+    [true, 5],
+    [false, 3],
+  ])(
+    "a server that goes away for good is named with what to do: answered before: %s",
+    async (isKnown, most) => {
+      const { server, clock, reply, failure } = await open([good]);
+      if (isKnown) await reply();
+      await server.close();
+      const { message } = await failure();
+      expect(message).toContain("cannot be reached (ECONNREFUSED)");
+      expect(message).toContain(server.baseUrl);
+      expect(message).toContain(`in the last of ${most} attempts`);
+      expect(message).toContain("then resume");
+      // Where there never was a server, nobody waits long to be told so.
+      const waited = clock.slept.reduce((sum, seconds) => sum + seconds, 0);
+      expect(waited < 4).toBe(!isKnown);
+    },
+  );
+
+  test("a host that takes no connection is given up by itself, and named", async () => {
+    const { port, close } = await deafHost();
+    onTestFinished(close);
+    const { failure } = await open([], {
+      baseUrl: `http://127.0.0.1:${port}/v1`,
+      connectSeconds: 0.2,
+      retries: 1,
+    });
+    const { message, spent } = await failure();
+    expect(message).toContain("cannot be reached (no connection within 0.2 s)");
+    expect(spent.billed).toBe(0);
   });
 
   test("a host that does not exist is named", async () => {
@@ -629,6 +683,36 @@ describe("a refusal ends it at once", () => {
     expect(await refusedAtOnce(answer)).toContain(words);
   });
 
+  test.each<[string, Answer]>([
+    [
+      "Azure",
+      json(400, {
+        error: {
+          message: "The response was filtered due to the prompt triggering a content management policy.",
+          code: "content_filter",
+          innererror: { code: "ResponsibleAIPolicyViolation" },
+        },
+      }),
+    ],
+    ["OpenAI", json(400, { error: { message: "no", code: "content_policy_violation" } })],
+    [
+      "Qwen",
+      json(400, { error: { message: "Input data may be inappropriate", code: "data_inspection_failed" } }),
+    ],
+    [
+      "OpenRouter",
+      json(403, {
+        error: { message: "The model requires moderation and your input was flagged", code: 403 },
+      }),
+    ],
+  ])("a filter that takes offence at the prompt is told as such: %s", async (_name, answer) => {
+    for (const schema of [null, { type: "object" }]) {
+      const { server, failure } = await open([answer]);
+      expect((await failure({ schema })).message).toContain("refuses the words of the request");
+      expect(server.requests).toHaveLength(1);
+    }
+  });
+
   test("long words are cut", async () => {
     expect((await refusedAtOnce(refusal(400, "no ".repeat(10_000)))).length).toBeLessThan(1_000);
   });
@@ -698,8 +782,28 @@ describe("a page that is no reply", () => {
     const { port } = server.address() as { port: number };
     for (const scheme of ["http", "https"]) {
       const { failure } = await open([], { baseUrl: `${scheme}://127.0.0.1:${port}/v1` });
-      expect((await failure()).message).toContain("does not speak the protocol of its base URL");
+      expect((await failure()).message).toContain(`does not speak the protocol of its base URL, ${scheme}`);
     }
+  });
+
+  test("https spoken to a port of http is named, with the way out", async () => {
+    const server = await serve([]);
+    const { failure, clock } = await open([], { baseUrl: server.baseUrl.replace("http:", "https:") });
+    const { message } = await failure();
+    expect(message).toContain("does not speak the protocol of its base URL, https");
+    expect(message).toContain("give the base URL with http:// if that is what the port speaks");
+    expect(clock.slept.length).toBeLessThan(3);
+  });
+
+  test.each([
+    "Client sent an HTTP request to an HTTPS server.\n",
+    "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>",
+  ])("http spoken to a port of https is named: %j", async (page) => {
+    const { server, failure } = await open([raw(400, page, { "content-type": "text/html" })]);
+    const { message } = await failure();
+    expect(message).toContain("speaks https, not http");
+    expect(message).toContain("give the base URL with https://");
+    expect(server.requests).toHaveLength(1);
   });
 });
 

@@ -349,9 +349,9 @@ const http: readonly Row[] = [
 ];
 
 const coded: readonly Row[] = [
-  ["gzip unasked", null, bytes(200, gzipSync(goodText), { ...typed, "content-encoding": "gzip" })],
+  ["gzip unasked", "reply", bytes(200, gzipSync(goodText), { ...typed, "content-encoding": "gzip" })],
   ["gzip that says nothing of it", "error", bytes(200, gzipSync(goodText), typed)],
-  ["gzip in name only", null, bytes(200, goodText, { ...typed, "content-encoding": "gzip" })],
+  ["gzip in name only", "error", bytes(200, goodText, { ...typed, "content-encoding": "gzip" })],
   [
     "a gzip bomb",
     "error",
@@ -362,7 +362,7 @@ const coded: readonly Row[] = [
     "error",
     bytes(200, gzipSync(Buffer.alloc(64 * 1024 * 1024)), typed),
   ],
-  ["an unknown encoding", null, bytes(200, goodText, { ...typed, "content-encoding": "br, zstd, magic" })],
+  ["an unknown encoding", "error", bytes(200, goodText, { ...typed, "content-encoding": "br, zstd, magic" })],
   ["JSON that calls itself a page", "reply", bytes(200, goodText, { "content-type": "text/html" })],
   ["JSON that calls itself nothing", "reply", bytes(200, goodText, {})],
   ["JSON that calls itself a picture", "reply", bytes(200, goodText, { "content-type": "image/png" })],
@@ -450,7 +450,7 @@ const content: readonly Row[] = [
   ["a thought and nothing else", null, message({ content: "<think>Hm.</think>" })],
   ["only thoughts apart", null, message({ content: null, reasoning_content: "Hm." })],
   ["thoughts that are no text", "reply", message({ content: words, reasoning: 3, reasoning_content: [{}] })],
-  ["a refusal", null, message({ content: null, refusal: "I cannot help with that." })],
+  ["a refusal", "reply", message({ content: null, refusal: "I cannot help with that." })],
   [
     "a call of tools",
     null,
@@ -474,7 +474,7 @@ const content: readonly Row[] = [
   ],
   ["an error beside the choice", "error", json(200, completion({ error: { message: "gone" } }))],
   ["cut by the length limit", "reply", message({ content: words }, "length")],
-  ["cut by a filter", null, message({ content: null }, "content_filter")],
+  ["cut by a filter", "reply", message({ content: null }, "content_filter")],
   ...(
     [
       null,
