@@ -58,7 +58,7 @@ Examples:
   collm-nas doctor --space analognas-baseline --model qwen3 --base-url http://localhost:8000/v1
   collm-nas doctor search.yaml --json
 
-It asks the model for one strategy and one list of architectures, and says what that took.`,
+It asks the model for one strategy, one list of architectures and one word of a long prompt, and says what that took.`,
   estimate: `
 Examples:
   collm-nas estimate --space analognas-baseline --model gpt-5-mini --max-tokens 4000

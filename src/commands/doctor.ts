@@ -2,9 +2,10 @@
  * `doctor`: whether a run would work, found out before one is begun.
  *
  * Owns the order of the checks and what each finding means for a run. It makes no run and writes no file; the model is
- * asked for one strategy and one list of architectures, whose tokens are told at the end.
+ * asked for one strategy, one list of architectures and the word at the beginning of a long prompt; the tokens of all
+ * are told at the end.
  */
-import { createHash } from "node:crypto";
+import { createHash, randomInt } from "node:crypto";
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import wrap from "wrap-ansi";
@@ -23,20 +24,29 @@ import {
 } from "../config.ts";
 import { ChatUnavailable, CollmError, Interrupted } from "../errors.ts";
 import { duration } from "../report/format.ts";
-import { type ChatReply, type Price, type Role, roleSchema, type SearchConfig } from "../search/events.ts";
+import {
+  type ChatReply,
+  type Message,
+  type Price,
+  type Role,
+  roleSchema,
+  type SearchConfig,
+} from "../search/events.ts";
 import { didYouMean } from "../search/nearest.ts";
-import type { ChatModel, Prompt } from "../search/ports.ts";
+import type { ChatModel, ChatRequest, Prompt } from "../search/ports.ts";
 import { randomStream } from "../search/random.ts";
 import { type RepairKind, repairKinds } from "../search/repairs.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";
 import { fitsWindow, usdOf } from "../search/spend.ts";
 import { bytesOf, type RunState } from "../search/state.ts";
+import { largerContext } from "../search/truncation.ts";
 import { readReply } from "../search/unanswered.ts";
 import { askedForm, generatorPrompt, readArchitectures } from "../searchers/generator.ts";
 import { navigatorPrompt, readStrategy } from "../searchers/navigator.ts";
 import { asksRoles } from "../searchers/registry.ts";
 import { openEvaluator, openModels, type OpenedModels, systemClock } from "./compose.ts";
 import { checkFit, rehearsal, versions } from "./conduct.ts";
+import { type Counted, longPrompt, longPromptBytes, readingOf } from "./long-prompt.ts";
 import type { Output } from "./output.ts";
 import { checkMoneyCap, pricesFor } from "./prices.ts";
 import { paint, plain } from "./style.ts";
@@ -326,19 +336,30 @@ class Examination {
       }
       const asked = generatorPrompt(state, space, written.value);
       const reply = await this.#ask("generator", asked, models.generator, prices?.generator ?? null);
-      if (reply !== null) this.#judge(space, reply, state.search);
+      if (reply === null) return;
+      this.#judge(space, reply, state.search);
+      const first = { navigator: [opening, strategy], generator: [asked, reply] } as const;
+      const examined = new Set<string>();
+      for (const role of roleSchema.options) {
+        const server = config.model === null ? null : serverOf(config.model, role);
+        const key = `${server?.name} ${server?.baseUrl}`;
+        if (!state.search.memory[role] || examined.has(key)) continue;
+        examined.add(key);
+        const [prompt, answer] = first[role];
+        await this.#longPrompt(config, space, role, models[role], prices?.[role] ?? null, {
+          bytes: bytesOf(messagesOf(prompt)),
+          tokens: answer.inputTokens,
+        });
+      }
     } finally {
       await close();
     }
   }
 
-  #window(state: RunState, { system, user }: Prompt): void {
+  #window(state: RunState, prompt: Prompt): void {
     const contextTokens = state.search.bounds?.navigator.contextTokens ?? null;
     if (contextTokens === null) return;
-    const messages = [
-      { role: "system", content: system },
-      { role: "user", content: user },
-    ] as const;
+    const messages = messagesOf(prompt);
     const size = `the first prompt has ${bytesOf(messages)} bytes, the window ${contextTokens} tokens`;
     if (fitsWindow(state, "navigator", messages)) this.#found("window", "ok", size);
     else
@@ -350,17 +371,65 @@ class Examination {
       );
   }
 
+  /** Whether the server reads all of a conversation that has grown long. */
+  async #longPrompt(
+    { model, seed }: Config,
+    space: Space,
+    role: Role,
+    chat: ChatModel,
+    price: Price | null,
+    first: Counted,
+  ): Promise<void> {
+    if (model === null) return;
+    const { name, contextTokens, maxTokens, onTruncation } = serverOf(model, role);
+    // A file's window is known, and a record answers whatever it is asked.
+    if (localModel(name) !== null) return;
+    const check = "long prompt";
+    const room = longPromptBytes(contextTokens, maxTokens);
+    if (room === null) {
+      this.#found(check, "skipped", `the ${role}'s window of ${contextTokens} tokens leaves no room for one`);
+      return;
+    }
+    const word = `amber-${randomInt(1_000, 10_000)}`;
+    const messages = longPrompt(space, room, word, randomStream(seed, check));
+    const reply = await this.#send(role, check, { messages, schema: null, brief: null }, chat, price);
+    if (reply === null) return;
+    const long = { bytes: bytesOf(messages), tokens: reply.inputTokens };
+    const counted = `${long.bytes} bytes were counted as ${long.tokens ?? "an unknown number of"} tokens`;
+    switch (readingOf(long, first, reply, word)) {
+      case "whole":
+        this.#found(check, "ok", `the ${role}'s server reads long conversations whole: ${counted}`);
+        return;
+      case "unknown":
+        this.#found(
+          check,
+          "skipped",
+          `whether the ${role}'s server cuts long conversations is not told: ${counted}`,
+        );
+        return;
+      case "cut": {
+        const what = `the ${role}'s server cuts long conversations without a word: ${counted}`;
+        if (onTruncation === "shorten") this.#found(check, "warning", what, largerContext);
+        else this.#problem(check, 3, what, `${largerContext}, or set model.onTruncation: shorten`);
+      }
+    }
+  }
+
   async #ask(role: Role, prompt: Prompt, model: ChatModel, price: Price | null): Promise<ChatReply | null> {
-    say(`asking the ${role === "navigator" ? "Navigator" : "Generator"} …`);
-    const messages = [
-      { role: "system", content: prompt.system },
-      { role: "user", content: prompt.user },
-    ] as const;
-    const { schema, brief } = prompt;
+    const name = role === "navigator" ? "Navigator" : "Generator";
+    return await this.#send(role, name, { ...prompt, messages: messagesOf(prompt) }, model, price);
+  }
+
+  async #send(
+    role: Role,
+    check: string,
+    { messages, schema, brief }: Pick<ChatRequest, "messages" | "schema" | "brief">,
+    model: ChatModel,
+    price: Price | null,
+  ): Promise<ChatReply | null> {
+    say(`asking the ${role} (${check}) …`);
     const request = { role, round: 1, attempt: 1, messages, schema, seed: 1, brief };
-    const reply = await this.#try(role === "navigator" ? "Navigator" : "Generator", () =>
-      model.reply(request, this.#signal),
-    );
+    const reply = await this.#try(check, () => model.reply(request, this.#signal));
     if (reply === null) return null;
     for (const { inputTokens, outputTokens } of [reply, ...(reply.probes ?? [])]) {
       this.spent.calls += 1;
@@ -447,6 +516,13 @@ class Examination {
       return null;
     }
   }
+}
+
+function messagesOf({ system, user }: Prompt): Message[] {
+  return [
+    { role: "system", content: system },
+    { role: "user", content: user },
+  ];
 }
 
 function withFewRetries(model: ModelConfig): ModelConfig {

@@ -19,6 +19,9 @@ import {
   unauthorized,
 } from "../support/model-server.ts";
 
+import { ollama } from "../support/servers/ollama.ts";
+import { tokensIn } from "../support/servers/small-model.ts";
+
 const space = "analognas-baseline";
 const good = playRoles();
 const key = "sk-test-0123456789abcdef";
@@ -56,12 +59,17 @@ async function examine(url: string, settings = "", yaml = ""): Promise<{ ended: 
   return { ended, report: JSON.parse(ended.stdout) as Report };
 }
 
-/** A server that counts 1,500 tokens for every prompt. */
+/** A server that counts a token for four characters of a prompt. */
 function costly(request: ModelRequest): Answer {
   return (response, incoming) => {
     const end = response.end.bind(response) as (body: string) => typeof response;
     response.end = ((body: string) =>
-      end(body.replace('"prompt_tokens":11', '"prompt_tokens":1500'))) as typeof response.end;
+      end(
+        body.replace(
+          '"prompt_tokens":11',
+          `"prompt_tokens":${tokensIn(JSON.stringify(request.body.messages))}`,
+        ),
+      )) as typeof response.end;
     return good(request)(response, incoming);
   };
 }
@@ -85,6 +93,41 @@ describe("doctor", () => {
     expect(report.spent.calls).toBe(requests.length);
     expect(report.spent.outputTokens).toBe(7 * requests.length);
     expect(report.spent.usd).toBeCloseTo((requests.length * (11 + 2 * 7)) / 1e6, 12);
+  });
+
+  test("finds a server that cuts prompts, in the words in which a run of it stops", async () => {
+    const server = await ollama.start({ contextTokens: 2_048 });
+    servers.push(server);
+    const model = ["--model", ollama.model, "--base-url", server.baseUrl, "--evaluator", evaluator.address];
+    const asked = ["--space", space, ...model];
+    const cure = "OLLAMA_CONTEXT_LENGTH, or num_ctx in its Modelfile; vLLM: --max-model-len";
+    const ended = await collmNas(["doctor", ...asked, "--json"]);
+    expect(ended.code, ended.stderr).toBe(3);
+    const report = JSON.parse(ended.stdout) as Report;
+    expect(found(report, "long prompt")[0]).toMatchObject({
+      status: "problem",
+      what: expect.stringMatching(
+        /cuts long conversations without a word: \d+ bytes were counted as 2048/,
+      ) as string,
+      next: expect.stringContaining(cure) as string,
+    });
+    const run = newRun();
+    const stopped = await collmNas(["run", ...asked, "--budget", "100", "--out", run]);
+    expect(stopped.code).toBe(3);
+    expect(stopped.stderr).toContain(cure);
+    expect(stopped.stderr.match(/The server cut this prompt/g)).toHaveLength(1);
+    expect((await collmNas(["replay", run])).code).toBe(0);
+    const short = await collmNas([
+      "resume",
+      run,
+      "--on-truncation",
+      "shorten",
+      "--evaluator",
+      evaluator.address,
+    ]);
+    expect(short.code, short.stderr).toBe(0);
+    expect(short.stderr).toContain("older rounds are told in short");
+    expect((await collmNas(["replay", run])).code).toBe(0);
   });
 
   test("tells a person the same, and that a run would work", async () => {

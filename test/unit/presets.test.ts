@@ -74,6 +74,7 @@ describe.each(Object.entries(rows))("presets/%s.yaml", (name, { space, limits, t
         maxTokens: null,
         seed: null,
         contextTokens: null,
+        onTruncation: "stop",
         rung: null,
         stream: false,
         idleSeconds: 60,
