@@ -7,6 +7,7 @@
  */
 import { readFileSync } from "node:fs";
 import { Argument, Command, CommanderError, InvalidArgumentError } from "@commander-js/extra-typings";
+import type { GivenPrice } from "./config.ts";
 import { CollmError } from "./errors.ts";
 import { openOutput, type Output, printError } from "./commands/output.ts";
 
@@ -149,6 +150,11 @@ function commands(
       "the most that may be used: tokens=…, usd=… or seconds=…; may be given several times",
       limit,
     )
+    .option(
+      "--price <what=usd>",
+      "what a million tokens of the model cost: input=0.1,output=0.3, and cached=… (default: looked up)",
+      price,
+    )
     .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
     .option("--evaluator-config <file>", "configuration of the evaluator that is started")
     .option("--out <dir>", "the run's folder (default: runs/…)")
@@ -180,6 +186,11 @@ function commands(
     .option("--max-tokens <n>", "its longest reply in tokens", wholeFrom(1))
     .option("--on-truncation <what>", "stop, or shorten the conversation, when the server cuts prompts")
     .option("--cap <what=value>", "a new cap: tokens=…, usd=… or seconds=…", limit)
+    .option(
+      "--price <what=usd>",
+      "what a million tokens of the model cost: input=0.1,output=0.3, and cached=… (default: looked up)",
+      price,
+    )
     .option("--evaluator <host:port>", "another evaluator from here on")
     .option("--evaluator-config <file>", "another configuration of the evaluator that is started")
     .option("--feed <address>", "publish every event there, e.g. tcp://127.0.0.1:5599")
@@ -262,6 +273,11 @@ function commands(
     .option("--max-tokens <n>", "the longest reply in tokens", wholeFrom(1))
     .option("--cap <what=value>", "the caps that the run would have", limit)
     .option("--limit <cost=value>", "the limits that the run would have", limit)
+    .option(
+      "--price <what=usd>",
+      "what a million tokens of the model cost: input=0.1,output=0.3, and cached=… (default: looked up)",
+      price,
+    )
     .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
     .option("--evaluator-config <file>", "configuration of the evaluator that is started")
     .option("--json", "print one object on standard output and nothing else")
@@ -287,6 +303,11 @@ function commands(
     .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
     .option("--max-tokens <n>", "the longest reply in tokens", wholeFrom(1))
     .option("--cap <what=value>", "caps to hold the estimate against", limit)
+    .option(
+      "--price <what=usd>",
+      "what a million tokens of the model cost: input=0.1,output=0.3, and cached=… (default: looked up)",
+      price,
+    )
     .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
     .option("--evaluator-config <file>", "configuration of the evaluator that is started")
     .option("--json", "print one object on standard output and nothing else")
@@ -326,6 +347,11 @@ function commands(
     .option("--parallel <n>", "how many runs are under way at once (default: the plan's, or 4)", wholeFrom(1))
     .option("--model <name>", "the language model that plays the roles")
     .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
+    .option(
+      "--price <what=usd>",
+      "what a million tokens of the model cost: input=0.1,output=0.3, and cached=… (default: looked up)",
+      price,
+    )
     .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
     .option("--evaluator-config <file>", "configuration of the evaluator that is started")
     .option("--out <dir>", "the bench's folder (default: benches/NAME OF THE PLAN)")
@@ -476,6 +502,23 @@ function limit(text: string, before: Readonly<Record<string, number>> | undefine
     throw new InvalidArgumentError("It has to be of the form NAME=VALUE, such as flops_m=120.");
   return { ...before, [match[1] as string]: number(match[2] as string) };
 }
+
+function price(text: string): GivenPrice {
+  const given = new Map<string, number>();
+  for (const part of text.split(",")) {
+    const [, name = "", value = ""] = /^(input|output|cached)=(.+)$/.exec(part) ?? [];
+    if (name === "" || given.has(name)) throw new InvalidArgumentError(priceForm);
+    const usd = number(value);
+    if (usd < 0) throw new InvalidArgumentError("A price is no less than 0.");
+    given.set(name, usd);
+  }
+  const [input, output, cachedInput] = ["input", "output", "cached"].map((name) => given.get(name));
+  if (input === undefined || output === undefined) throw new InvalidArgumentError(priceForm);
+  return { input, output, ...(cachedInput === undefined ? {} : { cachedInput }) };
+}
+
+const priceForm =
+  "It has to be input=USD,output=USD, for a million tokens each, with cached=USD where the model has such a price.";
 
 function split(text: string): "search" | "test" {
   if (text !== "search" && text !== "test") throw new InvalidArgumentError("It has to be search or test.");

@@ -104,15 +104,15 @@ const evaluatorSchema = z.strictObject({
 });
 export type EvaluatorConfig = z.infer<typeof evaluatorSchema>;
 
-/** What a million tokens of a model cost in US dollars, by the model's name. */
-const pricesSchema = z.record(
-  z.string(),
-  z.strictObject({
-    input: z.number().min(0),
-    output: z.number().min(0),
-    cachedInput: z.number().min(0).exactOptional(),
-  }),
-);
+const priceSchema = z.strictObject({
+  input: z.number().min(0),
+  output: z.number().min(0),
+  cachedInput: z.number().min(0).exactOptional(),
+});
+/** What a million tokens of a model cost in US dollars. */
+export type GivenPrice = z.infer<typeof priceSchema>;
+/** By the model's name. */
+const pricesSchema = z.record(z.string(), priceSchema);
 
 /** The odds of a dimension's choices. */
 const oddsSchema = z
@@ -194,6 +194,8 @@ export interface Flags {
   readonly maxTokens?: number | undefined;
   readonly onTruncation?: string | undefined;
   readonly cap?: Readonly<Record<string, number>> | undefined;
+  /** Of the model that is named, here or in the file. */
+  readonly price?: GivenPrice | undefined;
   readonly evaluator?: string | undefined;
   readonly evaluatorConfig?: string | undefined;
   readonly out?: string | undefined;
@@ -313,8 +315,12 @@ export function setupOf(config: Config): Setup {
 /** Reads the set-up stored with a run, changed by the flags of a resume. */
 export function readSetup(stored: unknown, flags: Flags): Setup {
   const setup = parseStrictly(setupSchema, stored, "the run's record: ");
-  const { model, evaluator } = withFlags(structuredClone(setup), flags);
-  const changed = parseStrictly(setupSchema, { ...setup, model, evaluator }, "");
+  const { model, evaluator, prices } = withFlags(structuredClone(setup), flags);
+  const changed = parseStrictly(
+    setupSchema,
+    { ...setup, model, evaluator, ...(prices === undefined ? {} : { prices }) },
+    "",
+  );
   return { ...changed, model: checkedModel(changed.model, "") };
 }
 
@@ -465,9 +471,10 @@ export function pathsFrom(folder: string, value: Record<string, unknown>): Recor
     : value;
 }
 
-/** A file's keys, overruled by flags. */
+/** A file's keys, overruled by flags. @throws UsageError for a price that is no single model's */
 export function withFlags(file: Record<string, unknown>, flags: Flags): Record<string, unknown> {
-  const { limit, cap, model, baseUrl, maxTokens, onTruncation, evaluator, evaluatorConfig, ...same } = flags;
+  const { limit, cap, model, baseUrl, maxTokens, onTruncation, price, evaluator, evaluatorConfig, ...same } =
+    flags;
   const merged: Record<string, unknown> = { ...file, ...defined(same) };
   const into = (key: string, values: Record<string, unknown>) => {
     const given = defined(values);
@@ -483,7 +490,25 @@ export function withFlags(file: Record<string, unknown>, flags: Flags): Record<s
   // Either flag puts away what the file says of the other.
   if (evaluator !== undefined || config !== undefined)
     into("evaluator", { address: evaluator ?? null, config: config ?? null });
+  if (price !== undefined) into("prices", { [onlyModelIn(merged["model"])]: price });
   return merged;
+}
+
+/** The name of the one model that plays. @throws UsageError where there is none, or a second one */
+function onlyModelIn(model: unknown): string {
+  const keys = (value: unknown) =>
+    typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  const { name: shared, roles } = keys(model);
+  const named = roleSchema.options.map((role) => keys(keys(roles)[role])["name"] ?? shared);
+  const names = [...new Set(named.filter((name) => typeof name === "string"))];
+  const [name] = names;
+  if (name === undefined)
+    throw new UsageError("--price is the price of a model, and none is named; name it with --model");
+  if (names.length > 1)
+    throw new UsageError(
+      `--price is the price of one model, and the roles have ${names.join(" and ")}; set prices in the configuration`,
+    );
+  return name;
 }
 
 function defined(values: Record<string, unknown>): Record<string, unknown> {

@@ -71,7 +71,7 @@ export const planKeys: readonly string[] = Object.keys(planSchema.shape);
 
 /** Flags of `bench` that change a plan. */
 export interface PlanFlags
-  extends Pick<Flags, "model" | "baseUrl" | "evaluator" | "evaluatorConfig" | "budget"> {
+  extends Pick<Flags, "model" | "baseUrl" | "price" | "evaluator" | "evaluatorConfig" | "budget"> {
   readonly seeds?: number | undefined;
   readonly parallel?: number | undefined;
   readonly out?: string | undefined;
@@ -188,11 +188,12 @@ function refuseReserved(plan: PlanFile, source: string): void {
 }
 
 /** A flag overrules the plan; what a setting or the grid varies cannot be overruled without losing the comparison. */
-function refuseFlags(plan: PlanFile, { budget, model, baseUrl }: PlanFlags, source: string): void {
+function refuseFlags(plan: PlanFile, { budget, model, baseUrl, price }: PlanFlags, source: string): void {
   const given: [flag: string, path: readonly string[], value: unknown][] = [
     ["--budget", ["budget"], budget],
     ["--model", ["model", "name"], model],
     ["--base-url", ["model", "baseUrl"], baseUrl],
+    ["--price", ["model", "name"], price],
   ];
   for (const [flag, path, value] of given) {
     if (value === undefined) continue;

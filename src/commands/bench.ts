@@ -37,6 +37,7 @@ import { assemble, assembleAgain, checkFit, conduct, goOn, versions } from "./co
 import { refuseHeld } from "./held-run.ts";
 import { measureOptimum } from "./optimum.ts";
 import type { Output } from "./output.ts";
+import { priceWords } from "./prices.ts";
 import { readBenchRecord } from "./read-study.ts";
 import { shellWord } from "../report/format.ts";
 import { paint } from "./style.ts";
@@ -446,6 +447,7 @@ function benchCommand(file: string, plan: Plan, flags: PlanFlags): string {
     "base-url": flags.baseUrl,
     evaluator: flags.evaluator,
     "evaluator-config": flags.evaluatorConfig,
+    price: flags.price === undefined ? undefined : priceWords(flags.price),
     out: plan.out,
   }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${shellWord(String(value))}`]));
   return [program, "bench", shellWord(file), ...options].join(" ");

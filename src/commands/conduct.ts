@@ -288,11 +288,14 @@ function timeLeft(state: RunState): Pick<SearchPorts, "deadline"> {
   return seconds === undefined ? {} : { deadline: deadlineIn(seconds - secondsWorked(state)) };
 }
 
-/** The prices of a run that goes on: as they were recorded, but for a model that is another one by now. */
+/** The prices of a run that goes on: as given, or else as recorded, but for a model that is another one by now. */
 async function pricesAgain(state: RunState, { model, prices }: Setup): Promise<Prices | null> {
   const now = await pricesFor(model, prices ?? {});
-  if (now === null || state.prices === undefined) return now;
-  const of = (role: Role) => (isSameServer(state, model, role) ? (state.prices?.[role] ?? null) : now[role]);
+  if (now === null || model === null || state.prices === undefined) return now;
+  const of = (role: Role) => {
+    const isGiven = Object.hasOwn(prices ?? {}, serverOf(model, role).name);
+    return isSameServer(state, model, role) && !isGiven ? (state.prices?.[role] ?? null) : now[role];
+  };
   return { navigator: of("navigator"), generator: of("generator") };
 }
 

@@ -48,7 +48,7 @@ import { openEvaluator, openModels, type OpenedModels, systemClock } from "./com
 import { checkFit, rehearsal, versions } from "./conduct.ts";
 import { type Counted, longPrompt, longPromptBytes, readingOf } from "./long-prompt.ts";
 import type { Output } from "./output.ts";
-import { checkMoneyCap, pricesFor } from "./prices.ts";
+import { checkMoneyCap, priceHint, pricesFor } from "./prices.ts";
 import { paint, plain } from "./style.ts";
 import { dollars, numbers } from "./summary.ts";
 import { table } from "./table.ts";
@@ -209,7 +209,7 @@ class Examination {
     const before = this.exitCode;
     for (const { server, roles } of servers.values()) await this.#server(server, roles);
     const prices = await pricesFor(model, config.prices);
-    for (const role of roleSchema.options) this.#price(role, prices?.[role] ?? null);
+    for (const role of roleSchema.options) this.#price(role, model, prices?.[role] ?? null);
     const capped = await this.#try("caps", async () => checkMoneyCap(config.caps, prices, model) ?? true);
     if (capped === null || this.exitCode !== before) return;
     if (description === null) {
@@ -289,13 +289,13 @@ class Examination {
     );
   }
 
-  #price(role: Role, price: Price | null): void {
+  #price(role: Role, model: ModelConfig, price: Price | null): void {
     if (price === null) {
       this.#found(
         "price",
         "warning",
         `${role}: not known`,
-        "give it under prices: in the configuration, for sums of money",
+        `for sums of money, ${priceHint(serverOf(model, role).name, model)}`,
       );
       return;
     }

@@ -37,7 +37,7 @@ import { soloPrompt } from "../searchers/solo.ts";
 import { openEvaluator, program } from "./compose.ts";
 import { checkFit, rehearsal } from "./conduct.ts";
 import type { Output } from "./output.ts";
-import { pricesFor } from "./prices.ts";
+import { pricesFor, priceWords } from "./prices.ts";
 import { paint } from "./style.ts";
 import { dollars } from "./summary.ts";
 import { table } from "./table.ts";
@@ -232,6 +232,7 @@ function flagsOf({
   limits,
   caps,
   model,
+  prices,
   blind,
 }: Config): Flags {
   return {
@@ -247,11 +248,12 @@ function flagsOf({
     maxTokens: model?.maxTokens ?? undefined,
     limit: limits,
     cap: caps,
+    price: model === null ? undefined : prices[model.name],
   };
 }
 
 function commandFor(file: string | undefined, flags: Flags): string {
-  const { limit, cap, ...plain } = flags;
+  const { limit, cap, price, ...plain } = flags;
   const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   const given = Object.entries(plain).flatMap(([name, value]) =>
     value === undefined || value === false
@@ -267,5 +269,6 @@ function commandFor(file: string | undefined, flags: Flags): string {
     ...given,
     ...listed("limit", limit),
     ...listed("cap", cap),
+    ...(price === undefined ? [] : [`--price ${priceWords(price)}`]),
   ].join(" ");
 }

@@ -4,7 +4,7 @@
  * Owns which server's price is whose. Where prices are from is adapters/prices.ts's business.
  */
 import { type PriceTable, priceOf } from "../adapters/prices.ts";
-import { type ModelConfig, serverOf } from "../config.ts";
+import { type GivenPrice, type ModelConfig, serverOf } from "../config.ts";
 import { UsageError } from "../errors.ts";
 import { type Caps, type Prices, type Role, roleSchema } from "../search/events.ts";
 
@@ -26,7 +26,19 @@ export function checkMoneyCap(caps: Caps, prices: Prices | null, model: ModelCon
     if (prices?.[role] !== undefined && prices[role] !== null) continue;
     const { name, baseUrl } = serverOf(model, role);
     throw new UsageError(
-      `a cap on money needs the price of model "${name}", which is not known for ${new URL(baseUrl).host}; set prices: {${JSON.stringify(name)}: {input: USD, output: USD}}, for a million tokens each, in the configuration`,
+      `a cap on money needs the price of model "${name}", which is not known for ${new URL(baseUrl).host}; ${priceHint(name, model)}`,
     );
   }
+}
+
+/** How the price of a model is given. The flag gives one for both roles. */
+export function priceHint(name: string, model: ModelConfig): string {
+  const isOnly = roleSchema.options.every((role) => serverOf(model, role).name === name);
+  const flag = isOnly ? "give it with --price input=USD,output=USD, or " : "";
+  return `${flag}set prices: {${JSON.stringify(name)}: {input: USD, output: USD}} in the configuration, for a million tokens each`;
+}
+
+/** A price as the flag takes it. */
+export function priceWords({ input, output, cachedInput }: GivenPrice): string {
+  return `input=${input},output=${output}${cachedInput === undefined ? "" : `,cached=${cachedInput}`}`;
 }

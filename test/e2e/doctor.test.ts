@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   collmNas,
   type Ended,
+  events,
   type EvaluatorProcess,
   newRun,
   startEvaluator,
@@ -228,6 +229,10 @@ describe("estimate", () => {
     expect(stdout).toMatch(/^assumed +4 \(3 to 4\.5\) bytes a token/m);
     expect(stdout).toMatch(/cap on tokens: 5,000, reached/);
     expect(stdout).toContain("@pydantic/genai-prices");
+    const price = ["--price", "input=0,output=0"];
+    const own = await collmNas(["estimate", ...line, ...price, "--evaluator", evaluator.address]);
+    expect(own.stdout).toMatch(/^money +0.00 USD/m);
+    expect(own.stdout).toContain("--price input=0,output=0");
     expect(stdout).toMatch(/^time in all +not known/m);
   });
 
@@ -276,10 +281,14 @@ describe("a cap", () => {
     const same = await collmNas(["resume", run, "--cap", "tokens=10"]);
     expect(same.code).toBe(2);
     expect(same.stderr).toContain("--cap tokens=10 is no more than the run has used");
-    const more = await collmNas(["resume", run, "--cap", "tokens=1000000"]);
+    const price = ["--price", "input=1,output=2,cached=0.5"];
+    const more = await collmNas(["resume", run, "--cap", "tokens=1000000", ...price]);
     expect(more.code, more.stderr).toBe(0);
     expect(more.stdout).toContain("60 of 60 evaluations");
     expect(requests.length).toBeGreaterThan(before);
+    const given = { inputUsd: 1, outputUsd: 2, cachedInputUsd: 0.5, source: "configuration" };
+    const prices = events(run).flatMap((event) => (event.type === "run-resumed" ? [event.prices] : []));
+    expect(prices).toEqual([{ navigator: given, generator: given }]);
     expect((await collmNas(["replay", run])).code).toBe(0);
   });
 
@@ -309,5 +318,6 @@ describe("a cap", () => {
     const { code, stderr } = await collmNas(["run", ...line, ...url]);
     expect(code).toBe(2);
     expect(stderr).toContain('a cap on money needs the price of model "test"');
+    expect(stderr).toContain("give it with --price input=USD,output=USD");
   });
 });

@@ -675,6 +675,29 @@ describe("what is stored with a run", () => {
     });
   });
 
+  it("takes the price of the one model that is named, here or in the file, and of no two", async () => {
+    const price = { input: 0.1, output: 0.3, cachedInput: 0.05 };
+    const named = yaml(
+      "space: s\nmodel: {name: m}\nprices: {m: {input: 9, output: 9}, other: {input: 1, output: 2}}",
+    );
+    const other = { input: 1, output: 2 };
+    expect((await readConfig(named, { price })).prices).toEqual({ m: price, other });
+    expect((await readConfig(named, { price, model: "n" })).prices).toMatchObject({
+      m: { input: 9 },
+      n: price,
+    });
+    const both = yaml("space: s\nmodel: {name: m, roles: {navigator: {name: n}, generator: {name: n}}}");
+    expect((await readConfig(both, { price })).prices).toEqual({ n: price });
+    expect(await refusal(undefined, { space: "s", price })).toContain("none is named; name it with --model");
+    const two = yaml("space: s\nmodel: {name: m, roles: {generator: {name: n}}}");
+    await expect(readConfig(two, { price })).rejects.toThrow(
+      "the roles have m and n; set prices in the conf",
+    );
+    const setup = setupOf(await readConfig(named, {}));
+    expect(readSetup(setup, { price }).prices).toEqual({ m: price, other });
+    expect(readSetup({ ...setup, prices: undefined }, { price }).prices).toEqual({ m: price });
+  });
+
   it("says of every role that asks a server what becomes of prompts that are cut, and of no other", async () => {
     const watched = async (of: string) =>
       searchConfigOf(await readConfig(yaml(`space: s\n${of}`), {})).onTruncation;

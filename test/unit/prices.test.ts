@@ -134,8 +134,12 @@ describe("a cap on money", () => {
     const prices = await pricesFor(two, {});
     expect(() => checkMoneyCap({ usd: 1 }, prices, two)).toThrow(
       new UsageError(
-        'a cap on money needs the price of model "qwen3:8b", which is not known for localhost:8000; set prices: {"qwen3:8b": {input: USD, output: USD}}, for a million tokens each, in the configuration',
+        'a cap on money needs the price of model "qwen3:8b", which is not known for localhost:8000; set prices: {"qwen3:8b": {input: USD, output: USD}} in the configuration, for a million tokens each',
       ),
+    );
+    const one = model({ name: "qwen3:8b", baseUrl: "http://localhost:8000/v1" });
+    expect(() => checkMoneyCap({ usd: 1 }, null, one)).toThrow(
+      "; give it with --price input=USD,output=USD, or set prices: {",
     );
   });
 
