@@ -1,16 +1,32 @@
 /**
  * The model of a finished run, answering from that run's record.
  *
- * Owns how a request finds its reply: by what was asked, to the letter; failing that by its place in the run, which is
- * said in the reply's notes. Knows no file and no reader of replies. Nothing is paid for, and no time passes.
+ * Owns how a request finds its reply: by what was asked, to the letter; failing that by its place in the run. What makes
+ * the prompts others is said once, in the notes of the first reply found so. Knows no file and no reader of replies. Nothing is paid for, and no time passes.
  */
 import { ChatUnavailable, Interrupted } from "../errors.ts";
 import { digestOf } from "../search/digest.ts";
-import type { ChatReply, Message, Role, RunEvent } from "../search/events.ts";
+import type { ChatReply, Message, Role, RunEvent, SearchConfig } from "../search/events.ts";
 import type { ChatModel, ChatRequest } from "../search/ports.ts";
 import { type RunState, reduce } from "../search/state.ts";
 
 const longestQuote = 80;
+
+/** The search that is played now, as far as its prompts can tell it from the recorded one. */
+export interface PresentSearch {
+  readonly search: SearchConfig;
+  readonly space: { readonly id: string; readonly digest: string };
+}
+
+/** What no prompt is made of. */
+const untold: ReadonlySet<string> = new Set([
+  "patienceSeconds",
+  "stallRounds",
+  "caps",
+  "bounds",
+  "onTruncation",
+  "oracle",
+]);
 
 /** What both roles of a run were asked and answered. */
 export class RecordedChat {
@@ -21,8 +37,15 @@ export class RecordedChat {
   /** Replies by place, for what was asked in other words. */
   readonly #byPlace = new Map<string, Recorded[]>();
 
-  /** @param run the words to name the record by */
-  constructor(events: readonly RunEvent[], run: string) {
+  /** What makes prompts others than the recorded ones, a phrase each. */
+  readonly #differences: readonly string[];
+  #isSaid = false;
+
+  /**
+   * @param run the words to name the record by
+   * @param present the search that is played; absent: not known
+   */
+  constructor(events: readonly RunEvent[], run: string, present?: PresentSearch) {
     this.#run = run;
     let state: RunState | null = null;
     for (const event of events) {
@@ -36,6 +59,7 @@ export class RecordedChat {
       state = reduce(state, event);
     }
     this.#models = state?.models ?? null;
+    this.#differences = state === null || present === undefined ? [] : differencesOf(state, present);
   }
 
   /** The model that plays a role as it played it in the record. */
@@ -65,7 +89,18 @@ export class RecordedChat {
       seconds: 0,
       failures: [],
       ...(unanswered === undefined ? {} : { unanswered }),
-      ...(same === undefined ? { notes: [changeNote(found.messages, messages)] } : {}),
+      ...(same === undefined ? this.#saidOnce(found.messages, messages) : {}),
+    };
+  }
+
+  #saidOnce(recorded: readonly Message[], asked: readonly Message[]): { readonly notes?: string[] } {
+    if (this.#isSaid) return {};
+    this.#isSaid = true;
+    const what = this.#differences.length === 0 ? changeIn(recorded, asked) : this.#differences.join("; ");
+    return {
+      notes: [
+        `The prompts are others than in ${this.#run}, so that replies are found by their place in the record: ${what}.`,
+      ],
     };
   }
 }
@@ -101,12 +136,40 @@ function next(list: Recorded[] | undefined): Recorded | undefined {
   return first;
 }
 
-function changeNote(recorded: readonly Message[], asked: readonly Message[]): string {
+/** Every setting that has another value by now. */
+function differencesOf({ search, space, original }: RunState, present: PresentSearch): string[] {
+  const there: Readonly<Record<string, unknown>> = { ...search };
+  const here: Readonly<Record<string, unknown>> = { ...present.search };
+  const names = [...new Set([...Object.keys(here), ...Object.keys(there)])].filter(
+    (name) => !untold.has(name),
+  );
+  const { id, digest } = original ?? space;
+  const spaces =
+    id !== present.space.id
+      ? [`space is "${id}" there and "${present.space.id}" here`]
+      : digest !== present.space.digest
+        ? [`space "${id}" has other data here`]
+        : [];
+  const words = (value: unknown) => ((value ?? null) === null ? "unset" : shortened(JSON.stringify(value)));
+  return [
+    ...spaces,
+    ...names
+      .filter((name) => digestOf(there[name] ?? null) !== digestOf(here[name] ?? null))
+      .map((name) => `${name} is ${words(there[name])} there and ${words(here[name])} here`),
+  ];
+}
+
+/** The first place at which the prompts differ. */
+function changeIn(recorded: readonly Message[], asked: readonly Message[]): string {
   const [before, now] = [recorded, asked].map((messages) =>
     messages.map(({ content }) => content).join("\n"),
   );
   let at = 0;
   while (at < (before?.length ?? 0) && before?.[at] === now?.[at]) at += 1;
   const quote = (text = "") => JSON.stringify(text.slice(at, at + longestQuote));
-  return `answered by its place in the record, for the prompt is another one now: from character ${at} on it was ${quote(before)} and is ${quote(now)}`;
+  return `no setting is known to differ, but from character ${at} on it was ${quote(before)} and is ${quote(now)}`;
+}
+
+function shortened(text: string): string {
+  return text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text;
 }

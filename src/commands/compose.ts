@@ -6,6 +6,7 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { PresentSearch } from "../adapters/recorded-chat.ts";
 import {
   localModel,
   type ModelConfig,
@@ -97,6 +98,7 @@ export type KnownRungs = Readonly<Partial<Record<Role, Rung>>>;
 /**
  * The models that play the roles: the ones that were named, or the rules.
  *
+ * @param present the search that they play; absent: another use of a model
  * @throws UsageError for a key that is missing, and for a file that is no model
  */
 export async function openModels(
@@ -104,6 +106,7 @@ export async function openModels(
   clock: Clock,
   watch: ModelWatch,
   known: KnownRungs = {},
+  present?: PresentSearch,
 ): Promise<OpenedModels> {
   if (model === null) {
     const { rulesModel } = await import("../searchers/rules.ts");
@@ -120,7 +123,7 @@ export async function openModels(
     const key = JSON.stringify(local.kind === "gguf" ? [local, server.gpu, server.threads] : local);
     const player =
       shared.get(key) ??
-      (local.kind === "recorded" ? openRecorded(local.path) : openFile(local.path, server));
+      (local.kind === "recorded" ? openRecorded(local.path, present) : openFile(local.path, server));
     shared.set(key, player);
     return (await player)(role);
   };
@@ -187,11 +190,11 @@ function telling({ onText }: ModelWatch, role: Role): { onText?: (characters: nu
   return onText === undefined ? {} : { onText: (characters) => onText(role, characters) };
 }
 
-async function openRecorded(path: string): Promise<(role: Role) => ChatModel> {
+async function openRecorded(path: string, present?: PresentSearch): Promise<(role: Role) => ChatModel> {
   const { readRun } = await import("../adapters/journal-file.ts");
   const { RecordedChat } = await import("../adapters/recorded-chat.ts");
   const { events } = await readRun(path);
-  const recorded = new RecordedChat(events, path);
+  const recorded = new RecordedChat(events, path, present);
   return (role) => recorded.player(role);
 }
 

@@ -80,10 +80,13 @@ export async function assemble(
 ): Promise<Ensemble> {
   const searcher = findSearcher(config.searcher);
   checkFit(config, described);
-  const isAsked = asksRoles(searchConfigOf(config));
+  const search = searchConfigOf(config);
+  const isAsked = asksRoles(search);
   const prices = isAsked ? await pricesFor(config.model, config.prices) : null;
   if (isAsked) checkMoneyCap(config.caps, prices, config.model);
-  const opened = isAsked ? await openModels(config.model, systemClock, watch) : nobody;
+  const opened = isAsked
+    ? await openModels(config.model, systemClock, watch, {}, { search, space: described })
+    : nobody;
   const seen = config.blind ? blinded(described, config.seed, evaluator) : { space: described, evaluator };
   return { searcher, prices, ...opened, ...seen };
 }
@@ -152,7 +155,12 @@ export async function assembleAgain(
   if (isAsked) checkMoneyCap(caps, prices, model);
   const described = state.original ?? state.space;
   await requireSameSpace(evaluator, described, signal);
-  const opened = isAsked ? await openModels(model, systemClock, watch, rungsOf(state, setup)) : nobody;
+  const opened = isAsked
+    ? await openModels(model, systemClock, watch, rungsOf(state, setup), {
+        search: state.search,
+        space: described,
+      })
+    : nobody;
   const seen =
     state.original === undefined
       ? { space: described, evaluator }

@@ -218,9 +218,13 @@ class Examination {
     }
     const patient = withFewRetries(model);
     const opened = await this.#try("model", () =>
-      openModels(patient, systemClock, {
-        onRetry: (seconds, reason) => say(`waiting ${duration(seconds)}: ${plain(reason)}`),
-      }),
+      openModels(
+        patient,
+        systemClock,
+        { onRetry: (seconds, reason) => say(`waiting ${duration(seconds)}: ${plain(reason)}`) },
+        {},
+        { search, space: description },
+      ),
     );
     if (opened !== null) await this.#replies(config, description, opened, prices);
   }

@@ -2,9 +2,14 @@
 import { describe, expect, it } from "vitest";
 import { RecordedChat } from "../../src/adapters/recorded-chat.ts";
 import { ChatUnavailable, Interrupted } from "../../src/errors.ts";
-import { type ChatReply, chatReplySchema, type RunEvent } from "../../src/search/events.ts";
+import {
+  type ChatReply,
+  chatReplySchema,
+  type RunEvent,
+  type SearchConfig,
+} from "../../src/search/events.ts";
 import type { ChatRequest, Searcher } from "../../src/search/ports.ts";
-import { trace } from "../../src/search/state.ts";
+import { fold, type RunState, trace } from "../../src/search/state.ts";
 import { setUp } from "../support/core-ports.ts";
 import { ScriptedChat } from "../support/scripted-chat.ts";
 import { tinySpace } from "../support/tiny-space.ts";
@@ -66,17 +71,52 @@ describe("a recorded model", () => {
     expect(state.chats.some(({ rejected }) => rejected !== null)).toBe(true);
   });
 
-  it("answers a changed prompt by its place, and says what changed", async () => {
+  it("answers a changed prompt by its place, and says once what changed", async () => {
     const recorded = new RecordedChat(await recordedRun(), "runs/a");
     const models = { navigator: recorded.player("navigator"), generator: recorded.player("generator") };
     const changed = await setUp({ searcher: searcherSaying("stage"), models, search: { budget: 10 } });
     const state = await changed.run();
     expect(trace(state)).toHaveLength(10);
-    for (const { reply } of state.chats) {
-      expect(reply.notes).toHaveLength(1);
-      expect(reply.notes?.[0]).toContain("the prompt is another one now: from character ");
-    }
-    expect(state.chats[0]?.reply.notes?.[0]).toContain('"round 1" and is "stage 1"');
+    expect(state.chats.flatMap(({ reply }) => reply.notes ?? [])).toEqual([
+      'The prompts are others than in runs/a, so that replies are found by their place in the record: no setting is known to differ, but from character 12 on it was "round 1" and is "stage 1".',
+    ]);
+    expect(state.chats[0]?.reply.notes).toHaveLength(1);
+  });
+
+  it("names every setting that makes the prompts others, and none that does not", async () => {
+    const events = await recordedRun();
+    const { search, space } = fold(events) as RunState;
+    const spoken = async (changes: Partial<SearchConfig>, served = space, words = "stage") => {
+      const recorded = new RecordedChat(events, "runs/a", {
+        search: { ...search, ...changes },
+        space: served,
+      });
+      const models = { navigator: recorded.player("navigator"), generator: recorded.player("generator") };
+      const state = await (
+        await setUp({ searcher: searcherSaying(words), models, search: { budget: 10 } })
+      ).run();
+      return state.chats.flatMap(({ reply }) => reply.notes ?? []).map((note) => note.split("record: ")[1]);
+    };
+    const settings: readonly [Partial<SearchConfig>, string][] = [
+      [{ task: "They tell cats from dogs." }, 'task is unset there and "They tell cats from dogs." here.'],
+      [{ wording: "concise" }, 'wording is unset there and "concise" here.'],
+      [
+        { budget: 9, limits: { flops_m: 4 } },
+        'budget is 10 there and 9 here; limits is {} there and {"flops_m":4} here.',
+      ],
+      [{ task: "x".repeat(500) }, `task is unset there and "${"x".repeat(79)}… here.`],
+    ];
+    for (const [changes, words] of settings) expect(await spoken(changes)).toEqual([words]);
+    expect(await spoken({ patienceSeconds: 1, stallRounds: 9, caps: { tokens: 5 } })).toEqual([
+      expect.stringMatching(/^no setting is known to differ/),
+    ]);
+    expect(await spoken({}, { ...space, digest: "other" })).toEqual([
+      `space "${space.id}" has other data here.`,
+    ]);
+    expect(await spoken({}, { ...space, id: "other" })).toEqual([
+      `space is "${space.id}" there and "other" here.`,
+    ]);
+    expect(await spoken({ task: "They tell cats from dogs." }, space, "round")).toEqual([]);
   });
 
   it("ends with one clear line where the record has no more", async () => {
