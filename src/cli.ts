@@ -13,6 +13,8 @@ import { openOutput, type Output, printError } from "./commands/output.ts";
 
 /** How long a stopped process may take to put its things away. */
 const mostClosingMs = 1_800;
+/** Between two looks at what holds up the end. */
+const heldUpMs = 10;
 
 const examples = {
   main: `
@@ -90,12 +92,16 @@ Examples:
   collm-nas evaluate '{"r": 224, "d": [4, 4, 4, 4, 4], …}' --space my-space --evaluator localhost:50051 --split test`,
 };
 
-/** Builds the commands. `perform` runs one and sees to its end. */
+/**
+ * Builds the commands. `perform` runs one and sees to its end; `look` runs one that has nothing to put away, so that a
+ * signal may end it at once.
+ */
 function commands(
   perform: (
     json: boolean | undefined,
     command: (output: Output, signal: AbortSignal) => Promise<void>,
   ) => Promise<void>,
+  look: (json: boolean | undefined, command: (output: Output) => Promise<void>) => Promise<void>,
 ): Command {
   const program = new Command("collm-nas")
     .description("Neural architecture search on a pre-trained supernet by two cooperating language models.")
@@ -234,7 +240,7 @@ function commands(
     .option("--json", "print one object on standard output and nothing else")
     .addHelpText("after", examples.steer)
     .action((run, order, text, { json }) =>
-      perform(json, async (output) => (await import("./commands/steer.ts")).steer(run, order, text, output)),
+      look(json, async (output) => (await import("./commands/steer.ts")).steer(run, order, text, output)),
     );
 
   program
@@ -260,7 +266,7 @@ function commands(
     .option("--json", "print one object on standard output and nothing else")
     .addHelpText("after", "\nExample:\n  collm-nas replay runs/NAME")
     .action((run, { json }) =>
-      perform(json, async (output) => (await import("./commands/run.ts")).replay(run, output)),
+      look(json, async (output) => (await import("./commands/run.ts")).replay(run, output)),
     );
 
   program
@@ -333,7 +339,7 @@ function commands(
     .option("--json", "print one object on standard output and nothing else")
     .addHelpText("after", "\nExamples:\n  collm-nas show runs/NAME\n  collm-nas show runs/NAME --round 3")
     .action((run, { json, round, reasoning }) =>
-      perform(json, async (output) =>
+      look(json, async (output) =>
         (await import("./commands/show.ts")).show(run, { round, reasoning }, output),
       ),
     );
@@ -407,7 +413,7 @@ function commands(
     .option("--json", "print one object on standard output and nothing else")
     .addHelpText("after", examples.report)
     .action((runs, { json, ...flags }) =>
-      perform(json, async (output) => (await import("./commands/report.ts")).report(runs, flags, output)),
+      look(json, async (output) => (await import("./commands/report.ts")).report(runs, flags, output)),
     );
 
   program
@@ -446,11 +452,15 @@ function commands(
 /** Runs one command line to its exit code. */
 async function main(args: readonly string[]): Promise<number> {
   let exitCode = 0;
-  const program = commands(async (json, command) => {
+  const look = async (json: boolean | undefined, command: (output: Output) => Promise<void>) => {
     const output = openOutput(json === true);
-    await command(output, stopSignal());
+    await command(output);
     exitCode = output.exitCode;
-  });
+  };
+  const program = commands(async (json, command) => {
+    const signal = stopSignal();
+    await look(json, (output) => command(output, signal));
+  }, look);
   try {
     await program.parseAsync([...args], { from: "user" });
     return exitCode;
@@ -470,12 +480,29 @@ function version(): string {
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
   const stop = () => {
-    if (controller.signal.aborted) process.exit(3);
+    if (controller.signal.aborted) leaveNow(3);
     controller.abort();
-    setTimeout(() => process.exit(3), mostClosingMs).unref();
+    setTimeout(() => leaveNow(3), mostClosingMs);
   };
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, stop);
   return controller.signal;
+}
+
+/** Whether a thread waits for the system: for a file, or for the address of a name. */
+function isHeldUp(): boolean {
+  return process.getActiveResourcesInfo().some((kind) => /^(FSReq|GetAddrInfo|GetNameInfo)/.test(kind));
+}
+
+/** Ends the process now. One of whose threads waits for the system has but one way to go: any other waits for it. */
+function leaveNow(code: number): void {
+  if (isHeldUp()) process.kill(process.pid, "SIGKILL");
+  process.exit(code);
+}
+
+/** Ends the process once no thread waits any more; until then a signal is heard. */
+function leave(code: number): void {
+  if (isHeldUp()) setTimeout(leave, heldUpMs, code);
+  else process.exit(code);
 }
 
 // ----- Values of flags -----
@@ -534,4 +561,4 @@ function draws(text: string): "fresh" | "fixed" {
 process.stderr.on("error", () => {});
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 const exitCode = await main(process.argv.slice(2));
-process.stdout.write("", () => process.exit(exitCode));
+process.stdout.write("", () => leave(exitCode));

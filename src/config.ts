@@ -4,10 +4,11 @@
  * Owns defaults and what may be set, and is the only reader of the environment. Knows no space: whether a cost or a
  * space exists is asked of the evaluator later.
  */
-import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
+import { NotRegular, readRegular } from "./adapters/regular-file.ts";
+import { codeOf } from "./adapters/system-error.ts";
 import { UsageError } from "./errors.ts";
 import {
   type Bounds,
@@ -428,11 +429,10 @@ export async function readYaml(file: string): Promise<Record<string, unknown>> {
   const { parseDocument } = await import("yaml");
   let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    text = (await readRegular(file)).toString("utf8");
   } catch (error) {
-    throw new UsageError(
-      `cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}; give the path of a YAML file`,
-    );
+    const reason = error instanceof NotRegular ? error.message : codeOf(error) || String(error);
+    throw new UsageError(`cannot read ${file}: ${reason}; give the path of a YAML file`);
   }
   const refused = (problem: string) =>
     new UsageError(`${file}: ${problem.split("\n")[0]?.replace(/:$/, "")}; correct the YAML`);

@@ -4,9 +4,13 @@
  * Owns what was written before the file had a name: a run's folder is made only once its evaluator has answered. As
  * long as there is no file, only the end is kept. Knows neither evaluator nor run.
  */
-import { appendFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { fileModeIn } from "./whole-file.ts";
 
 const mostKeptBytes = 1024 * 1024;
+/** Without waiting for a reader, where the name is a pipe's. */
+const appending = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
 export class EvaluatorLog {
   #file: string | null = null;
@@ -34,8 +38,14 @@ export class EvaluatorLog {
 /** At once, so that nothing is lost however the process ends. The run goes on without what its disk does not take. */
 function append(file: string, bytes: Buffer): boolean {
   try {
-    appendFileSync(file, bytes);
-    return true;
+    const opened = openSync(file, appending, fileModeIn(dirname(file)));
+    try {
+      if (!fstatSync(opened).isFile()) return false;
+      for (let written = 0; written < bytes.length; ) written += writeSync(opened, bytes, written);
+      return true;
+    } finally {
+      closeSync(opened);
+    }
   } catch {
     return false;
   }

@@ -5,13 +5,13 @@
  * take their turns, the window, and what a reply cost in tokens. Knows no prompt, no role and no space, and does not
  * judge what a reply says. Nothing but node-llama-cpp reads the file beyond its first bytes.
  */
-import { open } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ChatUnavailable, Interrupted, UsageError } from "../errors.ts";
 import type { ChatReply, Message } from "../search/events.ts";
 import type { ChatModel, ChatRequest, Clock } from "../search/ports.ts";
 import { grammarSchema } from "./grammar-schema.ts";
+import { openRegular } from "./regular-file.ts";
 import { codeOf, unusable } from "./system-error.ts";
 import { separateThoughts } from "./thoughts.ts";
 
@@ -407,7 +407,7 @@ function historyItem({ role, content }: Message): HistoryItem {
 async function checkMagic(path: string, shown: string): Promise<void> {
   const begin = Buffer.alloc(8);
   try {
-    const file = await open(path);
+    const file = await openRegular(path);
     try {
       await file.read(begin, 0, begin.length, 0);
     } finally {

@@ -6,7 +6,7 @@
  *
  * A line counts once it ends in a line break; an append has happened once its lines are synced.
  */
-import type { Stats } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { CollmError, JournalDamaged, UsageError } from "../errors.ts";
@@ -475,7 +475,7 @@ export async function requireJournal(folder: string): Promise<void> {
 
 /** Makes the entries of a folder last; file systems that cannot do so say EINVAL or ENOTSUP. */
 export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await handle.sync();
   } catch (error) {

@@ -8,6 +8,7 @@ import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { JournalDamaged, UsageError } from "../errors.ts";
 import { syncFolder } from "./journal-file.ts";
+import { openRegular } from "./regular-file.ts";
 import { cannotWrite, codeOf, unusable } from "./system-error.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -106,7 +107,7 @@ export class JsonLines {
 async function openOrMake(path: string): Promise<FileHandle> {
   await mkdir(dirname(resolve(path)), { recursive: true });
   try {
-    return await open(path, "r+");
+    return await openRegular(path, "update");
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
   }

@@ -5,10 +5,10 @@
  * needed: what it does not tell is read again. Knows nothing of what a row holds.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
+import { readRegularSync } from "./regular-file.ts";
 
 export interface IndexedRow<Row> {
   readonly row: Row;
@@ -51,7 +51,7 @@ export function openRowIndex<Row>(under: string, shown: string, rowSchema: z.Zod
   let known: Map<string, z.infer<typeof schema>["rows"][number]> | null = null;
   const read = () => {
     try {
-      const parsed = schema.safeParse(JSON.parse(readFileSync(path, "utf8")));
+      const parsed = schema.safeParse(JSON.parse(readRegularSync(path).toString("utf8")));
       return new Map((parsed.success ? parsed.data.rows : []).map((row) => [row.id, row]));
     } catch {
       return new Map<string, never>();

@@ -7,13 +7,15 @@
  */
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, link, open, readFile, rename, rm } from "node:fs/promises";
+import { copyFile, link, open, rename, rm } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { JournalLocked } from "../errors.ts";
 import type { Clock } from "../search/ports.ts";
+import { readRegular } from "./regular-file.ts";
 import { codeOf } from "./system-error.ts";
+import { fileModeIn } from "./whole-file.ts";
 
 const holderSchema = z.object({
   pid: z.int().min(1),
@@ -58,7 +60,7 @@ export class RunLock {
   }
 
   async release(): Promise<void> {
-    const text = await readFile(this.#path, "utf8").catch(() => null);
+    const text = await readText(this.#path).catch(() => null);
     if (text === this.#text) await rm(this.#path, { force: true });
   }
 }
@@ -68,7 +70,7 @@ export class RunLock {
  * host, which is believed, or a lock that cannot be read. Touches nothing.
  */
 export async function isHeld(folder: string): Promise<boolean> {
-  const text = await readFile(RunLock.path(folder), "utf8").catch((error: unknown) =>
+  const text = await readText(RunLock.path(folder)).catch((error: unknown) =>
     ["ENOENT", "ENOTDIR"].includes(codeOf(error)) ? null : "",
   );
   if (text === null) return false;
@@ -89,7 +91,7 @@ async function takeLock(path: string, text: string, hardLink: HardLink): Promise
     await writeDurably(draft, text);
     for (let attempt = 0; attempt < lockAttempts; attempt++) {
       if (await placeExclusively(draft, path, hardLink)) return null;
-      const held = await readFile(path, "utf8").catch(unlessGone);
+      const held = await readText(path).catch(unlessGone);
       if (held === null) continue;
       const holder = await requireDead(path, held);
       if (await replaceLock(path, held, draft, text, hardLink)) return holder.pid;
@@ -116,7 +118,7 @@ async function replaceLock(
   const takeover = `${path}.takeover`;
   await takeLock(takeover, text, hardLink);
   try {
-    if ((await readFile(path, "utf8").catch(unlessGone)) !== dead) return false;
+    if ((await readText(path).catch(unlessGone)) !== dead) return false;
     await rename(draft, path);
     return true;
   } finally {
@@ -156,7 +158,7 @@ function readHolder(text: string): Holder | null {
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await open(path, "wx");
+  const file = await open(path, "wx", fileModeIn(dirname(path)));
   try {
     await file.writeFile(text);
     await file.sync();
@@ -195,14 +197,18 @@ const ended = "ended";
 /** The boot and the tick at which a process began; `ended` for one that only waits to be reaped; null: unknown. */
 async function processStart(pid: number): Promise<string | null> {
   try {
-    const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
-    const status = await readFile(`/proc/${pid}/stat`, "utf8");
+    const boot = await readText("/proc/sys/kernel/random/boot_id");
+    const status = await readText(`/proc/${pid}/stat`);
     // proc(5): the name in parentheses may hold anything; the state follows it, the start is 19 fields further on.
     const fields = status.slice(status.lastIndexOf(")") + 2).split(" ");
     return fields[0] === "Z" || fields[0] === "X" ? ended : `${boot.trim()}/${fields[19]}`;
   } catch {
     return null;
   }
+}
+
+async function readText(path: string): Promise<string> {
+  return (await readRegular(path)).toString("utf8");
 }
 
 function unlessGone(error: unknown): null {

@@ -8,6 +8,7 @@
  *     POST /pause, /resume, /stop, /hint     an Answer: with 200, 400 (cannot be read) or 409 (refused); a hint is {"text": …}
  */
 import { type Server, request as httpRequest } from "node:http";
+import { constants } from "node:fs";
 import { chmod, type FileHandle, open, rm, stat } from "node:fs/promises";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -29,6 +30,8 @@ const longestHint = 2_000;
 const closingMs = 500;
 const mostAnsweringMs = 20_000;
 const mostStandingMs = 2_000;
+/** Whoever made the socket may answer anything. */
+const mostAnswerCharacters = 64 * 1024;
 
 /** The socket of a run under way. */
 export interface SteeringSocket {
@@ -341,7 +344,7 @@ async function placeOf(folder: string): Promise<Place | null> {
   if (Buffer.byteLength(path) <= longestPath) return { address: path, release: async () => {} };
   if (process.platform !== "linux") return null;
   // A folder that is held open has a short name.
-  const handle: FileHandle = await open(folder, "r");
+  const handle: FileHandle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
   return { address: `/proc/self/fd/${handle.fd}/${socketName}`, release: () => handle.close() };
 }
 
@@ -370,7 +373,10 @@ async function ask(
         (response) => {
           let text = "";
           response.setEncoding("utf8");
-          response.on("data", (part: string) => (text += part));
+          response.on("data", (part: string) => {
+            text += part;
+            if (text.length > mostAnswerCharacters) request.destroy(new Error("its answer has no end"));
+          });
           response.on("error", reject);
           response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
         },

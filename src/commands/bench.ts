@@ -5,7 +5,7 @@
  * run is an ordinary one in a folder of its own; what they add up to is report/'s business.
  */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import pLimit from "p-limit";
@@ -13,6 +13,7 @@ import { clearUnbegun, createRun, journalPath, openRun, readRun } from "../adapt
 import { unreachable } from "../adapters/model-server.ts";
 import { RunLock } from "../adapters/run-lock.ts";
 import { cannotWrite, codeOf, unusable } from "../adapters/system-error.ts";
+import { writeWhole } from "../adapters/whole-file.ts";
 import { type Config, searchConfigOf, serverOf, setupOf } from "../config.ts";
 import {
   CollmError,
@@ -312,8 +313,7 @@ class Bench {
         };
         const path = join(this.#plan.out, benchRecordName);
         try {
-          await writeFile(`${path}.part`, `${JSON.stringify(record, null, 1)}\n`);
-          await rename(`${path}.part`, path);
+          await writeWhole(path, `${JSON.stringify(record, null, 1)}\n`);
         } catch (error) {
           throw cannotWrite(path, error);
         }

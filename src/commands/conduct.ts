@@ -4,10 +4,10 @@
  * Owns what a record begins with, how it is gone on with, and what has to hold before either. Knows no terminal and
  * no exit code: `run` and `bench` do the same with it.
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { OpenedRun, RunJournal } from "../adapters/journal-file.ts";
+import { readRegular } from "../adapters/regular-file.ts";
 import {
   boundsOf,
   type Config,
@@ -257,7 +257,7 @@ export function checkFit(config: Config, space: SpaceDescription): void {
 
 /** The versions that a record names. */
 export async function versions(): Promise<Record<string, string>> {
-  const { version } = JSON.parse(await readFile(join(packageRoot, "package.json"), "utf8")) as {
+  const { version } = JSON.parse((await readRegular(join(packageRoot, "package.json"))).toString("utf8")) as {
     version: string;
   };
   return { collmNas: version, node: process.version };

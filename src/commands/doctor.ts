@@ -6,9 +6,10 @@
  * are told at the end.
  */
 import { createHash, randomInt } from "node:crypto";
-import { createReadStream, existsSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import wrap from "wrap-ansi";
+import { openRegular } from "../adapters/regular-file.ts";
 import {
   type Config,
   type Flags,
@@ -565,7 +566,8 @@ function pathsIn(value: unknown, folder: string, key = ""): { key: string; path:
 
 async function sha256(path: string): Promise<string> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  const file = await openRegular(path);
+  for await (const chunk of file.createReadStream()) hash.update(chunk as Buffer);
   return hash.digest("hex");
 }
 

@@ -5,9 +5,10 @@
  * up to is report/'s business.
  */
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { journalPath, readRun } from "../adapters/journal-file.ts";
+import { readRegular } from "../adapters/regular-file.ts";
 import { unusable } from "../adapters/system-error.ts";
 import { CollmError, JournalDamaged, UsageError } from "../errors.ts";
 import {
@@ -128,10 +129,10 @@ export async function readBenchRecord(folder: string): Promise<BenchRecord> {
     new JournalDamaged(
       `${path} is no record of a bench (${reason}); give the bench's command again to make it anew`,
     );
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
+  const bytes = await readRegular(path).catch((error: unknown) => {
     throw damaged(error instanceof Error ? error.message : "unreadable");
   });
-  const { success, data, error } = benchRecordText.safeParse(text);
+  const { success, data, error } = benchRecordText.safeParse(bytes.toString("utf8"));
   if (success) return data;
   const [issue] = error.issues;
   throw damaged([issue?.path.join("."), issue?.message].filter(Boolean).join(": "));

@@ -4,9 +4,11 @@
  * Owns the files that are written and what may be overwritten: a report of ours, and nothing else.
  */
 import { existsSync } from "node:fs";
-import { mkdir, open, readdir, rename, writeFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { openRegular } from "../adapters/regular-file.ts";
 import { codeOf, unusable } from "../adapters/system-error.ts";
+import { makeFolder, writeWhole } from "../adapters/whole-file.ts";
 import { UsageError } from "../errors.ts";
 import { csvOf } from "../report/csv.ts";
 import type { DataRow, Exhibit, Figure, Table } from "../report/exhibit.ts";
@@ -100,7 +102,7 @@ async function refuseOtherFolder(folder: string): Promise<void> {
 async function beginning(path: string): Promise<string | null> {
   if (!existsSync(path)) return null;
   try {
-    const file = await open(path, "r");
+    const file = await openRegular(path);
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0);
       return buffer.toString("utf8", 0, bytesRead);
@@ -119,7 +121,7 @@ async function storeMarkdown(
   exhibits: readonly (Table | Figure)[],
 ): Promise<string> {
   const folder = path.replace(/(\.md)?$/, "-figures");
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  await makeFolder(folder).catch((error: unknown) => {
     throw unusable(`cannot write into ${folder}`, error);
   });
   for (const exhibit of exhibits)
@@ -136,9 +138,8 @@ function standalone(svg: string): string {
 /** Writes a file whole or not at all; returns its path. */
 async function store(path: string, text: string): Promise<string> {
   try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(`${path}.part`, text);
-    await rename(`${path}.part`, path);
+    await makeFolder(dirname(path));
+    await writeWhole(path, text);
   } catch (error) {
     throw unusable(`cannot write ${path}`, error);
   }
@@ -146,7 +147,7 @@ async function store(path: string, text: string): Promise<string> {
 }
 
 async function storeAll(folder: string, exhibits: readonly Exhibit[]): Promise<string> {
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  await makeFolder(folder).catch((error: unknown) => {
     throw unusable(`cannot write into ${folder}`, error);
   });
   const list = exhibits.map(({ id, title, caption }): DataRow => ({ file: `${id}.csv`, title, caption }));

@@ -562,7 +562,9 @@ describe("a file that is no configuration", () => {
     await expect(readConfig(join(folder, "nowhere.yaml"), {})).rejects.toThrow(
       `cannot read ${join(folder, "nowhere.yaml")}: ENOENT; give the path of a YAML file`,
     );
-    await expect(readConfig(folder, {})).rejects.toThrow(`cannot read ${folder}: EISDIR`);
+    await expect(readConfig(folder, {})).rejects.toThrow(
+      `cannot read ${folder}: it is a folder, and no file`,
+    );
   });
 
   it("may use references as YAML has them", async () => {

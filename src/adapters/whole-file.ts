@@ -1,0 +1,54 @@
+/**
+ * Files that are written whole or not at all, as private as the folder they are put in.
+ *
+ * Owns the name under which a file is written before it takes its place, and what others may do with files and folders
+ * that are made: no more than with the folder around them, and within the user's own mask. Knows nothing of what is in a
+ * file.
+ */
+import { statSync } from "node:fs";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+
+/** For nobody but their owner. */
+export const privateFolder = 0o700;
+export const privateFile = 0o600;
+/** As the user's mask has it. */
+const usualFolder = 0o777;
+
+/** The mode for a new file in a folder: others get what they have of the folder, but no right to run it. */
+export function fileModeIn(folder: string): number {
+  return folderModeIn(folder) & 0o666;
+}
+
+/** Makes a folder, and those above it, each as private as the one around it. */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: folderModeIn(dirname(resolve(path))) });
+}
+
+/** Puts a file in its place, whole; what was there before goes. */
+export async function writeWhole(
+  path: string,
+  text: string,
+  mode = fileModeIn(dirname(path)),
+): Promise<void> {
+  const part = `${path}.part`;
+  // What bears the name may be no file, and then nobody may be there to take what is written.
+  await rm(part, { force: true });
+  try {
+    await writeFile(part, text, { flag: "wx", mode });
+    await rename(part, path);
+  } catch (error) {
+    await rm(part, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+// --- internal ---
+
+/** The nearest folder that is there decides. */
+function folderModeIn(folder: string): number {
+  const path = resolve(folder);
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return path === dirname(path) ? usualFolder : folderModeIn(dirname(path));
+  return privateFolder | (stats.mode & 0o077);
+}
