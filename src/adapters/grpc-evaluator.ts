@@ -43,6 +43,7 @@ import type { ListSpacesResponse__Output } from "./contract/collm_nas/v1/ListSpa
 import type { MeasureCostResponse__Output } from "./contract/collm_nas/v1/MeasureCostResponse.ts";
 import type { Outcome__Output } from "./contract/collm_nas/v1/Outcome.ts";
 import type { ProtoGrpcType } from "./contract/evaluator.ts";
+import { beyondBounds, boundedText, isTooLong, listBeyondBounds } from "./contract-bounds.ts";
 import { contractOptions } from "./contract-options.ts";
 
 export interface GrpcEvaluatorOptions {
@@ -61,6 +62,8 @@ const defaultKeepaliveSeconds = 330;
 const mostPongSeconds = 10;
 const largestMessageBytes = 64 * 1024 * 1024;
 const longestDetail = 600;
+/** So many messages of a stream are kept for whoever takes them. */
+const mostWaiting = 1_000;
 /** Both are as far from src/adapters as from dist/adapters. */
 const protoFile = new URL("../../proto/collm_nas/v1/evaluator.proto", import.meta.url);
 
@@ -120,6 +123,8 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
       (client, done) => client.listSpaces({}, done),
       signal,
     );
+    const excess = listBeyondBounds(answer.spaces);
+    if (excess !== null) throw this.#broken(`its list of spaces has ${excess}`);
     const ids = answer.spaces.map(({ id }) => id);
     if (ids.includes("") || new Set(ids).size < ids.length) {
       throw this.#broken("it lists a space without an id, or one twice");
@@ -166,6 +171,8 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
           throw this.#broken(`it gave no finite value for cost "${missing}" of ${text}`);
         }
         const { equivalenceKey } = answer;
+        if (isTooLong(equivalenceKey))
+          throw this.#broken(`it gave an equivalence key of ${equivalenceKey.length} characters for ${text}`);
         measured.push({ text, costs: pickNumbers(answer.costs, names), equivalenceKey });
       }
     }
@@ -193,7 +200,7 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
         const index = first + answer.index;
         if ("fraction" in answer) {
           const fraction = Math.min(Math.max(answer.fraction || 0, 0), 1);
-          yield { kind: "progress", index, fraction, note: answer.note };
+          yield { kind: "progress", index, fraction, note: boundedText(answer.note) };
         } else {
           if (answered.has(answer.index)) throw this.#broken(`it answered twice for ${text}`);
           answered.add(answer.index);
@@ -212,6 +219,8 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
   // ----- Answers -----
 
   #description(spaceId: string, answer: DescribeSpaceResponse__Output["space"]): SpaceDescription {
+    const excess = answer === null ? null : beyondBounds(answer);
+    if (excess !== null) throw this.#broken(`its description of space "${spaceId}" has ${excess}`);
     const parsed = spaceDescriptionSchema.safeParse(withoutEmptyData(answer));
     if (!parsed.success) {
       const issue = parsed.error.issues[0];
@@ -251,7 +260,7 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
       const { kind, message } = answer.failure;
       const failure = failures[kind] as FailureName | undefined;
       if (failure === undefined) throw this.#broken(`it gave failure kind ${kind} for ${text}`);
-      return { kind: "failure", failure, message };
+      return { kind: "failure", failure, message: boundedText(message) };
     }
     throw this.#broken(`its outcome for ${text} is neither a measurement nor a failure`);
   }
@@ -317,6 +326,8 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
     call.on("data", (message: EvaluateResponse__Output) => {
       watch.alive();
       state.arrived.push(message);
+      // Who takes them may be slower than who sends them.
+      if (state.arrived.length >= mostWaiting) call.pause();
       wake();
     });
     call.on("error", (error: ServiceError) => {
@@ -331,7 +342,9 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
     });
     try {
       for (;;) {
-        yield* state.arrived.splice(0);
+        const taken = state.arrived.splice(0);
+        if (call.isPaused()) call.resume();
+        yield* taken;
         if (state.arrived.length > 0) continue;
         if (state.error !== null) throw state.error;
         if (state.ended) return;

@@ -288,6 +288,88 @@ describe("spaces", () => {
     );
   });
 
+  const many = <T>(count: number, make: (index: number) => T) =>
+    Array.from({ length: count }, (_, at) => make(at));
+  const [dimension] = tinyDescription.dimensions;
+  it.each([
+    [
+      "dimensions",
+      { dimensions: many(1_001, (at) => ({ ...dimension, name: `d${at}` })) },
+      "1001 dimensions, and at most 1000",
+    ],
+    [
+      "choices",
+      { dimensions: [{ ...dimension, choices: many(5_001, (at) => `c${at}`) }] },
+      "5001 choices in one dimension",
+    ],
+    [
+      "groups",
+      { dimensions: [{ ...dimension, groups: many(5_001, (at) => ({ name: `g${at}`, size: 1 })) }] },
+      "5001 groups in one dimension",
+    ],
+    [
+      "slots, in one word",
+      { dimensions: [{ ...dimension, groups: [{ name: "all", size: 2 ** 31 - 1 }] }] },
+      "2147483647 slots in all",
+    ],
+    ["metrics", { metrics: many(101, (at) => ({ name: `m${at}` })) }, "101 metrics"],
+    ["costs", { costs: many(101, (at) => ({ name: `c${at}` })) }, "101 costs"],
+    ["splits", { splits: many(101, (at) => ({ name: `s${at}` })) }, "101 splits"],
+  ])("refuses a description with %s beyond bound", async (_what, changes, words) => {
+    const DescribeSpace = (_call: unknown, done: (error: null, answer: object) => void) =>
+      done(null, { space: { ...tinyDescription, ...changes } });
+    const error = await failureOf(
+      evaluatorAt((await serve({ DescribeSpace })).address).describe("tiny", quiet),
+    );
+    expect(error).toBeInstanceOf(ContractViolation);
+    expect((error as Error).message).toContain(words);
+  });
+
+  it("refuses a list of spaces beyond bound", async () => {
+    const ListSpaces = (_call: unknown, done: (error: null, answer: object) => void) =>
+      done(null, { spaces: many(10_001, (at) => ({ id: `s${at}` })) });
+    const listing = evaluatorAt((await serve({ ListSpaces })).address).list(quiet);
+    await expect(listing).rejects.toThrow("its list of spaces has 10001 spaces, and at most 10000");
+    await expect(listing).rejects.toBeInstanceOf(ContractViolation);
+  });
+
+  it("keeps no text of an outcome beyond bound", async () => {
+    const evaluator = await scripted(() => [
+      { progress: { index: 0, fraction: 0.5, note: "n".repeat(1_000_000) } },
+      first({ failure: { kind: "CRASHED", message: "m".repeat(1_000_000) } }),
+    ]);
+    const told = JSON.stringify(await evaluate(evaluator));
+    expect(told.length).toBeLessThan(25_000);
+    const MeasureCost = (_call: unknown, done: (error: null, answer: object) => void) =>
+      done(null, {
+        costs: three.map((architecture) => ({
+          architecture,
+          costs: { flops_m: 1, params_m: 1 },
+          equivalenceKey: "k".repeat(1_000_000),
+        })),
+      });
+    const measuring = evaluatorAt((await serve({ MeasureCost })).address).measureCosts(
+      { space: tinyDescription, texts: three },
+      quiet,
+    );
+    await expect(measuring).rejects.toThrow("an equivalence key of 1000000 characters");
+  });
+
+  it("gives every message of a long stream to whoever takes them slowly", async () => {
+    const evaluator = await scripted(() =>
+      many(5_000, (at) => ({ progress: { index: 0, fraction: at / 5_000, note: `${at}` } })),
+    );
+    const notes: string[] = [];
+    for await (const message of evaluator.evaluate(
+      { space: tinyDescription, texts: three, split: "search" },
+      quiet,
+    )) {
+      if (message.kind === "progress") notes.push(message.note);
+      if (notes.length % 500 === 0) await wait(1);
+    }
+    expect(notes).toEqual(many(5_000, String));
+  });
+
   it("takes an answer far above grpc-js's own limit", async () => {
     const summary = "x".repeat(20 * 1024 * 1024);
     const { address } = await serve({
