@@ -11,6 +11,14 @@ import { countRepairs, type RepairKind } from "../search/repairs.ts";
 const deepest = 20;
 /** So many characters of a reply are looked at for repairs, those looked at again counted again. */
 const mostMended = 3_000_000;
+/** Of a longer reply that is not JSON as a whole, JSON is looked for in so many of its last characters. */
+const mostSearched = 1_000_000;
+/** So many stretches between brackets are looked at, the last ones: an answer stands at the end. */
+const mostLooked = 50_000;
+/** A value whose brackets stand deeper in one another is none. */
+const deepestNesting = 250_000;
+/** So many brackets are kept that wait for the one that closes them; beyond that the oldest are given up. */
+const mostOpen = 20_000;
 
 /** A JSON object or array, and where in the text it stands. */
 export interface Found {
@@ -47,14 +55,29 @@ export function locateJson(text: string, isWanted?: (value: unknown) => boolean)
     const start = text.length - text.trimStart().length;
     return [{ value: whole, start, end: start + trimmed.length }];
   }
+  const from = Math.max(0, text.length - mostSearched);
+  const located = locateWithin(from === 0 ? text : text.slice(from), isWanted);
+  if (from === 0) return located;
+  const moved = <Place extends Stretch>(place: Place) => ({
+    ...place,
+    start: place.start + from,
+    end: place.end + from,
+  });
+  return located.map(({ within, ...found }) => ({
+    ...moved(found),
+    ...(within === undefined ? {} : { within: moved(within) }),
+  }));
+}
+
+/** What stands in a text that is not JSON as a whole. */
+function locateWithin(text: string, isWanted: ((value: unknown) => boolean) | undefined): Found[] {
   const found: Found[] = [];
   let end = 0;
   let toMend = isWanted === undefined ? 0 : mostMended;
   /** The stretches around the present one that turned out to be no JSON. */
   const around: (Stretch & { readonly isJson: boolean })[] = [];
-  const { spans, open } = balancedSpans(text);
-  const cut = open.find((at) => opensJson(text, at)) ?? text.length;
-  for (const span of spans) {
+  const { spans, cut } = balancedSpans(text);
+  for (const span of spans.slice(-mostLooked)) {
     while ((around.at(-1)?.end ?? text.length) <= span.start) around.pop();
     if (span.start < end || around.length === deepest) continue;
     const written = text.slice(span.start, span.end);
@@ -128,10 +151,19 @@ function opensJson(text: string, at: number): boolean {
 
 /**
  * Every stretch from an opening bracket to the one that closes it, outside strings, outer ones before inner ones; and
- * the brackets that nothing closes, in order.
+ * where JSON begins that nothing closes, which is behind the text where there is none.
  */
-function balancedSpans(text: string): { spans: Stretch[]; open: number[] } {
+function balancedSpans(text: string): { spans: Stretch[]; cut: number } {
   const spans: Stretch[] = [];
+  let cut = text.length;
+  /** Brackets of one kind that nothing closes, in order. */
+  const giveUp = (opened: readonly number[]) => {
+    cut = Math.min(cut, opened.find((at) => at >= cut || opensJson(text, at)) ?? cut);
+  };
+  const open = (opened: number[], at: number) => {
+    opened.push(at);
+    if (opened.length > mostOpen) giveUp(opened.splice(0, mostOpen / 2));
+  };
   // Each kind by itself: a bracket of prose that nothing closes must not hide the JSON around it.
   const braces: number[] = [];
   const brackets: number[] = [];
@@ -155,19 +187,36 @@ function balancedSpans(text: string): { spans: Stretch[]; open: number[] } {
       inString =
         braces.length + brackets.length > 0 &&
         (before === comma || before === colon || before === brace || before === bracket);
-    else if (code === brace) braces.push(at);
-    else if (code === bracket) brackets.push(at);
+    else if (code === brace) open(braces, at);
+    else if (code === bracket) open(brackets, at);
     else if (code === closingBrace) close(braces, at + 1);
     else if (code === closingBracket) close(brackets, at + 1);
     before = code;
   }
-  return {
-    spans: spans.sort((first, second) => first.start - second.start),
-    open: [...braces, ...brackets].sort((first, second) => first - second),
-  };
+  giveUp(braces);
+  giveUp(brackets);
+  return { spans: spans.sort((first, second) => first.start - second.start), cut };
+}
+
+/** Whether brackets stand deeper in one another than any answer has them: reading such a value takes very long. */
+function isTooDeep(text: string): boolean {
+  if (text.length <= deepestNesting) return false;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === quote) {
+      for (at += 1; at < text.length && text.charCodeAt(at) !== quote; at++)
+        if (text.charCodeAt(at) === backslash) at += 1;
+    } else if (code === brace || code === bracket) {
+      depth += 1;
+      if (depth > deepestNesting) return true;
+    } else if (code === closingBrace || code === closingBracket) depth -= 1;
+  }
+  return false;
 }
 
 function parsed(text: string): unknown {
+  if (isTooDeep(text)) return undefined;
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null ? value : undefined;

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { findJson, locateJson } from "../../src/searchers/reply.ts";
 
 const first = { op: ["conv", "skip"], width: [8] };
@@ -178,6 +178,50 @@ describe("a text of megabytes", () => {
     ["of nested broken lists", `${"[1,".repeat(size / 30)}${"],".repeat(size / 30)}`],
   ])("%s comes to an end", (_, text) => {
     findJson(text);
+  });
+
+  const pieces = [
+    "[",
+    "{",
+    "[1,],",
+    "{a:1,}",
+    "[]",
+    '{"a":',
+    "['",
+    '["',
+    "{/*",
+    "[ \n",
+    "a [b ",
+    "[{",
+    "```json\n[",
+    "]",
+  ];
+  it.each(pieces)("of %j takes work in proportion, and hides no answer behind it", (piece) => {
+    const text = `${piece.repeat(size / piece.length)}\n\n${json}`;
+    const work = { calls: 0, characters: 0 };
+    const parse = JSON.parse;
+    const spy = vi.spyOn(JSON, "parse").mockImplementation((part: string) => {
+      work.calls += 1;
+      work.characters += part.length;
+      return parse(part) as unknown;
+    });
+    try {
+      const found = locateJson(text, () => true);
+      if (!/["'*]|:$/.test(piece)) expect(found.map(({ value }) => value)).toContainEqual(both);
+    } finally {
+      spy.mockRestore();
+    }
+    expect(work.calls).toBeLessThan(110_000);
+    expect(work.characters).toBeLessThan(25_000_000);
+  });
+
+  it("looks for JSON no deeper than any answer has it", () => {
+    const spy = vi.spyOn(JSON, "parse");
+    for (const deep of ["[".repeat(size), "[".repeat(size / 2) + "]".repeat(size / 2)])
+      expect(findJson(deep)).toEqual([]);
+    const characters = spy.mock.calls.reduce((sum, [part]) => sum + part.length, 0);
+    spy.mockRestore();
+    expect(characters).toBeLessThan(1_000_000);
   });
 
   it("keeps what can be read beside what nests too deeply", () => {
