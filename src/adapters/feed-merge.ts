@@ -9,10 +9,12 @@ import type { StoredLine } from "./journal-file.ts";
 
 /** How many lines of the feed wait for one that is missing; more are left to the record. */
 const mostAhead = 10_000;
+const mostAheadCharacters = 64 * 1024 * 1024;
 
 export class LineMerge {
   #next = 1;
   #ahead = new Map<number, StoredLine>();
+  #aheadCharacters = 0;
 
   /** The sequence number of the line that is told next. */
   get next(): number {
@@ -28,7 +30,7 @@ export class LineMerge {
         told.push(line);
         this.#next++;
         this.#tellAhead(told);
-      } else if (seq > this.#next && this.#ahead.size < mostAhead) this.#ahead.set(seq, line);
+      } else if (seq > this.#next && !this.#ahead.has(seq)) this.#keep(line);
     }
     return told;
   }
@@ -46,12 +48,21 @@ export class LineMerge {
   restart(): void {
     this.#next = 1;
     this.#ahead.clear();
+    this.#aheadCharacters = 0;
+  }
+
+  #keep(line: StoredLine): void {
+    const characters = this.#aheadCharacters + line.text.length;
+    if (this.#ahead.size >= mostAhead || characters > mostAheadCharacters) return;
+    this.#ahead.set(line.event.seq, line);
+    this.#aheadCharacters = characters;
   }
 
   #tellAhead(told: StoredLine[]): void {
     for (let line = this.#ahead.get(this.#next); line !== undefined; line = this.#ahead.get(this.#next)) {
       told.push(line);
       this.#ahead.delete(this.#next++);
+      this.#aheadCharacters -= line.text.length;
     }
   }
 }

@@ -28,6 +28,12 @@ export interface FedLine {
 
 /** How many lines are kept for a subscriber that does not read: 20 MB of usual ones, and they are held only once. */
 const mostWaiting = 10_000;
+/** How many wait on this side for whoever listens; more stay with the feed. */
+const mostUnread = 1_000;
+/** No longer line is sent or taken: it stands in the record alone. A feed that sends one is disconnected. */
+export const longestLineBytes = 4 * 1024 * 1024;
+/** What a subscriber may say, which is what it wants to hear of. */
+const longestWishBytes = 64 * 1024;
 /** For how long lines are gathered before they leave together, in milliseconds. */
 const gatherMs = 20;
 /** How long closing may take for the sake of subscribers that still read. */
@@ -52,7 +58,12 @@ export async function openFeed(
   }
   if (place.path !== null) await requireFree(place.path);
   const { Publisher } = await zeromq();
-  const socket = new Publisher({ linger: lingerMs, sendHighWaterMark: mostWaiting, ipv6: place.isIPv6 });
+  const socket = new Publisher({
+    linger: lingerMs,
+    sendHighWaterMark: mostWaiting,
+    maxMessageSize: longestWishBytes,
+    ipv6: place.isIPv6,
+  });
   try {
     await socket.bind(address);
   } catch (error) {
@@ -99,7 +110,7 @@ class ZeroMqFeed implements LiveFeed {
 
   publish(run: string, lines: readonly string[]): void {
     if (this.#isClosed) return;
-    for (const line of lines) this.#queue.push([run, line]);
+    for (const line of lines) if (Buffer.byteLength(line) <= longestLineBytes) this.#queue.push([run, line]);
     this.#draining ??= this.#drain();
   }
 
@@ -142,7 +153,8 @@ async function* listen(
   const { Subscriber } = await zeromq();
   if (signal.aborted) return;
   const socket = new Subscriber({
-    receiveHighWaterMark: mostWaiting,
+    receiveHighWaterMark: mostUnread,
+    maxMessageSize: longestLineBytes,
     linger: 0,
     ipv6,
     reconnectInterval: reconnectMs,

@@ -74,6 +74,17 @@ it("holds a bounded number of lines of a feed whose record does not come", () =>
   expect(merge.take([line(1)])).toHaveLength(10_001);
 });
 
+it("holds a bounded length of them too, and tells the rest as the record does", () => {
+  const merge = new LineMerge();
+  const long = lines(2, 30).map((each) => ({ ...each, text: each.text.padEnd(4_000_000) }));
+  merge.take(long);
+  expect(merge.take([line(1)]).length).toBeLessThan(20);
+  const next = merge.next;
+  expect(numbersOf(merge.take(lines(next, 30)))).toEqual(numbersOf(lines(next, 30)));
+  merge.take(long.map((each) => ({ ...each, event: { ...each.event, seq: each.event.seq + 30 } })));
+  expect(merge.take([line(31)]).length).toBeGreaterThan(10);
+});
+
 it("takes only events from a feed", () => {
   expect(readFedLine("{")).toBeNull();
   expect(readFedLine('"x"')).toBeNull();

@@ -7,7 +7,13 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Publisher, Subscriber } from "zeromq";
-import { type FedLine, followFeed, type LiveFeed, openFeed } from "../../src/adapters/live-feed.ts";
+import {
+  type FedLine,
+  followFeed,
+  type LiveFeed,
+  longestLineBytes,
+  openFeed,
+} from "../../src/adapters/live-feed.ts";
 import { UsageError } from "../../src/errors.ts";
 
 let scratch: string;
@@ -119,6 +125,28 @@ describe("a subscriber", () => {
       return heard.length > 0;
     });
     expect(heard[0]).toEqual({ run: "run", line: "line" });
+  });
+
+  it("takes no line beyond bound, hangs up on who sends one, and is sent none", async () => {
+    const stranger = new Publisher({ linger: 0 });
+    closing.push(() => stranger.close());
+    await stranger.bind("tcp://127.0.0.1:*");
+    const { heard, isThere } = await following(stranger.lastEndpoint as string);
+    await until("it hears", () => {
+      void stranger.send(["run", "line"]).catch(() => {});
+      return heard.length > 0;
+    });
+    await stranger.send(["run", "x".repeat(longestLineBytes + 1)]);
+    await until("it has hung up", () => isThere.includes(false));
+    expect(Math.max(...heard.map(({ line }) => line.length))).toBe(4);
+
+    const feed = await opened();
+    const ours = await following(feed.address);
+    await heardBy(feed, ours.heard);
+    feed.publish("run", ["ü".repeat(longestLineBytes / 2 + 1), "y".repeat(longestLineBytes), "the next"]);
+    await until("what is behind it has come", () => ours.heard.at(-1)?.line === "the next");
+    expect(new Set(ours.heard.map(({ line }) => line[0]))).toEqual(new Set(["h", "y", "t"]));
+    expect(ours.isThere).not.toContain(false);
   });
 
   it("ends when its signal is raised, before and while it listens", async () => {
