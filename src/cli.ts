@@ -10,6 +10,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError } from "@comman
 import type { GivenPrice } from "./config.ts";
 import { CollmError } from "./errors.ts";
 import { openOutput, type Output, printError } from "./commands/output.ts";
+import { printable } from "./commands/style.ts";
 
 /** How long a stopped process may take to put its things away. */
 const mostClosingMs = 1_800;
@@ -112,7 +113,7 @@ function commands(
     .exitOverride()
     .configureOutput({
       outputError: (text, write) =>
-        write(`collm-nas: ${text.replace(/^error: /, "").replace(/\n\((.*)\)/, " ($1)")}`),
+        write(printable(`collm-nas: ${text.replace(/^error: /, "").replace(/\n\((.*)\)/, " ($1)")}`)),
     });
 
   program

@@ -9,7 +9,7 @@ import type { PlannedRun } from "../plan.ts";
 import { duration } from "../report/format.ts";
 import type { Notice } from "../search/coordinator.ts";
 import { budgetSpent } from "../search/state.ts";
-import { paint, plain } from "./style.ts";
+import { paint, printable } from "./style.ts";
 
 /** Without a terminal, nothing is said as long as something was said so recently. */
 const quietSeconds = 30;
@@ -65,7 +65,7 @@ export class BenchView {
         paint(
           this.#out,
           "yellow",
-          `${nameOf(run)}: waiting ${notice.seconds.toFixed(1)} s: ${plain(notice.reason)}`,
+          `${nameOf(run)}: waiting ${notice.seconds.toFixed(1)} s: ${notice.reason}`,
         ),
       );
     if (notice.kind !== "recorded" || notice.event.type !== "architecture-measured") return;
@@ -84,20 +84,20 @@ export class BenchView {
 
   failed(run: PlannedRun, reason: string): void {
     this.#failed += 1;
-    this.say(paint(this.#out, "yellow", `${nameOf(run)}: failed: ${plain(reason)}`));
+    this.say(paint(this.#out, "yellow", `${nameOf(run)}: failed: ${reason}`));
   }
 
   /** The run has come to its end with nothing to use. */
   fruitless(run: PlannedRun, reason: string): void {
-    this.say(paint(this.#out, "yellow", `${nameOf(run)}: ${plain(reason)}`));
+    this.say(paint(this.#out, "yellow", `${nameOf(run)}: ${reason}`));
   }
 
   /** One line that stays. */
   say(line: string): void {
     this.#saidAt = this.#seconds();
-    if (this.#bar === null) this.#out.write(`${line}\n`);
+    if (this.#bar === null) this.#out.write(`${printable(line)}\n`);
     else {
-      this.#out.write(`\r\u001b[K${line}\n`);
+      this.#out.write(`\r\u001b[K${printable(line)}\n`);
       this.#bar.render();
     }
   }

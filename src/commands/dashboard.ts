@@ -25,7 +25,7 @@ import { rowOf, runRowSchema, withHolder } from "../dashboard/run-row.ts";
 import { serverOf } from "../dashboard/server.ts";
 import { UsageError } from "../errors.ts";
 import { benchRecordName, benchRecordText } from "../report/bench-record.ts";
-import type { Output } from "./output.ts";
+import { type Output, say as sayLine } from "./output.ts";
 
 export interface DashboardFlags {
   readonly port?: number | undefined;
@@ -242,7 +242,7 @@ function inAddress(host: string): string {
 }
 
 function say(line: string): void {
-  process.stderr.write(`collm-nas: ${line}\n`);
+  sayLine(`collm-nas: ${line}`);
 }
 
 type FirstWords =

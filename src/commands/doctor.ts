@@ -48,7 +48,7 @@ import { asksRoles } from "../searchers/registry.ts";
 import { openEvaluator, openModels, type OpenedModels, systemClock } from "./compose.ts";
 import { checkFit, rehearsal, versions } from "./conduct.ts";
 import { type Counted, longPrompt, longPromptBytes, readingOf } from "./long-prompt.ts";
-import type { Output } from "./output.ts";
+import { type Output, say } from "./output.ts";
 import { checkMoneyCap, priceHint, pricesFor } from "./prices.ts";
 import { paint, plain } from "./style.ts";
 import { dollars, numbers } from "./summary.ts";
@@ -120,7 +120,7 @@ class Examination {
 
   async #evaluator(config: Config): Promise<SpaceDescription | null> {
     const address = config.evaluator.address ?? "started here";
-    say(`evaluator (${address}) …`);
+    sayNow(`evaluator (${address}) …`);
     const opened = await this.#try("evaluator", () => openEvaluator(config));
     if (opened === null) return null;
     const { evaluator, close } = opened;
@@ -222,7 +222,7 @@ class Examination {
       openModels(
         patient,
         systemClock,
-        { onRetry: (seconds, reason) => say(`waiting ${duration(seconds)}: ${plain(reason)}`) },
+        { onRetry: (seconds, reason) => sayNow(`waiting ${duration(seconds)}: ${reason}`) },
         {},
         { search, space: description },
       ),
@@ -255,7 +255,7 @@ class Examination {
         : `taken from ${server.keyVariable}`,
     );
     const { listModels, unreachable } = await import("../adapters/model-server.ts");
-    say(`model server ${server.baseUrl} …`);
+    sayNow(`model server ${server.baseUrl} …`);
     const reason = await unreachable(server.baseUrl, this.#signal);
     if (reason !== null) {
       this.#problem(
@@ -432,7 +432,7 @@ class Examination {
     model: ChatModel,
     price: Price | null,
   ): Promise<ChatReply | null> {
-    say(`asking the ${role} (${check}) …`);
+    sayNow(`asking the ${role} (${check}) …`);
     const request = { role, round: 1, attempt: 1, messages, schema, seed: 1, brief };
     const reply = await this.#try(check, () => model.reply(request, this.#signal));
     if (reply === null) return null;
@@ -571,8 +571,9 @@ async function sha256(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-function say(line: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`${paint(process.stderr, "dim", line)}\n`);
+/** What is done right now: for somebody who waits before a terminal. */
+function sayNow(line: string): void {
+  if (process.stderr.isTTY) say(paint(process.stderr, "dim", line));
 }
 
 function reportLines(findings: readonly Finding[], spent: Spent, ok: boolean): string[] {
@@ -582,7 +583,7 @@ function reportLines(findings: readonly Finding[], spent: Spent, ok: boolean): s
   const room = Math.max(40, (process.stdout.columns ?? 120) - longest - marks.problem.length - 5);
   const rows = findings.flatMap(({ check, status, what, next }) => [
     [paint(process.stdout, colours[status], marks[status]), check, wrap(plain(what), room, { hard: true })],
-    ...(next === undefined ? [] : [["", "", wrapped(`→ ${plain(next)}`, room)]]),
+    ...(next === undefined ? [] : [["", "", wrapped(plain(`→ ${next}`), room)]]),
   ]);
   const money = spent.usd === null ? "" : `, ${dollars(spent.usd)}`;
   return [

@@ -15,7 +15,7 @@ import { program } from "./compose.ts";
 import { type Current, Pace } from "./pace.ts";
 import { shellWord, duration } from "../report/format.ts";
 import { truncationWords } from "../report/words.ts";
-import { paint, plain } from "./style.ts";
+import { paint, plain, printable } from "./style.ts";
 import { scoreText } from "./summary.ts";
 import { wrapped } from "./wrapped.ts";
 
@@ -98,7 +98,7 @@ export class LiveView {
       this.#undrawn = [];
     });
     this.#bar = this.#bars.create(search.budget, budgetSpent(state), this.#payload(state));
-    this.#bars.create(1, 0, {}, { format: () => this.#currentLine() });
+    this.#bars.create(1, 0, {}, { format: () => printable(this.#currentLine()) });
   }
 
   /** Takes a notice of the search. */
@@ -132,10 +132,11 @@ export class LiveView {
   /** One line above the bar. */
   say(line: string): void {
     this.#saidAt = this.#seconds();
-    if (this.#bars === null) this.#out.write(`${line}\n`);
+    const shown = printable(line);
+    if (this.#bars === null) this.#out.write(`${shown}\n`);
     else {
       this.#undrawn.push(line);
-      this.#bars.log(`${line.replaceAll("\n", `${clearToRight}\n`)}${clearToRight}\n`);
+      this.#bars.log(`${shown.replaceAll("\n", `${clearToRight}\n`)}${clearToRight}\n`);
     }
   }
 
@@ -246,7 +247,8 @@ export class LiveView {
     const seconds = this.#pace.secondsLeft(state);
     const isOver = seconds === null || budgetLeft(state) === 0;
     const left = isOver ? "" : `${duration(Math.max(seconds, 1))} left`;
-    return { best: scoreText(state, best(state)?.value ?? null), left };
+    // Where there is a bar, it prints this by itself.
+    return { best: plain(scoreText(state, best(state)?.value ?? null)), left };
   }
 
   #width(): number {

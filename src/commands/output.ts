@@ -1,10 +1,13 @@
 /**
  * What a command leaves on standard output and standard error, and the exit code.
  *
- * Owns the rule that `--json` puts one object on standard output and nothing else. Knows no command.
+ * Owns the rule that `--json` puts one object on standard output and nothing else, and that nothing reaches a terminal
+ * but through `printable`. Knows no command.
  */
+import { once } from "node:events";
 import { CollmError } from "../errors.ts";
-import { paint } from "./style.ts";
+import { plainJson } from "../report/format.ts";
+import { paint, printable } from "./style.ts";
 
 export interface Output {
   /** Whether standard output is for one object alone. */
@@ -20,10 +23,21 @@ export function openOutput(json: boolean): Output {
     json,
     exitCode: 0,
     result: (object, lines) => {
-      const text = json ? JSON.stringify(object) : lines.join("\n");
+      const text = json ? plainJson(JSON.stringify(object)) : printable(lines.join("\n"));
       if (text !== "") process.stdout.write(`${text}\n`);
     },
   };
+}
+
+/** Lines of JSON on standard output, as they stand elsewhere; resolves once there is room for more. */
+export async function printJsonLines(lines: readonly string[]): Promise<void> {
+  const isRoom = process.stdout.write(lines.map((line) => `${plainJson(line)}\n`).join(""));
+  if (!isRoom) await once(process.stdout, "drain");
+}
+
+/** One line on standard error. */
+export function say(line: string): void {
+  process.stderr.write(`${printable(line)}\n`);
 }
 
 /** One line for an error of ours, with the command to go on with behind it; the whole stack for a bug. */
@@ -32,7 +46,7 @@ export function printError(error: unknown, resume: string | null = null): void {
     resume === null ? message : `${message.replace(/,? then resume$/, "")}; then go on with: ${resume}`;
   const text =
     error instanceof CollmError
-      ? then(error.message)
+      ? then(error.message).replace(/\s*[\r\n\u2028\u2029]\s*/g, " ")
       : `this is a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`;
-  process.stderr.write(`${paint(process.stderr, "red", "collm-nas:")} ${text}\n`);
+  say(`${paint(process.stderr, "red", "collm-nas:")} ${text}`);
 }

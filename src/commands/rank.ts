@@ -25,11 +25,10 @@ import { Space, type SpaceDescription } from "../search/space.ts";
 import { type OpenedModels, openEvaluator, openModels, program, systemClock } from "./compose.ts";
 import { versions } from "./conduct.ts";
 import { everyText, measureAll } from "./optimum.ts";
-import { type Output, printError } from "./output.ts";
+import { type Output, printError, say } from "./output.ts";
 import { RankingFile } from "./ranking-file.ts";
 import { rankingLines, summarizeRanking, trialWords } from "./ranking-summary.ts";
 import { shellWord } from "../report/format.ts";
-import { plain } from "./style.ts";
 
 /** More are no longer told apart by their intervals, and take memory to resample. */
 const mostTrials = 1_000;
@@ -170,8 +169,7 @@ type Hand = Trial["architectures"];
 
 /** The model under the settings of the Navigator. */
 async function openRanker(config: ModelConfig): Promise<OpenedModels> {
-  const onRetry = (seconds: number, reason: string) =>
-    say(`waiting ${seconds.toFixed(1)} s: ${plain(reason)}`);
+  const onRetry = (seconds: number, reason: string) => say(`waiting ${seconds.toFixed(1)} s: ${reason}`);
   return await openModels(serverOf(config, "navigator"), systemClock, { onRetry });
 }
 
@@ -301,8 +299,4 @@ function commandLine(file: string | undefined, flags: RankFlags): string {
       : [`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${shellWord(String(value))}`],
   );
   return [program, "rank", ...(file === undefined ? [] : [shellWord(file)]), ...named].join(" ");
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
 }

@@ -20,7 +20,6 @@ import { program } from "./compose.ts";
 import type { Output } from "./output.ts";
 import { readStudy } from "./read-study.ts";
 import { shellWord } from "../report/format.ts";
-import { plain } from "./style.ts";
 
 export interface ReportFlags {
   readonly out?: string | undefined;
@@ -57,7 +56,7 @@ export async function report(paths: readonly string[], flags: ReportFlags, outpu
       exhibits: exhibits.map(({ id, title }) => ({ id, title })),
     },
     [
-      ...lost.map(({ folder, reason }) => plain(`left out: ${folder}: ${reason}`)),
+      ...lost.map(({ folder, reason }) => `left out: ${folder}: ${reason}`),
       `${runs} ${runs === 1 ? "run" : "runs"} reported${lost.length === 0 ? "" : `, ${lost.length} left out`}: ${written.join(", ")}`,
     ],
   );

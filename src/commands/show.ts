@@ -27,7 +27,7 @@ import { figure } from "../searchers/prompts.ts";
 import { program } from "./compose.ts";
 import { workerOn } from "./held-run.ts";
 import { type Output, printError } from "./output.ts";
-import { paint, plain } from "./style.ts";
+import { paint } from "./style.ts";
 import { dollars, hintsByPerson, numbers, scoreText, summarize, summaryLines } from "./summary.ts";
 import { table } from "./table.ts";
 
@@ -49,7 +49,7 @@ export async function show(
   if (damage === null) {
     const closing =
       round === undefined ? ["", ...summaryLines(state, folder, program, await workerOn(folder))] : [];
-    output.result(summarize(state, folder), [...lines, ...closing].map(plain));
+    output.result(summarize(state, folder), [...lines, ...closing]);
     return;
   }
   const rounds = state.rounds.length;
@@ -58,7 +58,7 @@ export async function show(
   output.result({ run: folder, status: "damaged", damage: damage.message, trusted }, [
     paint(process.stdout, "red", extent),
     "",
-    ...lines.map(plain),
+    ...lines,
   ]);
   printError(damage);
   output.exitCode = damage.exitCode;

@@ -7,7 +7,6 @@ import { sendOrder } from "../adapters/steering-socket.ts";
 import { UsageError } from "../errors.ts";
 import type { Order } from "../search/ports.ts";
 import type { Output } from "./output.ts";
-import { plain } from "./style.ts";
 
 /** Prints what the run answers; exit code 2 where it refuses, and where there is none to answer. */
 export async function steer(
@@ -18,7 +17,7 @@ export async function steer(
 ): Promise<void> {
   const answer = await sendOrder(folder, orderOf(order, text));
   if (!answer.ok) output.exitCode = 2;
-  if (answer.ok || output.json) output.result(answer, [plain(answer.words)]);
+  if (answer.ok || output.json) output.result(answer, [answer.words]);
   else throw new UsageError(answer.words);
 }
 

@@ -4,7 +4,7 @@
  * Owns the look: no frames, columns two blanks apart. Knows nothing of what stands in them.
  */
 import Table from "cli-table3";
-import { paint } from "./style.ts";
+import { cleaned, paint } from "./style.ts";
 
 const bare = {
   top: "",
@@ -28,10 +28,10 @@ const bare = {
 export function table(rows: readonly (readonly string[])[], head: readonly string[] = []): string[] {
   const drawn = new Table({
     chars: bare,
-    head: head.map((title) => paint(process.stdout, "bold", title)),
+    head: head.map((title) => paint(process.stdout, "bold", cleaned(title))),
     style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
   });
-  for (const row of rows) drawn.push([...row]);
+  for (const row of rows) drawn.push(row.map(cleaned));
   return drawn
     .toString()
     .split("\n")

@@ -4,14 +4,12 @@
  * Owns what is told of each line, drawn as `run` draws it or printed for `--json`, and the state they add up to. Knows
  * nothing of where the lines are from.
  */
-import { once } from "node:events";
 import type { StoredLine } from "../adapters/journal-file.ts";
 import type { RunEvent } from "../search/events.ts";
 import { reduce, type RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { LiveView } from "./live-view.ts";
-import type { Output } from "./output.ts";
-import { plain } from "./style.ts";
+import { type Output, printJsonLines } from "./output.ts";
 import { numbers } from "./summary.ts";
 
 export class WatchedRun {
@@ -45,9 +43,9 @@ export class WatchedRun {
    */
   async tell(lines: readonly StoredLine[]): Promise<void> {
     if (this.#output.json && lines.length > 0) {
-      const isRoom = process.stdout.write(lines.map(({ text }) => `${text}\n`).join(""));
+      const printed = printJsonLines(lines.map(({ text }) => text));
       for (const { event } of lines) this.#tellOf(event);
-      if (!isRoom) await once(process.stdout, "drain");
+      await printed;
     } else for (const { event } of lines) this.#tellOf(event);
   }
 
@@ -91,7 +89,7 @@ export class WatchedRun {
     if (event.type === "run-resumed") this.#ended = false;
     if (this.#isPartial) {
       const line = eventLine(event);
-      if (line !== null) this.say(plain(line));
+      if (line !== null) this.say(line);
     } else if (this.#past === null) this.#draw(event, 0);
     else this.#past.push(event);
   }

@@ -14,6 +14,7 @@ import { bodyLimit } from "hono/body-limit";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { z } from "zod";
+import { plain } from "../report/format.ts";
 import { documentOf, favicon } from "./document.ts";
 import { type Asset, type PageModules, tagOf } from "./page-modules.ts";
 import { pageStyle } from "./page-style.ts";
@@ -122,7 +123,8 @@ export function serverOf(parts: ServerParts): Hono {
 
   app.notFound((context) => context.text("there is nothing at this address\n", 404));
   app.onError((error, context) => {
-    process.stderr.write(`collm-nas: this is a bug, please report it: ${error.stack ?? error.message}\n`);
+    const words = plain(error.stack ?? error.message);
+    process.stderr.write(`collm-nas: this is a bug, please report it: ${words}\n`);
     return context.text("this failed; the terminal of the dashboard says why\n", 500);
   });
   return app;

@@ -306,7 +306,8 @@ describe("a cap", () => {
       baseUrl,
     ];
     const { code, stdout, stderr } = await collmNas(["run", ...line, "--cap", "seconds=2", "--out", run]);
-    expect(code, stderr).toBe(0);
+    expect(code, stderr).toBe(7);
+    expect(stderr).toContain("ended without a usable winner: no evaluation gave a result");
     expect(stderr).toContain("waiting 10 h 0 min");
     expect(stdout).toContain("the cap on time is reached");
     expect((await collmNas(["replay", run])).code).toBe(0);
