@@ -6,11 +6,18 @@
  * quick; each command loads its own module.
  */
 import { readFileSync } from "node:fs";
-import { Argument, Command, CommanderError, InvalidArgumentError } from "@commander-js/extra-typings";
+import {
+  Argument,
+  Command,
+  CommanderError,
+  type CommandUnknownOpts,
+  InvalidArgumentError,
+} from "@commander-js/extra-typings";
 import type { GivenPrice } from "./config.ts";
 import { CollmError } from "./errors.ts";
 import { openOutput, type Output, printError } from "./commands/output.ts";
 import { printable } from "./commands/style.ts";
+import { countForms, homePath, pathRefusal, readCount, readNumber } from "./written-values.ts";
 
 /** How long a stopped process may take to put its things away. */
 const mostClosingMs = 1_800;
@@ -155,7 +162,7 @@ function commands(
     .option(
       "--cap <what=value>",
       "the most that may be used: tokens=…, usd=… or seconds=…; may be given several times",
-      limit,
+      cap,
     )
     .option(
       "--price <what=usd>",
@@ -192,7 +199,7 @@ function commands(
     .option("--base-url <url>", "where that model's API is")
     .option("--max-tokens <n>", "its longest reply in tokens", wholeFrom(1))
     .option("--on-truncation <what>", "stop, or shorten the conversation, when the server cuts prompts")
-    .option("--cap <what=value>", "a new cap: tokens=…, usd=… or seconds=…", limit)
+    .option("--cap <what=value>", "a new cap: tokens=…, usd=… or seconds=…", cap)
     .option(
       "--price <what=usd>",
       "what a million tokens of the model cost: input=0.1,output=0.3, and cached=… (default: looked up)",
@@ -278,7 +285,7 @@ function commands(
     .option("--model <name>", "the language model that would play the roles")
     .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
     .option("--max-tokens <n>", "the longest reply in tokens", wholeFrom(1))
-    .option("--cap <what=value>", "the caps that the run would have", limit)
+    .option("--cap <what=value>", "the caps that the run would have", cap)
     .option("--limit <cost=value>", "the limits that the run would have", limit)
     .option(
       "--price <what=usd>",
@@ -309,7 +316,7 @@ function commands(
     .option("--model <name>", "the language model that plays both roles")
     .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
     .option("--max-tokens <n>", "the longest reply in tokens", wholeFrom(1))
-    .option("--cap <what=value>", "caps to hold the estimate against", limit)
+    .option("--cap <what=value>", "caps to hold the estimate against", cap)
     .option(
       "--price <what=usd>",
       "what a million tokens of the model cost: input=0.1,output=0.3, and cached=… (default: looked up)",
@@ -447,6 +454,7 @@ function commands(
       ),
     );
 
+  for (const command of program.commands) readPaths(command);
   return program;
 }
 
@@ -508,27 +516,82 @@ function leave(code: number): void {
 
 // ----- Values of flags -----
 
+type Named = Readonly<Record<string, number>>;
+
 function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It has to be a number.");
+  const value = readNumber(text);
+  if (value === null) throw new InvalidArgumentError("It has to be a number.");
   return value;
 }
 
 function wholeFrom(least: number): (text: string) => number {
   return (text) => {
-    const value = Number(text);
-    if (!/^[0-9]+$/.test(text) || value < least || !Number.isSafeInteger(value)) {
-      throw new InvalidArgumentError(`It has to be a whole number of at least ${least}.`);
-    }
+    const value = readCount(text);
+    if (value === null || value < least)
+      throw new InvalidArgumentError(
+        `It has to be a whole number of at least ${least}, such as ${Math.max(least, 40)}, 2k or 1e6.`,
+      );
     return value;
   };
 }
 
-function limit(text: string, before: Readonly<Record<string, number>> | undefined): Record<string, number> {
-  const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.+)$/.exec(text);
-  if (match === null)
-    throw new InvalidArgumentError("It has to be of the form NAME=VALUE, such as flops_m=120.");
-  return { ...before, [match[1] as string]: number(match[2] as string) };
+function limit(text: string, before: Named | undefined): Named {
+  const [name, value] = named("limit", text, "cost", "flops_m=120");
+  const read = readNumber(value);
+  if (read === null)
+    throw new InvalidArgumentError(
+      `${name} has to be a number alone, in the unit that the space has for that cost.`,
+    );
+  return { ...before, [name]: read };
+}
+
+function cap(text: string, before: Named | undefined): Named {
+  const [name, value] = named("cap", text, "cap", "tokens=200000");
+  const read = name === "tokens" ? readCount(value) : readNumber(value);
+  if (read === null)
+    throw new InvalidArgumentError(
+      name === "tokens"
+        ? `tokens has to be ${countForms}.`
+        : `${name} has to be a number alone${name === "usd" ? ", in US dollars" : name === "seconds" ? ", in seconds" : ""}.`,
+    );
+  return { ...before, [name]: read };
+}
+
+/** The two sides of NAME=VALUE. */
+function named(flag: string, text: string, what: string, example: string): [name: string, value: string] {
+  const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=(.+)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined)
+    throw new InvalidArgumentError(`It has to be of the form NAME=VALUE, such as ${example}.`);
+  if (value.includes(",")) {
+    const each = text.split(",").map((part) => `--${flag} ${part.trim()}`);
+    throw new InvalidArgumentError(
+      /,\s*[A-Za-z_]/.test(text)
+        ? `Give --${flag} once a ${what}: ${each.join(" ")}.`
+        : `Write the number without a comma, and give --${flag} once a ${what}.`,
+    );
+  }
+  return [name, value];
+}
+
+function path(text: string): string {
+  const refusal = pathRefusal(text);
+  if (refusal !== null) throw new InvalidArgumentError(`It ${refusal}.`);
+  return homePath(text);
+}
+
+/** Whatever is called a file, a folder or a run is read as a path. */
+function readPaths({ options, registeredArguments }: CommandUnknownOpts): void {
+  for (const option of options)
+    if (option.parseArg === undefined && /<(?:file|dir|run)>$/.test(option.flags)) option.argParser(path);
+  for (const argument of registeredArguments) {
+    if (!["file", "plan", "run", "folder"].includes(argument.name())) continue;
+    if (argument.variadic)
+      argument.argParser((text: string, before: unknown) => [
+        ...(Array.isArray(before) ? (before as string[]) : []),
+        path(text),
+      ]);
+    else argument.argParser(path);
+  }
 }
 
 function price(text: string): GivenPrice {

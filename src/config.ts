@@ -4,7 +4,9 @@
  * Owns defaults and what may be set, and is the only reader of the environment. Knows no space: whether a cost or a
  * space exists is asked of the evaluator later.
  */
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, isAbsolute, join, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { NotRegular, readRegular } from "./adapters/regular-file.ts";
@@ -24,6 +26,8 @@ import {
   wordingSchema,
 } from "./search/events.ts";
 import { didYouMean } from "./search/nearest.ts";
+import { issueWords, keyPaths, meantKey, pathSchema, withReadNumbers } from "./schema-words.ts";
+import { homePath, pathRefusal } from "./written-values.ts";
 
 // ----- Schema -----
 
@@ -97,7 +101,7 @@ const evaluatorSchema = z.strictObject({
     .nullable()
     .default(null),
   /** The configuration file of the Python evaluator that is started. */
-  config: z.string().min(1).nullable().default(null),
+  config: pathSchema.nullable().default(null),
   /** A call without a sign of life for so long is given up and made again. */
   silenceSeconds: z.number().positive().default(120),
   /** How long to wait for an evaluator that went away. */
@@ -163,7 +167,7 @@ const configSchema = z.strictObject({
   giveUpAfter: z.int().min(1).nullable().default(20),
   model: modelSchema.nullable().default(null),
   evaluator: evaluatorSchema.default(evaluatorSchema.parse({})),
-  out: z.string().min(1).nullable().default(null),
+  out: pathSchema.nullable().default(null),
 });
 export type Config = z.infer<typeof configSchema>;
 
@@ -348,7 +352,7 @@ export function localModel(
   name: string,
 ): { readonly kind: "gguf" | "recorded"; readonly path: string } | null {
   const [, kind, path] = /^(gguf|recorded):(.+)$/.exec(name) ?? [];
-  return path === undefined ? null : { kind: kind as "gguf" | "recorded", path };
+  return path === undefined ? null : { kind: kind as "gguf" | "recorded", path: homePath(path) };
 }
 
 /**
@@ -427,12 +431,14 @@ function withConversation(raw: Record<string, unknown>): Record<string, unknown>
 /** A YAML file as it stands. @throws UsageError naming the place that is wrong */
 export async function readYaml(file: string): Promise<Record<string, unknown>> {
   const { parseDocument } = await import("yaml");
+  const path = findFile(file);
   let text: string;
   try {
-    text = (await readRegular(file)).toString("utf8");
+    text = (await readRegular(path)).toString("utf8");
   } catch (error) {
     const reason = error instanceof NotRegular ? error.message : codeOf(error) || String(error);
-    throw new UsageError(`cannot read ${file}: ${reason}; give the path of a YAML file`);
+    const meant = reason === "ENOENT" ? didYouMean(file, presets()) : "";
+    throw new UsageError(`cannot read ${file}: ${reason}; give the path of a YAML file${meant}`);
   }
   const refused = (problem: string) =>
     new UsageError(`${file}: ${problem.split("\n")[0]?.replace(/:$/, "")}; correct the YAML`);
@@ -449,7 +455,7 @@ export async function readYaml(file: string): Promise<Record<string, unknown>> {
   if (typeof value !== "object" || Array.isArray(value))
     throw new UsageError(`${file}: expected keys and values, such as "space: NAME"`);
   if (hasPrototypeKey(value)) throw new UsageError(`${file}: unknown key "__proto__"`);
-  return pathsFrom(dirname(resolve(file)), value as Record<string, unknown>);
+  return pathsFrom(dirname(resolve(path)), value as Record<string, unknown>);
 }
 
 /** An object cannot hold such a key: it would be lost without a word. */
@@ -467,8 +473,13 @@ export function pathsFrom(folder: string, value: Record<string, unknown>): Recor
   if (typeof evaluator !== "object" || evaluator === null) return value;
   const { config } = evaluator as { config?: unknown };
   return typeof config === "string"
-    ? { ...value, evaluator: { ...evaluator, config: resolve(folder, config) } }
+    ? { ...value, evaluator: { ...evaluator, config: pathFrom(folder, config) } }
     : value;
+}
+
+function pathFrom(folder: string, path: string): string {
+  // What is refused is refused as it was written.
+  return pathRefusal(path) === null ? resolve(folder, homePath(path)) : path;
 }
 
 /** A file's keys, overruled by flags. @throws UsageError for a price that is no single model's */
@@ -486,7 +497,7 @@ export function withFlags(file: Record<string, unknown>, flags: Flags): Record<s
   into("limits", { ...limit });
   into("caps", { ...cap });
   into("model", { name: model, baseUrl, maxTokens, onTruncation });
-  const config = evaluatorConfig === undefined ? undefined : resolve(evaluatorConfig);
+  const config = evaluatorConfig === undefined ? undefined : pathFrom(".", evaluatorConfig);
   // Either flag puts away what the file says of the other.
   if (evaluator !== undefined || config !== undefined)
     into("evaluator", { address: evaluator ?? null, config: config ?? null });
@@ -541,9 +552,20 @@ const missing: Readonly<Record<string, string>> = {
   "model.name": "no model named; name one with --model",
 };
 
-/** Parses, or says in one line which key is wrong, how, and what was probably meant. */
-export function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, source: string): T {
-  const parsed = schema.safeParse(value);
+/**
+ * Parses, or says in one line which key is wrong, how, and what was probably meant.
+ *
+ * @param more paths of keys that are known though the schema does not tell of them
+ */
+export function parseStrictly<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+  source: string,
+  more: readonly string[] = [],
+): T {
+  const first = schema.safeParse(value);
+  if (first.success) return first.data;
+  const parsed = schema.safeParse(withReadNumbers(schema, value, first.error.issues));
   if (parsed.success) return parsed.data;
   // A misspelt key is often the reason why another one is missing.
   const isUnknown = ({ code }: z.core.$ZodIssue) => code === "unrecognized_keys";
@@ -553,7 +575,7 @@ export function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, source: s
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0] ?? "";
     const full = place === "" ? key : `${place}.${key}`;
-    throw new UsageError(`${source}unknown key "${full}"${didYouMean(key, keysAt(schema, issue.path))}`);
+    throw new UsageError(`${source}unknown key "${full}"${meantKey(schema, issue.path, key, more)}`);
   }
   const given = issue.path.reduce<unknown>(
     (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
@@ -567,19 +589,28 @@ export function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, source: s
   // Not the password of an address that is wrong besides.
   const shown =
     typeof given === "number" ? String(given) : JSON.stringify(given).replace(/\/\/[^/@]*@/, "//…@");
-  throw new UsageError(`${source}"${place}" is ${shown}: ${issue.message}${near}`);
+  throw new UsageError(`${source}"${place}" is ${shown}: ${issueWords(schema, issue)}${near}`);
 }
 
-/** The keys that the schema allows at a path. */
-function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let at: unknown = schema;
-  const unwrap = () => {
-    while (at instanceof z.ZodDefault || at instanceof z.ZodNullable) at = at.def.innerType;
-  };
-  unwrap();
-  for (const key of path) {
-    at = at instanceof z.ZodObject ? (at.shape as Record<PropertyKey, unknown>)[key] : undefined;
-    unwrap();
-  }
-  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
+/** Every key of a configuration, as a path such as model.name. */
+export function configKeys(): string[] {
+  return keyPaths(configSchema);
+}
+
+/** The file itself, or the one of that name among those that come with the program, which are found from any folder. */
+export function findFile(file: string): string {
+  const name = file.replace(/^\.\//, "");
+  return existsSync(file) || !presets().includes(name) ? file : join(packageRoot, name);
+}
+
+/** The folder that holds package.json: as far from src as from dist. */
+const packageRoot = fileURLToPath(new URL("../", import.meta.url));
+
+/** The configurations and plans that come with the program, such as presets/spos.yaml. */
+function presets(): string[] {
+  const folder = join(packageRoot, "presets");
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".yaml"))
+    .map((name) => `presets/${name.split(sep).join("/")}`);
 }

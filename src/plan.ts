@@ -8,7 +8,9 @@ import { basename, dirname, resolve } from "node:path";
 import { z } from "zod";
 import {
   type Config,
+  configKeys,
   type Flags,
+  findFile,
   parseConfig,
   parseStrictly,
   pathsFrom,
@@ -22,6 +24,7 @@ import { type PrintedRow, printedRowSchema } from "./report/bench-record.ts";
 import { digestOf } from "./search/digest.ts";
 import { didYouMean } from "./search/nearest.ts";
 import { asksRoles, searchers } from "./searchers/registry.ts";
+import { pathSchema } from "./schema-words.ts";
 
 /** What stands beside the searchers of every plan that does not say otherwise. */
 const usualControls = ["random", "costliest-first", "prior-random", "surrogate"];
@@ -63,7 +66,7 @@ const planSchema = z.strictObject({
   optimum: z.boolean().default(false),
   /** Rows that a publication prints, by space; the first one is the mean to reach. */
   printed: z.record(z.string(), z.array(printedRowSchema)).default({}),
-  out: z.string().min(1).nullable().default(null),
+  out: pathSchema.nullable().default(null),
 });
 
 /** Every key of a plan. */
@@ -106,11 +109,12 @@ export interface Plan {
  */
 export async function readPlan(file: string, flags: PlanFlags): Promise<Plan> {
   const source = `${file}: `;
-  const plan = parseStrictly(planSchema, await readYaml(file), source);
+  const ofRuns = configKeys().map((key) => `run.${key}`);
+  const plan = parseStrictly(planSchema, await readYaml(file), source, ofRuns);
   const { seeds, parallel, out, ...runFlags } = flags;
   refuseReserved(plan, source);
   refuseFlags(plan, flags, source);
-  const shared = pathsFrom(dirname(resolve(file)), plan.run);
+  const shared = pathsFrom(dirname(resolve(findFile(file))), plan.run);
   const remarks: string[] = [];
   const everySeed = seedsOf(seeds ?? plan.seeds, source);
   const runs = [...spacesOf(plan.spaces, source)].flatMap(([space, ofSpace]) => {

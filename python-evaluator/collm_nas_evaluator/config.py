@@ -201,10 +201,26 @@ class _Reader:
     def _file(self, node: yaml.Node, key: str) -> Path:
         if node.tag != "tag:yaml.org,2002:str" or not node.value or "\0" in node.value:
             raise self._error(node, f"{key} must be a path")
-        return self._path.parent / str(node.value)
+        try:
+            return self._path.parent / path_of(str(node.value))
+        except ValueError as error:
+            raise self._error(node, f"{key} {error}") from error
 
     def _error(self, node: yaml.Node, what: str) -> UsageError:
         return UsageError(f"{self._path}, line {node.start_mark.line + 1}: {what}")
+
+
+def path_of(text: str) -> Path:
+    """`text` as a path, with `~` and `~/…` read as a shell reads them.
+
+    Raises ValueError, in words that follow the name of the path, for the folder of somebody else.
+    """
+    if text.startswith("~") and text[1:2] not in ("", "/"):
+        raise ValueError(
+            f"begins with ~, which stands for your own folder only as ~ or ~/…; write the whole path, or ./{text}"
+        )
+    # A path loses its leading ./, and would be somebody's folder then.
+    return Path(text).expanduser() if text.startswith("~") else Path(text)
 
 
 def _nearest(key: str) -> str:

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from collm_nas_evaluator import __version__, addresses
 from collm_nas_evaluator.class_names import ORDERS
+from collm_nas_evaluator.config import path_of
 from collm_nas_evaluator.errors import UsageError
 
 
@@ -35,10 +36,10 @@ def read(arguments: list[str] | None) -> argparse.Namespace:
     spaces = commands.add_parser("spaces", help="list what would be served", allow_abbrev=False)
     for command in (serve, spaces):
         config_help = "YAML; without one the installed table is served"
-        command.add_argument("--config", type=Path, metavar="FILE", help=config_help)
+        command.add_argument("--config", type=_path, metavar="FILE", help=config_help)
     cache_help = "decode every image once, for all evaluations to come"
     cache = commands.add_parser("cache-images", help=cache_help, allow_abbrev=False)
-    cache.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML with checkpoints and imagenet")
+    cache.add_argument("--config", type=_path, required=True, metavar="FILE", help="YAML with checkpoints and imagenet")
     space_help = "only for this space; may be given several times (default: every space that looks at images)"
     cache.add_argument("--space", action="append", metavar="ID", help=space_help)
     _import(commands.add_parser("import-nasbench201", help="make a table of official files", allow_abbrev=False))
@@ -51,9 +52,9 @@ def _import(command: argparse.ArgumentParser) -> None:
         "Makes one small table of an official release, to serve with nasbench201.table: NATS-Bench's folder or single "
         "file for topologies, or NAS-Bench-201's .pth. Reads cell by cell, and nothing in the files is run."
     )
-    command.add_argument("path", type=Path, metavar="PATH", help="the release as downloaded; a .tar unpacked")
+    command.add_argument("path", type=_path, metavar="PATH", help="the release as downloaded; a .tar unpacked")
     out_help = "where the table goes (default nasbench201.npz)"
-    command.add_argument("--out", type=Path, default=Path("nasbench201.npz"), metavar="FILE", help=out_help)
+    command.add_argument("--out", type=_path, default=Path("nasbench201.npz"), metavar="FILE", help=out_help)
     command.add_argument("--force", action="store_true", help="replace a file that is there")
 
 
@@ -69,7 +70,7 @@ def _retrain(command: argparse.ArgumentParser) -> None:
         "--folder": "where the files go, and where a training to go on with is",
     }
     for flag, text in folders.items():
-        command.add_argument(flag, type=Path, required=True, metavar="FOLDER", help=text)
+        command.add_argument(flag, type=_path, required=True, metavar="FOLDER", help=text)
     order_help = "of class folders whose names have two orders, by number and by text"
     command.add_argument("--class-order", choices=ORDERS, help=order_help)
     for name, (kind, text) in RETRAINING.items():
@@ -100,6 +101,13 @@ RETRAINING: Mapping[str, tuple[type, str]] = {
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; {self.prog} --help lists what there is")
+
+
+def _path(text: str) -> Path:
+    try:
+        return path_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from error
 
 
 def _address(text: str) -> addresses.Address:

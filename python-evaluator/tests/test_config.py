@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from collm_nas_evaluator import config
+from collm_nas_evaluator import config, flags
 from collm_nas_evaluator.errors import UsageError
 
 
@@ -22,6 +22,26 @@ def test_relative_paths_are_relative_to_the_file(path: Path) -> None:
         analognas=True,
         cache_dir=path.parent / "cache",
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("~/nas/all", "home/nas/all"), ("~", "home"), ("a~/b", "a~/b"), ("./~x", "~x")]
+)
+def test_a_tilde_stands_for_ones_own_folder(
+    path: Path, monkeypatch: pytest.MonkeyPatch, written: str, meant: str
+) -> None:
+    monkeypatch.setenv("HOME", str(path.parent / "home"))
+    path.write_text(
+        f"nasbench201: {{csv: {written!r}, latency_csv: {written!r}}}\ncheckpoints: {{spos: {written!r}}}\n"
+        f"imagenet: {{val: {written!r}, train: {written!r}}}\ncache_dir: {written!r}\n"
+    )
+    read = config.read(path)
+    assert read.images is not None
+    paths = [read.nasbench201_csv, read.nasbench201_latency_csv, read.checkpoints["spos"], read.cache_dir]
+    assert {*paths, read.images.val, read.images.train} == {path.parent / meant}
+    flags_read = flags.read(["import-nasbench201", written, "--out", written])
+    own = Path(meant) if not written.startswith("~") else path.parent / meant
+    assert (flags_read.path, flags_read.out) == (own, own)
 
 
 def test_a_packed_table_stands_in_the_place_of_the_csv(path: Path) -> None:
@@ -94,6 +114,7 @@ def test_the_packages_spaces_can_be_left_out(path: Path) -> None:
         ("analognas: 1", "analognas must be true or false"),
         ("analognas: 'true'", "analognas must be true or false"),
         ("cache_dir: true", "cache_dir must be a path"),
+        ("cache_dir: ~somebody/x", r"cache_dir begins with ~, .*write the whole path, or \./~somebody/x"),
         ("[a, b]", "the file must be a mapping"),
         ("just text", "the file must be a mapping"),
         ("? [a]\n: b", 'unknown key ""'),

@@ -2,7 +2,7 @@
  * What a wrong command line gets: nothing on standard output, one line on standard error that names what is wrong and
  * the nearest right word, and the exit code that says what to do.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
@@ -75,13 +75,20 @@ describe("a wrong word on the command line", () => {
     ],
     ["run --space SPACE --target high", "--target <value>' argument 'high' is invalid"],
     ["run --space SPACE --limit flops_m", "It has to be of the form NAME=VALUE"],
-    ["run --space SPACE --limit flops_m=few", "It has to be a number"],
     ["run --space SPACE --model m --price 3", "It has to be input=USD,output=USD"],
     ["estimate --space SPACE --model m --price input=1", "It has to be input=USD,output=USD"],
     ["doctor --space SPACE --model m --price input=1,input=2,output=1", "It has to be input=USD,output=USD"],
     ["resume RUN --price input=-1,output=2", "A price is no less than 0"],
     ["bench PLAN --price input=one,output=2", "It has to be a number"],
     ["run --space SPACE --price input=1,output=2", "none is named; name it with --model"],
+    ["run --space SPACE --limit flops_m=few", "flops_m has to be a number alone"],
+    ["run --space SPACE --limit flops_m=120M", "flops_m has to be a number alone, in the unit"],
+    ["run --space SPACE --limit a=1,b=2", "Give --limit once a cost: --limit a=1 --limit b=2."],
+    ["run --space SPACE --cap tokens=1,usd=2", "Give --cap once a cap: --cap tokens=1 --cap usd=2."],
+    ["run --space SPACE --cap tokens=2m", "tokens has to be a whole number, such as"],
+    ["run --space SPACE --cap usd=5k", "usd has to be a number alone, in US dollars"],
+    ["run --space SPACE --cap words=5", 'unknown key "caps.words"'],
+    ["run --space SPACE --out ~nobody/x", "write the whole path"],
     ["run --space SPACE --over-limit skp", 'did you mean "skip"?'],
     ["run --space SPACE --equivalent evalute", 'did you mean "evaluate"?'],
     ["run --space SPACE --searcher colm", 'unknown searcher "colm"; they are collm, solo, random, '],
@@ -97,6 +104,34 @@ describe("a wrong word on the command line", () => {
     ["resume ENDED --budget 1", "--budget 1 is less than the run's budget of 2"],
   ])("%s", async (line, text) => {
     expectOneLine(await run(line), 2, text);
+  });
+});
+
+describe("a path", () => {
+  test.each([
+    ["show ~/none", "none"],
+    ["report ~/one ~/none", "one"],
+    ["run ~/none.yaml", "none.yaml"],
+    ["doctor ~/none.yaml --json", "none.yaml"],
+    ["bench ~/none.yaml", "none.yaml"],
+    ["estimate --from=~/none", "none"],
+    ["run --space SPACE --out=~/taken", "taken"],
+  ])("has ~ for the own folder: %s", async (line, name) => {
+    const home = temporaryFolder();
+    mkdirSync(join(home, "taken"));
+    writeFileSync(join(home, "taken", "journal.jsonl"), "");
+    const { stdout, stderr } = await run(line, { env: { HOME: home } });
+    expect(stdout + stderr).toContain(join(home, name));
+  });
+
+  test("of what comes with the program is found from any folder, and named where it is almost that", async () => {
+    const plan = await run("bench presets/bench/nasbench201-models.yaml");
+    expectOneLine(plan, 2, "this plan needs a language model");
+    expectOneLine(
+      await run("run presets/ofa-250.yaml"),
+      2,
+      'cannot read presets/ofa-250.yaml: ENOENT; give the path of a YAML file; did you mean "presets/ofa-',
+    );
   });
 });
 

@@ -1,9 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import {
   type Flags,
+  localModel,
   type ModelConfig,
   pythonFromEnvironment,
   readConfig,
@@ -170,6 +171,45 @@ describe("a configuration", () => {
     expect(config.model).toEqual(model);
     expect(config.memory).toEqual({ navigator: true, generator: true });
     expect(config.evaluator).toEqual({ ...evaluator, silenceSeconds: 9 });
+  });
+
+  it("reads a number in quotes or with a suffix for what it is, in every place that wants one", async () => {
+    const written = yaml(
+      'space: cells\nbudget: "40"\nrounds: 1_000\ntarget: "94.5"\nlimits: {flops_m: "120"}\n' +
+        'caps: {tokens: 200k, usd: "5"}\ncandidates: {min: "5", max: 8}\nprices: {m: {input: "0.1", output: 1}}\n' +
+        "model: {name: m, maxTokens: 2k, contextTokens: 1M, roles: {generator: {temperature: '0.5'}}}\n",
+    );
+    expect(await readConfig(written, {})).toMatchObject({
+      budget: 40,
+      rounds: 1_000,
+      target: 94.5,
+      limits: { flops_m: 120 },
+      caps: { tokens: 200_000, usd: 5 },
+      candidates: { min: 5, max: 8 },
+      prices: { m: { input: 0.1, output: 1 } },
+      model: { maxTokens: 2_000, contextTokens: 1_000_000, roles: { generator: { temperature: 0.5 } } },
+    });
+    // What has to be text stays text.
+    expect(await readConfig(yaml('space: "40"\ntask: "1e6"'), {})).toMatchObject({
+      space: "40",
+      task: "1e6",
+    });
+  });
+
+  it("reads ~ in every path as the own folder", async () => {
+    const whole = 'space: s\nout: ~/runs/a\nevaluator: {config: ~/e.yaml}\nmodel: {name: "gguf:~/m.gguf"}';
+    const config = await readConfig(yaml(whole), {});
+    expect([config.out, config.evaluator.config]).toEqual([
+      join(homedir(), "runs/a"),
+      join(homedir(), "e.yaml"),
+    ]);
+    expect(localModel(config.model?.name ?? "")?.path).toBe(join(homedir(), "m.gguf"));
+    const flags = { space: "s", out: "~/runs/b", evaluatorConfig: "~/f.yaml" };
+    const flagged = await readConfig(undefined, flags);
+    expect([flagged.out, flagged.evaluator.config]).toEqual([
+      join(homedir(), "runs/b"),
+      join(homedir(), "f.yaml"),
+    ]);
   });
 
   it("takes a file's null for a group as none given by the flags either", async () => {
@@ -373,6 +413,36 @@ describe("the evaluator's configuration file", () => {
 
 describe("a wrong key", () => {
   it.each([
+    [
+      "one of the model's at the top",
+      "space: cells\ntemperature: 0.5",
+      'unknown key "temperature"; did you mean "model.temperature"?',
+    ],
+    [
+      "a misspelt one of the model's at the top",
+      "space: cells\nmax_tokens: 5",
+      'unknown key "max_tokens"; did you mean "model.maxTokens"?',
+    ],
+    [
+      "one of the top in the model",
+      "space: cells\nmodel: {name: m, budget: 5}",
+      'unknown key "model.budget"; did you mean "budget"?',
+    ],
+    [
+      "one of a role",
+      "space: cells\nmodel: {name: m, roles: {navigator: {temprature: 1}}}",
+      'unknown key "model.roles.navigator.temprature"; did you mean "temperature"?',
+    ],
+    [
+      "one of a price",
+      "space: cells\nprices: {m: {input: 1, ouput: 2}}",
+      'unknown key "prices.m.ouput"; did you mean "output"?',
+    ],
+    [
+      "one of the evaluator at the top",
+      "space: cells\npatienceSeconds: 5",
+      'unknown key "patienceSeconds"; did you mean "evaluator.patienceSeconds"?',
+    ],
     ["a misspelt one", "space: cells\nbugdet: 5", 'unknown key "bugdet"; did you mean "budget"?'],
     ["a misspelt one that has to be there", "spcae: cells", 'unknown key "spcae"; did you mean "space"?'],
     [
@@ -494,10 +564,36 @@ describe("a wrong value", () => {
     expect(message.startsWith(expected), message).toBe(true);
   });
 
+  it("is told in words of this program", async () => {
+    const wrong = [
+      ["budget: many", "has to be a whole number, such as 2000, 200k, 2M or 1e6"],
+      ["budget: 0", "has to be at least 1"],
+      ["budget: [1]", "has to be a whole number"],
+      ["candidates: {min: 1, max: 2000}", "has to be at most 1000"],
+      ["target: best", "has to be a number"],
+      ["limits: {flops_m: 120M}", "has to be a number"],
+      ["limits: flops_m=120", "has to be names with values"],
+      ["caps: {usd: 5k}", "has to be a number"],
+      ["caps: {usd: 0}", "has to be more than 0"],
+      ["structured: 'yes'", "has to be true or false"],
+      ["task: 5", "has to be text"],
+      ["task: ''", "must not be empty"],
+      ["inform: costs", "has to be a list"],
+      ["memory: yes", "has to be keys with values"],
+      ["overLimit: 7", "has to be skip or evaluate"],
+      ["evaluator: {config: ~ann/e.yaml}", "begins with ~"],
+    ] as const;
+    for (const [text, words] of wrong) {
+      const message = await refusal(`space: s\n${text}`);
+      expect(message).toContain(`: ${words}`);
+      expect(message).not.toMatch(/Invalid|Too (small|big)|expected|received/);
+    }
+  });
+
   it("among a few choices brings the nearest one", async () => {
     expect(await refusal("space: s\noverLimit: evaluat")).toContain('did you mean "evaluate"?');
     expect(await refusal(undefined, { space: "s", equivalent: "skp" })).toBe(
-      '"equivalent" is "skp": Invalid option: expected one of "evaluate"|"skip"; did you mean "skip"?',
+      '"equivalent" is "skp": has to be evaluate or skip; did you mean "skip"?',
     );
   });
 

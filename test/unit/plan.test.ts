@@ -182,6 +182,12 @@ describe("a plan", () => {
     ],
     ["a wrong value in a grid", `${small}grid: {budget: [0]}\n`, 'evolution budget=0: "budget" is 0'],
     ["an unknown key of the plan", `${small}seed: 5\n`, 'unknown key "seed"; did you mean "seeds"?'],
+    ["a key of a run at the top", `${small}budget: 5\n`, 'unknown key "budget"; did you mean "run.budget"?'],
+    [
+      "a key of a run's model at the top",
+      `${small}temperature: 1\n`,
+      'unknown key "temperature"; did you mean "run.model.temperature"?',
+    ],
     ["settings that differ in case alone", `${small}settings: {S: {}, s: {}}\n`, "twice"],
     ["a key that is none in the grid", `${small}grid: {__proto__.budget: [3]}\n`, "is no key such as budget"],
     ["a key that objects cannot hold", `${small}run: {__proto__: {budget: 3}}\n`, 'unknown key "__proto__"'],
