@@ -10,6 +10,7 @@ import { duration } from "../report/format.ts";
 import type { Notice } from "../search/coordinator.ts";
 import { budgetSpent } from "../search/state.ts";
 import { paint, printable } from "./style.ts";
+import { columnsOf, wrapped } from "./wrapped.ts";
 
 /** Without a terminal, nothing is said as long as something was said so recently. */
 const quietSeconds = 30;
@@ -95,9 +96,10 @@ export class BenchView {
   /** One line that stays. */
   say(line: string): void {
     this.#saidAt = this.#seconds();
-    if (this.#bar === null) this.#out.write(`${printable(line)}\n`);
+    const text = wrapped(printable(line), columnsOf(this.#out));
+    if (this.#bar === null) this.#out.write(`${text}\n`);
     else {
-      this.#out.write(`\r\u001b[K${printable(line)}\n`);
+      this.#out.write(`\r\u001b[J${text}\n`);
       this.#bar.render();
     }
   }

@@ -17,11 +17,10 @@ import { shellWord, duration } from "../report/format.ts";
 import { truncationWords } from "../report/words.ts";
 import { paint, plain, printable } from "./style.ts";
 import { scoreText } from "./summary.ts";
-import { wrapped } from "./wrapped.ts";
+import { columnsOf, wrapped } from "./wrapped.ts";
 
-const narrowest = 60;
-/** What was drawn where a line is said now is longer, perhaps. */
-const clearToRight = "\u001b[K";
+/** Taken from what is drawn before a line is said over it: behind a line as wide as the terminal it would take a letter. */
+const clearBelow = "\u001b[J";
 /** An evaluation that is over sooner is not shown. */
 const shownAfterSeconds = 1;
 /** Without a terminal, nothing is told of evaluations as long as something was said so recently. */
@@ -41,7 +40,7 @@ export class LiveView {
   #hasNews = false;
   #updatedAt = 0;
   /** Lines that the bar has taken and not drawn yet; it forgets them when it stops. */
-  #undrawn: string[] = [];
+  #undrawn: [line: string, command: string][] = [];
   #bestBefore: number | null = null;
 
   /** @param seconds what only ever grows */
@@ -72,7 +71,7 @@ export class LiveView {
       `seed ${search.seed}`,
       ...(search.blind === true ? ["blind to the space's names"] : []),
     ];
-    this.say(wrapped(parts.join(", "), this.#width()));
+    this.say(parts.join(", "));
     this.#state = state;
     this.#from = from;
     this.#pace = new Pace(this.#seconds, from);
@@ -129,14 +128,14 @@ export class LiveView {
     this.#calls.writing(characters);
   }
 
-  /** One line above the bar. */
-  say(line: string): void {
+  /** One line above the bar. `command` is what it names last, to be copied. */
+  say(line: string, command = ""): void {
     this.#saidAt = this.#seconds();
-    const shown = printable(line);
-    if (this.#bars === null) this.#out.write(`${shown}\n`);
+    const text = wrapped(printable(line), columnsOf(this.#out), printable(command));
+    if (this.#bars === null) this.#out.write(`${text}\n`);
     else {
-      this.#undrawn.push(line);
-      this.#bars.log(`${shown.replaceAll("\n", `${clearToRight}\n`)}${clearToRight}\n`);
+      this.#undrawn.push([line, command]);
+      this.#bars.log(`${clearBelow}${text}\n`);
     }
   }
 
@@ -145,7 +144,7 @@ export class LiveView {
     this.#bars?.stop();
     this.#bars = null;
     this.#bar = null;
-    for (const line of this.#undrawn.splice(0)) this.say(line);
+    for (const [line, command] of this.#undrawn.splice(0)) this.say(line, command);
   }
 
   #recorded(notice: Extract<Notice, { kind: "recorded" }>): void {
@@ -156,7 +155,10 @@ export class LiveView {
       if (event.type === "chat-replied") this.#called(event);
       const steered = steeredWords(event, state);
       if (steered !== null)
-        this.say(paint(this.#out, "yellow", wrapped(plain(steered.words), this.#width(), steered.command)));
+        this.say(
+          paint(this.#out, "yellow", plain(steered.words)),
+          steered.command === undefined ? "" : paint(this.#out, "yellow", steered.command),
+        );
     }
     this.#pace.recorded(notice);
     this.#state = state;
@@ -207,7 +209,7 @@ export class LiveView {
         : []),
       ...(truncated === undefined ? [] : [truncationWords(truncated.promptTokens)]),
     ];
-    for (const line of lines) this.say(paint(this.#out, "yellow", wrapped(plain(line), this.#width())));
+    for (const line of lines) this.say(paint(this.#out, "yellow", plain(line)));
   }
 
   /** The strategy's summary in at most two lines. */
@@ -252,7 +254,7 @@ export class LiveView {
   }
 
   #width(): number {
-    return Math.max(narrowest, this.#out.columns ?? 100);
+    return columnsOf(this.#out) ?? 100;
   }
 }
 

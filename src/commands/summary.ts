@@ -29,6 +29,7 @@ import { figure } from "../searchers/prompts.ts";
 import type { Worker } from "./held-run.ts";
 import { paint } from "./style.ts";
 import { table } from "./table.ts";
+import { columnsOf, wrapped } from "./wrapped.ts";
 
 export type Status = "ended" | "interrupted" | "failed";
 
@@ -100,38 +101,47 @@ export function summarize(state: RunState, run: string, status?: Status): Summar
   };
 }
 
-/** The closing lines for a person. `command` is how this program was called, `worker` who works on the run now. */
+/**
+ * The closing lines for a person. `command` is how this program was called, `worker` who works on the run now, `columns` how
+ * wide the terminal is; null: it is none.
+ */
 export function summaryLines(
   state: RunState,
   run: string,
   command: string,
   worker: Worker = "nobody",
+  columns: number | null = columnsOf(process.stdout),
 ): string[] {
+  const told = (words: string) => wrapped(words, columns === null ? null : columns - labelWidth);
   const summary = summarize(state, run);
   const { best: winner, funnel: lost, spend: spent } = summary;
   const bold = (text: string) => paint(process.stdout, "bold", text);
   const rows: [string, string][] = [];
-  if (winner === null) rows.push(["Winner", `none: ${whyNoWinner(state).words}`]);
+  if (winner === null) rows.push(["Winner", told(`none: ${whyNoWinner(state).words}`)]);
   else {
     const score = numbers(winner.metrics, (name) => unitOf(state.space, name));
     const caveat = winner.sameImagesAsSearch ? "  (same images as the search)" : "";
     rows.push(["Winner", bold(winner.text)]);
     if (winner.original !== null) rows.push(["", `under its own names: ${winner.original}`]);
-    rows.push(["", [score, numbers(winner.costs)].filter((part) => part !== "").join("  ")]);
+    rows.push(["", told([score, numbers(winner.costs)].filter((part) => part !== "").join("  "))]);
     rows.push([
       "",
-      winner.test === null
-        ? testNote(state)
-        : `test split: ${numbers(winner.test, (name) => unitOf(state.space, name))}${caveat}`,
+      told(
+        winner.test === null
+          ? testNote(state)
+          : `test split: ${numbers(winner.test, (name) => unitOf(state.space, name))}${caveat}`,
+      ),
     ]);
   }
   rows.push([
     "Ended",
-    `${endingOf(state, worker)} (${budgetSpent(state)} of ${state.search.budget} evaluations, ${state.rounds.length} ${state.rounds.length === 1 ? "round" : "rounds"})`,
+    told(
+      `${endingOf(state, worker)} (${budgetSpent(state)} of ${state.search.budget} evaluations, ${state.rounds.length} ${state.rounds.length === 1 ? "round" : "rounds"})`,
+    ),
   ]);
-  if (state.capReached !== null) rows.push(["", capLine(state.capReached)]);
-  rows.push(["Funnel", funnelLine(lost)]);
-  rows.push(["Spend", spendLine(state, spent)]);
+  if (state.capReached !== null) rows.push(["", told(capLine(state.capReached))]);
+  rows.push(["Funnel", told(funnelLine(lost))]);
+  rows.push(["Spend", told(spendLine(state, spent))]);
   if (state.hints.length > 0) rows.push(["Hints", hintsByPerson(state)]);
   rows.push(["Run", run]);
   const word = shellWord(run);
@@ -219,6 +229,9 @@ export function hintsByPerson({ hints }: Pick<RunState, "hints">): string {
 }
 
 // --- internal ---
+
+/** The longest of the words before the lines, and the gap behind it. */
+const labelWidth = "Winner".length + 2;
 
 function endingOf({ ended, isPaused }: RunState, worker: Worker): string {
   if (ended !== null) return endings[ended];

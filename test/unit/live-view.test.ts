@@ -11,6 +11,7 @@ import { setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { runStarted } from "../support/run-events.ts";
 import { scriptedSearcher } from "../support/scripted-searcher.ts";
+import { screenOf } from "../support/terminal.ts";
 import { tinyDescription, tinySpace } from "../support/tiny-space.ts";
 
 const texts = [...tinySpace().all()].map(({ text }) => text);
@@ -36,6 +37,47 @@ function stream(isTTY: boolean): { out: NodeJS.WriteStream; written: () => strin
 interface Clock {
   seconds: number;
 }
+
+describe("a line that is said", () => {
+  const sentence = "the server said that it is too busy for now and asks everybody to come again later on ";
+  const words = (columns: number, length: number) =>
+    `${sentence.repeat(1 + Math.ceil(length / columns))}`.slice(0, length - 1) + "!";
+
+  it.each([30, 79, 80, 81, 200])(
+    "stands whole above the bar of a terminal of %d columns",
+    async (columns) => {
+      const { out, written } = stream(true);
+      Object.assign(out, { columns });
+      const view = new LiveView(out);
+      views.push(view);
+      const { journal } = await setUp({ description, searcher: scriptedSearcher([texts.slice(0, 2)]) });
+      view.begin(fold(journal.events) as RunState);
+      const lines = [columns - 1, columns, columns + 1, 2 * columns, 3 * columns + 5].map((length) =>
+        words(columns, length),
+      );
+      for (const line of ["before", ...lines, "behind"]) view.say(line);
+      // They are drawn with the bar, and over one that was drawn before.
+      await expect.poll(() => screenOf(written(), columns)).toContain("behind");
+      view.say("before");
+      for (const line of lines) view.say(line);
+      view.say("at last");
+      await expect.poll(() => screenOf(written(), columns)).toContain("at last");
+      const screen = screenOf(written(), columns);
+      const said = screen.slice(screen.indexOf("before"), screen.indexOf("at last"));
+      // Whatever the width, every letter is there, no word is broken, and nothing of the bar is left.
+      const meant = ["before", ...lines, "behind", "before", ...lines];
+      expect(said.join(" ").split(/\s+/)).toEqual(meant.join(" ").split(/\s+/));
+      for (const row of said) expect(row.length).toBeLessThanOrEqual(columns);
+    },
+  );
+
+  it("is as long as it is where there is no terminal", () => {
+    const { out, written } = stream(false);
+    const view = new LiveView(out);
+    view.say(words(80, 300));
+    expect(written()).toBe(`${words(80, 300)}\n`);
+  });
+});
 
 /** Plays a run of 2 + 2 evaluations and a test before a view; `evaluating` says what happens during each. */
 async function play(

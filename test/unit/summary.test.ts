@@ -323,6 +323,21 @@ describe("the closing lines", () => {
   });
 });
 
+describe("the closing lines on a terminal", () => {
+  it.each([40, 60, 80, 81, 132])(
+    "of %d columns are broken between words, and commands not at all",
+    async (columns) => {
+      const state = folded(await everything);
+      const lines = summaryLines(state, "runs/mine", "collm-nas", "nobody", columns);
+      const whole = summaryLines(state, "runs/mine", "collm-nas", "nobody", null);
+      const isKept = (line: string) => /collm-nas |\{/.test(line);
+      expect(lines.filter(isKept)).toEqual(whole.filter(isKept));
+      for (const line of lines) if (!isKept(line)) expect(line.length, line).toBeLessThanOrEqual(columns);
+      expect(lines.join(" ").split(/\s+/)).toEqual(whole.join(" ").split(/\s+/));
+    },
+  );
+});
+
 describe("numbers", () => {
   it.each([
     [94.37, "94.37"],
