@@ -21,13 +21,11 @@ import {
 } from "./config.ts";
 import { UsageError } from "./errors.ts";
 import { type PrintedRow, printedRowSchema } from "./report/bench-record.ts";
+import { usualControls } from "./report/study.ts";
 import { digestOf } from "./search/digest.ts";
 import { didYouMean } from "./search/nearest.ts";
 import { asksRoles, searchers } from "./searchers/registry.ts";
 import { pathSchema } from "./schema-words.ts";
-
-/** What stands beside the searchers of every plan that does not say otherwise. */
-const usualControls = ["random", "costliest-first", "prior-random", "surrogate"];
 
 /** The length of a folder's name, in characters; file systems take 255 bytes. */
 const longestName = 120;

@@ -11,7 +11,14 @@ import { codeOf, unusable } from "../adapters/system-error.ts";
 import { makeFolder, writeWhole } from "../adapters/whole-file.ts";
 import { UsageError } from "../errors.ts";
 import { csvOf } from "../report/csv.ts";
-import type { DataRow, Exhibit, Figure, Table } from "../report/exhibit.ts";
+import {
+  type DataRow,
+  type Exhibit,
+  type Figure,
+  standalone,
+  type Table,
+  wordsOf,
+} from "../report/exhibit.ts";
 import { studyMarkdown } from "../report/markdown.ts";
 import { generatorMark, page } from "../report/page.ts";
 import { sectionsOf } from "../report/sections.ts";
@@ -126,12 +133,9 @@ async function storeMarkdown(
   for (const exhibit of exhibits)
     if ("svg" in exhibit) await store(join(folder, `${exhibit.id}.svg`), standalone(exhibit.svg));
   const pathOf = ({ id }: Figure) => `${basename(folder)}/${id}.svg`;
-  return await store(path, `${markdownMark}\n\n${studyMarkdown(study, exhibits, pathOf)}`);
-}
-
-/** A figure as a file: on white, for its colours are those of a light page where no page says otherwise. */
-function standalone(svg: string): string {
-  return svg.replace("<svg ", '<svg style="background: #fff; color: #1a1a1a" ');
+  const figures = exhibits.filter((exhibit) => "svg" in exhibit).length;
+  await store(path, `${markdownMark}\n\n${studyMarkdown(study, exhibits, pathOf)}`);
+  return `${path} with ${figures} ${figures === 1 ? "figure" : "figures"} (SVG) in ${folder}`;
 }
 
 /** Writes a file whole or not at all; returns its path. */
@@ -149,7 +153,9 @@ async function storeAll(folder: string, exhibits: readonly Exhibit[]): Promise<s
   await makeFolder(folder).catch((error: unknown) => {
     throw unusable(`cannot write into ${folder}`, error);
   });
-  const list = exhibits.map(({ id, title, caption }): DataRow => ({ file: `${id}.csv`, title, caption }));
+  const list = exhibits.map(
+    (exhibit): DataRow => ({ file: `${exhibit.id}.csv`, title: exhibit.title, caption: wordsOf(exhibit) }),
+  );
   for (const { id, data } of exhibits) await store(join(folder, `${id}.csv`), csvOf(data));
   await store(join(folder, index), csvOf(list));
   return folder;

@@ -3,10 +3,17 @@
  *
  * Owns the wording of the summary. Every number in it stands in a table too.
  */
-import { type ComparedCohort, type ComparedSpace, pairedDifference, searchValue } from "./compared.ts";
+import {
+  type ComparedCohort,
+  type ComparedSpace,
+  hasMeans,
+  pairedDifference,
+  searchValue,
+} from "./compared.ts";
 import { finalMean, compare } from "./figures/subject.ts";
-import { range, signed } from "./format.ts";
+import { range, shellWord, signed } from "./format.ts";
 import { fewestPairs, type PairedVerdict } from "./statistics.ts";
+import { usualControls } from "./study.ts";
 
 /** One sentence or two on a space. */
 export function abstractOf(space: ComparedSpace): string {
@@ -33,18 +40,43 @@ export function abstractOf(space: ComparedSpace): string {
     return others === 0 ? cohort.label : `${cohort.label} (level with ${others} more)`;
   };
   const [first] = found;
+  /** One run has no mean. */
+  const average = hasMeans(found) ? "mean " : "";
   if (first === undefined) return `On ${id} no finished run found anything.`;
-  if (best === undefined || control === undefined)
-    return `On ${id}, ${named(best ?? first)} has the best mean ${objective} on the search split: ${said(best ?? first)}.`;
+  if (best === undefined || control === undefined) {
+    const top = best ?? first;
+    const value =
+      found.length === 1
+        ? `${hasMeans(found) ? "a mean " : "a best "}${objective} on the search split of ${said(top)}`
+        : `the best ${average}${objective} on the search split: ${said(top)}`;
+    return `On ${id}, ${named(top)} has ${value}.${addedControl(space)}`;
+  }
   const { mean, interval, pairs, verdict } = pairedDifference(best, control, searchValue, higherIsBetter);
   const numbers =
     interval === null
       ? ""
       : ` (paired by seed ${signed(mean, decimals)}, 95 % interval ${range(interval, (value) => signed(value, decimals))}, ${pairs} pairs)`;
-  return `On ${id}, ${named(best)} has the best mean ${objective} on the search split of all but the controls: ${said(best)}. The strongest control, ${named(control)}, has ${said(control)}; ${verdicts[verdict]}${numbers}.`;
+  return `On ${id}, ${named(best)} has the best ${average}${objective} on the search split of all but the controls: ${said(best)}. The strongest control, ${named(control)}, has ${said(control)}; ${pairs === 0 ? "no run of one has a seed in common with a run of the other" : verdicts[verdict]}${numbers}.`;
 }
 
 // --- internal ---
+
+/** Which command adds something to measure the searches against; nothing where there is something. */
+function addedControl({ id, cohorts }: ComparedSpace): string {
+  const states = cohorts.flatMap(({ runs }) => runs.map(({ state }) => state));
+  const [state] = states;
+  const isMeasured =
+    cohorts.some(({ isControl }) => isControl) ||
+    states.some(({ search }) => usualControls.includes(search.searcher));
+  if (state === undefined || isMeasured) return "";
+  const { limits, budget, seed } = state.search;
+  const flags = [
+    ...Object.entries(limits).map(([name, limit]) => `--limit ${name}=${limit}`),
+    `--budget ${budget}`,
+    `--seed ${seed}`,
+  ].join(" ");
+  return ` Nothing here stands beside it to measure it against; this adds a control: collm-nas run --space ${shellWord(id)} --searcher ${usualControls[0]} ${flags}.`;
+}
 
 const verdicts: Record<PairedVerdict, string> = {
   ahead: "the search is ahead of it",

@@ -7,6 +7,7 @@
 import { digestOf } from "../search/digest.ts";
 import { hasTest, testsOnSearchImages } from "../search/state.ts";
 import type { PrintedRow, Reference } from "./bench-record.ts";
+import type { Note } from "./exhibit.ts";
 import { decimalsFor, listed, slug } from "./format.ts";
 import { outcomeOf, type RunOutcome } from "./outcome.ts";
 import { comparePaired, type PairedComparison } from "./statistics.ts";
@@ -130,14 +131,25 @@ export function runsSentence(cohorts: readonly ComparedCohort[]): string {
 }
 
 /** What the value of a run is, on which split. */
-export function measureSentence(
+export function measureNote(
   { id }: Measure,
-  { objective, testsOnSearchImages: isSame }: ComparedSpace,
-): string {
+  { objective, testsOnSearchImages: isSame, id: space }: ComparedSpace,
+): Note {
   if (id === "search")
-    return `Search value: ${objective} on the search split of the best architecture within the limits.`;
-  const caveat = isSame ? " The test split of this space uses the same images as its search split." : "";
-  return `Test of the picked: ${objective} on the test split of the architecture that the search split alone picked; the search never saw that value.${caveat}`;
+    return {
+      term: "Search value",
+      words: `${objective} on the search split of the best architecture within the limits.`,
+    };
+  const caveat = isSame ? ` The test split of ${space} uses the same images as its search split.` : "";
+  return {
+    term: "Test of the picked",
+    words: `${objective} on the test split of the architecture that the search split alone picked; the search never saw that value.${caveat}`,
+  };
+}
+
+/** Whether any search has more than one run, so that there are means to speak of. */
+export function hasMeans(cohorts: readonly ComparedCohort[]): boolean {
+  return cohorts.some(({ outcomes }) => outcomes.length > 1);
 }
 
 /** What costs may be at most; nothing where there is no limit. */
@@ -155,8 +167,17 @@ export function limitsSentences(cohorts: readonly ComparedCohort[]): string[] {
   return first === "" ? [] : [`Limits: ${first}.`];
 }
 
-export const intervalSentence =
-  "Intervals are 95 % percentile bootstrap intervals of a mean (10,000 resamples, fixed seed); with few runs they are somewhat narrow.";
+export const intervalNote: Note = {
+  term: "95 % interval",
+  words:
+    "a percentile bootstrap interval of a mean (10,000 resamples, fixed seed); with few runs it is somewhat narrow.",
+};
+
+export const spreadNote: Note = {
+  term: "Mean ± deviation",
+  words:
+    "over runs that differ in the seed alone, with the number of these runs where it is not all; a single run stands as it is.",
+};
 
 // --- internal ---
 

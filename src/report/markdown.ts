@@ -5,7 +5,7 @@
  * Figures are links: they are files of their own.
  */
 import { tablesOf } from "./comparison.ts";
-import type { Figure, Table } from "./exhibit.ts";
+import { type Exhibit, type Figure, notesOf, readingTitle, type Table } from "./exhibit.ts";
 import { bySpace, type LostRun, runVersions, type Study, versionText } from "./study.ts";
 
 /**
@@ -51,7 +51,18 @@ export function studyMarkdown(
         : tableMarkdown(exhibit),
       escaped(exhibit.caption),
     ]),
+    ...readingLines(exhibits),
   ].join("\n\n")}\n`;
+}
+
+/** What the words of the tables and figures mean. */
+function readingLines(exhibits: readonly Exhibit[]): string[] {
+  const notes = notesOf(exhibits);
+  if (notes.length === 0) return [];
+  return [
+    `## ${readingTitle}`,
+    notes.map(({ term, words }) => `- **${escaped(term)}**: ${escaped(words)}`).join("\n"),
+  ];
 }
 
 /** One table, its columns aligned in the source too. */

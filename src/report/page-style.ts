@@ -65,9 +65,10 @@ export const pageStyle = `
 html { font-size: 100%; -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body { margin: 0; background: var(--paper); color: var(--ink); line-height: 1.5;
   font-family: Charter, "Bitstream Charter", "Source Serif 4", "Iowan Old Style", Georgia, serif; }
-header, main { max-width: 72rem; margin: 0 auto; padding: 0 1.25rem; }
-header > *, section > *, figcaption, figure.drawing { max-width: 47rem; }
-section > figure.table { max-width: none; }
+header, main { max-width: 160rem; margin: 0 auto; padding: 0 1.25rem; }
+header > *, section > * { max-width: 60rem; }
+section > figure, figcaption { max-width: none; }
+figure.drawing { max-width: 75rem; }
 header { padding-top: 3rem; }
 main { padding-bottom: 5rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 1rem; font-weight: 600; text-wrap: balance; overflow-wrap: anywhere; }
@@ -95,8 +96,8 @@ figcaption .caption { color: var(--faint); }
   background-image: linear-gradient(to right, var(--paper) 40%, transparent), linear-gradient(to left, var(--paper) 40%, transparent),
     linear-gradient(to right, var(--line), transparent), linear-gradient(to left, var(--line), transparent);
   background-position: 0 0, 100% 0, 0 0, 100% 0; background-size: 2rem 100%, 2rem 100%, .6rem 100%, .6rem 100%; }
-figure.table .box { width: max-content; min-width: min(47rem, 100%);
-  max-width: max(100%, calc(100vw - max(0px, (100vw - 72rem) / 2) - 3.5rem)); }
+figure.table .box { width: max-content; min-width: min(47rem, 100%); max-width: 100%; }
+dl.notes { grid-template-columns: minmax(8rem, max-content) minmax(0, 1fr); max-width: 75rem; }
 .box:focus-visible, a:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 svg { display: block; width: 100%; min-width: 34rem; height: auto; overflow: visible; }
 svg text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; white-space: pre; }
@@ -120,7 +121,12 @@ td.words { min-width: 16rem; max-width: 36rem; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .5rem; }
 }
-@media (min-width: 100rem) { html { font-size: 112.5%; } }
+@media screen and (min-width: 110rem) {
+  section { display: grid; gap: 0 3rem; grid-template-columns: repeat(2, minmax(0, 1fr)); align-items: start; }
+  section > * { grid-column: 1 / -1; }
+  section > figure { grid-column: auto; min-width: 0; }
+}
+@media (min-width: 140rem) { html { font-size: 112.5%; } }
 @media print {
   body { font-size: 10pt; }
   main, header { max-width: none; padding: 0; }

@@ -8,7 +8,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { html as template, raw } from "hono/html";
 import { abstractOf } from "./abstract.ts";
 import { csvOf } from "./csv.ts";
-import type { Exhibit, Figure, Table } from "./exhibit.ts";
+import { type Exhibit, type Figure, notesOf, readingTitle, standalone, type Table } from "./exhibit.ts";
 import { pageStyle } from "./page-style.ts";
 import type { Section } from "./sections.ts";
 import { type LostRun, runVersions, type Study, versionText } from "./study.ts";
@@ -45,6 +45,7 @@ ${contents(sections, lostOf(study).length)}
 </header>
 <main>
 ${body}
+${readingMarkup(sections)}
 ${lostMarkup(study)}
 </main>
 </body>
@@ -84,9 +85,9 @@ ${study.benches.length === 0 ? "" : html`<dt>Runs by</dt><dd><pre>${study.benche
 }
 
 function contents(sections: readonly Section[], lost: number): Markup | "" {
-  if (sections.length < 2) return "";
   return html`<nav aria-label="Contents"><ul>
 ${sections.map(({ space }) => html`<li><a href="#${anchor(space.slug)}">${space.id}</a></li>`)}
+<li><a href="#reading">${readingTitle}</a></li>
 ${lost === 0 ? "" : html`<li><a href="#lost">Runs that are not counted</a></li>`}
 </ul></nav>`;
 }
@@ -137,13 +138,17 @@ function isText(cell: string): boolean {
   return cell.length > 24 && !/\s/.test(cell);
 }
 
-function caption(exhibit: Exhibit, number: string): Markup {
+function caption(exhibit: Table | Figure, number: string): Markup {
   const rows = exhibit.data.length;
   const link =
     rows === 0
       ? ""
       : html` <a class="download" download="${exhibit.id}.csv" href="data:text/csv;charset=utf-8;base64,${base64(new TextEncoder().encode(csvOf(exhibit.data)))}">Data (CSV, ${rows} ${rows === 1 ? "row" : "rows"})</a>`;
-  return html`<figcaption><span class="number">${number}.</span> <span class="title">${exhibit.title}.</span> <span class="caption">${exhibit.caption}</span>${link}</figcaption>`;
+  const drawing =
+    "svg" in exhibit
+      ? html` <a class="download" download="${exhibit.id}.svg" href="data:image/svg+xml;charset=utf-8;base64,${base64(new TextEncoder().encode(standalone(exhibit.svg)))}">Save as SVG</a>`
+      : "";
+  return html`<figcaption><span class="number">${number}.</span> <span class="title">${exhibit.title}.</span> <span class="caption">${exhibit.caption}</span>${link}${drawing}</figcaption>`;
 }
 
 function foundMarkup(found: readonly FoundArchitecture[], decimals: number): Markup {
@@ -159,6 +164,18 @@ ${found.map(
   }) => html`<p>${finders.map(({ label, seed }) => `${label} (seed ${seed})`).join(", ")}: ${search.toFixed(decimals)}${test === null ? "" : `, test ${test.toFixed(decimals)}`}${isBlind ? ", in the neutral names that the search saw, which this version cannot translate" : ""}.</p>
 <pre>${command ?? text}</pre>`,
 )}`;
+}
+
+/** What the words of the exhibits mean, said once. */
+function readingMarkup(sections: readonly Section[]): Markup | "" {
+  const notes = notesOf(sections.flatMap(({ exhibits }) => exhibits));
+  if (notes.length === 0) return "";
+  return html`<section aria-labelledby="reading">
+<h2 id="reading">${readingTitle}</h2>
+<dl class="notes">
+${notes.map(({ term, words }) => html`<dt>${term}</dt><dd>${words}</dd>\n`)}
+</dl>
+</section>`;
 }
 
 interface NamedLoss extends LostRun {

@@ -7,16 +7,16 @@ import { digestOf } from "../search/digest.ts";
 import {
   type ComparedCohort,
   type ComparedSpace,
-  intervalSentence,
+  intervalNote,
   kindOf,
   type Measure,
-  measureSentence,
+  measureNote,
   nameOf,
   pairedDifference,
   pickedTest,
   searchValue,
 } from "./compared.ts";
-import type { DataRow, Table } from "./exhibit.ts";
+import type { DataRow, Note, Table } from "./exhibit.ts";
 import { range, signed, spreadOf } from "./format.ts";
 import { numbers, tableOf, words } from "./layout.ts";
 import { fewestPairs, type PairedComparison } from "./statistics.ts";
@@ -56,7 +56,21 @@ interface Couple {
   readonly second: ComparedCohort;
 }
 
-const testSentence = `Ahead or behind: the interval leaves out zero; tie: it does not, which shows no difference and no equality either; too few: under ${fewestPairs} pairs. Nothing is corrected for the number of comparisons.`;
+const differenceNote: Note = {
+  term: "Difference",
+  words: "the mean over pairs of runs with the same seed; a seed that either side lacks is left out.",
+};
+
+const verdictNote: Note = {
+  term: "Ahead, behind, tie",
+  words: `ahead or behind: the interval leaves out zero; tie: it does not, which shows no difference and no equality either; too few: under ${fewestPairs} pairs; no common seed: not one pair. Nothing is corrected for the number of comparisons.`,
+};
+
+/** Why there are dashes where every row would hold nothing else. */
+function unpairedSentence(differences: readonly PairedComparison[]): string[] {
+  if (differences.some(({ pairs }) => pairs > 0)) return [];
+  return ["No two of these runs have a common seed and a result each, so that there is nothing to compare."];
+}
 
 function measuresOf({ hasTest }: ComparedSpace): Measure[] {
   return hasTest ? [searchValue, pickedTest] : [searchValue];
@@ -73,12 +87,11 @@ function controlTable(space: ComparedSpace, couples: readonly Couple[], measure:
       id: `controls-${measure.id}-${slug}`,
       title: `Against the controls by ${measure.name} on ${id}`,
       caption: [
-        "Difference: the mean over seeds of the search less the control, in pairs of runs with the same seed; a seed that either side lacks is left out.",
-        measureSentence(measure, space),
-        intervalSentence,
-        testSentence,
+        "Search less control, in pairs of runs with the same seed.",
+        ...unpairedSentence(compared.map(({ difference }) => difference)),
         ...budgetSentence(couples),
       ].join(" "),
+      notes: [measureNote(measure, space), differenceNote, intervalNote, verdictNote],
       data: compared.map(
         ({ first, second, difference }): DataRow => ({
           search: first.label,
@@ -113,12 +126,20 @@ function blindTable(space: ComparedSpace, couples: readonly Couple[]): Table {
       id: `blind-${slug}`,
       title: `With and without names on ${id}`,
       caption: [
-        "A blind search sees the space under neutral names and in another order, and no task; all else is equal. Difference: told less blind, in pairs of runs with the same seed.",
-        ...measures.map((measure) => measureSentence(measure, space)),
-        intervalSentence,
-        testSentence,
-        "Ahead says that the names helped: what a model knows of the space, from wherever, is in them.",
+        "Told less blind, in pairs of runs with the same seed; ahead says that the names helped.",
+        ...unpairedSentence(compared.map(({ difference }) => difference)),
       ].join(" "),
+      notes: [
+        {
+          term: "Blind",
+          words:
+            "a search that sees the space under neutral names and in another order, and no task; all else is equal. What a model knows of the space, from wherever, is in the names.",
+        },
+        ...measures.map((measure) => measureNote(measure, space)),
+        differenceNote,
+        intervalNote,
+        verdictNote,
+      ],
       data: compared.map(
         ({ first, second, measure, difference }): DataRow => ({
           search: first.label,
@@ -161,7 +182,7 @@ function differenceCells({ mean, interval, pairs, verdict }: PairedComparison, {
     difference: signed(mean, decimals + 1),
     interval: range(interval, write),
     pairs: `${pairs}`,
-    verdict,
+    verdict: pairs === 0 ? "no common seed" : verdict,
   };
 }
 

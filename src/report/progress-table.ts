@@ -8,11 +8,13 @@ import {
   type ComparedSpace,
   kindOf,
   type Measure,
-  measureSentence,
+  hasMeans,
+  measureNote,
   nameOf,
   pickedTest,
   runsSentence,
   searchValue,
+  spreadNote,
 } from "./compared.ts";
 import type { DataRow, Table } from "./exhibit.ts";
 import { spreadOf } from "./format.ts";
@@ -47,14 +49,16 @@ function progressTable(space: ComparedSpace, within: readonly number[], measure:
     {
       id: `progress-${measure.id}-${slug}`,
       title: `${measure.id === "search" ? "Best" : "Test of the picked"} by evaluations on ${id}`,
-      caption: [
-        runsSentence(cohorts),
-        measureSentence(measure, space),
-        "Mean ± standard deviation over runs after so many evaluations, failed ones included; a run that ended earlier stands as it ended.",
-        measure.id === "search"
-          ? "A checkpoint beyond a search's budget is open."
-          : "A checkpoint beyond a search's budget is open, and so is one where the test of a run's pick is not known.",
-      ].join(" "),
+      caption: `${runsSentence(cohorts)} Columns are evaluations so far, failed ones included.`,
+      notes: [
+        measureNote(measure, space),
+        ...(hasMeans(cohorts) ? [spreadNote] : []),
+        {
+          term: "After N evaluations",
+          words:
+            "how the runs stood then; a run that ended earlier stands as it ended. Open beyond a search's budget, and where the test of a run's pick is not known.",
+        },
+      ],
       data: cohorts.map(
         (cohort): DataRow => ({
           search: cohort.label,

@@ -6,9 +6,17 @@
 import { type Role, roleSchema } from "../search/events.ts";
 import type { ChatCall } from "../search/state.ts";
 import { type ComparedCohort, type ComparedSpace, nameOf, runsSentence } from "./compared.ts";
-import type { DataRow, Table } from "./exhibit.ts";
+import type { DataRow, Note, Table } from "./exhibit.ts";
 import { amount } from "./format.ts";
 import { numbers, tableOf, words } from "./layout.ts";
+
+export const replyNotes: readonly Note[] = [
+  {
+    term: "Unreadable reply",
+    words: "one that could not be read was asked for once more, and both are counted.",
+  },
+  { term: "Failed attempt", words: "one that brought no reply at all." },
+];
 
 /** A row for each role of each search that has roles; the data hold every round. Empty where none has. */
 export function repliesTables({ id, slug, cohorts }: ComparedSpace): Table[] {
@@ -22,7 +30,11 @@ export function repliesTables({ id, slug, cohorts }: ComparedSpace): Table[] {
       {
         id: `replies-${slug}`,
         title: `Replies by role on ${id}`,
-        caption: `${runsSentence(cohorts)} Sums over these runs. A reply that could not be read was asked for once more, and both are counted; a failed attempt brought no reply at all. Tokens and seconds are those of the replies whose server told them.`,
+        caption: `${runsSentence(cohorts)} Sums over these runs.`,
+        notes: [
+          ...replyNotes,
+          { term: "Tokens and seconds by role", words: "of the replies whose server told them." },
+        ],
         data: asked.flatMap(({ cohort, role, calls }) =>
           [...new Set(calls.map(({ round }) => round))]
             .sort((first, second) => first - second)

@@ -7,16 +7,18 @@ import type { PrintedRow } from "./bench-record.ts";
 import {
   type ComparedCohort,
   type ComparedSpace,
-  intervalSentence,
+  hasMeans,
+  intervalNote,
   kindOf,
   limitsSentences,
-  measureSentence,
+  measureNote,
   nameOf,
   pickedTest,
   runsSentence,
   searchValue,
+  spreadNote,
 } from "./compared.ts";
-import type { DataRow, Table } from "./exhibit.ts";
+import type { DataRow, Note, Table } from "./exhibit.ts";
 import { amount, fixed, plusMinus, range, reachedMedian, spreadOf, unknown } from "./format.ts";
 import { numbers, tableOf, words } from "./layout.ts";
 import { evaluationsToReach, type RunOutcome, reachedOptimum } from "./outcome.ts";
@@ -73,8 +75,14 @@ export function resultsTable(space: ComparedSpace): Table {
           },
         ]),
   ];
-  const caption = captionOf(space, toReach, asksRoles);
-  return tableOf({ id: `results-${slug}`, title: `Results on ${id}`, caption, data }, columns, rows);
+  const exhibit = {
+    id: `results-${slug}`,
+    title: `Results on ${id}`,
+    caption: captionOf(space),
+    notes: notesOfResults(space, toReach),
+    data,
+  };
+  return tableOf(exhibit, columns, rows);
 }
 
 // --- internal ---
@@ -233,36 +241,60 @@ function known(values: readonly (number | null)[]): number[] {
   return values.filter((value) => value !== null);
 }
 
-function captionOf(space: ComparedSpace, toReach: ToReach | null, asksRoles: boolean): string {
+function captionOf({ cohorts, printed }: ComparedSpace): string {
+  return [
+    runsSentence(cohorts),
+    ...limitsSentences(cohorts),
+    ...(printed.length === 0 ? [] : ["Printed rows stand as they were published."]),
+  ].join(" ");
+}
+
+function notesOfResults(space: ComparedSpace, toReach: ToReach | null): Note[] {
   const { cohorts, optimum, printed, decimals } = space;
   const isLimited = cohorts.some(({ runs }) =>
     runs.some(({ state }) => Object.keys(state.search.limits).length > 0),
   );
   return [
-    runsSentence(cohorts),
-    "Numbers are mean ± standard deviation over runs that differ in the seed alone, with the number of these runs where it is not all.",
-    ...limitsSentences(cohorts),
-    measureSentence(searchValue, space),
-    intervalSentence,
+    measureNote(searchValue, space),
+    ...(hasMeans(cohorts) ? [spreadNote, intervalNote] : []),
     ...(space.hasTest
       ? [
-          measureSentence(pickedTest, space),
-          "Best test seen: the best test value of everything evaluated within the limits, which nobody could have picked without looking at the test split; open where not all of it was tested.",
+          measureNote(pickedTest, space),
+          {
+            term: "Best test seen",
+            words:
+              "the best test value of everything evaluated within the limits, which nobody could have picked without looking at the test split; open where not all of it was tested.",
+          },
         ]
       : []),
     ...(optimum === null
       ? []
       : [
-          `At the optimum: runs whose search value is the best of the whole space${isLimited ? ", limits aside" : ""}, with the 95 % Wilson interval of their share.`,
+          {
+            term: "At the optimum",
+            words: `runs whose search value is the best of the whole space${isLimited ? ", limits aside" : ""}, with the 95 % Wilson interval of their share.`,
+          },
         ]),
     ...(toReach === null
       ? []
       : [
-          `Evaluations to ${fixed(toReach.mean, decimals)}: the median over runs until the search value is at what is printed for ${toReach.label}, or beyond; a run that never was counts as later than all others.`,
+          {
+            term: `Evaluations to ${fixed(toReach.mean, decimals)}`,
+            words: `the median over runs until the search value is at what is printed for ${toReach.label}, or beyond; a run that never was counts as later than all others.`,
+          },
         ]),
     ...(printed.length === 0
       ? []
-      : ["Printed rows stand as they were published; on which protocol their numbers rest is not stated."]),
-    `Evaluations${asksRoles ? ", calls and tokens are" : " are"} means per run; a failed evaluation is one too.`,
-  ].join(" ");
+      : [
+          {
+            term: "Printed rows",
+            words: "as they were published; on which protocol their numbers rest is not stated.",
+          },
+        ]),
+    {
+      term: "Evaluations, calls, tokens",
+      words:
+        "of the results: means per run; a failed evaluation is one too, and who plays no role makes no call.",
+    },
+  ];
 }

@@ -10,6 +10,7 @@ import { amount, fixed, money, unknown } from "./format.ts";
 import { numbers, tableOf, words } from "./layout.ts";
 import type { RunOutcome } from "./outcome.ts";
 import { ownNames } from "./own-names.ts";
+import { replyNotes } from "./replies-table.ts";
 
 /** Evaluations, calls, tokens and seconds, a run and in all. */
 export function spendTable({ id, slug, cohorts }: ComparedSpace): Table {
@@ -17,11 +18,17 @@ export function spendTable({ id, slug, cohorts }: ComparedSpace): Table {
     {
       id: `spend-${slug}`,
       title: `What it took on ${id}`,
-      caption: [
-        runsSentence(cohorts),
-        "Each cell: mean per run / sum over the runs that are counted; what lost runs took is not in it.",
-        "Failed attempts brought no reply; unreadable replies were asked for once more. Chat seconds hold waits and failed attempts. Tokens are open where a server did not tell them, money where a price or the tokens are not known, and all of chat where no role was played. Thinking is the part of the tokens out that a server says was thinking.",
-      ].join(" "),
+      caption: `${runsSentence(cohorts)} Each cell: mean per run / sum over these runs; what lost runs took is not in it.`,
+      notes: [
+        ...replyNotes,
+        { term: "Chat seconds", words: "with waits and failed attempts." },
+        {
+          term: "Dashes in what it took",
+          words:
+            "tokens where a server did not tell them, money where a price or the tokens are not known, all of chat where no role was played.",
+        },
+        { term: "Thinking", words: "the part of the tokens out that a server says was thinking." },
+      ],
       data: cohorts.map(
         (cohort): DataRow => ({
           search: cohort.label,
@@ -69,10 +76,14 @@ export function funnelTable({ id, slug, cohorts }: ComparedSpace): Table {
     {
       id: `funnel-${slug}`,
       title: `Where candidates were lost on ${id}`,
-      caption: [
-        runsSentence(cohorts),
-        "Sums over the runs that are counted. Proposed is the sum of the columns from unreadable to evaluated; improved is the part of evaluated that was better than all before it, within the limits.",
-      ].join(" "),
+      caption: `${runsSentence(cohorts)} Sums over these runs.`,
+      notes: [
+        { term: "Proposed", words: "the sum of the columns from unreadable to evaluated." },
+        {
+          term: "Improved",
+          words: "the part of evaluated that was better than all before it, within the limits.",
+        },
+      ],
       data: cohorts.map(
         (cohort): DataRow => ({
           search: cohort.label,
@@ -130,8 +141,14 @@ export function winnersTable({
       {
         id: `winners-${slug}`,
         title: `What was found on ${id}`,
-        caption:
-          "For each search the run with the best search value, the lowest seed on a tie, and the architecture that it picked. One run of several: results are told by their means, not by this. Architectures stand under the space's own names, unless another version of the program hid them from a blind search.",
+        caption: "What the run with the best search value picked, for each search; the lowest seed on a tie.",
+        notes: [
+          {
+            term: "What was found",
+            words:
+              "one run of several: results are told by their means, not by this. Architectures stand under the space's own names, unless another version of the program hid them from a blind search.",
+          },
+        ],
         data: cohorts.flatMap((cohort) =>
           cohort.outcomes.map(
             (outcome): DataRow => ({

@@ -38,7 +38,14 @@ function strategyTable(
     {
       id: `strategies-${index + 1}-${slug}`,
       title: `What ${cohort.label} was told on ${id}, round by round`,
-      caption: `The summary of each round's strategy, the best value within the limits among what the round evaluated, and its gain: by how much that is better than the best of all rounds before, below 0 where it is worse. One run: the median of ${cohort.runs.length} by final value (seed ${state.search.seed}, ${folder}).`,
+      caption: `${cohort.runs.length === 1 ? "The only run" : `The median of ${cohort.runs.length} runs by final value`}: seed ${state.search.seed}, ${folder}.`,
+      notes: [
+        { term: "Best of round", words: "the best value within the limits among what the round evaluated." },
+        {
+          term: "Gain",
+          words: "by how much that is better than the best of all rounds before, below 0 where it is worse.",
+        },
+      ],
       data: lines.map(
         ({ strategy, ...result }): DataRow => ({
           search: cohort.label,

@@ -213,6 +213,9 @@ export function plainLabel({ search, models, hints }: Pick<RunState, "search" | 
   return `${search.searcher}${players}${hints.length > 0 ? ", hinted" : ""}`;
 }
 
+/** Searchers that are there to be measured against, unless a plan says otherwise. */
+export const usualControls: readonly string[] = ["random", "costliest-first", "prior-random", "surrogate"];
+
 // --- internal ---
 
 /** A plan's runs are there to be averaged, and what a person helped with is no draw of the seed. */
@@ -264,10 +267,17 @@ function labelsOf(runs: readonly ReportedRun[], names: ReadonlyMap<string, RunNa
     runs.map((run) => {
       const details = (settings.get(run.folder) ?? [])
         .filter(([setting]) => (seen.get(settingKey(run, setting))?.size ?? 0) > 1)
-        .map(([setting, value]) => `${setting} ${JSON.stringify(value ?? null)}`);
+        .map(([setting, value]) => settingWords(setting, value));
       return [run.folder, [names.get(run.folder)?.label ?? "", ...details].join(", ")];
     }),
   );
+}
+
+/** A setting as it tells one search from another: what it is, rather than that it is so. */
+function settingWords(setting: string, value: unknown): string {
+  if (setting === "blind") return value === true ? "blind" : "named";
+  if (typeof value === "boolean") return value ? setting : `no ${setting}`;
+  return `${setting} ${typeof value === "string" ? value : JSON.stringify(value ?? null)}`;
 }
 
 /** What of the models' settings shapes their replies. */

@@ -17,7 +17,8 @@ export function screenOf(written: string, columns: number): string[] {
     column += 1;
   };
   const eraseToRight = () => at(row).splice(Math.min(column, columns - 1));
-  for (const [, count, code, letter] of written.matchAll(/\u001b\[\??(\d*)[;\d]*([A-Za-z])|([^])/g)) {
+  const codeOrLetter = new RegExp(`${String.fromCharCode(27)}\\[\\??(\\d*)[;\\d]*([A-Za-z])|([^])`, "g");
+  for (const [, count, code, letter] of written.matchAll(codeOrLetter)) {
     const steps = Number(count === undefined || count === "" ? 1 : count);
     if (letter === "\n") [row, column] = [row + 1, 0];
     else if (letter === "\r") column = 0;

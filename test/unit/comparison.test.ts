@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Reference } from "../../src/report/bench-record.ts";
 import { tablesOf } from "../../src/report/comparison.ts";
-import type { DataRow, Table } from "../../src/report/exhibit.ts";
+import { type DataRow, type Table, wordsOf } from "../../src/report/exhibit.ts";
 import {
   cohortsOf,
   type LostCell,
@@ -249,7 +249,7 @@ describe("the results", () => {
       "At the optimum": "1 of 2 (9 to 91 %)",
       "Evaluations to 11.50": "2",
     });
-    expect(table(errors, "results-tiny").caption).toContain("error (%, lower is better)");
+    expect(wordsOf(table(errors, "results-tiny"))).toContain("error (%, lower is better)");
   });
 
   it("say what limits held and where the test split is not apart", () => {
@@ -257,7 +257,7 @@ describe("the results", () => {
     const limited = studyOf([
       { label: "ours", scores: [[80]], search: { limits: { flops_m: 300 } }, started: { space } },
     ]);
-    const { caption } = table(limited, "results-tiny");
+    const caption = wordsOf(table(limited, "results-tiny"));
     expect(caption).toContain("Limits: flops_m at most 300 M.");
     expect(caption).toContain("uses the same images as its search split");
   });
@@ -373,6 +373,24 @@ describe("against the controls", () => {
       "controls-search-tiny",
     );
     expect(data[0]).toMatchObject({ pairs: 1, difference: 10, verdict: "too few" });
+  });
+
+  it("no common seed is said where there is not one pair, and why a table has nothing but dashes", () => {
+    const apart = (chance: readonly (number | null)[]) =>
+      table(
+        studyOf([
+          { label: "ours", scores: [[90], [null], [null]] },
+          { label: "chance", isControl: true, scores: chance.map((value) => [value]) },
+          { label: "other", isControl: true, scores: [[null], [null], [70]] },
+        ]),
+        "controls-search-tiny",
+      );
+    const verdicts = ({ columns, rows }: Table) =>
+      rows.map((cells) => cells[columns.findIndex(({ name }) => name === "Verdict")]);
+    expect(verdicts(apart([null, 80]))).toEqual(["no common seed", "no common seed", "no common seed"]);
+    expect(apart([null, 80]).caption).toContain("No two of these runs have a common seed");
+    expect(verdicts(apart([80]))).toEqual(["too few", "no common seed", "no common seed"]);
+    expect(apart([80]).caption).not.toContain("No two");
   });
 
   it("uneven budgets are pointed out", () => {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { parseHTML } from "linkedom";
 import { beforeAll, describe, expect, it } from "vitest";
 import { comparedSpaces } from "../../src/report/compared.ts";
-import type { DataRow, Figure } from "../../src/report/exhibit.ts";
+import { type DataRow, type Figure, wordsOf } from "../../src/report/exhibit.ts";
 import { shortened, spread, thinned } from "../../src/report/figures/canvas.ts";
 import { seriesColours, stepColours } from "../../src/report/figures/colours.ts";
 import { paretoFront } from "../../src/report/figures/cost.ts";
@@ -345,14 +345,15 @@ describe("a projection", () => {
 });
 
 it("the map marks the winner of the median run of each search", () => {
-  const { data, caption } = figureOf(study, "map-tiny");
+  const map = figureOf(study, "map-tiny");
+  const { data } = map;
   const winners = data.filter(({ winner }) => winner === 1);
   expect(winners.map(({ search }) => search)).toEqual(["collm", "random"]);
   for (const winner of winners) {
     const own = data.filter(({ search }) => search === winner["search"]);
     expect(winner["value"]).toBe(Math.max(...own.map(({ value }) => Number(value))));
   }
-  expect(caption).toMatch(/median of each search by final value \(collm seed \d, random seed \d\)/);
+  expect(wordsOf(map)).toMatch(/median of each search by final value \(collm seed \d, random seed \d\)/);
 });
 
 describe("what is shown in detail", () => {

@@ -99,6 +99,7 @@ describe("a study", () => {
       "## What was found on tiny",
       "## What it took on tiny",
       "## Where candidates were lost on tiny",
+      "## How to read this page",
     ]);
     expect(page).toContain("\n| ours   | 2 of 3 | 90.00 ± 0.00 |");
     expect(page).toContain("\n\n2 of 3 planned runs are counted;");

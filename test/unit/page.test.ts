@@ -4,6 +4,7 @@ import { parseHTML } from "linkedom";
 import { beforeAll, describe, expect, it } from "vitest";
 import { abstractOf } from "../../src/report/abstract.ts";
 import { comparedSpaces } from "../../src/report/compared.ts";
+import { longestCaption, notesOf, readingTitle } from "../../src/report/exhibit.ts";
 import { csvOf } from "../../src/report/csv.ts";
 import { generatorMark, page } from "../../src/report/page.ts";
 import { sectionsOf } from "../../src/report/sections.ts";
@@ -63,7 +64,7 @@ describe("a page", () => {
       expect(own).toEqual(own.map((_, index) => index + 1));
       expect(own.length).toBeGreaterThan(3);
     }
-    const links = [...document.querySelectorAll("a[download]")];
+    const links = [...document.querySelectorAll("a[download$='.csv']")];
     expect(links).toHaveLength(exhibits.length);
     for (const [index, link] of links.entries()) {
       const exhibit = exhibits[index];
@@ -73,6 +74,54 @@ describe("a page", () => {
       expect(Buffer.from(data, "base64").toString("utf8")).toBe(csvOf(exhibit?.data ?? []));
     }
     expect(new Set(exhibits.map(({ id }) => id)).size).toBe(exhibits.length);
+    const drawings = [...document.querySelectorAll("a[download$='.svg']")];
+    const figures = exhibits.filter((exhibit) => "svg" in exhibit);
+    expect(drawings.map((link) => link.getAttribute("download"))).toEqual(
+      figures.map(({ id }) => `${id}.svg`),
+    );
+    for (const link of drawings) {
+      const [, data = ""] = (link.getAttribute("href") ?? "").split("base64,");
+      expect(Buffer.from(data, "base64").toString("utf8")).toMatch(
+        /^<svg style="background: #fff.*<\/svg>$/s,
+      );
+    }
+  });
+
+  it("says once what its words mean, and nothing but what is shown in captions", () => {
+    const study = studyOf(runs, { named });
+    const exhibits = sectionsOf(study).flatMap((section) => section.exhibits);
+    const document = read(written(study));
+    const notes = notesOf(exhibits);
+    expect(new Set(notes.map(({ words }) => words)).size).toBe(notes.length);
+    expect(document.getElementById("reading")?.textContent).toBe(readingTitle);
+    expect(texts(document, ".notes dt")).toEqual(notes.map(({ term }) => term));
+    expect(texts(document, ".notes dd")).toEqual(notes.map(({ words }) => words));
+    const main = document.querySelector("main")?.textContent ?? "";
+    for (const { words } of notes) expect(main.split(words), words).toHaveLength(2);
+  });
+
+  it("has captions of about two lines, whatever there is to show", () => {
+    const wide = seeds.flatMap((seed) =>
+      Array.from({ length: 12 }, (_, at) =>
+        reportedRun([80 + at, 81, null], {
+          folder: `s${at}/${seed}`,
+          search: { seed, searcher: `searcher-${at}`, limits: { flops_m: 300 }, budget: 20 + at },
+        }),
+      ),
+    );
+    const many = new Map(
+      wide.map(({ folder, state }, at) => [folder, { label: state.search.searcher, isControl: at % 12 > 9 }]),
+    );
+    const studies = [
+      studyOf(runs, { named }),
+      studyOf(runs),
+      studyOf(wide, { named: many }),
+      studyOf(wide.slice(0, 1)),
+    ];
+    for (const { id, caption } of studies.flatMap((study) =>
+      sectionsOf(study).flatMap(({ exhibits }) => exhibits),
+    ))
+      expect(caption.length, `${id}: ${caption}`).toBeLessThanOrEqual(longestCaption);
   });
 
   it("can be found its way about in: headings, landmarks, heads of tables, words for figures", () => {
@@ -123,7 +172,7 @@ describe("a page", () => {
     expect(document.querySelectorAll("style")).toHaveLength(1);
     expect(document.querySelectorAll("script, img, iframe, object, embed, [src], [style]")).toHaveLength(0);
     for (const link of document.querySelectorAll("[href]"))
-      expect(link.getAttribute("href")).toMatch(/^(#|data:(text\/csv;|,))/);
+      expect(link.getAttribute("href")).toMatch(/^(#|data:(text\/csv;|image\/svg\+xml;|,))/);
     expect(html.slice(0, 4096)).toContain(generatorMark);
   });
 
@@ -203,8 +252,53 @@ describe("the summary", () => {
     expect(said({ ours: [95], chance: [90] }, ["chance"])).toContain(
       "with fewer than 5 pairs of runs nothing is said",
     );
-    expect(said({ ours: [95], other: [90] }, [])).toBe(
-      "On tiny, ours has the best mean accuracy on the search split: 95.00 over 1 run.",
+    expect(said({ ours: [95, 97], other: [90, 92] }, [])).toMatch(
+      /^On tiny, ours has the best mean accuracy on the search split: 96\.00 over 2 runs\./,
     );
+  });
+
+  it("speaks of no mean where no search has more than one run, and of no best among one", () => {
+    expect(said({ ours: [95], other: [90] }, [])).toMatch(
+      /^On tiny, ours has the best accuracy on the search split: 95\.00 over 1 run\./,
+    );
+    expect(said({ ours: [95], chance: [90] }, ["chance"])).toContain(
+      "ours has the best accuracy on the search split of all but the controls",
+    );
+    for (const parts of [{ ours: [95] }, { ours: [95], other: [90] }, { ours: [95], chance: [90] }])
+      expect(said(parts, ["chance"])).not.toContain("mean");
+    expect(said({ ours: [95, 97] }, [])).toMatch(
+      /^On tiny, ours has a mean accuracy on the search split of 96\.00/,
+    );
+    const alone = studyOf(scored("one", [5]));
+    for (const { caption } of sectionsOf(alone).flatMap(({ exhibits }) => exhibits))
+      expect(caption).not.toMatch(/mean over|means|interval/);
+  });
+
+  it("says why nothing is compared where no seed is common", () => {
+    const ours = reportedRun([95], { folder: "a", search: { searcher: "ours", seed: 0 } });
+    const chance = reportedRun([90], { folder: "b", search: { searcher: "chance", seed: 1 } });
+    const names = new Map([
+      ["a", { label: "ours", isControl: false }],
+      ["b", { label: "chance", isControl: true }],
+    ]);
+    const [space] = comparedSpaces(studyOf([ours, chance], { named: names }));
+    expect(abstractOf(space as NonNullable<typeof space>)).toContain(
+      "no run of one has a seed in common with a run of the other",
+    );
+  });
+
+  it("names a command that adds a control where there is none, with the limits and the budget", () => {
+    const command = /collm-nas run --space tiny --searcher random --limit flops_m=300 --budget 2 --seed 4\.$/;
+    const run = (searcher: string) =>
+      reportedRun([80, 81], { folder: searcher, search: { searcher, seed: 4, limits: { flops_m: 300 } } });
+    const saidOf = (some: readonly ReportedRun[]) => {
+      const [space] = comparedSpaces(studyOf(some));
+      return abstractOf(space as NonNullable<typeof space>);
+    };
+    expect(saidOf([run("ours")])).toMatch(command);
+    expect(saidOf([run("ours"), run("evolution")])).toMatch(command);
+    for (const control of ["random", "costliest-first", "prior-random", "surrogate"])
+      expect(saidOf([run("ours"), run(control)])).not.toContain("collm-nas run");
+    expect(said({ ours: [95], chance: [90] }, ["chance"])).not.toContain("collm-nas run");
   });
 });

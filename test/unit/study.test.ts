@@ -67,6 +67,20 @@ describe("a cohort", () => {
     ]);
   });
 
+  it("tells settings that are so from those that are not in words, each by what it is", () => {
+    const labels = (first: object, second: object) =>
+      cohortsOf([...seeds(1, { search: first }, "a"), ...seeds(1, { search: second }, "b")]).map(
+        ({ label }) => label,
+      );
+    expect(labels({ hints: true }, { hints: false })).toEqual(["collm, hints", "collm, no hints"]);
+    expect(labels({ oracle: false }, { oracle: true })).toEqual(["collm, no oracle", "collm, oracle"]);
+    expect(labels({ wording: "standard" }, { wording: "concise" })).toEqual([
+      "collm, wording standard",
+      "collm, wording concise",
+    ]);
+    expect(labels({ rounds: 5 }, { rounds: 10 })).toEqual(["collm, rounds 5", "collm, rounds 10"]);
+  });
+
   it("holds no seed twice", () => {
     expect(() => cohortsOf([...seeds(1, {}, "a"), ...seeds(1, {}, "b")])).toThrow(
       new UsageError("a/seed0 and b/seed0 are the same search with the same seed 0; leave one of them out"),
@@ -143,8 +157,8 @@ describe("runs on different data", () => {
       seeds(1, { started: { space: hidden, original }, search: { blind: true } }, "b");
     const cohorts = cohortsOf([...seeds(1, {}, "a"), ...blind(tinySpace)]);
     expect(cohorts.map(({ label, isBlind, space }) => [label, isBlind, space?.digest])).toEqual([
-      ["collm, blind false", false, "tiny-1"],
-      ["collm, blind true", true, "tiny-1"],
+      ["collm, named", false, "tiny-1"],
+      ["collm, blind", true, "tiny-1"],
     ]);
     expect(() => cohortsOf([...seeds(1, {}, "a"), ...blind(other)])).toThrow(UsageError);
   });

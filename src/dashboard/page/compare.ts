@@ -7,10 +7,11 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { UsageError } from "../../errors.ts";
 import { abstractOf } from "../../report/abstract.ts";
+import { notesOf, readingTitle } from "../../report/exhibit.ts";
 import type { Section } from "../../report/sections.ts";
 import type { ReportedRun } from "../../report/study.ts";
 import type { Condition } from "../protocol.ts";
-import { exhibitView } from "./exhibits.ts";
+import { exhibitView, notesView } from "./exhibits.ts";
 import { emptyState, stateBadge } from "./parts.ts";
 import { hrefOf } from "./router.ts";
 import { openRun, type RunStream } from "./run-stream.ts";
@@ -186,6 +187,7 @@ class Comparison implements View {
     if (this.#sections.length === 0)
       return emptyState("None of these runs can be read.", "What is wrong with each is said above.");
     let [tables, figures] = [0, 0];
+    const notes = notesOf(this.#sections.flatMap(({ exhibits }) => exhibits));
     return html`${this.#sections.map(
       ({ space, exhibits }) =>
         html`<section class="comparison" aria-labelledby="space-${space.slug}">
@@ -197,7 +199,11 @@ class Comparison implements View {
             }),
           )}
         </section>`,
-    )}`;
+    )}
+    <section aria-labelledby="reading">
+      <h2 id="reading">${readingTitle}</h2>
+      ${notesView(notes)}
+    </section>`;
   }
 }
 

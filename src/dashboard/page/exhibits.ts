@@ -4,7 +4,7 @@
  * Owns their markup, which is that of a report, and how their data are handed out. What is in them is for the report.
  */
 import { html, nothing, type TemplateResult } from "lit-html";
-import type { Exhibit, Figure, Table } from "../../report/exhibit.ts";
+import { type Exhibit, type Figure, type Note, standalone, type Table } from "../../report/exhibit.ts";
 
 export interface ExhibitOptions {
   /** Stands before the title, as in "Figure 2"; absent: the exhibit is not numbered. */
@@ -29,20 +29,28 @@ export function exhibitView(exhibit: Table | Figure, options: ExhibitOptions = {
   </figure>`;
 }
 
+/** What the words of exhibits mean. */
+export function notesView(notes: readonly Note[]): TemplateResult | typeof nothing {
+  if (notes.length === 0) return nothing;
+  return html`<dl class="notes">
+    ${notes.map(({ term, words }) => html`<dt>${term}</dt><dd>${words}</dd>`)}
+  </dl>`;
+}
+
 // --- internal ---
 
-function wholeCaption(exhibit: Exhibit, number: string | undefined): TemplateResult {
+function wholeCaption(exhibit: Table | Figure, number: string | undefined): TemplateResult {
   return html`${number === undefined ? nothing : html`<span class="number">${number}.</span> `}<span class="title"
       >${exhibit.title}.</span
     >
-    <span class="caption">${exhibit.caption}</span> ${dataButton(exhibit)}`;
+    <span class="caption">${exhibit.caption}</span> ${dataButton(exhibit)} ${drawingButton(exhibit)}`;
 }
 
-function foldedCaption(exhibit: Exhibit): TemplateResult {
+function foldedCaption(exhibit: Table | Figure): TemplateResult {
   return html`<details class="about">
     <summary>About this figure</summary>
     <p>${exhibit.caption}</p>
-    ${dataButton(exhibit)}
+    ${notesView(exhibit.notes ?? [])} ${dataButton(exhibit)} ${drawingButton(exhibit)}
   </details>`;
 }
 
@@ -54,13 +62,26 @@ function dataButton(exhibit: Exhibit): TemplateResult | typeof nothing {
   </button>`;
 }
 
+function drawingButton(exhibit: Table | Figure): TemplateResult | typeof nothing {
+  if (!("svg" in exhibit)) return nothing;
+  const { id, svg, title } = exhibit;
+  const save = () => saveFile(`${id}.svg`, "image/svg+xml;charset=utf-8", standalone(svg));
+  return html`<button type="button" class="download" @click=${save}>
+    Save<span class="unseen"> “${title}”</span> as SVG
+  </button>`;
+}
+
 /** Hands the data to the browser as a file; they are put together only when they are wanted. */
 async function saveData(exhibit: Exhibit): Promise<void> {
   const { csvOf } = await import("../../report/csv.ts");
-  const address = URL.createObjectURL(new Blob([csvOf(exhibit.data)], { type: "text/csv;charset=utf-8" }));
+  saveFile(`${exhibit.id}.csv`, "text/csv;charset=utf-8", csvOf(exhibit.data));
+}
+
+function saveFile(name: string, type: string, text: string): void {
+  const address = URL.createObjectURL(new Blob([text], { type }));
   const link = document.createElement("a");
   link.href = address;
-  link.download = `${exhibit.id}.csv`;
+  link.download = name;
   link.click();
   URL.revokeObjectURL(address);
 }

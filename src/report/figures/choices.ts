@@ -112,7 +112,13 @@ function choicesFigure(
   return {
     id: figureId,
     title: `Choices that ${cohort.label} evaluated on ${id}`,
-    caption: `The share of the architectures evaluated in a round that took each choice, ${isTogether ? "over all slots of a dimension that are in use" : "slot by slot, among those that use the slot"}; all ${cohort.runs.length} runs together. The darker a row grows (lighter on a dark page), the more the search has settled on that choice.`,
+    caption: `The share of a round's evaluated architectures that took each choice${cohort.runs.length === 1 ? "" : `, all ${cohort.runs.length} runs together`}.`,
+    notes: [
+      {
+        term: "Share of a choice",
+        words: `${isTogether ? "over all slots of a dimension that are in use" : "slot by slot, among the architectures that use the slot"}. The darker a row grows (lighter on a dark page), the more the search has settled on that choice.`,
+      },
+    ],
     data: cells.map(
       ({ place, choice, round, share, count }): DataRow => ({
         search: cohort.label,

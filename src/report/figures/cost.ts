@@ -123,16 +123,25 @@ export function costFigure({ space, detailed, looks, choice, linkOf }: Subject):
     id: figureId,
     title: `Cost and value of what was evaluated on ${id}`,
     caption: [
-      `Each mark is one architecture that a search evaluated in any of its runs, by ${cost.name} and by its value on the search split; an architecture that several runs of a search evaluated is shown once.`,
-      "The line is the Pareto front of all of them: nothing evaluated costs less and is better.",
+      "Each mark is an architecture that was evaluated; the line is their Pareto front.",
       ...(shown.length < points.length
         ? [
-            `Of ${amount(points.length)} architectures ${amount(shown.length)} are in the figure and its data, evenly picked, the front kept whole.`,
+            `Of ${amount(points.length)} architectures ${amount(shown.length)} are shown, evenly picked, the front kept whole.`,
           ]
         : []),
       ...(beyond > 0 ? [`${amount(beyond)} of the worst values lie beyond the axis.`] : []),
       choice,
     ].join(" "),
+    notes: [
+      {
+        term: "Pareto front",
+        words: "the architectures that nothing evaluated beats in both: none costs less and is better.",
+      },
+      {
+        term: "Mark by cost and value",
+        words: "by the value on the search split; what several runs of a search evaluated is shown once.",
+      },
+    ],
     data: shown.map(
       (point): DataRow => ({
         search: point.cohort.label,

@@ -4,7 +4,7 @@
  * Owns what is averaged and at which evaluations it is shown.
  */
 import * as Plot from "@observablehq/plot";
-import { type ComparedCohort, intervalSentence, limitsSentences, nameOf } from "../compared.ts";
+import { type ComparedCohort, hasMeans, intervalNote, limitsSentences, nameOf } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
 import { fixed, listed } from "../format.ts";
 import { stepAfter } from "../outcome.ts";
@@ -111,12 +111,27 @@ export function curvesFigure({ space, cohorts, detailed, looks }: Subject): Figu
   });
   const bands =
     banded.length < curves.length
-      ? ` (drawn for ${listed(banded.map(({ cohort }) => cohort.label))}; the data have all)`
+      ? ` Intervals are drawn for ${listed(banded.map(({ cohort }) => cohort.label))}; the data have all.`
       : "";
   return {
     id: figureId,
     title: `Best so far on ${id}`,
-    caption: `Mean over runs of the best value on the search split within the limits, after each number of evaluations, with the 95 % interval of the mean${bands}; a run that ended early stays at its last value. ${[...limitsSentences(cohorts), direction(higherIsBetter)].join(" ")} Dashed lines are controls, dotted levels are references. The axis begins near the lowest mean after ${from} evaluations. ${intervalSentence}`,
+    caption: [
+      `The best value so far${hasMeans(cohorts) ? ", mean over runs" : ""}.`,
+      ...limitsSentences(cohorts),
+      direction(higherIsBetter),
+    ].join(" "),
+    notes: [
+      ...(hasMeans(cohorts) ? [intervalNote] : []),
+      {
+        term: "Lines of the best so far",
+        words: `the best value on the search split within the limits; a run that ended early stays at its last value. Dashed lines are controls, dotted levels are references.${bands}`,
+      },
+      {
+        term: `Upright axis of the best so far on ${id}`,
+        words: `begins near the lowest mean after ${from} evaluations.`,
+      },
+    ],
     data: curves.flatMap(({ cohort, points }) =>
       points.map(
         ({ evaluation, mean: value, interval }): DataRow => ({

@@ -5,7 +5,7 @@
  */
 import * as Plot from "@observablehq/plot";
 import { type Funnel, funnel } from "../../search/state.ts";
-import { type ComparedCohort, nameOf } from "../compared.ts";
+import { type ComparedCohort, hasMeans, nameOf } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
 import { listed } from "../format.ts";
 import { draw, keyHeight, shortened } from "./canvas.ts";
@@ -105,10 +105,15 @@ export function funnelFigure({ space, detailed, choice }: Subject): Figure | nul
   return {
     id: figureId,
     title: `What became of the candidates of each round on ${id}`,
-    caption: [
-      "Candidates that were proposed in each round, by what became of them: means per run over all runs of a search, those that had ended by then included.",
-      choice,
-    ].join(" "),
+    caption: `Candidates by what became of them${hasMeans(detailed) ? ", means per run" : ""}. ${choice}`,
+    notes: hasMeans(detailed)
+      ? [
+          {
+            term: "Candidates per run",
+            words: "over all runs of a search, those that had ended by then included.",
+          },
+        ]
+      : [],
     data: bars.map(
       ({ cohort, round, state, perRun }): DataRow => ({
         search: cohort.label,

@@ -151,7 +151,17 @@ export function mapFigure({
   return {
     id: figureId,
     title: `Where the searches went on ${id}`,
-    caption: `Every architecture that one run evaluated, on the first two principal components of its choices (one number for each choice of each slot), which hold ${percent(explained[0])} and ${percent(explained[1])} of all variance; the same axes for every search. Near points share choices; nothing is said about their value. The star is the run's winner (${higherIsBetter ? "highest" : "lowest"} value within the limits). Runs: the median of each search by final value (${runs.join(", ")}). ${choice}`,
+    caption: `What one run of each search evaluated: points that are near share choices; the star is the winner. ${choice}`,
+    notes: [
+      {
+        term: "Where the searches went",
+        words: `the first two principal components of the choices (one number for each choice of each slot), the same axes for every search; nothing is said about a point's value. The star has the ${higherIsBetter ? "highest" : "lowest"} value within the limits.`,
+      },
+      {
+        term: `Points on ${id}`,
+        words: `the axes hold ${percent(explained[0])} and ${percent(explained[1])} of all variance. Runs: the median of each search by final value (${runs.join(", ")}).`,
+      },
+    ],
     data: points.map(
       ({ label, seed, round, x: first, y: second, value, isWinner }): DataRow => ({
         search: label,

@@ -4,7 +4,7 @@
  * Owns from which round on an average is no longer shown.
  */
 import * as Plot from "@observablehq/plot";
-import { nameOf } from "../compared.ts";
+import { hasMeans, intervalNote, nameOf } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
 import { listed } from "../format.ts";
 import { roundResults } from "../rounds.ts";
@@ -89,7 +89,14 @@ export function roundBestsFigure({ space, detailed, looks, choice }: Subject): F
   return {
     id: figureId,
     title: `Best of each round on ${id}`,
-    caption: `Mean over runs of the best value on the search split among what one round evaluated within the limits, with the 95 % interval of the mean. A round is shown where at least half of the runs have one; sizes of rounds differ between searches. ${choice}`,
+    caption: `The best search value among what one round evaluated within the limits${hasMeans(detailed) ? ", mean over runs" : ""}. ${choice}`,
+    notes: [
+      ...(hasMeans(detailed) ? [intervalNote] : []),
+      {
+        term: "Best of each round",
+        words: "shown where at least half of the runs have one; sizes of rounds differ between searches.",
+      },
+    ],
     data: curves.flatMap(({ cohort, points }) =>
       points.map(
         ({ round, mean: value, interval, runs }): DataRow => ({
