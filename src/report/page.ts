@@ -8,7 +8,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { html as template, raw } from "hono/html";
 import { abstractOf } from "./abstract.ts";
 import { csvOf } from "./csv.ts";
-import { type Exhibit, type Figure, notesOf, readingTitle, standalone, type Table } from "./exhibit.ts";
+import { type Figure, notesOf, readingTitle, standalone, type Table } from "./exhibit.ts";
 import { pageStyle } from "./page-style.ts";
 import type { Section } from "./sections.ts";
 import { type LostRun, runVersions, type Study, versionText } from "./study.ts";
