@@ -3,7 +3,7 @@
  *
  * Owns the layout. The colours, and how a figure stands in a page, are those of a report. Nothing in it loads anything.
  */
-import { darkVariables, lightVariables } from "../report/page-style.ts";
+import { darkVariables, lightVariables, narrowStyle } from "../report/page-style.ts";
 import { runStyle } from "./run-style.ts";
 
 /** On top of the report's colours: what tells states apart, and what warns. */
@@ -170,7 +170,7 @@ figure svg a:hover circle, figure svg a:focus circle { stroke: currentColor; str
   table.runs tbody td.choose label { padding: .35rem; }
   figure svg { min-width: 30rem; }
 }
-@media (prefers-reduced-motion: no-preference) { .badge.running > span { animation: breathe 2.4s ease-in-out infinite; } }
+${narrowStyle}@media (prefers-reduced-motion: no-preference) { .badge.running > span { animation: breathe 2.4s ease-in-out infinite; } }
 @keyframes breathe { 50% { opacity: .35; } }
 @media (forced-colors: active) { .badge, .mark { border: 1px solid; } }
 ${runStyle}`;

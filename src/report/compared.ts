@@ -124,7 +124,8 @@ export function runsSentence(cohorts: readonly ComparedCohort[]): string {
   const without =
     fruitless === 0
       ? ""
-      : ` ${fruitless} of them ended without a usable winner and ${fruitless === 1 ? "has" : "have"} no value.`;
+      : ` ${planned === 1 ? "It" : `${fruitless} of them`} ended without a usable winner and ${fruitless === 1 ? "has" : "have"} no value.`;
+  if (counted === 1 && planned === 1) return `One run.${without}`;
   return counted === planned
     ? `All ${planned} planned runs are counted.${without}`
     : `${counted} of ${planned} planned runs are counted; those that failed or did not finish are in no number.${without}`;

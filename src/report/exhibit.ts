@@ -60,4 +60,6 @@ export function standalone(svg: string): string {
 export interface Figure extends Exhibit {
   /** A whole SVG element, without a script and without anything to load. */
   readonly svg: string;
+  /** The same for a screen that has no room beside the lines for their names. */
+  readonly narrow?: string;
 }

@@ -57,6 +57,15 @@ const variables = (
 export const lightVariables = variables(themes.light, seriesColours, stepColours);
 export const darkVariables = variables(themes.dark, darkSeriesColours, darkStepColours);
 
+/** Of a figure that there is twice, a narrow screen shows the one that fits it. */
+export const narrowStyle = `.narrow { display: none; }
+@media screen and (max-width: 48rem) {
+  .broad { display: none; }
+  .narrow { display: block; }
+  figure .narrow svg { min-width: 0; max-width: 34rem; }
+}
+`;
+
 /** The style sheet of a report. */
 export const pageStyle = `
 :root { color-scheme: light dark; ${lightVariables} }
@@ -115,7 +124,7 @@ td.right { white-space: nowrap; }
 td.text { min-width: 14rem; max-width: 28rem; overflow-wrap: anywhere; font-size: .72rem; }
 td.words { min-width: 16rem; max-width: 36rem; }
 .lost li { margin-bottom: .35rem; overflow-wrap: anywhere; }
-@media (max-width: 30rem) {
+${narrowStyle}@media (max-width: 30rem) {
   header { padding-top: 1.5rem; }
   h1 { font-size: 1.5rem; }
   dl { grid-template-columns: 1fr; gap: 0; }

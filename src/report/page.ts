@@ -110,8 +110,8 @@ ${found.length === 0 ? "" : foundMarkup(found, space.decimals)}
 
 function figureMarkup(figure: Figure, number: number): Markup {
   return html`<figure class="drawing" id="${figure.id}">
-<div class="box" tabindex="0" role="group" aria-label="Figure ${number}, scrolls sideways where it is wider than the screen">${raw(figure.svg)}</div>
-${caption(figure, `Figure ${number}`)}
+<div class="${figure.narrow === undefined ? "box" : "box broad"}" tabindex="0" role="group" aria-label="Figure ${number}, scrolls sideways where it is wider than the screen">${raw(figure.svg)}</div>
+${figure.narrow === undefined ? "" : html`<div class="narrow">${raw(figure.narrow)}</div>\n`}${caption(figure, `Figure ${number}`)}
 </figure>`;
 }
 

@@ -4,7 +4,7 @@ import { parseHTML } from "linkedom";
 import { beforeAll, describe, expect, it } from "vitest";
 import { comparedSpaces } from "../../src/report/compared.ts";
 import { type DataRow, type Figure, wordsOf } from "../../src/report/exhibit.ts";
-import { shortened, spread, thinned } from "../../src/report/figures/canvas.ts";
+import { sharedPoints, shortened, spread, thinned } from "../../src/report/figures/canvas.ts";
 import { seriesColours, stepColours } from "../../src/report/figures/colours.ts";
 import { paretoFront } from "../../src/report/figures/cost.ts";
 import { figuresOf } from "../../src/report/figures/figures.ts";
@@ -354,6 +354,76 @@ it("the map marks the winner of the median run of each search", () => {
     expect(winner["value"]).toBe(Math.max(...own.map(({ value }) => Number(value))));
   }
   expect(wordsOf(map)).toMatch(/median of each search by final value \(collm seed \d, random seed \d\)/);
+});
+
+describe("the lines of a figure", () => {
+  const textsIn = (svg: string) =>
+    [...parseHTML(svg).document.querySelectorAll("text")].map(({ textContent }) => textContent);
+  const long = ["collm (rules, no language model), named", "collm (rules, no language model), blind"];
+  const named = (labels: readonly string[]) => {
+    const all = labels.flatMap((label) =>
+      scored(label, [
+        [50, 60, 70],
+        [40, 50, 60],
+      ]),
+    );
+    const names = new Map(
+      all.map(({ folder, state }): [string, RunName] => [
+        folder,
+        { label: state.search.searcher, isControl: false },
+      ]),
+    );
+    return studyOf(all, { named: names });
+  };
+
+  it.each(["curves-tiny", "rounds-tiny"])("of %s have their whole names, on narrow screens too", (id) => {
+    const figure = figureOf(named(long), id);
+    for (const svg of [figure.svg, figure.narrow ?? ""])
+      expect(textsIn(svg)).toEqual(expect.arrayContaining(id === "rounds-tiny" ? long.slice(0, 1) : long));
+    const widthOf = (svg: string) => Number(/viewBox="0 0 (\d+)/.exec(svg)?.[1]);
+    expect(widthOf(figure.narrow ?? "")).toBeLessThanOrEqual(390);
+    // What stands beside the lines has its room: no letter is wider than a square of its height.
+    const shortest = figureOf(named(["a", "b"]), id);
+    expect(widthOf(figure.svg)).toBeGreaterThan(widthOf(shortest.svg));
+  });
+
+  it("that lie on each other are told apart by marks of each, and others need none", () => {
+    const marks = (labels: readonly string[]) =>
+      (figureOf(named(labels), "curves-tiny").svg.match(/aria-label="dot"/g) ?? []).length;
+    // Each line has a mark at its end; of lines on each other each has a group of marks more.
+    expect(marks(["a"])).toBe(1);
+    expect(marks(["a", "b"])).toBe(4);
+  });
+
+  it("are found to share their points exactly where they do", () => {
+    const line = fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 5, maxLength: 5 });
+    fc.assert(
+      fc.property(fc.array(line, { minLength: 1, maxLength: 4 }), (lines) => {
+        const points = lines.map((values) => values.map((y, x) => ({ x, y })));
+        const found = sharedPoints(points, (point) => point, 0.5);
+        for (const [index, own] of found.entries()) {
+          const alike = (x: number, others: readonly number[][]) =>
+            others.filter((values) => values[x] === lines[index]?.[x]).length;
+          for (const { item, before, after } of own) {
+            expect(before).toBe(alike(item.x, lines.slice(0, index)));
+            expect(after).toBe(alike(item.x, lines.slice(index + 1)));
+          }
+          const shared = (lines[index] ?? []).filter((_, x) => alike(x, lines) > 1);
+          expect(own).toHaveLength(shared.length);
+        }
+      }),
+    );
+  });
+
+  it("have whole numbers of rounds below them", () => {
+    const { svg, narrow } = figureOf(study, "rounds-tiny");
+    for (const drawn of [svg, narrow ?? ""]) {
+      const [, ticks = ""] = /aria-label="x-axis tick label">(.*?)<\/g>/.exec(drawn) ?? [];
+      const numbers = [...ticks.matchAll(/>(\d+)</g)].map(([, text]) => text);
+      expect(numbers.length).toBeGreaterThan(1);
+      expect(new Set(numbers).size).toBe(numbers.length);
+    }
+  });
 });
 
 describe("what is shown in detail", () => {

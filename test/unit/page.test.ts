@@ -288,7 +288,8 @@ describe("the summary", () => {
   });
 
   it("names a command that adds a control where there is none, with the limits and the budget", () => {
-    const command = /collm-nas run --space tiny --searcher random --limit flops_m=300 --budget 2 --seed 4\.$/;
+    const command =
+      /collm-nas run --space tiny --searcher random --limit flops_m=300 --budget 2 --seed 4”\.$/;
     const run = (searcher: string) =>
       reportedRun([80, 81], { folder: searcher, search: { searcher, seed: 4, limits: { flops_m: 300 } } });
     const saidOf = (some: readonly ReportedRun[]) => {

@@ -20,7 +20,8 @@ export function exhibitView(exhibit: Table | Figure, options: ExhibitOptions = {
   const caption = isFolded ? foldedCaption(exhibit) : wholeCaption(exhibit, number);
   if ("svg" in exhibit)
     return html`<figure class="drawing">
-      <div class="box" tabindex="0" role="group" aria-label="${label}, scrolls sideways where it is wider than its place">${drawingOf(exhibit)}</div>
+      <div class=${exhibit.narrow === undefined ? "box" : "box broad"} tabindex="0" role="group" aria-label="${label}, scrolls sideways where it is wider than its place">${drawingOf(exhibit, exhibit.svg)}</div>
+      ${exhibit.narrow === undefined ? nothing : html`<div class="narrow">${drawingOf(exhibit, exhibit.narrow)}</div>`}
       <figcaption>${caption}</figcaption>
     </figure>`;
   return html`<figure class="table">
@@ -86,18 +87,20 @@ function saveFile(name: string, type: string, text: string): void {
   URL.revokeObjectURL(address);
 }
 
-const drawings = new WeakMap<Figure, Element>();
+const drawings = new WeakMap<Figure, Map<string, Element>>();
 
 /** The element of a figure: the same one as long as the figure is, so that it is not put in anew at every change. */
-function drawingOf(figure: Figure): Element | typeof nothing {
-  const known = drawings.get(figure);
+function drawingOf(figure: Figure, svg: string): Element | typeof nothing {
+  const own = drawings.get(figure) ?? new Map<string, Element>();
+  drawings.set(figure, own);
+  const known = own.get(svg);
   if (known !== undefined) return known;
   // Markup of our own figures, in which all text was escaped; a document made in this way runs nothing.
-  const drawing = new DOMParser().parseFromString(figure.svg, "text/html").querySelector("svg");
+  const drawing = new DOMParser().parseFromString(svg, "text/html").querySelector("svg");
   if (drawing === null) return nothing;
   // The drawing library names its groups, which have no role that a name belongs to; the figure has a label of its own.
   for (const group of drawing.querySelectorAll("g[aria-label]")) group.removeAttribute("aria-label");
-  drawings.set(figure, drawing);
+  own.set(svg, drawing);
   return drawing;
 }
 

@@ -8,8 +8,10 @@ import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import { faint } from "./colours.ts";
 
-/** The width of every figure, in the units of its view box. */
+/** The width of a figure, in the units of its view box; names beside lines may make it wider. */
 export const figureWidth = 720;
+/** The width of one for a narrow screen. */
+export const narrowWidth = 380;
 
 /** The shapes of marks; each with the letter that stands for it in a key. */
 export const markSymbols = {
@@ -39,6 +41,7 @@ export interface KeyEntry {
   readonly opacity?: number;
   /** Drawn in place of a rectangle. */
   readonly symbol?: MarkSymbol;
+  readonly line?: Pick<Look, "dash" | "width">;
 }
 
 export interface Drawing extends Omit<Plot.PlotOptions, "document" | "className" | "style" | "ariaLabel"> {
@@ -55,8 +58,8 @@ export interface Drawing extends Omit<Plot.PlotOptions, "document" | "className"
 }
 
 /** How much of the top margin a key takes. */
-export function keyHeight(key: readonly KeyEntry[]): number {
-  return placed(key).height;
+export function keyHeight(key: readonly KeyEntry[], width: number = figureWidth): number {
+  return placed(key, width).height;
 }
 
 /** Draws an SVG element. */
@@ -81,7 +84,7 @@ export function draw({ id, label, key = [], keyTop = 0, hasLinks = false, ...opt
   svg.setAttribute("font-size", "12");
   svg.removeAttribute("height");
   svg.removeAttribute("width");
-  if (key.length > 0) svg.append(drawnKey(document, key, keyTop));
+  if (key.length > 0) svg.append(drawnKey(document, key, keyTop, options.width ?? figureWidth));
   return svg.outerHTML
     .replaceAll(/plot-clip-\d+/g, `${id}-clip`)
     .replaceAll(/ (?:transform|[cxyr][xy12]?)="[^"]*"/g, (attribute) =>
@@ -99,6 +102,7 @@ export interface LineEnd {
 
 /** The rectangle that a figure draws in: its domains and its margins. */
 export interface Frame {
+  readonly width: number;
   readonly x: readonly [number, number];
   readonly y: readonly [number, number];
   readonly height: number;
@@ -108,11 +112,86 @@ export interface Frame {
   readonly marginBottom: number;
 }
 
+/** How much room the names of lines take beside them, at the most of letters of middling width. */
+function nameRoom(ends: readonly Pick<LineEnd, "text" | "look">[]): number {
+  const widths = ends.map(
+    ({ text, look }) => Math.min(text.length, longestName) * (look.width > 2 ? 7.4 : 6.8) + 28,
+  );
+  return Math.max(leastRoom, ...widths);
+}
+
+/** The entries of a key that say what the lines of a figure are. */
+function lineKey(ends: readonly Pick<LineEnd, "text" | "look">[]): KeyEntry[] {
+  return ends.map(({ text, look }) => ({
+    text: shortened(text, longestName),
+    colour: look.colour,
+    line: { dash: look.dash ?? null, width: look.width },
+  }));
+}
+
+/**
+ * A figure of lines twice: with their names beside them, and for a narrow screen under a key.
+ *
+ * @param make the drawing in a frame; with the names where `names` is true
+ */
+export function drawnTwice(
+  ends: readonly LineEnd[],
+  height: number,
+  make: (frame: Omit<Frame, "x" | "y">, names: boolean) => Drawing,
+): { readonly svg: string; readonly narrow: string } {
+  const margins = { marginLeft: 62, marginTop: 30, marginBottom: 44 };
+  const room = nameRoom(ends);
+  const beside = { ...margins, height, width: figureWidth - leastRoom + room, marginRight: room };
+  const key = lineKey(ends);
+  const above = keyHeight(key, narrowWidth);
+  const under = {
+    ...margins,
+    height: Math.round(height * 0.7) + above,
+    width: narrowWidth,
+    marginTop: margins.marginTop + above,
+    marginRight: 14,
+  };
+  const narrow = make(under, false);
+  return {
+    svg: draw({ ...make(beside, true), ...beside }),
+    narrow: draw({ ...narrow, ...under, id: `${narrow.id}-narrow`, key, keyTop: 20 }),
+  };
+}
+
+/** A point of a line, with how many others of the same place are drawn before and after it. */
+export interface Shared<Item> {
+  readonly item: Item;
+  readonly before: number;
+  readonly after: number;
+}
+
+/**
+ * The points of each line that lie where those of others do, at the same `x` and hardly apart in `y`.
+ *
+ * @param apart how far two values are from each other that are told apart by their places
+ */
+export function sharedPoints<Item>(
+  lines: readonly (readonly Item[])[],
+  placeOf: (item: Item) => { readonly x: number; readonly y: number },
+  apart: number,
+): Shared<Item>[][] {
+  const near = (line: readonly Item[], { x, y }: { readonly x: number; readonly y: number }) =>
+    line.some((other) => placeOf(other).x === x && Math.abs(placeOf(other).y - y) < apart);
+  return lines.map((line, index) =>
+    line.flatMap((item) => {
+      const count = (others: readonly (readonly Item[])[]) =>
+        others.filter((other) => near(other, placeOf(item))).length;
+      const [before, after] = [count(lines.slice(0, index)), count(lines.slice(index + 1))];
+      return before + after === 0 ? [] : [{ item, before, after }];
+    }),
+  );
+}
+
 /** Labels right of the frame, apart from each other, each joined to the end of its line. */
 export function endLabels(ends: readonly LineEnd[], frame: Frame): Plot.Markish[] {
   const [, right] = frame.x;
   const [low, high] = frame.y;
-  const across = (right - frame.x[0]) / (figureWidth - frame.marginLeft - frame.marginRight);
+  const across = (right - frame.x[0]) / (frame.width - frame.marginLeft - frame.marginRight);
   const down = (high - low) / (frame.height - frame.marginTop - frame.marginBottom);
   const places = spread(
     ends.map(({ y }) => y),
@@ -123,9 +202,6 @@ export function endLabels(ends: readonly LineEnd[], frame: Frame): Plot.Markish[
   return ends.flatMap(({ text, x, y, look }, index) => {
     const place = [places[index] as number];
     return [
-      ...(look.symbol === undefined
-        ? []
-        : [Plot.dot([0], { x: [x], y: [y], fill: look.colour, symbol: look.symbol, r: 3.5 })]),
       Plot.link([0], {
         x1: [x],
         y1: [y],
@@ -137,7 +213,7 @@ export function endLabels(ends: readonly LineEnd[], frame: Frame): Plot.Markish[
       Plot.text([0], {
         x: [right + 20 * across],
         y: place,
-        text: [shortened(text, look.width > 2 ? 21 : 26)],
+        text: [shortened(text, longestName)],
         fill: look.colour,
         textAnchor: "start",
         fontWeight: look.width > 2 ? "bold" : "normal",
@@ -219,6 +295,9 @@ interface SvgDocument {
 const svgNamespace = "http://www.w3.org/2000/svg";
 const keyLine = 18;
 const labelGap = 14;
+const longestName = 60;
+/** Beside lines with short names. */
+const leastRoom = 190;
 
 /** Whether a document writes what an attribute holds as markup: a browser does; linkedom escapes quotation marks alone. */
 function escapes(element: SvgElement): boolean {
@@ -236,11 +315,14 @@ function settled(members: number[], gap: number): { members: number[]; start: nu
 }
 
 /** Where the entries of a key stand; letters are taken to be of middling width. */
-function placed(key: readonly KeyEntry[]): { height: number; places: { x: number; y: number }[] } {
+function placed(
+  key: readonly KeyEntry[],
+  available: number,
+): { height: number; places: { x: number; y: number }[] } {
   let [x, y] = [4, 0];
   const places = key.map(({ text }) => {
     const width = 34 + text.length * 7;
-    if (x > 4 && x + width > figureWidth) [x, y] = [4, y + keyLine];
+    if (x > 4 && x + width > available) [x, y] = [4, y + keyLine];
     const place = { x, y };
     x += width;
     return place;
@@ -248,7 +330,7 @@ function placed(key: readonly KeyEntry[]): { height: number; places: { x: number
   return { height: key.length === 0 ? 0 : y + keyLine + 8, places };
 }
 
-function drawnKey(document: SvgDocument, key: readonly KeyEntry[], top: number): SvgElement {
+function drawnKey(document: SvgDocument, key: readonly KeyEntry[], top: number, width: number): SvgElement {
   const element = (name: string, attributes: Readonly<Record<string, string | number>>) => {
     const made = document.createElementNS(svgNamespace, name);
     for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, `${value}`);
@@ -259,22 +341,32 @@ function drawnKey(document: SvgDocument, key: readonly KeyEntry[], top: number):
     "aria-hidden": "true",
     transform: `translate(0,${top})`,
   });
-  const { places } = placed(key);
-  for (const [index, { text, colour, opacity = 1, symbol }] of key.entries()) {
+  const { places } = placed(key, width);
+  for (const [index, { text, colour, opacity = 1, symbol, line }] of key.entries()) {
     const { x, y } = places[index] as { x: number; y: number };
     const sample =
-      symbol === undefined
-        ? element("rect", {
-            x,
-            y: y + 3,
-            width: 14,
-            height: 12,
-            fill: colour,
-            "fill-opacity": opacity,
-            stroke: faint,
-            "stroke-width": 0.5,
+      line !== undefined
+        ? element("line", {
+            x1: x,
+            x2: x + 16,
+            y1: y + 9,
+            y2: y + 9,
+            stroke: colour,
+            "stroke-width": line.width,
+            ...(line.dash === null ? {} : { "stroke-dasharray": line.dash }),
           })
-        : element("text", { x, y: y + 14, fill: colour, "font-size": 15, "font-weight": "bold" });
+        : symbol === undefined
+          ? element("rect", {
+              x,
+              y: y + 3,
+              width: 14,
+              height: 12,
+              fill: colour,
+              "fill-opacity": opacity,
+              stroke: faint,
+              "stroke-width": 0.5,
+            })
+          : element("text", { x, y: y + 14, fill: colour, "font-size": 15, "font-weight": "bold" });
     if (symbol !== undefined) sample.textContent = markSymbols[symbol];
     const words = element("text", { x: x + 19, y: y + 13 });
     words.textContent = text;

@@ -47,7 +47,7 @@ export function costFigure({ space, detailed, looks, choice, linkOf }: Subject):
   const x = extent([...inside.map((point) => point.cost), ...limit]);
   const lookOf = (cohort: ComparedCohort) => looks.get(cohort.label) as Look;
   const key = detailed.map((cohort) => ({
-    text: shortened(nameOf(cohort), 40),
+    text: shortened(nameOf(cohort), 60),
     colour: lookOf(cohort).colour,
     symbol: lookOf(cohort).symbol,
   }));

@@ -9,15 +9,14 @@ import type { DataRow, Figure } from "../exhibit.ts";
 import { fixed, listed } from "../format.ts";
 import { stepAfter } from "../outcome.ts";
 import { bootstrapMean, type Interval, mean } from "../statistics.ts";
-import { draw, endLabels, extent, type Look } from "./canvas.ts";
-import { faint } from "./colours.ts";
+import { drawnTwice, endLabels, extent, type Look, type Shared, sharedPoints } from "./canvas.ts";
+import { faint, paper } from "./colours.ts";
 import type { Subject } from "./subject.ts";
 
 /** How many evaluations have a band at most: each costs a bootstrap. */
 const mostPlaces = 40;
 /** With more searches than this, only those shown in detail have a band. */
 const mostBands = 4;
-const frame = { height: 430, marginLeft: 62, marginRight: 190, marginTop: 30, marginBottom: 44 };
 
 interface Point {
   readonly evaluation: number;
@@ -58,11 +57,29 @@ export function curvesFigure({ space, cohorts, detailed, looks }: Subject): Figu
     curves.length <= mostBands ? curves : curves.filter(({ cohort }) => detailed.includes(cohort));
   const domain: [number, number] = [1, Math.max(2, budget)];
   const figureId = `curves-${slug}`;
-  const svg = draw({
+  const ends = [
+    ...curves.map(({ cohort, look, points }) => ({
+      text: nameOf(cohort),
+      x: budget,
+      y: (points.at(-1) as Point).mean,
+      look,
+    })),
+    ...references.map(({ text, value }) => ({
+      text,
+      x: budget,
+      y: value,
+      look: { colour: faint, width: 1, dash: "1 3" },
+    })),
+  ];
+  const shared = sharedPoints(
+    curves.map(({ points }) => points),
+    ({ evaluation, mean: y }) => ({ x: evaluation, y }),
+    (high - low) / 150,
+  );
+  const { svg, narrow } = drawnTwice(ends, 430, (frame, hasNames) => ({
     id: figureId,
-    ...frame,
     label: `Line chart: best ${space.objective} so far on ${id} against the number of evaluations, for ${listed(curves.map(({ cohort }) => nameOf(cohort)))}.`,
-    x: { domain, label: "evaluations", labelAnchor: "center", labelArrow: "none", ticks: 8 },
+    x: { domain, label: "evaluations", labelAnchor: "center", labelArrow: "none", ticks: hasNames ? 8 : 5 },
     y: { domain: [low, high], label: space.objective, labelArrow: "none", ticks: 6, grid: true },
     marks: [
       ...references.map(({ value }) =>
@@ -90,25 +107,38 @@ export function curvesFigure({ space, cohorts, detailed, looks }: Subject): Figu
           clip: true,
         }),
       ),
-      ...endLabels(
-        [
-          ...curves.map(({ cohort, look, points }) => ({
-            text: nameOf(cohort),
-            x: budget,
-            y: (points.at(-1) as Point).mean,
-            look,
-          })),
-          ...references.map(({ text, value }) => ({
-            text,
-            x: budget,
-            y: value,
-            look: { colour: faint, width: 1 },
-          })),
-        ],
-        { ...frame, x: domain, y: [low, high] },
+      // Lines that lie on each other have the marks of each in turn.
+      ...curves.map(({ look }, index) =>
+        Plot.dot(
+          (shared[index] ?? []).filter(
+            ({ before, after }, place) => place % (2 * (before + after + 1)) === 2 * before,
+          ),
+          {
+            x: ({ item }: Shared<Point>) => item.evaluation,
+            y: ({ item }: Shared<Point>) => item.mean,
+            fill: look.colour,
+            stroke: paper,
+            strokeWidth: 0.75,
+            symbol: look.symbol,
+            r: 4,
+            clip: true,
+          },
+        ),
       ),
+      ...curves.map(({ look, points }, index) =>
+        Plot.dot(points.slice(-1), {
+          x: "evaluation",
+          y: "mean",
+          fill: look.colour,
+          stroke: paper,
+          strokeWidth: 0.75,
+          symbol: look.symbol,
+          r: 3.5 + 2.5 * (shared[index]?.findLast(({ item }) => item === points.at(-1))?.after ?? 0),
+        }),
+      ),
+      ...(hasNames ? endLabels(ends, { ...frame, x: domain, y: [low, high] }) : []),
     ],
-  });
+  }));
   const bands =
     banded.length < curves.length
       ? ` Intervals are drawn for ${listed(banded.map(({ cohort }) => cohort.label))}; the data have all.`
@@ -125,7 +155,7 @@ export function curvesFigure({ space, cohorts, detailed, looks }: Subject): Figu
       ...(hasMeans(cohorts) ? [intervalNote] : []),
       {
         term: "Lines of the best so far",
-        words: `the best value on the search split within the limits; a run that ended early stays at its last value. Dashed lines are controls, dotted levels are references.${bands}`,
+        words: `the best value on the search split within the limits; a run that ended early stays at its last value. Dashed lines are controls, dotted levels are references; on lines that lie on each other the marks of each stand in turn.${bands}`,
       },
       {
         term: `Upright axis of the best so far on ${id}`,
@@ -144,6 +174,7 @@ export function curvesFigure({ space, cohorts, detailed, looks }: Subject): Figu
       ),
     ),
     svg,
+    narrow,
   };
 }
 

@@ -81,17 +81,20 @@ export function mapFigure({
     text: index === 0 ? "first round" : index === stepColours.length - 1 ? "last round" : "",
     colour: stepColour(index / stepColours.length),
   }));
-  const side = (figureWidth - 40) / Math.max(2, names.length);
+  const side = (figureWidth - 58) / Math.max(2, names.length);
+  const perLine = Math.max(8, Math.floor((0.94 * side) / 7.2));
+  const nameLines = Math.max(...names.map((name) => Math.min(3, Math.ceil(name.length / (0.8 * perLine)))));
+  const nameHeight = 12 + 14 * nameLines;
   const figureId = `map-${slug}`;
   const svg = draw({
     id: figureId,
     label: `Scatter plot: the architectures of one run on ${id} on their first two principal components, coloured by round, for ${listed(names)}.`,
     key,
     width: figureWidth,
-    height: keyHeight(key) + 68 + Math.min(side, 330),
-    marginLeft: 40,
+    height: keyHeight(key) + 42 + nameHeight + Math.min(side, 330),
+    marginLeft: 58,
     marginRight: 10 + (names.length === 1 ? side : 0),
-    marginTop: 26 + keyHeight(key),
+    marginTop: nameHeight + keyHeight(key),
     marginBottom: 42,
     x: {
       domain: x,
@@ -140,9 +143,11 @@ export function mapFigure({
       ),
       Plot.text(names, {
         fx: (name: string) => name,
-        text: (name: string) => shortened(name, 36),
+        text: (name: string) => shortened(name, 3 * perLine),
+        lineWidth: perLine * 0.53,
+        lineAnchor: "bottom",
         frameAnchor: "top-left",
-        dy: -12,
+        dy: -8,
         fontWeight: "bold",
       }),
     ],

@@ -9,7 +9,8 @@ import type { DataRow, Figure } from "../exhibit.ts";
 import { listed } from "../format.ts";
 import { roundResults } from "../rounds.ts";
 import { bootstrapMean, type Interval, mean } from "../statistics.ts";
-import { draw, endLabels, extent, type Look } from "./canvas.ts";
+import { drawnTwice, endLabels, extent, type Look, sharedPoints } from "./canvas.ts";
+import { paper } from "./colours.ts";
 import type { Subject } from "./subject.ts";
 
 interface Point {
@@ -40,18 +41,25 @@ export function roundBestsFigure({ space, detailed, looks, choice }: Subject): F
   const [low, high] = extent(
     curves.flatMap(({ points }) => points.flatMap(({ interval }) => [interval.low, interval.high])),
   );
-  const frame = { height: 360, marginLeft: 62, marginRight: 190, marginTop: 30, marginBottom: 44 };
   const figureId = `rounds-${slug}`;
-  const svg = draw({
+  const ends = curves.map(({ cohort, look, points }) => {
+    const { round, mean: value } = points.at(-1) as Point;
+    return { text: nameOf(cohort), x: round, y: value, look };
+  });
+  const shared = sharedPoints(
+    curves.map(({ points }) => points),
+    ({ round, mean: y }) => ({ x: round, y }),
+    (high - low) / 150,
+  );
+  const { svg, narrow } = drawnTwice(ends, 360, (frame, hasNames) => ({
     id: figureId,
-    ...frame,
     label: `Line chart: best ${objective} of each round on ${id}, for ${listed(curves.map(({ cohort }) => nameOf(cohort)))}.`,
     x: {
       domain: [1, Math.max(2, rounds)],
       label: "round",
       labelAnchor: "center",
       labelArrow: "none",
-      ticks: Math.min(rounds, 10),
+      ticks: wholeTicks(rounds, hasNames ? 10 : 5),
       tickFormat: "d",
     },
     y: { domain: [low, high], label: objective, labelArrow: "none", ticks: 6, grid: true },
@@ -74,18 +82,23 @@ export function roundBestsFigure({ space, detailed, looks, choice }: Subject): F
           ...(look.dash === null ? {} : { strokeDasharray: look.dash }),
         }),
       ),
-      ...curves.map(({ points, look }) =>
-        Plot.dot(points, { x: "round", y: "mean", fill: look.colour, symbol: look.symbol, r: 3 }),
+      // Of points that lie on each other the first stands around the later ones.
+      ...curves.flatMap(({ points, look }, index) =>
+        points.map((point) =>
+          Plot.dot([point], {
+            x: "round",
+            y: "mean",
+            fill: look.colour,
+            stroke: paper,
+            strokeWidth: 0.75,
+            symbol: look.symbol,
+            r: 3 + 2.5 * (shared[index]?.find(({ item }) => item === point)?.after ?? 0),
+          }),
+        ),
       ),
-      ...endLabels(
-        curves.map(({ cohort, look, points }) => {
-          const { round, mean: value } = points.at(-1) as Point;
-          return { text: nameOf(cohort), x: round, y: value, look };
-        }),
-        { ...frame, x: [1, Math.max(2, rounds)], y: [low, high] },
-      ),
+      ...(hasNames ? endLabels(ends, { ...frame, x: [1, Math.max(2, rounds)], y: [low, high] }) : []),
     ],
-  });
+  }));
   return {
     id: figureId,
     title: `Best of each round on ${id}`,
@@ -110,6 +123,7 @@ export function roundBestsFigure({ space, detailed, looks, choice }: Subject): F
       ),
     ),
     svg,
+    narrow,
   };
 }
 
@@ -118,4 +132,12 @@ export function mostRounds(detailed: Subject["detailed"]): number {
   const withRoles = detailed.filter(({ runs }) => runs.some(({ state }) => state.models !== null));
   const leading = withRoles.length > 0 ? withRoles : detailed.slice(0, 1);
   return Math.max(1, ...leading.flatMap(({ runs }) => runs.map(({ state }) => state.rounds.length)));
+}
+
+// --- internal ---
+
+/** Rounds are whole: at most so many of them, evenly apart. */
+function wholeTicks(rounds: number, most: number): number[] {
+  const step = Math.ceil(rounds / most);
+  return Array.from({ length: Math.ceil(rounds / step) }, (_, index) => 1 + index * step);
 }
