@@ -4,15 +4,18 @@
  * Owns what a record begins with, how it is gone on with, and what has to hold before either. Knows no terminal and
  * no exit code: `run` and `bench` do the same with it.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { OpenedRun, RunJournal } from "../adapters/journal-file.ts";
+import { journalPath, type OpenedRun, type RunJournal } from "../adapters/journal-file.ts";
 import { readRegular } from "../adapters/regular-file.ts";
 import {
   boundsOf,
   type Config,
   checkCaps,
+  type Flags,
   type ModelConfig,
+  readConfig,
   readSetup,
   type Setup,
   searchConfigOf,
@@ -48,6 +51,7 @@ import {
   packageRoot,
   systemClock,
 } from "./compose.ts";
+import { onwardCommand } from "./held-run.ts";
 import { checkMoneyCap, pricesFor } from "./prices.ts";
 
 /** Everything a run needs, opened and checked. */
@@ -65,6 +69,22 @@ export interface Ensemble {
   readonly windows: OpenedModels["windows"];
   /** Puts away what was opened. */
   readonly close: () => Promise<void>;
+}
+
+/**
+ * The configuration of a new run, before anything is started for it.
+ *
+ * @throws UsageError for what no run can begin with, a folder that holds one already included
+ */
+export async function readRunConfig(file: string | undefined, flags: Flags): Promise<Config> {
+  const config = await readConfig(file, flags);
+  findSearcher(config.searcher);
+  // The journal itself refuses again when it is made.
+  if (config.out !== null && existsSync(journalPath(config.out)))
+    throw new UsageError(
+      `${config.out} already holds a run, and no run is overwritten; choose another --out, or go on with: ${await onwardCommand(config.out)}`,
+    );
+  return config;
 }
 
 /**

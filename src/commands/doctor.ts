@@ -15,7 +15,6 @@ import {
   type Flags,
   localModel,
   type ModelConfig,
-  readConfig,
   readHeaders,
   readKey,
   readYaml,
@@ -45,10 +44,10 @@ import { readReply } from "../search/unanswered.ts";
 import { askedForm, generatorPrompt, readArchitectures } from "../searchers/generator.ts";
 import { navigatorPrompt, readStrategy } from "../searchers/navigator.ts";
 import { asksRoles } from "../searchers/registry.ts";
-import { openEvaluator, openModels, type OpenedModels, systemClock } from "./compose.ts";
-import { checkFit, rehearsal, versions } from "./conduct.ts";
+import { type ModelWatch, openEvaluator, openModels, type OpenedModels, systemClock } from "./compose.ts";
+import { checkFit, readRunConfig, rehearsal, versions } from "./conduct.ts";
 import { type Counted, longPrompt, longPromptBytes, readingOf } from "./long-prompt.ts";
-import { type Output, say } from "./output.ts";
+import { type Output, say, withoutResume } from "./output.ts";
 import { checkMoneyCap, priceHint, pricesFor } from "./prices.ts";
 import { paint, plain } from "./style.ts";
 import { dollars, numbers } from "./summary.ts";
@@ -72,6 +71,17 @@ interface Spent {
   usd: number | null;
   seconds: number;
 }
+
+/** What a server is asked that nothing is asked of. */
+const greeting: ChatRequest = {
+  role: "navigator",
+  round: 1,
+  attempt: 1,
+  messages: [{ role: "user", content: "Hello" }],
+  schema: null,
+  seed: 1,
+  brief: null,
+};
 
 /** Larger files are told by their size alone. */
 const largestHashed = 2 * 1024 ** 3;
@@ -100,6 +110,9 @@ class Examination {
   /** That of the first problem; 0 as long as there is none. */
   exitCode = 0;
   readonly #signal: AbortSignal;
+  readonly #watch: ModelWatch = {
+    onRetry: (seconds, reason) => sayNow(`waiting ${duration(seconds)}: ${reason}`),
+  };
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
@@ -108,7 +121,7 @@ class Examination {
   async all(file: string | undefined, flags: Flags): Promise<void> {
     const { collmNas, node } = await versions();
     this.#found("program", "ok", `collm-nas ${collmNas} on Node ${node}`);
-    const config = await this.#try("configuration", () => readConfig(file, flags));
+    const config = await this.#try("configuration", () => readRunConfig(file, flags));
     if (config === null) return;
     this.#found("configuration", "ok", file === undefined ? "the flags are in order" : `${file} is in order`);
     await this.#files(config);
@@ -168,8 +181,18 @@ class Examination {
       this.#found("data", "skipped", what);
       return;
     }
-    const whole = await this.#try("data", () => readYaml(config));
-    if (whole === null) return;
+    const whole = await readYaml(config).catch((error: unknown) => {
+      if (!(error instanceof CollmError)) throw error;
+      return null;
+    });
+    if (whole === null) {
+      this.#found(
+        "data",
+        "skipped",
+        `the files that ${config} names are not listed, for it could not be read`,
+      );
+      return;
+    }
     for (const { key, path } of pathsIn(whole, dirname(resolve(config)))) {
       if (!existsSync(path)) {
         this.#found(
@@ -207,39 +230,39 @@ class Examination {
       const key = `${server.name} ${server.baseUrl}`;
       servers.set(key, { server, roles: [...(servers.get(key)?.roles ?? []), role] });
     }
-    const before = this.exitCode;
-    for (const { server, roles } of servers.values()) await this.#server(server, roles);
+    const problems = () => this.findings.filter(({ status }) => status === "problem").length;
+    const before = problems();
+    // In the order of a run, whose first problem is this one too.
     const prices = await pricesFor(model, config.prices);
     for (const role of roleSchema.options) this.#price(role, model, prices?.[role] ?? null);
     const capped = await this.#try("caps", async () => checkMoneyCap(config.caps, prices, model) ?? true);
-    if (capped === null || this.exitCode !== before) return;
-    if (description === null) {
-      this.#found("replies", "skipped", "without a space there is nothing to ask the model for");
-      return;
-    }
+    for (const { server, roles } of servers.values()) await this.#server(server, roles);
+    if (capped === null || problems() > before) return;
     const patient = withFewRetries(model);
     const opened = await this.#try("model", () =>
       openModels(
         patient,
         systemClock,
-        { onRetry: (seconds, reason) => sayNow(`waiting ${duration(seconds)}: ${reason}`) },
+        this.#watch,
         {},
-        { search, space: description },
+        description === null ? undefined : { search, space: description },
       ),
     );
-    if (opened !== null) await this.#replies(config, description, opened, prices);
+    if (opened === null) return;
+    if (description !== null) {
+      await this.#replies(config, description, opened, prices);
+      return;
+    }
+    await opened.close();
+    this.#found("replies", "skipped", "without a space there is nothing to ask the model for");
   }
 
   async #server(server: ServerConfig, roles: readonly Role[]): Promise<void> {
     const check = `model (${roles.join(", ")})`;
     const local = localModel(server.name);
     if (local !== null) {
-      this.#found(
-        check,
-        existsSync(local.path) ? "ok" : "problem",
-        existsSync(local.path) ? `${server.name} is there` : `${local.path} is not there`,
-        existsSync(local.path) ? undefined : "give the path of the file or run",
-      );
+      // What is wrong with it is found when it is opened.
+      if (existsSync(local.path)) this.#found(check, "ok", `${server.name} is there`);
       return;
     }
     const secrets = await this.#try(check, async () => ({
@@ -257,15 +280,7 @@ class Examination {
     const { listModels, unreachable } = await import("../adapters/model-server.ts");
     sayNow(`model server ${server.baseUrl} …`);
     const reason = await unreachable(server.baseUrl, this.#signal);
-    if (reason !== null) {
-      this.#problem(
-        check,
-        3,
-        `nothing answers at ${server.baseUrl} (${reason})`,
-        "start the server, or correct the base URL",
-      );
-      return;
-    }
+    if (reason !== null && !(await this.#answers(check, server))) return;
     const list = await listModels(server.baseUrl, secrets.key, secrets.headers, this.#signal);
     if (!list.ok) {
       this.#found(check, "warning", `${server.baseUrl} answers, but lists no models (${list.reason})`);
@@ -292,6 +307,19 @@ class Examination {
         ? `set model.contextTokens: ${told}, so that long conversations are kept within it`
         : undefined,
     );
+  }
+
+  /** Whether a server that seems to be away answers, asked as a run asks it: if not, it is told in the run's words. */
+  async #answers(check: string, server: ServerConfig): Promise<boolean> {
+    const answered = await this.#try(check, async () => {
+      const { models, close } = await openModels(withFewRetries(server), systemClock, this.#watch);
+      try {
+        return await models.navigator.reply(greeting, this.#signal);
+      } finally {
+        await close();
+      }
+    });
+    return answered !== null;
   }
 
   #price(role: Role, model: ModelConfig, price: Price | null): void {
@@ -516,7 +544,7 @@ class Examination {
       if (!(error instanceof CollmError) || (error instanceof Interrupted && this.#signal.aborted))
         throw error;
       if (error instanceof ChatUnavailable) this.spent.seconds += error.spent.seconds;
-      this.#found(check, "problem", error.message);
+      this.#found(check, "problem", withoutResume(error.message));
       this.exitCode ||= error.exitCode;
       return null;
     }

@@ -40,10 +40,15 @@ export function say(line: string): void {
   process.stderr.write(`${printable(line)}\n`);
 }
 
+/** A message without the words that send its reader to `resume`, for where there is another next step. */
+export function withoutResume(message: string): string {
+  return message.replace(/[,;]? then resume$/, "");
+}
+
 /** One line for an error of ours, with the command to go on with behind it; the whole stack for a bug. */
 export function printError(error: unknown, resume: string | null = null): void {
   const then = (message: string) =>
-    resume === null ? message : `${message.replace(/,? then resume$/, "")}; then go on with: ${resume}`;
+    resume === null ? message : `${withoutResume(message)}; then go on with: ${resume}`;
   const text =
     error instanceof CollmError
       ? then(error.message).replace(/\s*[\r\n\u2028\u2029]\s*/g, " ")

@@ -13,15 +13,7 @@ import {
   type RunJournal,
   readRunUnchecked,
 } from "../adapters/journal-file.ts";
-import {
-  type Config,
-  type Flags,
-  type ModelConfig,
-  readCaps,
-  readConfig,
-  readSetup,
-  searchConfigOf,
-} from "../config.ts";
+import { type Config, type Flags, type ModelConfig, readCaps, readSetup, searchConfigOf } from "../config.ts";
 import { CollmError, Interrupted, UsageError } from "../errors.ts";
 import type { Observe } from "../search/coordinator.ts";
 import type { Searcher } from "../search/ports.ts";
@@ -30,10 +22,10 @@ import { metered } from "../search/spend.ts";
 import { fold, isComplete, type RunState } from "../search/state.ts";
 import { replaySearch } from "../search/tape.ts";
 import { findSearcher, type ModelWatch, openEvaluator, program, systemClock } from "./compose.ts";
-import { assemble, assembleAgain, conduct, goOn } from "./conduct.ts";
+import { assemble, assembleAgain, conduct, goOn, readRunConfig } from "./conduct.ts";
 import { figure } from "../searchers/prompts.ts";
 import { asksNavigator } from "../searchers/registry.ts";
-import { onwardCommand, refuseHeld } from "./held-run.ts";
+import { refuseHeld } from "./held-run.ts";
 import { LiveView } from "./live-view.ts";
 import { type Output, printError } from "./output.ts";
 import { shellWord } from "../report/format.ts";
@@ -48,9 +40,7 @@ export async function run(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const config = await readConfig(file, flags);
-  findSearcher(config.searcher);
-  if (config.out !== null) await refuseTaken(config.out);
+  const config = await readRunConfig(file, flags);
   const view = new LiveView(process.stderr);
   const surroundings = await Surroundings.open(around);
   const { evaluator, logTo, close } = await openEvaluator(config);
@@ -266,14 +256,5 @@ async function claimRun(
       // Another run that began in the same second has the name.
       if (!(error instanceof UsageError) || !existsSync(folder)) throw error;
     }
-  }
-}
-
-/** Before anything is started: the journal itself refuses again when it is made. */
-async function refuseTaken(folder: string): Promise<void> {
-  if (existsSync(join(folder, "journal.jsonl"))) {
-    throw new UsageError(
-      `${folder} already holds a run, and no run is overwritten; choose another --out, or go on with: ${await onwardCommand(folder)}`,
-    );
   }
 }

@@ -1,4 +1,6 @@
 /** Whether a run would work, and what it will take: both commands as a user calls them. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   collmNas,
@@ -8,6 +10,7 @@ import {
   newRun,
   startEvaluator,
   temporaryFile,
+  temporaryFolder,
 } from "../support/cli.ts";
 import {
   type Answer,
@@ -184,8 +187,9 @@ describe("doctor", () => {
     expect(ended.code).toBe(3);
     expect(found(report, "model (navigator, generator)")[0]).toMatchObject({
       status: "problem",
-      what: expect.stringContaining("nothing answers at http://127.0.0.1:47999/v1") as string,
-      next: "start the server, or correct the base URL",
+      what: expect.stringContaining(
+        "the model server at http://127.0.0.1:47999/v1 cannot be reached",
+      ) as string,
     });
     expect(report.spent.calls).toBe(0);
   });
@@ -217,6 +221,59 @@ describe("doctor", () => {
     const { code, stdout } = await collmNas(["doctor", "--space", space, "--evaluator", evaluator.address]);
     expect(code).toBe(0);
     expect(stdout).toContain("no model is named: written rules would play both roles");
+  });
+});
+
+describe("doctor and run", () => {
+  const away = "http://127.0.0.1:47999/v1";
+  const gone = join(temporaryFolder(), "file");
+  const taken = () => {
+    const run = newRun();
+    mkdirSync(run);
+    writeFileSync(join(run, "journal.jsonl"), "");
+    return run;
+  };
+  const here = () => ["--evaluator", evaluator.address];
+  const refusing = async () => (await serve(() => unauthorized())).baseUrl;
+
+  test.each<[trouble: string, code: number, yaml: string, flags: () => string[] | Promise<string[]>]>([
+    ["a searcher that is not there", 2, "searcher: evolutoin", here],
+    ["a folder that is taken", 2, `out: ${taken()}`, here],
+    ["a space that is not there", 2, "", () => [...here(), "--space", "analognas-basline"]],
+    ["a server that is away", 3, "", () => [...here(), "--model", "m", "--base-url", away]],
+    ["a key that is missing", 2, "", () => [...here(), "--model", "m"]],
+    ["a key that is refused", 3, "", async () => [...here(), "--model", "m", "--base-url", await refusing()]],
+    [
+      "a price that is missing",
+      2,
+      "caps: {usd: 1}\nmodel: {name: m, maxTokens: 9}",
+      () => [...here(), "--base-url", away],
+    ],
+    ["a file that is missing", 2, "", () => [...here(), "--model", `gguf:${gone}.gguf`]],
+    ["an evaluator that is away", 3, "", () => ["--evaluator", "127.0.0.1:47998"]],
+    ["an evaluator's configuration that is missing", 2, "", () => ["--evaluator-config", `${gone}.yaml`]],
+  ])("say the same of %s", async (_, code, yaml, flags) => {
+    const file = temporaryFile(
+      "search.yaml",
+      `space: ${space}\nbudget: 5\n${yaml.includes("out:") ? yaml : `out: ${newRun()}\n${yaml}`}\n`,
+    );
+    const given = await flags();
+    const settings = { env: { OPENAI_API_KEY: "", XDG_CACHE_HOME: temporaryFolder() } };
+    const [examined, ran] = await Promise.all([
+      collmNas(["doctor", file, ...given, "--json"], settings),
+      collmNas(["run", file, ...given], settings),
+    ]);
+    const { findings } = JSON.parse(examined.stdout) as Report;
+    const problem = findings.find(({ status }) => status === "problem")?.what ?? "";
+    const told = ran.stderr.split("\n").findLast((line) => line.startsWith("collm-nas: ")) ?? "";
+    const plainly = (words: string) =>
+      words
+        .replace(/^collm-nas: /, "")
+        .replace(/; then go on with: .*$/, "")
+        .replace(/ in the last of \d+ attempts/, "");
+    expect(plainly(problem)).toBe(plainly(told));
+    expect(problem).not.toBe("");
+    expect([examined.code, ran.code]).toEqual([code, code]);
   });
 });
 
