@@ -88,7 +88,8 @@ Examples:
   collm-nas report runs/one runs/two --markdown report.md
   collm-nas report runs --out report.html --csv report-data
 
-A RUN is a run's folder, a bench's, or one full of run folders. An earlier report is overwritten, nothing else is.`,
+A RUN is a run's folder, a bench's, or one full of run folders. A file that is named is written over where it is an
+earlier report; without a name, and in the place of anything else, nothing is.`,
   rank: `
 Examples:
   collm-nas rank --space analognas-baseline
@@ -175,14 +176,15 @@ function commands(
     .option("--feed <address>", "publish every event there, e.g. tcp://127.0.0.1:5599")
     .option("--allow-remote", "with --feed: an address that other machines reach")
     .option("--dashboard", "show the run on a page of this machine, and say where")
+    .option("--shared", "leave it to the umask who may read the run; without it, nobody else")
     .option("--json", "print one object on standard output and nothing else")
     .addHelpText("after", examples.run)
-    .action((file, { json, feed, allowRemote, dashboard, ...flags }) =>
+    .action((file, { json, feed, allowRemote, dashboard, shared, ...flags }) =>
       perform(json, async (output, signal) =>
         (await import("./commands/run.ts")).run(
           file,
           flags,
-          { feed, allowRemote, dashboard },
+          { feed, allowRemote, dashboard, shared },
           output,
           signal,
         ),
@@ -369,6 +371,7 @@ function commands(
     .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
     .option("--evaluator-config <file>", "configuration of the evaluator that is started")
     .option("--out <dir>", "the bench's folder (default: benches/NAME OF THE PLAN)")
+    .option("--shared", "leave it to the umask who may read the bench; without it, nobody else")
     .option("--json", "print one object on standard output and nothing else")
     .addHelpText("after", examples.bench)
     .action((file, { json, ...flags }) =>
@@ -401,6 +404,7 @@ function commands(
     .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
     .option("--evaluator-config <file>", "configuration of the evaluator that is started")
     .option("--out <file>", "the record, one line a trial; goes on where it ends (default: rankings/…)")
+    .option("--shared", "leave it to the umask who may read the record; without it, nobody else")
     .option("--json", "print one object on standard output and nothing else")
     .addHelpText("after", examples.rank)
     .action((file, { json, ...flags }) =>

@@ -7,7 +7,7 @@
  * A line counts once it ends in a line break; an append has happened once its lines are synced.
  */
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rm, rmdir, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { CollmError, JournalDamaged, UsageError } from "../errors.ts";
 import { type EventBody, formatVersion, type RunEvent, readEvent } from "../search/events.ts";
@@ -16,6 +16,7 @@ import { RecordSeal } from "../search/seals.ts";
 import { openRegular, readRegular, requireRegular } from "./regular-file.ts";
 import { RunLock } from "./run-lock.ts";
 import { cannotWrite, codeOf, unusable } from "./system-error.ts";
+import { makeOwnFolder, ownFileMode, takeOwnFolder } from "./whole-file.ts";
 
 /** A journal that holds its run's lock until it is closed. */
 export interface RunJournal extends Journal {
@@ -49,21 +50,23 @@ export function journalPath(folder: string): string {
 }
 
 /**
- * Begins a record in a folder that is new or empty.
+ * Begins a record in a folder that is new or empty: its owner's alone, for it holds all that was asked and answered.
  *
+ * @param isShared whether the user's mask alone says who else may read it
  * @throws UsageError when anything is there already: no run is ever overwritten
  */
 export async function createRun(
   folder: string,
   clock: Clock,
   onStored: OnStored = ignore,
+  isShared = false,
 ): Promise<RunJournal> {
-  const isNew = await claimFolder(folder);
+  const isNew = await claimFolder(folder, isShared);
   let lock: RunLock | null = null;
   let file: FileHandle | null = null;
   try {
     lock = await RunLock.take(folder, clock);
-    file = await open(journalPath(folder), "wx");
+    file = await open(journalPath(folder), "wx", ownFileMode(isShared));
     await syncFolder(folder);
     await syncFolder(dirname(resolve(folder)));
     return new JournalFile({ folder, clock, onStored, file, lock, length: 0, events: 0, isNew });
@@ -435,10 +438,9 @@ export function readLine(
 // ----- The folder -----
 
 /** Makes the folder, or takes an empty one. @returns whether it was made. */
-async function claimFolder(folder: string): Promise<boolean> {
+async function claimFolder(folder: string, isShared: boolean): Promise<boolean> {
   try {
-    await mkdir(dirname(resolve(folder)), { recursive: true });
-    await mkdir(folder);
+    await makeOwnFolder(folder, isShared);
     return true;
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw unusable(`cannot create the folder ${folder}`, error);
@@ -447,6 +449,7 @@ async function claimFolder(folder: string): Promise<boolean> {
     throw unusable(`cannot use ${folder} as a run folder`, error);
   });
   if (entries.length > 0) throw alreadyThere(folder, entries);
+  await takeOwnFolder(folder, isShared);
   return false;
 }
 

@@ -4,12 +4,13 @@
  * Owns that a line which was appended is stored for good, and that a last line which was never finished is cut off.
  * Knows nothing of what the lines say, but for who recognises the first one.
  */
-import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { JournalDamaged, UsageError } from "../errors.ts";
 import { syncFolder } from "./journal-file.ts";
 import { openRegular } from "./regular-file.ts";
 import { cannotWrite, codeOf, unusable } from "./system-error.ts";
+import { makeFolder, ownFileMode } from "./whole-file.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -35,15 +36,20 @@ export class JsonLines {
   }
 
   /**
-   * Opens a file, or makes it with its folder.
+   * Opens a file, or makes it with its folder, for its owner alone.
    *
+   * @param isShared whether the user's mask alone says who else may read a file that is made
    * @param isFirst whether a value can be the first line
    * @throws UsageError when the file cannot be used, or holds something else; JournalDamaged for a line that is no JSON
    */
-  static async open(path: string, isFirst: (value: unknown) => boolean): Promise<JsonLines> {
+  static async open(
+    path: string,
+    isFirst: (value: unknown) => boolean,
+    isShared = false,
+  ): Promise<JsonLines> {
     let file: FileHandle | null = null;
     try {
-      file = await openOrMake(path);
+      file = await openOrMake(path, isShared);
       const bytes = await file.readFile();
       const whole = bytes.lastIndexOf("\n") + 1;
       const lines = linesOf(bytes.subarray(0, whole));
@@ -104,14 +110,14 @@ export class JsonLines {
 
 // --- internal ---
 
-async function openOrMake(path: string): Promise<FileHandle> {
-  await mkdir(dirname(resolve(path)), { recursive: true });
+async function openOrMake(path: string, isShared: boolean): Promise<FileHandle> {
+  await makeFolder(dirname(resolve(path)));
   try {
     return await openRegular(path, "update");
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
   }
-  const file = await open(path, "wx+");
+  const file = await open(path, "wx+", ownFileMode(isShared));
   await syncFolder(dirname(resolve(path)));
   return file;
 }

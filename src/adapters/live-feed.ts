@@ -5,7 +5,7 @@
  * lines, the run loses nothing. Each message has two frames, the run's name and the line. Knows nothing of what a line
  * says; whoever follows heals what is missing from the record by the lines' sequence numbers (feed-merge.ts).
  */
-import { lstat } from "node:fs/promises";
+import { chmod, lstat } from "node:fs/promises";
 import { connect, isIPv4 } from "node:net";
 import type { Publisher } from "zeromq";
 import { UsageError } from "../errors.ts";
@@ -43,12 +43,14 @@ const reconnectMs = 250;
 const example = "such as tcp://127.0.0.1:5599";
 
 /**
+ * A socket in the file system is its owner's alone unless it is shared.
+ *
  * @throws UsageError when the address is none, is taken, is not this machine's, or is reached by other machines without
  *   `allowRemote`
  */
 export async function openFeed(
   address: string,
-  { allowRemote }: { readonly allowRemote: boolean },
+  { allowRemote, isShared = false }: { readonly allowRemote: boolean; readonly isShared?: boolean },
 ): Promise<LiveFeed> {
   const place = readAddress(address);
   if (place.isRemote && !allowRemote) {
@@ -66,6 +68,9 @@ export async function openFeed(
   });
   try {
     await socket.bind(address);
+    // Nothing has been told yet: whoever is to listen later must be the owner.
+    const path = /^ipc:\/\/([^@].*)$/.exec(socket.lastEndpoint ?? "")?.[1];
+    if (path !== undefined && !isShared) await chmod(path, 0o600);
   } catch (error) {
     socket.close();
     throw new UsageError(`cannot open the feed on ${address}: ${whyNot(error)}`, { cause: error });

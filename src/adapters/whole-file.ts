@@ -6,18 +6,35 @@
  * file.
  */
 import { statSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 
 /** For nobody but their owner. */
-export const privateFolder = 0o700;
-export const privateFile = 0o600;
+const privateFolder = 0o700;
+const privateFile = 0o600;
 /** As the user's mask has it. */
 const usualFolder = 0o777;
+const usualFile = 0o666;
+
+/** The mode of a file of its own. @param isShared whether the user's mask alone says who may read it */
+export function ownFileMode(isShared: boolean): number {
+  return isShared ? usualFile : privateFile;
+}
+
+/** Makes a folder that holds what models were asked and answered. @param isShared as above. @throws EEXIST where it is there */
+export async function makeOwnFolder(path: string, isShared: boolean): Promise<void> {
+  await makeFolder(dirname(resolve(path)));
+  await mkdir(path, { mode: isShared ? usualFolder : privateFolder });
+}
+
+/** The same for one that was there, and empty, where it may be changed. */
+export async function takeOwnFolder(path: string, isShared: boolean): Promise<void> {
+  if (!isShared) await chmod(path, privateFolder).catch(() => {});
+}
 
 /** The mode for a new file in a folder: others get what they have of the folder, but no right to run it. */
 export function fileModeIn(folder: string): number {
-  return folderModeIn(folder) & 0o666;
+  return folderModeIn(folder) & usualFile;
 }
 
 /** Makes a folder, and those above it, each as private as the one around it. */

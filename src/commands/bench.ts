@@ -5,15 +5,15 @@
  * run is an ordinary one in a folder of its own; what they add up to is report/'s business.
  */
 import { existsSync } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import pLimit from "p-limit";
 import { clearUnbegun, createRun, journalPath, openRun, readRun } from "../adapters/journal-file.ts";
 import { unreachable } from "../adapters/model-server.ts";
 import { RunLock } from "../adapters/run-lock.ts";
 import { cannotWrite, codeOf, unusable } from "../adapters/system-error.ts";
-import { writeWhole } from "../adapters/whole-file.ts";
+import { makeOwnFolder, takeOwnFolder, writeWhole } from "../adapters/whole-file.ts";
 import { type Config, searchConfigOf, serverOf, setupOf } from "../config.ts";
 import {
   CollmError,
@@ -47,10 +47,15 @@ import { table } from "./table.ts";
 
 type Cell = BenchRecord["cells"][number];
 
+export interface BenchFlags extends PlanFlags {
+  /** Whether the user's mask alone says who may read the runs. */
+  readonly shared?: boolean | undefined;
+}
+
 /** Makes the runs of a plan that are not there yet. */
 export async function bench(
   file: string,
-  flags: PlanFlags,
+  { shared: isShared = false, ...flags }: BenchFlags,
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
@@ -61,9 +66,16 @@ export async function bench(
   const [first] = plan.runs as [PlannedRun];
   const { evaluator, logTo, close } = await openEvaluator(first.config);
   try {
-    const made = new Bench(plan, benchCommand(file, plan, flags), evaluator, view, signal);
+    const made = new Bench(
+      plan,
+      benchCommand(file, plan, flags, isShared),
+      isShared,
+      evaluator,
+      view,
+      signal,
+    );
     await made.prepare();
-    await claimFolder(plan.out);
+    await claimFolder(plan.out, isShared);
     const lock = await RunLock.take(plan.out, systemClock).catch((error: unknown) => {
       throw error instanceof JournalLocked
         ? error
@@ -86,6 +98,7 @@ export async function bench(
 class Bench {
   readonly #plan: Plan;
   readonly #command: string;
+  readonly #isShared: boolean;
   readonly #evaluator: Evaluator & SpaceCatalog;
   readonly #view: BenchView;
   readonly #signal: AbortSignal;
@@ -109,12 +122,14 @@ class Bench {
   constructor(
     plan: Plan,
     command: string,
+    isShared: boolean,
     evaluator: Evaluator & SpaceCatalog,
     view: BenchView,
     signal: AbortSignal,
   ) {
     this.#plan = plan;
     this.#command = command;
+    this.#isShared = isShared;
     this.#evaluator = evaluator;
     this.#view = view;
     this.#signal = AbortSignal.any([signal, this.#broken.signal]);
@@ -268,7 +283,7 @@ class Bench {
     };
     if (!existsSync(journalPath(folder))) {
       const ensemble = await assemble(config, described, this.#evaluator, watch);
-      const journal = await createRun(folder, systemClock);
+      const journal = await createRun(folder, systemClock, () => {}, this.#isShared);
       try {
         return await conduct(config, ensemble, serverVersion, journal, this.#signal, { observe });
       } finally {
@@ -387,11 +402,10 @@ async function requireServers({ runs }: Plan, signal: AbortSignal): Promise<void
 const leftovers = ["lock", "evaluator.log", `${benchRecordName}.part`];
 
 /** Makes the bench's folder, or takes an empty one or an earlier bench's. */
-async function claimFolder(folder: string): Promise<void> {
+async function claimFolder(folder: string, isShared: boolean): Promise<void> {
   const refused = (error: unknown) => unusable(`cannot use ${folder} for a bench`, error);
   try {
-    await mkdir(dirname(resolve(folder)), { recursive: true });
-    await mkdir(folder);
+    await makeOwnFolder(folder, isShared);
     return;
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw refused(error);
@@ -400,6 +414,7 @@ async function claimFolder(folder: string): Promise<void> {
     throw refused(error);
   });
   const foreign = entries.find((name) => !leftovers.includes(name));
+  if (entries.length === 0) await takeOwnFolder(folder, isShared);
   if (entries.includes(benchRecordName) || foreign === undefined) return;
   throw new UsageError(`${folder} holds other things (${foreign}) and no bench; choose another --out`);
 }
@@ -438,7 +453,7 @@ function refuseOther(folder: string, state: RunState, config: Config): void {
 }
 
 /** The command that makes the same bench again, or goes on with it. */
-function benchCommand(file: string, plan: Plan, flags: PlanFlags): string {
+function benchCommand(file: string, plan: Plan, flags: PlanFlags, isShared: boolean): string {
   const options = Object.entries({
     seeds: flags.seeds,
     budget: flags.budget,
@@ -450,5 +465,5 @@ function benchCommand(file: string, plan: Plan, flags: PlanFlags): string {
     price: flags.price === undefined ? undefined : priceWords(flags.price),
     out: plan.out,
   }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${shellWord(String(value))}`]));
-  return [program, "bench", shellWord(file), ...options].join(" ");
+  return [program, "bench", shellWord(file), ...options, ...(isShared ? ["--shared"] : [])].join(" ");
 }

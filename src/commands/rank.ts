@@ -48,6 +48,8 @@ export interface RankFlags
   readonly trials: number;
   readonly cells: number;
   readonly draws: Draws;
+  /** Whether the user's mask alone says who may read the record. */
+  readonly shared?: boolean | undefined;
 }
 
 /** Makes the experiment, or goes on with it where `out` holds some of its trials. */
@@ -57,10 +59,10 @@ export async function rank(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const { split, by, trials, cells, draws, out, ...shared } = flags;
+  const { split, by, trials, cells, draws, out, shared: isShared = false, ...common } = flags;
   if (trials > mostTrials)
     throw new UsageError(`--trials ${trials} is more than ${mostTrials}; give a smaller number`);
-  const config = await readConfig(file, shared);
+  const config = await readConfig(file, common);
   if (config.blind)
     throw new UsageError(`${file}: "blind" is for searches: leave it out, or rank with another file`);
   const { evaluator, close } = await openEvaluator(config);
@@ -83,11 +85,12 @@ export async function rank(
     const { serverVersion } = await evaluator.list(signal);
     const path = out ?? defaultPath(config);
     const settings = settingsOf(config, description, { split, cells, draws });
-    const record = await RankingFile.open(path, {
+    const setUp = {
       config: settings,
       setup: { model: config.model, evaluator: config.evaluator },
       versions: { ...(await versions()), evaluator: serverVersion },
-    });
+    };
+    const record = await RankingFile.open(path, setUp, isShared);
     let measured: number | null = null;
     let status: "ended" | "interrupted" | "failed" = "ended";
     let reason: string | null = null;
@@ -294,9 +297,11 @@ function opening(
 /** The command that makes this experiment, or goes on with it. */
 function commandLine(file: string | undefined, flags: RankFlags): string {
   const named = Object.entries(flags).flatMap(([name, value]) =>
-    value === undefined
+    value === undefined || value === false
       ? []
-      : [`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${shellWord(String(value))}`],
+      : [
+          `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}${value === true ? "" : ` ${shellWord(String(value))}`}`,
+        ],
   );
   return [program, "rank", ...(file === undefined ? [] : [shellWord(file)]), ...named].join(" ");
 }

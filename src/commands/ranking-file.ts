@@ -33,8 +33,8 @@ export class RankingFile {
   }
 
   /** @throws UsageError when the file holds something else, or an experiment that was set up otherwise */
-  static async open(path: string, setUp: SetUp): Promise<RankingFile> {
-    const file = await JsonLines.open(path, isRankingHeader);
+  static async open(path: string, setUp: SetUp, isShared: boolean): Promise<RankingFile> {
+    const file = await JsonLines.open(path, isRankingHeader, isShared);
     try {
       if (file.lines.length > 0) return new RankingFile(file, readTrials(file.lines, setUp.config, path));
       await file.append([headerLine(setUp, systemClock.now())]);

@@ -36,7 +36,12 @@ export interface ReportFlags {
 
 /** Makes a report of everything that some paths hold. */
 export async function report(paths: readonly string[], flags: ReportFlags, output: Output): Promise<void> {
-  const wanted = Object.values(flags).some((value) => value !== undefined) ? flags : { out: "report.html" };
+  const isNamed = Object.values(flags).some((value) => value !== undefined);
+  const wanted = isNamed ? flags : { out: usualPage };
+  if (!isNamed && existsSync(usualPage))
+    throw new UsageError(
+      `${usualPage} is there already; write over it with --out ${usualPage}, or name another file`,
+    );
   const { out, markdown, csv } = wanted;
   if (out !== undefined && markdown !== undefined && resolve(out) === resolve(markdown))
     throw new UsageError(`--out and --markdown both name ${out}; give each a file of its own`);
@@ -71,6 +76,8 @@ export async function report(paths: readonly string[], flags: ReportFlags, outpu
 
 // --- internal ---
 
+/** Where the page goes that nobody named a file for. */
+const usualPage = "report.html";
 const markdownMark = "<!-- made by collm-nas report -->";
 /** What a folder of data holds, and the file that tells one of ours. */
 const index = "exhibits.csv";

@@ -48,7 +48,7 @@ export async function run(
     const described = await evaluator.describe(config.space, signal);
     const ensemble = await assemble(config, described, evaluator, watchBy(view));
     const { serverVersion } = await evaluator.list(signal);
-    const { folder, journal } = await claimRun(config, surroundings.onStored);
+    const { folder, journal } = await claimRun(config, surroundings.onStored, around.shared === true);
     await conclude(
       folder,
       output,
@@ -244,14 +244,15 @@ function refusesHints(search: SearchConfig, model: ModelConfig | null): string |
 async function claimRun(
   { out, space, searcher, seed }: Config,
   onStored: OnStored,
+  isShared: boolean,
 ): Promise<{ folder: string; journal: RunJournal }> {
-  if (out !== null) return { folder: out, journal: await createRun(out, systemClock, onStored) };
+  if (out !== null) return { folder: out, journal: await createRun(out, systemClock, onStored, isShared) };
   const time = systemClock.now().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
   const name = `runs/${space}-${searcher}-seed${seed}-${time}`.replace(/[^A-Za-z0-9./_-]/g, "_");
   for (let copy = 1; ; copy++) {
     const folder = copy === 1 ? name : `${name}-${copy}`;
     try {
-      return { folder, journal: await createRun(folder, systemClock, onStored) };
+      return { folder, journal: await createRun(folder, systemClock, onStored, isShared) };
     } catch (error) {
       // Another run that began in the same second has the name.
       if (!(error instanceof UsageError) || !existsSync(folder)) throw error;

@@ -18,6 +18,8 @@ export interface SurroundingFlags {
   readonly feed?: string | undefined;
   readonly dashboard?: boolean | undefined;
   readonly allowRemote?: boolean | undefined;
+  /** Whether the user's mask alone says who may read the run and listen to its feed. */
+  readonly shared?: boolean | undefined;
 }
 
 export class Surroundings {
@@ -39,7 +41,10 @@ export class Surroundings {
     const feed =
       flags.feed === undefined
         ? null
-        : await openFeed(flags.feed, { allowRemote: flags.allowRemote === true });
+        : await openFeed(flags.feed, {
+            allowRemote: flags.allowRemote === true,
+            isShared: flags.shared === true,
+          });
     return new Surroundings(flags, feed);
   }
 
