@@ -183,7 +183,7 @@ describe("a configuration file", () => {
     ],
     ["a list for a name", "space: [a]", '"space" is ["a"]'],
     ["null for a name", "space: null", '"space" is null'],
-    ["text for a number", 'space: a\nbudget: "10"', '"budget" is "10"'],
+    ["text for a number", 'space: a\nbudget: "ten"', '"budget" is "ten"'],
     ["a budget of 0", "space: a\nbudget: 0", '"budget" is 0'],
     ["a negative budget", "space: a\nbudget: -5", '"budget" is -5'],
     ["no number as budget", "space: a\nbudget: .nan", '"budget" is'],

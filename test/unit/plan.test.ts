@@ -184,6 +184,11 @@ describe("a plan", () => {
     ["an unknown key of the plan", `${small}seed: 5\n`, 'unknown key "seed"; did you mean "seeds"?'],
     ["a key of a run at the top", `${small}budget: 5\n`, 'unknown key "budget"; did you mean "run.budget"?'],
     [
+      "a key of a run at the top that is near another one there",
+      `${small}rounds: 5\n`,
+      'unknown key "rounds"; did you mean "run.rounds"?',
+    ],
+    [
       "a key of a run's model at the top",
       `${small}temperature: 1\n`,
       'unknown key "temperature"; did you mean "run.model.temperature"?',
