@@ -8,6 +8,9 @@ import type { Notice } from "../search/coordinator.ts";
 import { spend } from "../search/spend.ts";
 import { budgetLeft, evaluations, type RunState, untestedWinner } from "../search/state.ts";
 
+/** An estimate that is longer than the one before by no more than this share is none: it would only go up and down. */
+const steadiness = 0.15;
+
 type Recorded = Extract<Notice, { kind: "recorded" }>;
 type Progress = Extract<Notice, { kind: "progress" }>;
 
@@ -33,6 +36,10 @@ export class Pace {
   #heard: Progress | null = null;
   #since = 0;
   #watched = { evaluations: 0, seconds: 0 };
+  /** The most that was known to be done of the evaluation under way: what is done does not come undone. */
+  #furthest = 0;
+  /** The time left as it was told last. */
+  #told: number | null = null;
 
   /** @param from the number of the last event that is recorded already */
   constructor(seconds: () => number, from: number) {
@@ -60,22 +67,29 @@ export class Pace {
     return { split, place, of, fraction, note, seconds: this.#seconds() - this.#since };
   }
 
-  /** How long the rest of the budget will take if all of it is spent; null while nothing tells. */
+  /**
+   * How long the rest of the budget will take if all of it is spent; null while nothing tells. From call to call it
+   * only grows where evaluations have become clearly slower.
+   */
   secondsLeft(state: RunState): number | null {
     const made = evaluations(state).length;
     const each = this.#secondsEach(state);
     if (made === 0 || each === null) return null;
     const current = this.current();
     const begun = current === null || current.split === "test" ? 0 : this.#begun(current, each);
-    return Math.max(
-      0,
-      each * (budgetLeft(state) - begun) + (spend(state).chatSeconds / made) * budgetLeft(state),
-    );
+    const chats = (spend(state).chatSeconds / made) * budgetLeft(state);
+    const estimate = Math.max(0, each * (budgetLeft(state) - begun) + chats);
+    const isSteady =
+      this.#told !== null && estimate > this.#told && estimate <= this.#told * (1 + steadiness);
+    if (!isSteady) this.#told = estimate;
+    return this.#told;
   }
 
   /** How much of the evaluation under way is done. */
   #begun({ fraction, seconds }: Current, each: number): number {
-    return fraction > 0 ? fraction : Math.min(seconds / Math.max(each, Number.EPSILON), 1);
+    const known = fraction > 0 ? fraction : Math.min(seconds / Math.max(each, Number.EPSILON), 1);
+    this.#furthest = Math.max(this.#furthest, known);
+    return this.#furthest;
   }
 
   /** What one evaluation takes: as the evaluator tells, else as it was watched. */
@@ -104,6 +118,7 @@ export class Pace {
 
   #next(): void {
     this.#heard = null;
+    this.#furthest = 0;
     this.#since = this.#seconds();
   }
 }

@@ -20,13 +20,15 @@ interface Watched {
   readonly rounds?: readonly number[];
   readonly budget?: number;
   readonly parallelism?: number;
+  /** After which shares of its time an evaluation tells which fraction of it is done. */
+  readonly steps?: readonly (readonly [share: number, fraction: number])[];
 }
 
 /** Plays a run whose evaluations take `took` seconds each, and looks at the pace after every notice. */
 async function watch(
   took: (evaluation: number) => number,
   look: (pace: Pace, notice: Notice, state: RunState) => void,
-  { told = 0, rounds = [3], budget = 10, parallelism = 1 }: Watched = {},
+  { told = 0, rounds = [3], budget = 10, parallelism = 1, steps = [[0.25, 0.25]] }: Watched = {},
 ): Promise<void> {
   let seconds = 100;
   let evaluation = 0;
@@ -39,9 +41,12 @@ async function watch(
     measureCosts: (request, signal) => memory.measureCosts(request, signal),
     async *evaluate(request, signal): AsyncGenerator<EvaluationMessage> {
       for await (const message of memory.evaluate(request, signal)) {
-        seconds += took(evaluation) / 4;
-        yield { kind: "progress", index: message.index, fraction: 0.25, note: "quarter" };
-        seconds += (3 * took(evaluation)) / 4;
+        const begin = seconds;
+        for (const [share, fraction] of steps) {
+          seconds = begin + share * took(evaluation);
+          yield { kind: "progress", index: message.index, fraction, note: "quarter" };
+        }
+        seconds = begin + took(evaluation);
         evaluation += 1;
         yield message;
         // What was measured is recorded before time goes on.
@@ -124,6 +129,36 @@ describe("the time left", () => {
     );
     // Of ten: nine at 4 s, then eight at 6 s, then seven at 8 s; a quarter of one less in between.
     expect(left.slice(0, 6)).toEqual([null, 36, 35, 48, 46.5, 56]);
+  });
+
+  it("never goes back as long as evaluations take about as long as before, whatever they tell of themselves", async () => {
+    const speeds = [40, 43, 38, 42, 44, 39, 41, 45, 40, 43];
+    const tellings: readonly (readonly (readonly [number, number])[])[] = [
+      [[0.25, 0.25]],
+      // Nothing for most of the time, then little.
+      [0.1, 0.3, 0.5, 0.7, 0.71, 0.8, 0.9].map((share) => [share, share < 0.71 ? 0 : share - 0.69]),
+      // Slow at first, then fast.
+      [0.2, 0.4, 0.6, 0.8, 0.9].map((share) => [share, share ** 2]),
+      // Back to an earlier share, as after a batch that was too large.
+      [
+        [0.3, 0.4],
+        [0.5, 0.2],
+        [0.9, 0.8],
+      ],
+    ];
+    for (const steps of tellings) {
+      const left: number[] = [];
+      await watch(
+        (evaluation) => speeds[evaluation] ?? 40,
+        (pace, _, state) => {
+          const seconds = pace.secondsLeft(state);
+          if (seconds !== null) left.push(seconds);
+        },
+        { rounds: [3, 3, 3], budget: 10, steps },
+      );
+      expect(left.length).toBeGreaterThan(10);
+      expect(left).toEqual(left.toSorted((one, other) => other - one));
+    }
   });
 
   it("follows from the seconds that the evaluator tells where it tells them, so many at a time", async () => {
