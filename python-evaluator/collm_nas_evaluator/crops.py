@@ -215,35 +215,47 @@ class Crops:
 
 
 def cache_all(crops: Sequence[Crops], out: TextIO) -> None:
-    """Builds each cache with a progress bar on a terminal, and writes to `out` what went where. Raises as `cache`."""
-    for each in crops:
-        what = f"{each.recipe.name}, {len(each):,} images"
-        if each.is_cached:
-            terminal.say(out, f"{what}: already in {each.folder}")
-            continue
-        terminal.say(out, f"{what}: {each.bytes:,} bytes to {each.folder}")
-        out.flush()
-        with tqdm(
-            total=len(each), unit="image", file=terminal.beneath(out), disable=not out.isatty(), leave=False
-        ) as bar:
-            each.cache(_Bar(bar))
-        terminal.say(out, f"{what}: cached")
+    """Builds each cache, with one progress bar for all on a terminal, and writes to `out` what went where.
+
+    Raises as `cache`.
+    """
+    missing = sum(len(each) for each in crops if not each.is_cached)
+    below = terminal.beneath(out)
+    with tqdm(total=missing, unit="image", file=below, disable=not (missing and out.isatty()), leave=False) as bar:
+        moved = _Bar(bar)
+        for each in crops:
+            what = terminal.line(f"{each.recipe.name}, {len(each):,} images")
+            if each.is_cached:
+                bar.write(f"{what}: already in {terminal.line(each.folder)}", file=below)
+                continue
+            bar.write(f"{what}: {each.bytes:,} bytes to {terminal.line(each.folder)}", file=below)
+            out.flush()
+            moved.begin()
+            each.cache(moved)
+            bar.write(f"{what}: cached", file=below)
     out.flush()
 
 
 class _Bar:
-    """Moves a progress bar; what was there before the first call does not count as fast work."""
+    """Moves a progress bar on from where it is; what was there before the first call does not count as fast work."""
 
     def __init__(self, bar: "tqdm[Never]") -> None:
         self._bar = bar
+        self._found = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """The next calls are about the next set."""
+        self._before = self._bar.n
         self._started = False
 
     def __call__(self, done: int, _total: int) -> None:
         if not self._started:
             self._started = True
-            self._bar.initial = done
-            self._bar.n = done
-        self._bar.update(done - self._bar.n)
+            self._found += done
+            self._bar.initial = self._found
+            self._bar.n = self._before + done
+        self._bar.update(self._before + done - self._bar.n)
 
 
 class _Reader:

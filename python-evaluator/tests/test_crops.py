@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -355,5 +356,10 @@ def test_lines_say_what_went_where(make: Callable[..., Crops]) -> None:
 
 def test_a_terminal_gets_a_bar(make: Callable[..., Crops]) -> None:
     out = Terminal()
-    cache_all([make()], out)
-    assert "/700" in out.getvalue()
+    make(ofa_training(12)).cache(quiet)
+    cache_all([make(), make(ofa_training(12)), make(ofa_training(8))], out)
+    # One bar for all that is to do, which does not begin anew.
+    counts = [int(count) for count in re.findall(r"(\d+)/1400 ", out.getvalue())]
+    assert counts == sorted(counts)
+    assert (counts[0], "/700" in out.getvalue(), len(set(counts)) > 1) == (0, False, True)
+    assert re.findall(r"ofa \w+ \d+, 700 images: (cached|already)", out.getvalue()) == ["cached", "already", "cached"]
