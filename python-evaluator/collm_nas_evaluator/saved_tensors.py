@@ -431,12 +431,12 @@ def _viewed(storage: Storage, view: list[object]) -> Storage:
 def _tensor(
     storage: Storage, start: int, shape: tuple[object, ...], strides: tuple[object, ...], marks: object
 ) -> SavedTensor | Foreign:
-    sizes = tuple(each for each in shape if isinstance(each, int) and each >= 0)
-    steps = tuple(each for each in strides if isinstance(each, int) and each >= 0)
+    sizes = tuple(each for each in shape if isinstance(each, int) and 0 <= each <= LARGEST)
+    steps = tuple(each for each in strides if isinstance(each, int) and 0 <= each <= LARGEST)
     if len(sizes) != len(shape) or len(steps) != len(strides) or len(sizes) != len(steps) or len(sizes) > _MOST_AXES:
         raise StreamRefused("the shape of a tensor is none")
     last = start + storage.start + sum((size - 1) * step for size, step in zip(sizes, steps, strict=True))
-    if start < 0 or (0 not in sizes and last >= storage.count):
+    if not 0 <= start <= storage.count or (0 not in sizes and last >= storage.count):
         raise StreamRefused("a tensor goes beyond its storage")
     if storage.kind not in ITEM_BYTES:
         return Foreign(f"a tensor of {storage.kind}")
