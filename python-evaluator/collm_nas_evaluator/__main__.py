@@ -19,6 +19,10 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines repeat what the errors here say
     try:
         options = flags.read(arguments)
+        if options.command == "serve":
+            from collm_nas_evaluator import allocation  # noqa: PLC0415
+
+            allocation.settle()
         from collm_nas_evaluator import commands  # noqa: PLC0415
 
         return commands.run(options)
