@@ -9,7 +9,7 @@ import { digestOf } from "../search/digest.ts";
 import type { ChatReply, Message } from "../search/events.ts";
 import type { ChatModel, Prompt, Reading } from "../search/ports.ts";
 import type { Space } from "../search/space.ts";
-import { isWorthAskingAgain, readReply } from "../search/unanswered.ts";
+import { readReply } from "../search/unanswered.ts";
 import { describeSpace, writeArchitecture } from "../searchers/prompts.ts";
 import { findJson } from "../searchers/reply.ts";
 import type { RankingReply, Trial } from "./record.ts";
@@ -102,7 +102,6 @@ export async function askForRanking(
     const reading = readReply(reply, readRanking(count));
     if (reading.ok) return { ranking: reading.value, replies: [...replies, { reply, rejected: null }] };
     replies.push({ reply, rejected: [...reading.reasons] });
-    if (!isWorthAskingAgain(reply)) break;
     messages.push({ role: "assistant", content: reply.content });
     messages.push({ role: "user", content: askAgain(reading.reasons) });
   }

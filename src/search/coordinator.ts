@@ -59,7 +59,7 @@ import {
   untestedWinner,
 } from "./state.ts";
 import { cutBy, cutWords } from "./truncation.ts";
-import { isWorthAskingAgain, readReply } from "./unanswered.ts";
+import { readReply } from "./unanswered.ts";
 
 /** What a search runs on. `models` is null for searchers that ask no role. */
 export interface SearchPorts {
@@ -394,7 +394,6 @@ class Coordinator {
         return reading.value;
       }
       await this.#record({ type: "reply-rejected", role, round, attempt, reasons: [...reading.reasons] });
-      if (!isWorthAskingAgain(reply)) return null;
       carried = [...carried, ...added, { role: "assistant", content: reply.content }];
       added = [{ role: "user", content: askAgain(reading.reasons) }];
       condensed = false;

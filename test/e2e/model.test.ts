@@ -286,6 +286,17 @@ describe("an answer that cannot be read", () => {
     expect(second).toBe(first);
   });
 
+  test("because the model refuses ends the search soon, with its words and what to do", async () => {
+    const { baseUrl, requests } = await serve((request) =>
+      isForGenerator(request) ? nullContent("refusal") : good(request),
+    );
+    const { ended } = await search(baseUrl);
+    expect(ended.code, ended.stderr).toBe(4);
+    expect(ended.stderr).toContain("the model refuses to answer (I cannot help with that.)");
+    expect(ended.stderr).toContain("put the task in other words");
+    expect(requests.filter(isForGenerator)).toHaveLength(4);
+  });
+
   test("for ever ends the search with exit 4", async () => {
     const { baseUrl } = await serve((request) =>
       isForGenerator(request) ? chat("I refuse.") : good(request),
