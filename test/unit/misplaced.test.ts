@@ -87,8 +87,16 @@ describe.each(["reasoning_content", "reasoning"])("an answer in %s", (member) =>
 
 describe("an answer that was kept back", () => {
   test.each([
-    ...["content_filter", "CONTENT_FILTERED", "SAFETY", "FinishReason.PROHIBITED_CONTENT", "BLOCKLIST"],
-    ...["SPII", "sensitive", "guardrail_intervened", "refusal", "ERROR_TOXIC"],
+    "content_filter",
+    "CONTENT_FILTERED",
+    "SAFETY",
+    "FinishReason.PROHIBITED_CONTENT",
+    "BLOCKLIST",
+    "SPII",
+    "sensitive",
+    "guardrail_intervened",
+    "refusal",
+    "ERROR_TOXIC",
   ])("by %s is none, however much of it is there", (reason) => {
     for (const content of [null, "", "Widen the early", json]) {
       const { note, unanswered } = placed(read({ content }, reason), false, true);

@@ -503,14 +503,32 @@ describe("asking again", () => {
 
 describe("a reply that broke off at its provider", () => {
   // The words of OpenRouter, vLLM and SGLang, DeepSeek, Ollama, GLM, watsonx, Anthropic, LM Studio, and of Gemini through gateways.
-  const brokenReasons = `
-    error abort aborted cancelled canceled USER_CANCEL timeout TIME_LIMIT
-    insufficient_system_resource load unload network_error not_finished pause_turn userStopped
-    modelUnloaded incomplete failed RECITATION OTHER FinishReason.OTHER MALFORMED_FUNCTION_CALL
-    malformed_function_call FINISH_REASON_UNEXPECTED_TOOL_CALL
-  `
-    .trim()
-    .split(/\s+/);
+  const brokenReasons = [
+    "error",
+    "abort",
+    "aborted",
+    "cancelled",
+    "canceled",
+    "USER_CANCEL",
+    "timeout",
+    "TIME_LIMIT",
+    "insufficient_system_resource",
+    "load",
+    "unload",
+    "network_error",
+    "not_finished",
+    "pause_turn",
+    "userStopped",
+    "modelUnloaded",
+    "incomplete",
+    "failed",
+    "RECITATION",
+    "OTHER",
+    "FinishReason.OTHER",
+    "MALFORMED_FUNCTION_CALL",
+    "malformed_function_call",
+    "FINISH_REASON_UNEXPECTED_TOOL_CALL",
+  ];
   const answers: [string, Answer][] = [
     ...brokenReasons.map((finishReason): [string, Answer] => [
       finishReason,

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { RecordedChat } from "../../src/adapters/recorded-chat.ts";
 import { UnusableReply } from "../../src/errors.ts";
-import type { ChatReply, EventBody, Role, Unanswered } from "../../src/search/events.ts";
+import type { ChatReply, Role, Unanswered } from "../../src/search/events.ts";
 import type { ChatRequest } from "../../src/search/ports.ts";
 import { fold, funnel, type RunState } from "../../src/search/state.ts";
 import { replaySearch, resumeSearch } from "../../src/search/tape.ts";
@@ -68,7 +68,7 @@ describe.each(kinds)("$why", (unanswered) => {
     await expect(run()).rejects.toBeInstanceOf(UnusableReply);
     isMended = true;
     const resumed = { budget: null, rounds: null, setup: null, models: null, versions: {}, repairs: [] };
-    await journal.append([{ type: "run-resumed", ...resumed } as EventBody]);
+    await journal.append([{ type: "run-resumed", ...resumed }]);
     const state = await resumeSearch([...journal.events], ports, never);
     expect(state.ended).toBe("budget");
     const replayed = await replaySearch(journal.events, collm);
