@@ -213,8 +213,12 @@ export function broken({ why, wasReached }: PostFailed, asked: Asked): Trouble {
       remedy: `give the base URL with ${other}:// if that is what the port speaks${asked.isSecure ? ", as most local servers do" : ""}; else check the base URL`,
     };
   }
-  if (/ECONNRESET|EPIPE|ECONNABORTED/.test(code))
-    return { ...again, what: `broke off the connection (${code})`, remedy };
+  if (/ECONNRESET|EPIPE|ECONNABORTED/.test(code)) {
+    // A port of https ends a connection in plain words without one of its own.
+    const isUnsure = !asked.isSecure && !asked.hasAnswered;
+    const hint = isUnsure ? "; if its port speaks https, give the base URL with https://" : "";
+    return { ...again, what: `broke off the connection (${code})`, remedy: `${remedy}${hint}` };
+  }
   return { ...unreached, what: `cannot be reached (${code})`, remedy };
 }
 

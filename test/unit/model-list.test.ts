@@ -67,6 +67,12 @@ describe("no list is told as a reason, without the key", () => {
     expect(await unreachable(server.baseUrl, never)).toBe("ECONNREFUSED");
   });
 
+  test("that is asked in https and speaks http is told with the way out", async () => {
+    const server = await serve([]);
+    const reason = await unreachable(server.baseUrl.replace("http:", "https:"), never);
+    expect(reason).toMatch(/^(EPROTO|ERR_SSL\w*): .*give the base URL with http:\/\//);
+  });
+
   test("silence ends with the signal", async () => {
     const { baseUrl } = await serve([], { models: stalledHeaders() });
     const list = await listModels(baseUrl, key, {}, AbortSignal.timeout(200));

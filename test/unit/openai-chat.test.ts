@@ -6,6 +6,7 @@
 import { getEventListeners, once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
+import { createServer as createTlsServer } from "node:tls";
 import { Worker } from "node:worker_threads";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { OpenAIChat, type OpenAIChatOptions } from "../../src/adapters/openai-chat.ts";
@@ -811,6 +812,21 @@ describe("a page that is no reply", () => {
     expect(message).toContain("does not speak the protocol of its base URL, https");
     expect(message).toContain("give the base URL with http:// if that is what the port speaks");
     expect(clock.slept.length).toBeLessThan(3);
+  });
+
+  test("http spoken to a port of TLS alone is thought of, as long as nothing else was heard of it", async () => {
+    const server = createTlsServer();
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => {
+      server.close();
+    });
+    const { port } = server.address() as { port: number };
+    const { failure } = await open([], { baseUrl: `http://127.0.0.1:${port}/v1`, retries: 0 });
+    expect((await failure()).message).toContain("if its port speaks https, give the base URL with https://");
+    const known = await open([good, resetConnection("at once")], { retries: 0 });
+    await known.reply();
+    expect((await known.failure()).message).not.toContain("https://");
   });
 
   test.each([
