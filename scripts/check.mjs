@@ -17,7 +17,9 @@ const present = (...folders) => folders.filter((folder) => existsSync(join(root,
 const pythonSources = present("python-evaluator", "examples", "docker");
 const evaluator = join(root, "python-evaluator");
 // Colours are for eyes: some tools take any continuous integration for a terminal.
-const env = process.stdout.isTTY ? process.env : { NO_COLOR: "1", ...process.env };
+const env = process.stdout.isTTY ? { ...process.env } : { NO_COLOR: "1", ...process.env };
+// What a shell has set for other Pythons is none of the checkout's.
+for (const name of ["PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONSAFEPATH"]) delete env[name];
 
 const steps = [
   { name: "format", tool: "biome", command: [node("biome"), "format", "."] },

@@ -20,7 +20,7 @@ const limit = ["--limit", "macs_m=1"];
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
 
 if (!existsSync(`${root}${images}/test`)) {
-  await run(".venv/bin/python", "examples/train_digits_supernet.py", "images", images);
+  await run(".venv/bin/python", "-E", "examples/train_digits_supernet.py", "images", images);
 }
 await run(".venv/bin/collm-nas-evaluator", "cache-images", "--config", config);
 await run("./bin/collm-nas", ...search, ...limit, ...process.argv.slice(2));

@@ -252,7 +252,7 @@ function installEvaluator() {
   const python = `'${venvPython.replaceAll("'", "'\\''")}'`;
   writeFileSync(
     join(venv, "bin/collm-nas-evaluator"),
-    `#!/bin/sh\nexec ${python} -P -m collm_nas_evaluator "$@"\n`,
+    `#!/bin/sh\nexec ${python} -E -P -m collm_nas_evaluator "$@"\n`,
     { mode: 0o755 },
   );
 }

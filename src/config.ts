@@ -388,6 +388,28 @@ export function pythonFromEnvironment(): string | null {
   return python === "" ? null : python;
 }
 
+/** What changes how a Python speaks, and not which code it loads. */
+const harmlessToPython: ReadonlySet<string> = new Set([
+  "PYTHONDONTWRITEBYTECODE",
+  "PYTHONFAULTHANDLER",
+  "PYTHONHASHSEED",
+  "PYTHONIOENCODING",
+  "PYTHONPYCACHEPREFIX",
+  "PYTHONUNBUFFERED",
+  "PYTHONUTF8",
+]);
+
+/**
+ * The environment for a Python that is started here. What a shell has set for other Pythons (PYTHONPATH, PYTHONHOME, an
+ * activated environment and the like) would have it load other code, or none; that is left out.
+ */
+export function environmentForPython(): Record<string, string | undefined> {
+  const isForeign = (name: string) =>
+    (name.startsWith("PYTHON") && !harmlessToPython.has(name)) ||
+    /^(VIRTUAL_ENV|VIRTUAL_ENV_PROMPT|__PYVENV_LAUNCHER__)$/.test(name);
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isForeign(name)));
+}
+
 /** The folder for what may be thrown away at any time, by the XDG rules; null: the environment names no home. */
 export function cacheFromEnvironment(): string | null {
   const { XDG_CACHE_HOME: cache, HOME: home } = process.env;

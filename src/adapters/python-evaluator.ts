@@ -2,8 +2,8 @@
  * The Python evaluator as a child process of this one.
  *
  * Owns its start, the wait for the line that says where it listens, its last words, its stop, and a new
- * start when it died. What it answers is grpc-evaluator.ts's business. Reads no environment: which Python and which
- * configuration are arguments.
+ * start when it died. What it answers is grpc-evaluator.ts's business. Reads no environment: which Python, with what
+ * environment and which configuration are arguments.
  *
  * The child outlives nobody: it ends when its standard input does, which happens with this process however that
  * ends. It has a process group of its own, so that Ctrl-C in a terminal reaches only this one, which then stops it.
@@ -30,6 +30,8 @@ export interface PythonEvaluatorOptions {
   readonly python: string;
   /** The evaluator's own configuration, or null for what it serves without one. */
   readonly configFile: string | null;
+  /** All the environment that it gets. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Where python-evaluator/ lies. */
   readonly packageRoot: string;
   /** Takes what the evaluator writes to standard error; its last line is kept for errors in any case. */
@@ -221,6 +223,7 @@ class Child {
     this.#child = spawn(python, ["-m", "collm_nas_evaluator", ...listen, ...config], {
       // From here the package is importable without being installed.
       cwd: join(packageRoot, "python-evaluator"),
+      env: { ...options.environment },
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,
     });

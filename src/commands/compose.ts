@@ -8,6 +8,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PresentSearch } from "../adapters/recorded-chat.ts";
 import {
+  environmentForPython,
   localModel,
   type ModelConfig,
   pythonFromEnvironment,
@@ -69,6 +70,7 @@ export async function openEvaluator({
   }
   const evaluator = new LocalEvaluator({
     python,
+    environment: environmentForPython(),
     configFile: config,
     packageRoot,
     silenceSeconds,

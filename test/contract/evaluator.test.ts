@@ -41,7 +41,12 @@ evaluatorSuite(
   "gRPC to the Python server",
   "analognas-baseline",
   async () => {
-    const evaluator = new LocalEvaluator({ python: python ?? "", configFile: null, packageRoot });
+    const evaluator = new LocalEvaluator({
+      python: python ?? "",
+      environment: process.env,
+      configFile: null,
+      packageRoot,
+    });
     return { evaluator, close: () => evaluator.close() };
   },
   python === null ? "there is no .venv, run `npm run setup`" : null,

@@ -364,3 +364,20 @@ describe("a run folder", () => {
     expect((await json(["run", "--space", space, ...flags])).run).toBe(folder);
   });
 });
+
+test("what a shell has set for other Pythons does not reach the evaluator that is started", async () => {
+  const foreign = temporaryFolder();
+  for (const name of ["grpc", "torch", "sitecustomize", "collm_nas_evaluator"])
+    writeFileSync(join(foreign, `${name}.py`), "raise SystemExit('this is another Python's')\n");
+  const env = {
+    PYTHONPATH: foreign,
+    PYTHONHOME: foreign,
+    PYTHONSAFEPATH: "1",
+    PYTHONINSPECT: "1",
+    PYTHONWARNINGS: "error",
+    VIRTUAL_ENV: foreign,
+  };
+  const { code, stdout, stderr } = await collmNas(["spaces", "--json"], { env });
+  expect(code, stderr).toBe(0);
+  expect(stdout).toContain("analognas-baseline");
+});

@@ -15,6 +15,7 @@ import {
   serverOf,
   searchConfigOf,
   setupOf,
+  environmentForPython,
 } from "../../src/config.ts";
 import { UsageError } from "../../src/errors.ts";
 import { searchConfigSchema } from "../../src/search/events.ts";
@@ -745,6 +746,38 @@ const optionalKeys = [
   "secondLook",
   "wording",
 ];
+
+describe("the environment of a Python that is started here", () => {
+  it("has nothing in it that was set for other Pythons, and all the rest", () => {
+    const foreign = [
+      "PATH",
+      "HOME",
+      "STARTUP",
+      "USERBASE",
+      "NOUSERSITE",
+      "SAFEPATH",
+      "INSPECT",
+      "WARNINGS",
+      "OPTIMIZE",
+    ];
+    const names = [...foreign.map((name) => `PYTHON${name}`), "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"];
+    const kept = {
+      PYTHONUNBUFFERED: "1",
+      MY_PYTHONPATH: "a",
+      VIRTUAL_ENVIRONMENTS: "b",
+      OMP_NUM_THREADS: "2",
+    };
+    for (const name of names) vi.stubEnv(name, "/nowhere");
+    for (const [name, value] of Object.entries(kept)) vi.stubEnv(name, value);
+    const given = environmentForPython();
+    expect(given).toMatchObject({ ...kept, PATH: process.env["PATH"] });
+    expect(
+      Object.keys(process.env)
+        .filter((name) => !Object.hasOwn(given, name))
+        .sort(),
+    ).toEqual(names.sort());
+  });
+});
 
 describe("what is stored with a run", () => {
   it("is the search, complete, as the record wants it", async () => {

@@ -693,7 +693,7 @@ describe.skipIf(python === null)(
       ["it is silent", { keepaliveSeconds: 600, silenceSeconds: 1 }],
     ])("is given up when %s, and goes on when it does", async (_, options) => {
       const server = await startPythonEvaluator(
-        { python: python ?? "", configFile: null, packageRoot },
+        { python: python ?? "", environment: process.env, configFile: null, packageRoot },
         quiet,
       );
       cleanups.push(() => server.stop());

@@ -50,11 +50,20 @@ const saysWhere = `echo '{"listening": "127.0.0.1:9", "pid": 1}'`;
 const staysUntilStdinEnds = "cat > /dev/null";
 
 function start(options: Partial<PythonEvaluatorOptions> = {}, signal = quiet) {
-  return startPythonEvaluator({ python: python ?? "", configFile: null, packageRoot, ...options }, signal);
+  return startPythonEvaluator(
+    { python: python ?? "", environment: process.env, configFile: null, packageRoot, ...options },
+    signal,
+  );
 }
 
 function local(options: Partial<LocalEvaluatorOptions> = {}): LocalEvaluator {
-  const evaluator = new LocalEvaluator({ python: python ?? "", configFile: null, packageRoot, ...options });
+  const evaluator = new LocalEvaluator({
+    python: python ?? "",
+    environment: process.env,
+    configFile: null,
+    packageRoot,
+    ...options,
+  });
   cleanups.push(() => evaluator.close());
   return evaluator;
 }
@@ -298,7 +307,7 @@ describe.skipIf(python === null)("the Python server (skipped without .venv: run 
   it("ends by itself when its parent is killed", async () => {
     const program = join(folder, "parent.mjs");
     const adapter = pathToFileURL(join(packageRoot, "dist/adapters/python-evaluator.js")).href;
-    const options = JSON.stringify({ python, configFile: null, packageRoot });
+    const options = JSON.stringify({ python, environment: process.env, configFile: null, packageRoot });
     writeFileSync(
       program,
       `import { startPythonEvaluator } from ${JSON.stringify(adapter)};
