@@ -6,7 +6,7 @@
  * add up to. Whatever becomes of the file is told; nothing is thrown.
  *
  * Seals are held against what stands before them: of a record whose next seal does not hold, nothing behind the last one
- * that does is told, unless it was told before that seal was there. A record that is changed in place is noticed by its
+ * that does is told, unless it was told before that seal was there, or is more than is kept in memory. A record that is changed in place is noticed by its
  * length and by the first and the last bytes that were read of it; a byte changed between them is not while it is followed,
  * but whoever reads it next sees its seals.
  */
@@ -39,6 +39,8 @@ const longestLineBytes = 64 * 1024 * 1024;
 const witnessBytes = 256;
 /** So many lines are told in one go. */
 const mostAtOnce = 100;
+/** So much is kept back until its seal has been seen; of a longer round the lines are told before. */
+const mostKeptBytes = 8 * 1024 * 1024;
 
 /**
  * Follows the record of a run from its first line until the signal is raised; then it ends without an error.
@@ -139,9 +141,10 @@ async function* readOn(
   /** What was read of a line that is not whole yet. */
   let begun: Buffer[] = [];
   let begunBytes = 0;
-  /** What the last seal that holds covers, and then what stands behind it. */
+  /** What may be told, which is what the last seal that holds covers, and then what stands behind it. */
   let sealed: StoredLine[] = [];
   let unsealed: StoredLine[] = [];
+  let keptBytes = 0;
   for (let position = place.bytes; position < end && !signal.aborted; ) {
     const piece = await readAt(file, position, Math.min(pieceBytes, end - position));
     if (piece.length === 0) break;
@@ -159,7 +162,9 @@ async function* readOn(
         return;
       }
       unsealed.push(line);
-      if (seal.sealedSeq === line.event.seq) [sealed, unsealed] = [[...sealed, ...unsealed], []];
+      keptBytes += bytes.length;
+      if (seal.sealedSeq === line.event.seq || keptBytes > mostKeptBytes)
+        [sealed, unsealed, keptBytes] = [[...sealed, ...unsealed], [], 0];
       place = behind(place, bytes);
       lineStart = lineEnd + 1;
     }
