@@ -36,7 +36,7 @@ export function withReadNumbers(
     const wanted = schemaAt(schema, path);
     if (!(wanted instanceof z.ZodNumber)) continue;
     // A suffix counts things; what a cost or a sum of money is in, its name says.
-    const read = wanted.isInt ? readCount(given) : readNumber(given);
+    const read = isWhole(wanted) ? readCount(given) : readNumber(given);
     if (read !== null) holder[key] = read;
   }
   return changed;
@@ -49,7 +49,7 @@ export function issueWords(schema: z.ZodType, issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type": {
       const wanted = schemaAt(schema, issue.path);
-      if (wanted instanceof z.ZodNumber && wanted.isInt) return `has to be ${countForms}`;
+      if (wanted instanceof z.ZodNumber && isWhole(wanted)) return `has to be ${countForms}`;
       return `has to be ${kinds[issue.expected] ?? issue.expected}`;
     }
     case "invalid_value":
@@ -122,6 +122,10 @@ function at(value: unknown, path: readonly PropertyKey[]): unknown {
     (found, key) => (found as Record<PropertyKey, unknown> | null | undefined)?.[key],
     value,
   );
+}
+
+function isWhole({ format }: z.ZodNumber): boolean {
+  return format?.includes("int") === true;
 }
 
 function keysOf(schema: z.ZodType | null): string[] {

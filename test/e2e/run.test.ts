@@ -89,6 +89,7 @@ describe("a run with an evaluator of its own", () => {
         "space",
         "searcher",
         "models",
+        "noWinner",
         "seed",
         "status",
         "stopReason",
