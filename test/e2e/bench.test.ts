@@ -51,6 +51,7 @@ interface Result {
   readonly runs: number;
   readonly done: number;
   readonly failed: readonly { folder: string; label: string; reason: string }[];
+  readonly withoutWinner: readonly { folder: string; reason: string }[];
   readonly tables: readonly { id: string; rows: readonly (readonly string[])[] }[];
 }
 
@@ -125,6 +126,30 @@ describe("a bench", () => {
     const bytes = folders.map((folder) => readFileSync(join(folder, "journal.jsonl"), "utf8"));
     expect(await made(file, out)).toEqual(first);
     expect(folders.map((folder) => readFileSync(join(folder, "journal.jsonl"), "utf8"))).toEqual(bytes);
+  });
+
+  test("says which runs have no usable winner, and ends with 7 where none has one", async () => {
+    const out = join(temporaryFolder(), "bench");
+    const settings = "settings: {any: {}, tight: {limits: {flops_m: 1}}}";
+    const some = await made(plan(...lines, settings), out);
+    expect(some).toMatchObject({ runs: 6, done: 6, failed: [] });
+    expect(some.withoutWinner.map(({ folder }) => folder)).toEqual([
+      expect.stringContaining("evolution-tight/seed0"),
+      expect.stringContaining("evolution-tight/seed1"),
+    ]);
+    expect(some.withoutWinner[0]?.reason).toContain("no legal architecture at or below flops_m 1 found");
+    const none = [
+      "title: None",
+      "spaces: [analognas-baseline]",
+      "seeds: 1",
+      "searchers: [random]",
+      "controls: []",
+    ];
+    const file = plan(...none, "run: {budget: 20, limits: {flops_m: 1}}");
+    const ended = await collmNas([...args(file, join(temporaryFolder(), "none")), "--json"]);
+    expect(ended.code, ended.stderr).toBe(7);
+    expect(refusal(ended)).toContain("not one of 1 runs has a usable winner; the first one: ended without");
+    expect((JSON.parse(ended.stdout) as Result).withoutWinner).toHaveLength(1);
   });
 
   test("finds the same as each run by itself", async () => {
