@@ -241,6 +241,9 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
     );
     expect(await panel(page, "Spend").textContent()).toMatch(/Navigator/);
     expect(await panel(page, "Steering").textContent()).toContain("Only a run under way can be steered.");
+    // Nothing is in progress any more, nor is the best one so far only.
+    expect(await page.locator("main").textContent()).not.toMatch(/in progress|★ best so far|\(in force\)/);
+    expect(await panel(page, "Rounds").count()).toBe(1);
   });
 
   test("a point of the cost figure leads to its candidate, and that to the reply that proposed it", async () => {
@@ -276,7 +279,7 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
     appendTo(join(folder, "growing"), next);
     await untilShown(page, begun.length + next.length);
     expect(await log.locator("li code").first().textContent()).toBe("architecture-measured");
-    expect(await panel(page, "Round in progress").textContent()).toContain("Round 3 was not closed");
+    expect(await panel(page, "Rounds").textContent()).toContain("Round 3 was not closed");
     expect(await page.evaluate("document.activeElement.tagName")).toBe("SUMMARY");
 
     appendTo(join(folder, "growing"), talked.slice(begun.length + next.length));
@@ -457,7 +460,7 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
     await untilShown(page, begun.length + more.length);
     await panel(page, "Strategy").getByRole("switch").uncheck();
     await unfold(page);
-    const parts = ["Strategy", "Replies", "Round in progress", "Event log"];
+    const parts = ["Strategy", "Replies", "Rounds", "Event log"];
     for (const part of parts) {
       const text = ((await panel(page, part).textContent()) ?? "").replaceAll("\\", "");
       for (const payload of payloads)
@@ -581,7 +584,7 @@ model: {name: test-model, baseUrl: "${model.baseUrl}", keyVariable: TEST_KEY}
       look,
     );
     await page
-      .locator(view === "list" ? "table.runs" : "main svg")
+      .locator(view === "list" ? "table.runs" : "main .box svg:visible, main .narrow svg:visible")
       .first()
       .waitFor();
     return page;

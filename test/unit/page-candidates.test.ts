@@ -1,6 +1,7 @@
 /** What the page of a run says of each candidate. */
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import { candidateWords, improvers, keyOf } from "../../src/dashboard/page/candidate-words.ts";
+import { alikeIn, candidateWords, improvers, keyOf } from "../../src/dashboard/page/candidate-words.ts";
 import { type EventBody, formatVersion, type Verdict } from "../../src/search/events.ts";
 import { type Candidate, fold, type RunState } from "../../src/search/state.ts";
 import { runStarted } from "../support/run-events.ts";
@@ -110,4 +111,41 @@ test("marked as better are those that beat all before them, within the limits al
     .flatMap(({ candidates }) => candidates)
     .filter((each) => better.has(keyOf(each)));
   expect(found.map(({ raw }) => raw)).toEqual([0, 2, 5]);
+});
+
+test("those of which the same is to say are one from four on, and what was or is to be evaluated is not among them", () => {
+  const beyond = (text: string): Verdict => ({ kind: "beyond-budget", measured: measured(text) });
+  const over = (text: string): Verdict => ({ kind: "over-limit", measured: measured(text, 121) });
+  const verdicts = fc.array(
+    fc.constantFrom<(text: string) => Verdict>(accepted, beyond, over, (text) => ({
+      kind: "repeated",
+      text,
+    })),
+    { minLength: 1, maxLength: 24 },
+  );
+  fc.assert(
+    fc.property(verdicts, (made) => {
+      const state = runOf(
+        made.map((make, at) => make(`a${at}`)),
+        {},
+        { flops_m: 120 },
+      );
+      const candidates = state.rounds[0]?.candidates ?? [];
+      const { single, alike } = alikeIn(candidates, (candidate) => candidateWords(state, candidate));
+      const all = [...single, ...alike.flatMap(({ candidates: own }) => own)];
+      expect(all.toSorted((one, other) => one.index - other.index)).toEqual(candidates);
+      expect(single).toEqual(single.toSorted((one, other) => one.index - other.index));
+      for (const { fate, reason, candidates: own } of alike) {
+        expect(own.length).toBeGreaterThanOrEqual(4);
+        for (const candidate of own) {
+          expect(candidate.verdict.kind).not.toBe("accepted");
+          expect(candidateWords(state, candidate)).toMatchObject({ fate, reasons: [{ sentence: reason }] });
+        }
+      }
+      const beyonds = candidates.filter(({ verdict }) => verdict.kind === "beyond-budget");
+      expect(alike.some(({ candidates: own }) => own[0]?.verdict.kind === "beyond-budget")).toBe(
+        beyonds.length >= 4,
+      );
+    }),
+  );
 });

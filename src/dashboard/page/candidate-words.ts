@@ -69,6 +69,38 @@ export function improvers(state: RunState): ReadonlySet<string> {
   return found;
 }
 
+/** Candidates of which all that there is to say is the same, but for what was proposed. */
+export interface Alike {
+  readonly fate: string;
+  readonly reason: string;
+  readonly candidates: readonly Candidate[];
+}
+
+/** So many that are alike are told as one. */
+const fewestAlike = 4;
+
+/** The candidates of a round that stand for themselves, and those that one row can stand for. */
+export function alikeIn(
+  candidates: readonly Candidate[],
+  wordsOf: (candidate: Candidate) => CandidateWords,
+): { readonly single: readonly Candidate[]; readonly alike: readonly Alike[] } {
+  const groups = new Map<string, { fate: string; reason: string; candidates: Candidate[] }>();
+  for (const candidate of candidates) {
+    // What was or is to be evaluated is what one looks for.
+    if (candidate.verdict.kind === "accepted") continue;
+    const { fate, reasons, value } = wordsOf(candidate);
+    const [only, ...others] = reasons;
+    if (only === undefined || others.length > 0 || value !== null) continue;
+    const key = JSON.stringify([fate, only.sentence]);
+    const group = groups.get(key) ?? { fate, reason: only.sentence, candidates: [] };
+    group.candidates.push(candidate);
+    groups.set(key, group);
+  }
+  const alike = [...groups.values()].filter(({ candidates: own }) => own.length >= fewestAlike);
+  const told = new Set(alike.flatMap(({ candidates: own }) => own));
+  return { single: candidates.filter((candidate) => !told.has(candidate)), alike };
+}
+
 // --- internal ---
 
 function costsOfText(state: RunState, text: string | null): Readonly<Record<string, number>> {

@@ -9,14 +9,16 @@ import { unitSign } from "../../report/format.ts";
 import type { Candidate, Round, RunState } from "../../search/state.ts";
 import { objective } from "../../search/state.ts";
 import { counted, withUnit } from "./amounts.ts";
-import { type CandidateWords, candidateWords, keyOf } from "./candidate-words.ts";
+import { type Alike, alikeIn, type CandidateWords, candidateWords, keyOf } from "./candidate-words.ts";
 import { awaited, type Desk, type Panel } from "./panel.ts";
 import { isUnderWay, unitOfCost, waitingWords } from "./standing-words.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export function roundPanel(desk: Desk): Panel {
+  const opened = new Set<string>();
   return {
-    title: "Round in progress",
+    title: "Rounds",
+    heading: ({ state, standing }) => (isUnderWay(state, standing) ? "Round in progress" : "Rounds"),
     isWide: true,
     render: (snapshot) => {
       const { state, standing } = snapshot;
@@ -29,7 +31,7 @@ export function roundPanel(desk: Desk): Panel {
           <p><a href=${desk.hrefOf(null)}>Show round ${newest}</a></p>`;
       return html`${steps(round.round, newest, place !== null, desk)}
         <p class="faint" data-part="round">${roundWords(round, newest, snapshot)}${awaitedWords(round, newest, snapshot)}</p>
-        ${round.candidates.length === 0 ? awaited(emptyWords(round, snapshot)) : tableView(round, snapshot, desk)}`;
+        ${round.candidates.length === 0 ? awaited(emptyWords(round, snapshot)) : tableView(round, snapshot, desk, opened)}`;
     },
   };
 }
@@ -93,12 +95,38 @@ function emptyWords(round: Round, { state, standing }: Snapshot): string {
       : "The Generator is being asked for candidates.";
 }
 
-function tableView(round: Round, snapshot: Snapshot, desk: Desk): TemplateResult {
+function tableView(round: Round, snapshot: Snapshot, desk: Desk, opened: Set<string>): TemplateResult {
   const { state } = snapshot;
   const metric = objective(state);
   const costs = state.space.costs.map(({ name }) => name);
   const reply = replyBehind(state, round.round);
   const place = desk.place();
+  const aimed = place?.round === round.round ? place.candidate : null;
+  const row = (candidate: Candidate) =>
+    rowView(candidate, snapshot, desk, { costs, reply, isAimedAt: aimed === candidate.index + 1 });
+  const { single, alike } = alikeIn(round.candidates, (candidate) =>
+    candidateWords(state, candidate, snapshot.open),
+  );
+  const columns = costs.length + (reply === null ? 3 : 4);
+  const groupRows = (group: Alike) => {
+    const key = `${round.round} ${group.fate}`;
+    const isAimedAt = group.candidates.some(({ index }) => index + 1 === aimed);
+    const isOpen = isAimedAt || opened.has(key);
+    const turn = () => {
+      if (!opened.delete(key)) opened.add(key);
+      desk.changed();
+    };
+    return [
+      { key, view: alikeView(group, isOpen, turn, columns) },
+      ...(isOpen
+        ? group.candidates.map((candidate) => ({ key: keyOf(candidate), view: row(candidate) }))
+        : []),
+    ];
+  };
+  const rows = [
+    ...single.map((candidate) => ({ key: keyOf(candidate), view: row(candidate) })),
+    ...alike.flatMap(groupRows),
+  ];
   return html`<div class="box" tabindex="0" role="group" aria-label="Candidates of round ${round.round}, scrolls sideways where it is wider than its place">
     <table class="candidates">
       <thead><tr>
@@ -110,17 +138,27 @@ function tableView(round: Round, snapshot: Snapshot, desk: Desk): TemplateResult
         ${reply === null ? nothing : html`<th scope="col">Proposed in</th>`}
       </tr></thead>
       <tbody>${repeat(
-        round.candidates,
-        (candidate) => keyOf(candidate),
-        (candidate) =>
-          rowView(candidate, snapshot, desk, {
-            costs,
-            reply,
-            isAimedAt: place?.round === round.round && place.candidate === candidate.index + 1,
-          }),
+        rows,
+        ({ key }) => key,
+        ({ view }) => view,
       )}</tbody>
     </table>
   </div>`;
+}
+
+/** Candidates alike, as one row that opens to theirs. */
+function alikeView(
+  { fate, reason, candidates }: Alike,
+  isOpen: boolean,
+  turn: () => void,
+  columns: number,
+): TemplateResult {
+  return html`<tr class="alike">
+    <th scope="row" class="right">${candidates.length}</th>
+    <td colspan=${columns}><button type="button" class="link" aria-expanded=${isOpen} @click=${turn}
+        >${counted(candidates.length, "candidate")} ${fate}</button>
+      <span class="reason">${reason}</span></td>
+  </tr>`;
 }
 
 function rowView(
@@ -140,7 +178,7 @@ function rowView(
   return html`<tr id=${rowId(candidate.round, number)} tabindex="-1" class=${[`verdict-${candidate.verdict.kind}`, ...(isAimedAt ? ["aimed"] : [])].join(" ")}>
     <th scope="row" class="right"><a href=${desk.hrefOf({ round: candidate.round, candidate: number })} aria-label="Candidate ${number}">${number}</a></th>
     <td><code class="architecture">${words.text}</code></td>
-    <td>${words.fate}${isBest ? html` <strong class="better">★ best so far</strong>` : isImproved ? html` <strong class="better">▲ improved the best</strong>` : nothing}
+    <td>${words.fate}${isBest ? html` <strong class="better">${state.ended === null ? "★ best so far" : "★ the winner"}</strong>` : isImproved ? html` <strong class="better">▲ improved the best</strong>` : nothing}
       ${reasonsView(words.reasons)}</td>
     ${costs.map((name) => html`<td class="right">${withUnit(words.costs[name], "")}</td>`)}
     <td class="right">${withUnit(words.value, "")}</td>

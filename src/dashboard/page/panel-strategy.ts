@@ -50,7 +50,7 @@ export function strategyPanel(desk: Desk): Panel {
             .toReversed()
             .map(
               (each) =>
-                html`<option value=${each} .selected=${each === round}>${each}${each === newest ? " (in force)" : ""}</option>`,
+                html`<option value=${each} .selected=${each === round}>${each}${each === newest ? (state.ended === null ? " (in force)" : " (the last)") : ""}</option>`,
             )}</select></label>
           <label><input type="checkbox" role="switch" .checked=${isChangeShown} ?disabled=${before === undefined} @change=${() => {
             isChangeShown = !isChangeShown;

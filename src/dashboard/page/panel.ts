@@ -10,6 +10,8 @@ import type { Snapshot } from "./snapshot.ts";
 /** One part of a run's page. */
 export interface Panel {
   readonly title: string;
+  /** What stands above it where that changes with the run; absent: its title. */
+  heading?(snapshot: Snapshot): string;
   /** Whether it takes the whole width where panels stand side by side; absent: no. */
   readonly isWide?: boolean;
   /** What is to be seen, below its heading; `nothing`: the panel is left out. */

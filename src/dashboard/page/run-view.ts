@@ -167,7 +167,7 @@ class RunView implements View {
   #panelView(panel: Panel, snapshot: Snapshot): TemplateResult {
     const heading = `panel-${panel.title.toLowerCase().replaceAll(" ", "-")}`;
     return html`<section class=${panel.isWide === true ? "panel wide" : "panel"} aria-labelledby=${heading}>
-      <h2 id=${heading}>${panel.title}</h2>
+      <h2 id=${heading}>${panel.heading?.(snapshot) ?? panel.title}</h2>
       ${guard([snapshot, this.#version], () => panel.render(snapshot))}
     </section>`;
   }
@@ -238,7 +238,7 @@ class RunView implements View {
 
 function aimOf(place: Place | null): string | null {
   if (place === null) return null;
-  return place.candidate === null ? "panel-round-in-progress" : rowId(place.round, place.candidate);
+  return place.candidate === null ? "panel-rounds" : rowId(place.round, place.candidate);
 }
 
 function headView({ state, standing }: Snapshot): TemplateResult {
