@@ -242,7 +242,7 @@ describe.skipIf(chromiumPath === null)(`in a browser${browserNote}`, () => {
     await looked({ width: 1280, theme: "light" }, async ({ page: shown }) => {
       const [download] = await Promise.all([
         shown.waitForEvent("download"),
-        shown.locator("#curves-analognas-baseline a[download]").click(),
+        shown.locator("#curves-analognas-baseline a[download$='.csv']").click(),
       ]);
       expect(download.suggestedFilename()).toBe("curves-analognas-baseline.csv");
       expect(readFileSync(await download.path(), "utf8")).toMatch(

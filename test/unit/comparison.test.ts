@@ -204,14 +204,11 @@ describe("the results", () => {
       studyOf([{ label: "ours", scores: [[80]], started: { space: noTest }, tests: "none" }]),
       "results-tiny",
     );
-    expect(plain.columns.map(({ name }) => name)).toEqual([
-      "Search",
-      "Runs",
-      "Search value",
-      "Median",
-      "95 % interval",
-      "Evaluations",
-    ]);
+    expect(plain.columns.map(({ name }) => name)).toEqual(["Search", "Runs", "Search value", "Evaluations"]);
+    const twice = table(studyOf([{ label: "ours", scores: [[80], [81]] }]), "results-tiny");
+    expect(twice.columns.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["Median", "95 % interval"]),
+    );
   });
 
   it("take the lowest for the best where lower is better", () => {

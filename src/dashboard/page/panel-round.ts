@@ -154,7 +154,7 @@ function alikeView(
   columns: number,
 ): TemplateResult {
   return html`<tr class="alike">
-    <th scope="row" class="right">${candidates.length}</th>
+    <th scope="row" class="right">${candidates.length} ×</th>
     <td colspan=${columns}><button type="button" class="link" aria-expanded=${isOpen} @click=${turn}
         >${counted(candidates.length, "candidate")} ${fate}</button>
       <span class="reason">${reason}</span></td>
