@@ -37,7 +37,7 @@ export class Secrets {
   /** The same text unless it holds a secret that can be no ordinary word. */
   without(text: string): string {
     const isWord = this.#key === null || this.#key.length < shortestSecret;
-    return this.#withoutHeaders(isWord ? text : struckOut(text, this.#key as Secret));
+    return this.#withoutHeaders(isWord ? text : struckOut(text, this.#key));
   }
 
   #withoutHeaders(text: string): string {

@@ -25,7 +25,7 @@ test.each([
     "hang.mjs",
     `import { open, writeSync } from "node:fs"; open(${JSON.stringify(join(folder, "pipe"))}, "r", () => {}); writeSync(2, "hanging\\n");`,
   );
-  const command = start(args, { cwd: folder, env: { NODE_OPTIONS: `--import ${pathToFileURL(hang)}` } });
+  const command = start(args, { cwd: folder, env: { NODE_OPTIONS: `--import ${pathToFileURL(hang).href}` } });
   await expect
     .poll(() => command.stderr().includes("hanging") && begun.test(command[stream]()), { timeout: 30_000 })
     .toBe(true);
