@@ -4,6 +4,8 @@ import colorsys
 import dataclasses
 import io
 import json
+import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,6 +201,16 @@ def test_another_training_in_the_same_folder_is_refused(settings: retrain.Settin
         retrain.run(settings, io.StringIO())
     torch.save({"state_dict": {}}, settings.folder / retrain.CHECKPOINT)
     with pytest.raises(UsageError, match="is no checkpoint of this command; move it away"):
+        retrain.run(settings, io.StringIO())
+    with zipfile.ZipFile(settings.folder / retrain.CHECKPOINT, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02cbuiltins\nbytearray\n\x8a\x06\0\0\0\0\0\x40\x85R.")
+    with pytest.raises(
+        UsageError, match=r"no checkpoint that training goes on from; move it away \(builtins\.bytearray"
+    ):
+        retrain.run(settings, io.StringIO())
+    (settings.folder / retrain.CHECKPOINT).unlink()
+    os.mkfifo(settings.folder / retrain.CHECKPOINT)
+    with pytest.raises(UsageError, match=r"that training goes on from; move it away .*it is a pipe"):
         retrain.run(settings, io.StringIO())
 
 
