@@ -15,6 +15,7 @@ import {
 } from "@commander-js/extra-typings";
 import type { GivenPrice } from "./config.ts";
 import { CollmError } from "./errors.ts";
+import { asOurs } from "./adapters/system-error.ts";
 import { openOutput, type Output, printError } from "./commands/output.ts";
 import { printable } from "./commands/style.ts";
 import { countForms, homePath, pathRefusal, readCount, readNumber } from "./written-values.ts";
@@ -479,8 +480,9 @@ async function main(args: readonly string[]): Promise<number> {
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    printError(error);
-    return error instanceof CollmError ? error.exitCode : 1;
+    const known = asOurs(error);
+    printError(known);
+    return known instanceof CollmError ? known.exitCode : 1;
   }
 }
 

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { NotRegular, readRegular } from "./adapters/regular-file.ts";
-import { codeOf } from "./adapters/system-error.ts";
+import { codeOf, isOutOfFiles } from "./adapters/system-error.ts";
 import { UsageError } from "./errors.ts";
 import {
   type Bounds,
@@ -458,6 +458,7 @@ export async function readYaml(file: string): Promise<Record<string, unknown>> {
   try {
     text = (await readRegular(path)).toString("utf8");
   } catch (error) {
+    if (isOutOfFiles(error)) throw error;
     const reason = error instanceof NotRegular ? error.message : codeOf(error) || String(error);
     const meant = reason === "ENOENT" ? didYouMean(file, presets()) : "";
     throw new UsageError(`cannot read ${file}: ${reason}; give the path of a YAML file${meant}`);

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from collm_nas_evaluator import flags, terminal
+from collm_nas_evaluator import errors, flags, terminal
 from collm_nas_evaluator.errors import UsageError
 
 
@@ -36,6 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: nothing more to say
         return 0
+    except OSError as error:
+        if not errors.is_out_of_files(error):
+            raise
+        sys.stderr.write(f"collm-nas-evaluator: {errors.out_of_files(error)}\n")
+        return 2
 
 
 if __name__ == "__main__":

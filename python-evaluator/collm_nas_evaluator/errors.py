@@ -3,6 +3,7 @@
 Owns what each means. Knows nothing of where they are raised.
 """
 
+import errno
 from pathlib import Path
 
 
@@ -46,3 +47,16 @@ class ImagesUnusable(UsageError):
 
 class DeviceLost(Exception):
     """The device answers nothing any more, whatever is evaluated on it; the process has to be started again."""
+
+
+def is_out_of_files(error: BaseException) -> bool:
+    """Whether this process, or the whole machine, may open no more files: no fault of whatever was to be opened."""
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+def out_of_files(error: OSError) -> str:
+    """What could not be done for want of open files, and what to do about it."""
+    what = f"cannot open {error.filename}" if error.filename else "cannot go on"
+    if error.errno == errno.ENFILE:
+        return f"{what}: too many files are open on this machine (ENFILE); close other programs, then start again"
+    return f"{what}: too many files are open (EMFILE); raise the limit on open files (ulimit -n 4096), then start again"

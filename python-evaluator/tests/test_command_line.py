@@ -1,8 +1,10 @@
 """The process: what it prints, how it ends, and that no mistake of a person shows a traceback."""
 
 import dataclasses
+import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +17,7 @@ import pytest
 from client import PACKAGE_ROOT, Client, process
 from PIL import Image
 
-from collm_nas_evaluator import flags, retrain
+from collm_nas_evaluator import errors, flags, retrain
 
 COMMAND = [sys.executable, "-m", "collm_nas_evaluator"]
 
@@ -162,6 +164,37 @@ def test_spaces_lists_what_would_be_served(tmp_path: Path) -> None:
     assert len(lines) == 11
     assert f"nasbench201-cifar100-e12  unavailable: there is no file {tmp_path / 'nowhere.csv'}" in lines[4]
     assert lines[6].startswith("analognas-baseline  15625 architectures; splits: search; analog-nasbench 0.1.3")
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_too_many_open_files_are_one_line_and_no_traceback(left: int) -> None:
+    code = (
+        "import os, resource, sys\n"
+        "from collm_nas_evaluator.__main__ import main\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+        f"held = [os.dup(0) for _ in range(64 - 3 - {left})]\n"
+        "sys.exit(main(['spaces']))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=PACKAGE_ROOT, check=False
+    )
+    if result.returncode == 0:
+        assert left > 0
+        return
+    assert result.returncode == 2
+    assert re.fullmatch(
+        r"collm-nas-evaluator: cannot open \S+: too many files are open \(EMFILE\); .*ulimit -n 4096.*\n", result.stderr
+    )
+
+
+def test_the_machine_may_have_too_many_open_files_too() -> None:
+    full = OSError(errno.ENFILE, "Too many open files in system")
+    assert errors.is_out_of_files(full)
+    assert errors.out_of_files(full) == (
+        "cannot go on: too many files are open on this machine (ENFILE); close other programs, then start again"
+    )
+    assert not errors.is_out_of_files(FileNotFoundError(errno.ENOENT, "No such file or directory"))
+    assert not errors.is_out_of_files(ValueError("24"))
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:

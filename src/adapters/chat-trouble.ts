@@ -213,6 +213,13 @@ export function broken({ why, wasReached }: PostFailed, asked: Asked): Trouble {
       remedy: `give the base URL with ${other}:// if that is what the port speaks${asked.isSecure ? ", as most local servers do" : ""}; else check the base URL`,
     };
   }
+  if (/^E[MN]FILE$/.test(code)) {
+    return {
+      ...again,
+      what: `cannot be reached, for too many files are open here (${code})`,
+      remedy: "raise the limit on open files (ulimit -n 4096), then resume",
+    };
+  }
   if (/ECONNRESET|EPIPE|ECONNABORTED/.test(code)) {
     // A port of https ends a connection in plain words without one of its own.
     const isUnsure = !asked.isSecure && !asked.hasAnswered;

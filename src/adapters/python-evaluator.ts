@@ -24,6 +24,7 @@ import type {
 import type { SpaceDescription } from "../search/space.ts";
 import { EvaluatorLog } from "./evaluator-log.ts";
 import { GrpcEvaluator } from "./grpc-evaluator.ts";
+import { isOutOfFiles, outOfFiles } from "./system-error.ts";
 
 export interface PythonEvaluatorOptions {
   /** The interpreter: a path, or a name to look up on the PATH. */
@@ -260,8 +261,9 @@ class Child {
 
   /** The address in the line that the evaluator prints when it is ready. */
   async listening(signal: AbortSignal): Promise<string> {
-    const stdout = this.#child.stdout as NodeJS.ReadableStream;
+    const { stdout } = this.#child;
     const address = new Promise<string>((found) => {
+      if (!stdout) return;
       const lines = createInterface({ input: stdout });
       lines.on("line", (line) => {
         const listening = listeningIn(line);
@@ -292,7 +294,9 @@ class Child {
     await this.ended;
   }
 
-  #cannotStart(python: string, { code }: NodeJS.ErrnoException): UsageError {
+  #cannotStart(python: string, error: NodeJS.ErrnoException): CollmError {
+    if (isOutOfFiles(error)) return outOfFiles("cannot start the evaluator", error);
+    const { code } = error;
     const folder = join(this.#options.packageRoot, "python-evaluator");
     const what = existsSync(folder) ? `Python "${python}"` : `the folder ${folder}`;
     const why = code === "ENOENT" ? "is not there" : `cannot be used (${code})`;
@@ -319,7 +323,9 @@ class Child {
 
   #keepStderr(): void {
     const { log } = this.#options;
-    const stderr = this.#child.stderr as NodeJS.ReadableStream;
+    const { stderr } = this.#child;
+    // One that could not be started for want of files has none.
+    if (!stderr) return;
     stderr.on("data", (bytes: Buffer) => log?.write(bytes));
     createInterface({ input: stderr }).on("line", (line) => {
       if (line.trim() !== "") this.#lastLine = line.trim().slice(0, longestLine);

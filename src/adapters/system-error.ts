@@ -3,7 +3,7 @@
  *
  * Owns the wording and which of our errors it becomes. Knows no file.
  */
-import { Interrupted, UsageError } from "../errors.ts";
+import { type CollmError, Interrupted, UsageError } from "../errors.ts";
 
 const reasons: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
@@ -11,6 +11,8 @@ const reasons: Readonly<Record<string, string>> = {
   EFBIG: "file size limit reached",
   EIO: "input/output error",
   EISDIR: "it is a folder",
+  EMFILE: "too many files are open",
+  ENFILE: "too many files are open on this machine",
   ENOENT: "there is no such file or folder",
   ENOSPC: "disk full",
   ENOTDIR: "a file stands where a folder belongs",
@@ -23,6 +25,8 @@ const reasons: Readonly<Record<string, string>> = {
 const remedies: Readonly<Record<string, string>> = {
   EDQUOT: "free space",
   EFBIG: "raise the limit",
+  EMFILE: "raise the limit on open files (ulimit -n 4096)",
+  ENFILE: "close other programs",
   ENOSPC: "free space",
 };
 
@@ -39,8 +43,29 @@ export function cannotWrite(path: string, error: unknown, next = "resume"): Inte
   });
 }
 
+/** Whether this process, or the whole machine, may open no more files: no fault of whatever was to be opened. */
+export function isOutOfFiles(error: unknown): boolean {
+  return /^E[MN]FILE$/.test(codeOf(error));
+}
+
+/** Too many files are open: what could not be done for that, and what to do about it. */
+export function outOfFiles(what: string, error: unknown): Interrupted {
+  const code = codeOf(error);
+  return new Interrupted(`${what}: ${reasonOf(error)} (${code}); ${remedies[code]}, then resume`, {
+    cause: error,
+  });
+}
+
+/** An error of the system that can come from anywhere, as one of ours; any other error as it is. */
+export function asOurs(error: unknown): unknown {
+  if (!isOutOfFiles(error)) return error;
+  const path = error instanceof Error && "path" in error && typeof error.path === "string" ? error.path : "";
+  return outOfFiles(path === "" ? "cannot go on" : `cannot open ${path}`, error);
+}
+
 /** A path that cannot be used as it is. */
-export function unusable(what: string, error: unknown): UsageError {
+export function unusable(what: string, error: unknown): CollmError {
+  if (isOutOfFiles(error)) return outOfFiles(what, error);
   return new UsageError(`${what}: ${reasonOf(error)}; mend that or name another folder`, { cause: error });
 }
 

@@ -6,6 +6,7 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { asOurs } from "../adapters/system-error.ts";
 import {
   createRun,
   type OnStored,
@@ -198,7 +199,8 @@ async function conclude(
     await search((latest) => {
       state = latest;
     });
-  } catch (error) {
+  } catch (caught) {
+    const error = asOurs(caught);
     status = error instanceof Interrupted ? "interrupted" : "failed";
     // A command that has to be corrected has brought the run nowhere: there is nothing to sum up.
     if (!(error instanceof CollmError) || error instanceof UsageError || state === null) throw error;

@@ -2,6 +2,7 @@
  * What a wrong command line gets: nothing on standard output, one line on standard error that names what is wrong and
  * the nearest right word, and the exit code that says what to do.
  */
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -380,4 +381,13 @@ test("what a shell has set for other Pythons does not reach the evaluator that i
   const { code, stdout, stderr } = await collmNas(["spaces", "--json"], { env });
   expect(code, stderr).toBe(0);
   expect(stdout).toContain("analognas-baseline");
+});
+
+test.each([26, 34])("no more than %i open files are no bug", (most) => {
+  const cli = join(import.meta.dirname, "../../dist/cli.js");
+  const args = ["-c", `ulimit -n ${most}; exec "$@"`, "sh", process.execPath, cli, "spaces"];
+  const { status, stderr } = spawnSync("sh", args, { encoding: "utf8", timeout: 60_000 });
+  expect(stderr).toMatch(/^collm-nas: cannot \S+ .*too many files are open.*ulimit -n/);
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+  expect(status).toBe(3);
 });
