@@ -43,6 +43,10 @@ test("a reply tells what it took, and where the server did not say", () => {
   expect(sentence({ ...asked, added: [], role: "navigator", reply })).toBe(
     "Round 2: the Navigator replied (m, 1200 + 30 tokens, 2.5 s).",
   );
+  const truncated = { promptTokens: 1_026 };
+  expect(sentence({ ...asked, added: [], role: "navigator", reply, truncated })).toBe(
+    "Round 2: the Navigator replied (m, 1200 + 30 tokens, 2.5 s). The server cut this prompt: the conversation had grown, and no more than 1026 tokens of it were read.",
+  );
   expect(
     sentence({
       ...asked,

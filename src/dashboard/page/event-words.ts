@@ -5,7 +5,7 @@
  */
 import type { Outcome, RunEvent, Verdict } from "../../search/events.ts";
 import { listed } from "../../report/format.ts";
-import { endings, capUnits, verdictNames } from "../../report/words.ts";
+import { endings, capUnits, truncationWords, verdictNames } from "../../report/words.ts";
 import { counted, duration, number } from "./amounts.ts";
 
 /** Every type of event, in the order in which a run brings them, for a choice among them. */
@@ -61,7 +61,7 @@ export function eventSentence(event: RunEvent): string {
         inputTokens === null && outputTokens === null
           ? "tokens not told"
           : `${number(inputTokens)} + ${number(outputTokens)} tokens`;
-      return `Round ${event.round}: the ${roleName(event.role)} replied (${model}, ${tokens}, ${duration(seconds)}${event.attempt > 1 ? `, attempt ${event.attempt}` : ""}).`;
+      return `Round ${event.round}: the ${roleName(event.role)} replied (${model}, ${tokens}, ${duration(seconds)}${event.attempt > 1 ? `, attempt ${event.attempt}` : ""}).${event.truncated === undefined ? "" : ` ${truncationWords(event.truncated.promptTokens)}.`}`;
     }
     case "chat-failed":
       return `Round ${event.round}: a call of the ${roleName(event.role)} brought no reply: ${event.failures.join("; ")}.`;
