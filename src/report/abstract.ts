@@ -47,7 +47,7 @@ export function abstractOf(space: ComparedSpace): string {
     const top = best ?? first;
     const value =
       found.length === 1
-        ? `${hasMeans(found) ? "a mean " : "a best "}${objective} on the search split of ${said(top)}`
+        ? `the ${average}${objective} ${said(top)} on the search split`
         : `the best ${average}${objective} on the search split: ${said(top)}`;
     return `On ${id}, ${named(top)} has ${value}.${addedControl(space)}`;
   }

@@ -267,7 +267,7 @@ describe("the summary", () => {
     for (const parts of [{ ours: [95] }, { ours: [95], other: [90] }, { ours: [95], chance: [90] }])
       expect(said(parts, ["chance"])).not.toContain("mean");
     expect(said({ ours: [95, 97] }, [])).toMatch(
-      /^On tiny, ours has a mean accuracy on the search split of 96\.00/,
+      /^On tiny, ours has the mean accuracy 96\.00 over 2 runs on the search split\./,
     );
     const alone = studyOf(scored("one", [5]));
     for (const { caption } of sectionsOf(alone).flatMap(({ exhibits }) => exhibits))
