@@ -30,6 +30,7 @@ import {
   afterRounds,
   appendTo,
   renamed,
+  sealedAnew,
   searchedRecord,
   stampedAfter,
   talkativeModel,
@@ -439,7 +440,7 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
           return event;
       }
     });
-    const begun = afterRounds(record, 3);
+    const begun = sealedAnew(afterRounds(record, 3));
     writeRun(join(folder, name), begun);
     const more: EventBody[] = [
       { type: "reply-rejected", role: "generator", round: 3, attempt: 1, reasons: payloads },
