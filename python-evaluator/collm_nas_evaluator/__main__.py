@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         if not errors.is_out_of_files(error):
             raise
-        sys.stderr.write(f"collm-nas-evaluator: {errors.out_of_files(error)}\n")
+        terminal.say(sys.stderr, f"collm-nas-evaluator: {errors.out_of_files(error)}")
         return 2
 
 

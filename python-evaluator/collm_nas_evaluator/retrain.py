@@ -128,7 +128,7 @@ def run(settings: Settings, out: TextIO) -> Retrained:
     train = ImageSet.open(settings.train, settings.classes, settings.class_order)
     images = train, ImageSet.open(settings.val, settings.classes, settings.class_order, like=train)
     if train.classes.remark:
-        out.write(f"{train.classes.remark}\n")
+        terminal.say(out, train.classes.remark)
     settings.folder.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:

@@ -10,6 +10,7 @@ import { RunShelf } from "../../src/adapters/run-shelf.ts";
 import { rowMaking } from "../../src/commands/dashboard.ts";
 import { readStudy } from "../../src/commands/read-study.ts";
 import type { BenchRecord } from "../../src/report/bench-record.ts";
+import type { RunEvent } from "../../src/search/events.ts";
 import {
   collmNas,
   type Ended,
@@ -21,6 +22,7 @@ import {
   temporaryFolder,
   until,
 } from "../support/cli.ts";
+import { sealedAnew } from "../support/live-runs.ts";
 import {
   chat,
   type ModelServer,
@@ -356,8 +358,14 @@ describe("a folder that holds other runs", () => {
     const file = plan(...lines);
     await made(file, out);
     const journal = join(out, "runs/analognas-baseline/random/seed1/journal.jsonl");
-    if (what === "data")
-      writeFileSync(journal, readFileSync(journal, "utf8").replace(/"digest":"\w+"/, '"digest":"another"'));
+    if (what === "data") {
+      const [begun, ...others] = events(dirname(journal)) as [
+        RunEvent & { type: "run-started" },
+        ...RunEvent[],
+      ];
+      const record = sealedAnew([{ ...begun, space: { ...begun.space, digest: "another" } }, ...others]);
+      writeFileSync(journal, record.map((event) => `${JSON.stringify(event)}\n`).join(""));
+    }
     const before = readFileSync(join(out, "bench.json"), "utf8");
     const ended = await collmNas([...args(file, out), ...flags]);
     expect(ended.code).toBe(2);
