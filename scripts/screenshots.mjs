@@ -107,7 +107,7 @@ async function take(browser, name, { address, theme, width, height }) {
         ...controls.map((name) => `svg text:has-text("${name} (control)")`),
       ]
     : [`table.runs tbody tr >> nth=${Object.keys(searches).length - 1}`])
-    await page.locator(sign).first().waitFor();
+    await page.locator(sign).filter({ visible: true }).first().waitFor();
   const path = join(images, `${name}.png`);
   await page.screenshot({ path });
   await context.close();
