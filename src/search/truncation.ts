@@ -10,6 +10,8 @@ import { bytesOf, type ChatCall, newBytesIn, type RunState } from "./state.ts";
 
 /** No text takes fewer tokens than one for so many bytes: it is four or so, and six in the longest words. */
 const mostBytesPerToken = 12;
+/** Text takes at least one token for so many bytes on average: a first prompt that counts less was partly read before. */
+const usualBytesPerToken = 6;
 /** A first prompt that counts less than this is not counted, but a number that stands for nothing. */
 const implausibleBytesPerToken = 40;
 /** How much a conversation has to grow before its counts tell anything, in bytes. */
@@ -57,8 +59,10 @@ export function cutBy(
   if (first.input * implausibleBytesPerToken < first.bytes) return null;
   if (call.bytes - base.bytes < leastGrowth) return null;
   const latest = [base, previous, call];
+  // Either count: what was read before varies from prompt to prompt, and is part of the input on most servers.
   const hasGrown = [previous, call].some(
-    ({ most, bytes }) => most - base.most >= (bytes - base.bytes) / mostBytesPerToken,
+    ({ input, most, bytes }) =>
+      Math.max(input - base.input, most - base.most) >= (bytes - base.bytes) / mostBytesPerToken,
   );
   const largest = Math.max(...conversation.map(({ input }) => input));
   const hasFallen = Math.min(previous.input, call.input) < leastShareOfLargest * largest;
@@ -112,10 +116,8 @@ function readingOf({
 /** Whether a server counted every prompt whole of which it had read half or more before, and there was one. */
 function countsWhole(readings: readonly Reading[], rate: number): boolean {
   const telling = readings.filter(({ fresh, bytes }) => fresh <= bytes / 2);
-  return (
-    telling.length > 0 &&
-    telling.every(({ input, fresh }) => input > shareOfRate * rate * fresh + tokensAround)
-  );
+  const likely = shareOfRate * Math.max(rate, 1 / usualBytesPerToken);
+  return telling.length > 0 && telling.every(({ input, fresh }) => input > likely * fresh + tokensAround);
 }
 
 /** Whether the counts are one number, though what was new in the prompts was not of one length. */

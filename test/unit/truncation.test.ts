@@ -81,20 +81,24 @@ interface World {
   readonly count: Count;
   readonly how?: "stop" | "shorten" | null;
   readonly bytes?: (round: number) => number;
+  /** The length of the Navigator's replies. */
+  readonly strategyBytes?: (round: number) => number;
   readonly memory?: SearchConfig["memory"];
   readonly contextTokens?: number | null;
 }
 
 const usual = (round: number) => 1_200 + ((round * 613) % 900);
 
-function portsOf({ count, bytes = usual }: World, journal: MemoryJournal) {
+const usualStrategy = (round: number) => 1_000 + ((round * 401) % 800);
+
+function portsOf({ count, bytes = usual, strategyBytes = usualStrategy }: World, journal: MemoryJournal) {
   const seen = new Set<string>();
   const say = ({ role, round, messages }: ChatRequest) => {
     const counted = count(messages, seen);
     for (const { content } of messages) seen.add(content);
     const content =
       role === "navigator"
-        ? prose(`strategy ${round}`, 1_000 + ((round * 401) % 800))
+        ? prose(`strategy ${round}`, strategyBytes(round))
         : JSON.stringify(all.slice(2 * round, 2 * round + 2));
     return { content, ...counted };
   };
@@ -175,6 +179,10 @@ const keeping: Readonly<Record<string, Count>> = {
   "tells how much of all it had read before": (messages, seen) => ({
     inputTokens: whole(0.27, messages),
     cachedTokens: whole(0.27, messages) - whole(0.27, fresh(messages, seen)),
+  }),
+  "no longer has what it had read before, after a while": (messages, seen) => ({
+    inputTokens: whole(0.27, messages),
+    cachedTokens: seen.size < 14 ? Math.floor(0.9 * whole(0.27, messages)) : 0,
   }),
   "forgets now and then what it had read": (messages, seen) => ({
     inputTokens: whole(0.27, seen.size % 5 === 0 ? messages : fresh(messages, seen)),
@@ -281,6 +289,21 @@ describe("a server that reads prompts whole", () => {
       ),
       { numRuns: 15 },
     );
+  });
+
+  it("is left alone when it had read the system messages in an earlier run, and counts only the rest", async () => {
+    const count: Count = (messages, seen) => ({
+      inputTokens: whole(
+        0.27,
+        fresh(messages, seen).filter(({ role }) => role !== "system"),
+      ),
+    });
+    const { events } = await search({
+      count,
+      bytes: (round) => 1_200 + (round % 2) * 40,
+      strategyBytes: () => 300,
+    });
+    expect(cutIn(events)).toEqual([]);
   });
 
   it("is left alone when conversations begin anew of themselves", async () => {
