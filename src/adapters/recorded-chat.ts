@@ -1,8 +1,9 @@
 /**
  * The model of a finished run, answering from that run's record.
  *
- * Owns how a request finds its reply: by what was asked, to the letter; failing that by its place in the run. What makes
- * the prompts others is said once, in the notes of the first reply found so. Knows no file and no reader of replies. Nothing is paid for, and no time passes.
+ * Owns how a request finds its reply: by the exact prompt, else by its place in the run. Why the prompts differ is said
+ * once, in the notes of the first reply found by its place. Knows no file and no reader of replies. Nothing is paid for,
+ * and no time passes.
  */
 import { ChatUnavailable, Interrupted } from "../errors.ts";
 import { digestOf } from "../search/digest.ts";
@@ -12,16 +13,17 @@ import { type RunState, reduce } from "../search/state.ts";
 
 const longestQuote = 80;
 
-/** The search that is played now, as far as its prompts can tell it from the recorded one. */
+/** The present search, as far as its prompts can differ from the recorded ones. */
 export interface PresentSearch {
   readonly search: SearchConfig;
   readonly space: { readonly id: string; readonly digest: string };
 }
 
-/** What no prompt is made of. */
-const untold: ReadonlySet<string> = new Set([
+/** Settings that are in no prompt. */
+const notInPrompts: ReadonlySet<string> = new Set([
   "patienceSeconds",
   "stallRounds",
+  "giveUpAfter",
   "caps",
   "bounds",
   "onTruncation",
@@ -37,13 +39,13 @@ export class RecordedChat {
   /** Replies by place, for what was asked in other words. */
   readonly #byPlace = new Map<string, Recorded[]>();
 
-  /** What makes prompts others than the recorded ones, a phrase each. */
+  /** Why the prompts differ from the recorded ones, a phrase each. */
   readonly #differences: readonly string[];
   #isSaid = false;
 
   /**
    * @param run the words to name the record by
-   * @param present the search that is played; absent: not known
+   * @param present the present search; absent: not known
    */
   constructor(events: readonly RunEvent[], run: string, present?: PresentSearch) {
     this.#run = run;
@@ -99,7 +101,7 @@ export class RecordedChat {
     const what = this.#differences.length === 0 ? changeIn(recorded, asked) : this.#differences.join("; ");
     return {
       notes: [
-        `The prompts are others than in ${this.#run}, so that replies are found by their place in the record: ${what}.`,
+        `The prompts differ from those of ${this.#run}, so replies are found by their place in the record: ${what}.`,
       ],
     };
   }
@@ -141,7 +143,7 @@ function differencesOf({ search, space, original }: RunState, present: PresentSe
   const there: Readonly<Record<string, unknown>> = { ...search };
   const here: Readonly<Record<string, unknown>> = { ...present.search };
   const names = [...new Set([...Object.keys(here), ...Object.keys(there)])].filter(
-    (name) => !untold.has(name),
+    (name) => !notInPrompts.has(name),
   );
   const { id, digest } = original ?? space;
   const spaces =
