@@ -85,9 +85,10 @@ export class Pieces {
     if (refusal !== "") this.#refusal.push(refusal);
     this.#reasoningIn ??= thoughtsIn ?? null;
     this.characters += content.length + reasoning.length;
-    // OpenRouter tells the provider's own word beside its own.
-    for (const name of ["native_finish_reason", "finish_reason"])
-      this.#reason = graver(this.#reason, reasonIn(choice[name]));
+    // OpenRouter adds the provider's own word. It says more than "stop", and no more than any other word.
+    const reason = reasonIn(choice["finish_reason"]);
+    const native = endingOf(reason) === "whole" ? reasonIn(choice["native_finish_reason"]) : null;
+    this.#reason = graver(this.#reason, graver(native, reason));
   }
 
   /** Whether the server said why the reply ended: nothing of it is missing then, or it is no reply. */

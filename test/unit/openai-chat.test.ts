@@ -582,6 +582,21 @@ describe("a reply that broke off at its provider", () => {
     },
   );
 
+  test.each([
+    ["length", "incomplete", { finishReason: "length", failures: [] }],
+    ["content_filter", "OTHER", { unanswered: { why: "withheld" }, failures: [] }],
+  ])(
+    "is none where %s tells why it ended, whatever the provider's own word",
+    async (reason, native, expected) => {
+      const { server, reply } = await open([
+        choice({ finish_reason: reason, native_finish_reason: native }),
+        good,
+      ]);
+      expect(await reply()).toMatchObject(expected);
+      expect(server.requests).toHaveLength(1);
+    },
+  );
+
   test.each(["length", "MAX_TOKENS", "max_tokens", "model_length", "token_limit", "FinishReason.MAX_TOKENS"])(
     "is none where a limit on the length was reached, by whatever name: %s",
     async (finishReason) => {
