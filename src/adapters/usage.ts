@@ -50,7 +50,9 @@ export function countsOf(usage: unknown, hasAnswer: boolean, hasThoughts: boolea
     counts["input_tokens"],
     sum(largest(counts["prompt_cache_hit_tokens"]), largest(counts["prompt_cache_miss_tokens"])),
   );
-  const input = wholeOf(prompt || null, cached);
+  // Anthropic counts three parts of a prompt apart: new, read from its cache, and written to it.
+  const written = largest(counts["cache_creation_input_tokens"]);
+  const input = wholeOf(prompt, written === null ? cached : sum(cached ?? 0, written)) || null;
   const completion = largest(counts["completion_tokens"], counts["output_tokens"]);
   const isCounted = completion !== 0 || !hasAnswer;
   const told = isCounted ? wholeOf(completion, reasoning) : null;
@@ -92,5 +94,5 @@ function sum(first: number | null, second: number | null): number | null {
 
 /** A whole with its part in it, wherever the part was counted. */
 function wholeOf(whole: number | null, part: number | null): number | null {
-  return whole !== null && part !== null && part > whole ? sum(whole, part) : (whole ?? null);
+  return whole !== null && part !== null && part > whole ? sum(whole, part) : whole;
 }

@@ -35,6 +35,31 @@ describe("a report", () => {
       { input_tokens: 10, output_tokens: 60, cache_read_input_tokens: 500 },
       [510, 60, 500, null],
     ],
+    [
+      "Anthropic: written to the cache, and read from it",
+      {
+        input_tokens: 10,
+        output_tokens: 60,
+        cache_read_input_tokens: 500,
+        cache_creation_input_tokens: 2_000,
+      },
+      [2_510, 60, 500, null],
+    ],
+    [
+      "a first prompt, all of it written to the cache",
+      { input_tokens: 10, output_tokens: 60, cache_read_input_tokens: 0, cache_creation_input_tokens: 2_000 },
+      [2_010, 60, 0, null],
+    ],
+    [
+      "LiteLLM: the parts are in the prompt",
+      usage(2_510, 60, {
+        ...cached(500),
+        cache_read_input_tokens: 500,
+        cache_creation_input_tokens: 2_000,
+      }),
+      [2_510, 60, 500, null],
+    ],
+    ["a prompt that was all read before", usage(0, 60, cached(500)), [500, 60, 500, null]],
     ["more cached than there is", usage(100, 60, cached(164)), [264, 60, 164, null]],
     ["Moonshot", usage(100, 60, { cached_tokens: 64 }), [100, 60, 64, null]],
     ["a total that is too small", usage(100, 60, { total_tokens: 60 }), [100, 60, null, null]],
