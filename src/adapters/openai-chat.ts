@@ -116,8 +116,8 @@ export class OpenAIChat implements ChatModel {
   /** What calls without a reply have found out: told with the next reply. */
   readonly #untold: { readonly probes: Probe[]; readonly notes: string[] } = { probes: [], notes: [] };
   #hasAnswered = false;
-  /** Whether it was said that answers stand among the thoughts. */
-  #hasSaidPlace = false;
+  /** What is so with many replies and was said once: answers among the thoughts, replies that are too long. */
+  readonly #said = new Set<"place" | "length">();
   #sdk: ReturnType<typeof loadStreams> | null = null;
 
   /** @throws UsageError for a key, a header or a base URL that cannot be one. */
@@ -525,11 +525,12 @@ export class OpenAIChat implements ChatModel {
     const { completion, note, unanswered } = this.#placed(safe, step !== null);
     const { content, reasoning, finishReason } = completion;
     const answerIn = unanswered === null && note !== null ? received.reasoningIn : null;
-    // What is so with every reply is said once.
-    if (note !== null && !(answerIn !== null && this.#hasSaidPlace)) call.notes.push(note);
-    this.#hasSaidPlace ||= answerIn !== null;
+    if (note !== null && !(answerIn !== null && this.#said.has("place"))) call.notes.push(note);
+    if (answerIn !== null) this.#said.add("place");
     const isTooLong = maxTokens !== null && outputTokens !== null && outputTokens > maxTokens;
-    if (isTooLong) call.notes.push(tooLong("The server", outputTokens, maxTokens));
+    if (isTooLong && !this.#said.has("length"))
+      call.notes.push(tooLong("The server", outputTokens, maxTokens));
+    if (isTooLong) this.#said.add("length");
     if (step !== null && step.rung !== "text" && finishReason === "stop" && isPlainlyNoJson(content))
       call.notes.push(`The server was asked for JSON as ${step.rung} and answered with something else.`);
     const probes = [...this.#untold.probes.splice(0), ...call.probes];

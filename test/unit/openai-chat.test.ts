@@ -273,7 +273,8 @@ describe("a reply", () => {
       total_tokens: 1_120,
       completion_tokens_details: { reasoning_tokens: 1_000 },
     };
-    const { reply } = await open([chat("fine", { usage }), chat("fine")], { maxTokens: 100 });
+    const long = chat("fine", { usage });
+    const { reply } = await open([long, chat("fine"), long], { maxTokens: 100 });
     const read = await reply();
     expect(read).toMatchObject({
       inputTokens: 30,
@@ -286,6 +287,9 @@ describe("a reply", () => {
     const second = await reply();
     expect(second).not.toHaveProperty("exceedsMaxTokens");
     expect(second).not.toHaveProperty("notes");
+    const third = await reply();
+    expect(third.exceedsMaxTokens).toBe(true);
+    expect(third).not.toHaveProperty("notes");
   });
 
   test("takes as long as the clock says, waits included", async () => {
