@@ -4,7 +4,7 @@
  * Owns the sentence for each refusal and failure, what its reader does about it, whether and when asking again can
  * help, and whether the server may charge for it. Sends nothing, and does not decide how often to ask.
  */
-import { fieldsOf, parsed } from "./completion.ts";
+import { fieldsOf, parsed } from "./fields.ts";
 import {
   BodyTooLarge,
   largestBody,

@@ -4,12 +4,10 @@
  * Owns where servers put content, thoughts, refusals, errors and the reason for the end, and that a reply which broke off
  * at its server is none. Knows nothing of the way it came, and judges no text: what is missing is null or empty.
  */
-import { fieldsOf, parsed } from "./fields.ts";
+import { fieldsOf } from "./fields.ts";
 import { endingOf, graver, reasonIn } from "./finish-reason.ts";
 import { separateThoughts } from "./thoughts.ts";
 import { countsOf, type Counts, merged } from "./usage.ts";
-
-export { fieldsOf, parsed };
 
 export interface Completion extends Counts {
   /** Empty: the server did not say. */
@@ -28,7 +26,7 @@ export interface Completion extends Counts {
 const thoughtsMembers = ["reasoning_content", "reasoning"] as const;
 export type ThoughtsMember = (typeof thoughtsMembers)[number];
 
-/** Why an object is no completion: it broke off, tells an error, has no choice, or is something else. */
+/** Why an object is no completion: it broke off, reports an error, has no choice, or is something else. */
 export type NoCompletion =
   | { readonly kind: "broken"; readonly reason: string | null; readonly error: unknown }
   | { readonly kind: "error"; readonly error: unknown }
@@ -39,8 +37,8 @@ export type NoCompletion =
 export function readCompletion(value: unknown): Completion | NoCompletion {
   const { choices, error } = fieldsOf(value);
   if (!Array.isArray(choices) || choices.length === 0) {
-    const told = bareError(value) ?? error;
-    if (isTold(told)) return { kind: "error", error: told };
+    const reported = bareError(value) ?? error;
+    if (isError(reported)) return { kind: "error", error: reported };
     return { kind: Array.isArray(choices) ? "no-choice" : "something-else" };
   }
   const pieces = new Pieces();
@@ -72,7 +70,7 @@ export class Pieces {
     for (const each of [usage, choice["usage"], fieldsOf(groq)["usage"]])
       if (typeof each === "object" && each !== null) this.#usage = merged(this.#usage, each);
     for (const each of [error, choice["error"], first === undefined ? bareError(chunk) : undefined])
-      if (isTold(each)) this.#error ??= each;
+      if (isError(each)) this.#error ??= each;
     if (first === undefined) return;
     this.#hasChoice = true;
     const said = fieldsOf(choice[member] ?? choice["message"]);
@@ -116,13 +114,13 @@ export class Pieces {
 
 // --- internal ---
 
-/** Whether a member named `error` tells of one. */
-function isTold(error: unknown): boolean {
+/** Whether a member named `error` reports one. */
+function isError(error: unknown): boolean {
   if (typeof error === "object" && error !== null) return Object.keys(error).length > 0;
   return error !== undefined && error !== null && error !== "" && error !== false;
 }
 
-/** An error that stands by itself, as vLLM of old and SGLang give it; undefined: it is none. */
+/** An error that is the whole answer, as SGLang and older versions of vLLM give it; undefined: it is none. */
 function bareError(value: unknown): unknown {
   return fieldsOf(value)["object"] === "error" ? value : undefined;
 }

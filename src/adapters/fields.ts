@@ -1,5 +1,5 @@
 /**
- * Looks into JSON of which nothing is known: whatever it is, nothing throws.
+ * Looks into JSON of unknown form. Nothing here throws.
  *
  * Owns the two looks that readers of servers' answers share. Knows no server.
  */

@@ -1,5 +1,5 @@
 /**
- * Why a reply ended, in the words of many servers, told apart by what it means for the reply.
+ * Why a reply ended, in the words of many servers, and what that means for the reply.
  *
  * Owns the words. Knows no request and no text. A word that is not known here says nothing against a reply.
  */
@@ -104,7 +104,7 @@ export function reasonIn(value: unknown): string | null {
   return ["", "null", "none", "unspecified"].includes(lettersOf(value)) ? null : value;
 }
 
-/** Of two reasons for one end the one that tells more against the reply, else the later one. */
+/** Of two reasons for one end the worse one for the reply; the later one where they are alike. */
 export function graver(before: string | null, later: string | null): string | null {
   if (before === null || later === null) return later ?? before;
   const order = ["whole", "cut", "withheld", "broken"];

@@ -2,8 +2,9 @@
  * One POST over HTTP, bounded in time and in size.
  *
  * Owns the connection: how long it may take, how long it may be silent, how much it may bring, that an end of any kind
- * closes it, and what a server compresses unasked. Knows nothing of what is sent or of what an answer means. Node's own `fetch` gives up after 300 s
- * without a header, whatever timeout is set, and follows redirects with the key in hand; this does neither.
+ * closes it, and what a server compresses unasked. Knows nothing of what is sent or of what an answer means. Node's own
+ * `fetch` gives up after 300 s without a header, whatever timeout is set, and follows redirects with the key in hand;
+ * this does neither.
  */
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";

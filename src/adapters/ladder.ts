@@ -5,7 +5,7 @@
  * in use. Makes no call itself: whoever asks tells what came of it.
  */
 import type { Message, Probe, Role, Rung } from "../search/events.ts";
-import { fieldsOf, parsed } from "./completion.ts";
+import { fieldsOf, parsed } from "./fields.ts";
 import { endingOf } from "./finish-reason.ts";
 
 type Schema = Readonly<Record<string, unknown>>;

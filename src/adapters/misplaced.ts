@@ -5,7 +5,8 @@
  * nothing, and judges no answer.
  */
 import type { Unanswered } from "../search/events.ts";
-import { type Completion, fieldsOf, parsed } from "./completion.ts";
+import type { Completion } from "./completion.ts";
+import { fieldsOf, parsed } from "./fields.ts";
 import { endingOf } from "./finish-reason.ts";
 import { separateThoughts } from "./thoughts.ts";
 
@@ -19,9 +20,8 @@ export interface Placed {
 /**
  * Looks where the answer is.
  *
- * The whole of an answer stands among the thoughts where a server takes all text for thoughts although there are none:
- * thinking was turned off, or nothing is there but the JSON that was asked for. It is read from there; what may be
- * thoughts, or was cut off, never is.
+ * Some servers take all text for thoughts. The answer is read from there where thinking was turned off, or where there is
+ * nothing but the JSON that was asked for. What may be thoughts, or was cut off, is never read as an answer.
  *
  * @param thinking whether the request turns thinking on; null: it says nothing of it
  * @param isJson whether JSON was asked for
@@ -39,16 +39,16 @@ export function placed(completion: Completion, thinking: boolean | null, isJson:
   const { rest } = separateThoughts(reasoning);
   const isAnswer = thinking === false || (thinking === null && isJson && isValue(rest));
   if (isCut || !isAnswer || rest.trim() === "") {
-    const words = `the content is empty: all of the reply stands in "${member}", where thoughts belong`;
+    const words = `the content is empty: the whole reply is in "${member}", where thoughts belong`;
     const next =
       thinking === false
         ? `${dropParser}, or leave thinking on`
-        : `${dropParser}, or, where thinking is off there, say so in model.extraBody: {chat_template_kwargs: {enable_thinking: false}}, so that the answer is read from there`;
+        : `${dropParser}; if thinking is off there, set model.extraBody: {chat_template_kwargs: {enable_thinking: false}} to have the answer read from there`;
     return without(completion, { why: "in-thoughts", words, next });
   }
   return {
     completion: { ...completion, content: rest, reasoning: "" },
-    note: `The answer stood in "${member}", where thoughts belong, and was read from there; to have it in the content, ${dropParser}, or leave thinking on.`,
+    note: `The answer was in "${member}", where thoughts belong, and was read from there; to get it in the content, ${dropParser}, or leave thinking on.`,
     unanswered: null,
   };
 }

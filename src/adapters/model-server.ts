@@ -4,7 +4,7 @@
  * Owns the two questions that cost nothing: whether anything answers at all, and which models there are. How a model
  * answers is openai-chat.ts's business.
  */
-import { fieldsOf, parsed } from "./completion.ts";
+import { fieldsOf, parsed } from "./fields.ts";
 import { isHtml, Secrets } from "./secrets.ts";
 
 const longestWaitMs = 5_000;

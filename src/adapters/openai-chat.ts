@@ -22,7 +22,8 @@ import {
   type Trouble,
   wordsOfError,
 } from "./chat-trouble.ts";
-import { type Completion, type NoCompletion, parsed, Pieces, readCompletion } from "./completion.ts";
+import { type Completion, type NoCompletion, Pieces, readCompletion } from "./completion.ts";
+import { parsed } from "./fields.ts";
 import { type EventBytes, post, PostFailed, type Posted } from "./http-post.ts";
 import {
   findingOf,
@@ -271,8 +272,7 @@ export class OpenAIChat implements ChatModel {
       const { inputTokens, outputTokens } = completion;
       const { completion: read, note } = this.#placed(completion, true);
       const { finding, words } = findingOf(at, read.content, read.finishReason);
-      const place =
-        note !== null && read.content !== "" ? `, though it stands in ${completion.reasoningIn}` : "";
+      const place = note !== null && read.content !== "" ? `, though it is in ${completion.reasoningIn}` : "";
       if (outputTokens !== null && outputTokens > most)
         call.notes.push(tooLong("In answer to a small question the server", outputTokens, most));
       call.probes.push({

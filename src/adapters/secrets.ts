@@ -72,9 +72,9 @@ function struckOut(text: string, { echoes, mark }: Secret): string {
 }
 
 /**
- * Matches a text as JSON, a URL or a web page may write it, character by character: as it stands, behind backslashes, as
+ * Matches a text as JSON, a URL or a web page may write it, character by character: as it is, after backslashes, as
  * an escape of JSON (also in JSON that holds JSON), percent-encoded in capitals or small letters, once or again, or as an
- * entity. Whatever is searched, it takes time in proportion: how often anything repeats is bounded.
+ * entity. Searching takes time in proportion to the text: every repetition is bounded.
  */
 function echoOf(form: string): RegExp {
   return new RegExp(Array.from(form, echoOfCharacter).join(""), "gu");

@@ -1,12 +1,12 @@
 /**
- * What a reply used, in tokens, from whatever its server reports.
+ * What a reply used, in tokens, from the report of its server.
  *
- * Owns where servers put their counts and which reading of them is taken: the largest that fits all of them, so that no
- * cap is overstepped unseen. Knows no request and no price.
+ * Owns where servers put their counts and which reading of them is taken: the largest that fits all of them, so that a
+ * cap is not passed unnoticed. Knows no request and no price.
  */
 import { fieldsOf } from "./fields.ts";
 
-/** Null: not told. */
+/** Null: not reported. */
 export interface Counts {
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
@@ -19,11 +19,11 @@ export interface Counts {
 /**
  * Reads the counts of one reply.
  *
- * Servers differ in whether thoughts belong to the completion and what was read before to the prompt: a part that is
- * larger than its whole stands beside it and is added, and a total that exceeds both has the rest of them in it. No
- * reply has a prompt of no tokens, and none with text in it took none: 0 means there that the server does not count.
+ * On some servers the completion includes the thoughts and the prompt includes what was read before; on others not. A part
+ * that is larger than its whole was counted apart and is added. A total that exceeds both includes what is missing. A
+ * prompt always takes tokens, and so does a reply with text in it: 0 means that the server does not count.
  *
- * @param usage what the server calls so; anything else tells nothing
+ * @param usage the server's member of that name; of another form, it gives no counts
  * @param hasAnswer whether there is any text in the content, and `hasThoughts` in the thoughts
  */
 export function countsOf(usage: unknown, hasAnswer: boolean, hasThoughts: boolean): Counts {
@@ -55,8 +55,8 @@ export function countsOf(usage: unknown, hasAnswer: boolean, hasThoughts: boolea
   const input = wholeOf(prompt, written === null ? cached : sum(cached ?? 0, written)) || null;
   const completion = largest(counts["completion_tokens"], counts["output_tokens"]);
   const isCounted = completion !== 0 || !hasAnswer;
-  const told = isCounted ? wholeOf(completion, reasoning) : null;
-  const output = largest(told, total !== null && input !== null ? total - input : null);
+  const reported = isCounted ? wholeOf(completion, reasoning) : null;
+  const output = largest(reported, total !== null && input !== null ? total - input : null);
   const rest = total !== null && input === null && output !== null ? total - output : null;
   return {
     inputTokens: input ?? (largest(rest) || null),

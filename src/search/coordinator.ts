@@ -414,7 +414,7 @@ class Coordinator {
     return { carried: [], added: [opening, { ...asked, content }], condensed: true };
   }
 
-  /** Whether the conversation was cut by its server, and is to begin anew for that. */
+  /** Whether the server cut the conversation, so that a new one begins. */
   #isToBeShortened(role: Role): boolean {
     const last = this.#state.chats.findLast((chat) => chat.role === role);
     return this.#state.search.onTruncation?.[role] === "shorten" && (last?.truncatedTo ?? null) !== null;
@@ -493,7 +493,7 @@ class Coordinator {
     return reply;
   }
 
-  /** @throws ChatUnavailable unless the conversation can begin anew, or a person has resumed the run since */
+  /** @throws ChatUnavailable unless a new conversation can begin, or a person has resumed the run since */
   #stopIfCut(role: Role, promptTokens: number, isFirst: boolean): void {
     if (this.#state.promptLimits[role] === null) return;
     const isShort = this.#state.search.onTruncation?.[role] === "shorten";

@@ -47,7 +47,7 @@ const boundSchema = z.strictObject({
 const boundsSchema = z.strictObject({ navigator: boundSchema, generator: boundSchema });
 export type Bounds = z.infer<typeof boundsSchema>;
 
-/** What becomes of a run whose server cuts a prompt: it stops, or goes on with older rounds told in short. */
+/** What happens when a server cuts a prompt: the run stops, or goes on with older rounds shortened. */
 export const truncationSchema = z.enum(["stop", "shorten"]);
 export type Truncation = z.infer<typeof truncationSchema>;
 
@@ -99,7 +99,7 @@ export const searchConfigSchema = z.strictObject({
   structured: z.boolean(),
   /** End after this many rounds in a row without anything new to evaluate. */
   stallRounds: z.int().min(1),
-  /** End once so many evaluations were made and every one of them failed; absent: never. */
+  /** End after this many evaluations if every one of them failed; absent: never. */
   giveUpAfter: z.int().min(1).exactOptional(),
   /** How long to wait for an evaluator that went away, in seconds. */
   patienceSeconds: z.number().min(0),
@@ -122,7 +122,7 @@ export const searchConfigSchema = z.strictObject({
   caps: capsSchema.exactOptional(),
   /** There where a cap or a window is given. */
   bounds: boundsSchema.exactOptional(),
-  /** There where a server is asked; absent in older records, which decide nothing by it. */
+  /** Given where a server is asked; absent in older records, where prompts are not watched. */
   onTruncation: truncationsSchema.exactOptional(),
 });
 export type SearchConfig = z.infer<typeof searchConfigSchema>;
@@ -195,7 +195,7 @@ export type Probe = z.infer<typeof probeSchema>;
 
 /** Why there is no answer in a reply. */
 export const unansweredSchema = z.strictObject({
-  /** The model refused; its server withheld the answer; all that there is stands among the thoughts. */
+  /** The model refused; its server withheld the answer; the whole reply is among the thoughts. */
   why: z.enum(["refused", "withheld", "in-thoughts"]),
   /** The same in words. */
   words: z.string(),
@@ -225,7 +225,7 @@ export const chatReplySchema = z.strictObject({
   exceedsMaxTokens: z.literal(true).exactOptional(),
   /** The member of the server's message that the answer was read from; absent: its content. */
   answerIn: z.string().exactOptional(),
-  /** There where the reply has no answer, whatever its content. */
+  /** Given where the reply has no answer; its content is not read then. */
   unanswered: unansweredSchema.exactOptional(),
   /** How the form of the answer was asked for; absent: no form was, or there is but one way. */
   rung: rungSchema.exactOptional(),
@@ -306,7 +306,7 @@ const bodySchemas = [
     /** The most that one attempt could use, in tokens; there where a cap is given. */
     reserved: reservedSchema.exactOptional(),
     reply: chatReplySchema,
-    /** The server cut this prompt: the conversation had grown, and no more of it was read than so many tokens. */
+    /** The server cut this prompt: the conversation had grown, and at most this many tokens of it were read. */
     truncated: z.strictObject({ promptTokens: z.int().min(1) }).exactOptional(),
   }),
   /** A call that brought no reply: what became of each attempt. No decision depends on it. */

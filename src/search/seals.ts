@@ -1,8 +1,8 @@
 /**
  * The seals of a record: what each of them covers, and whether it holds.
  *
- * Owns the one rule by which a seal is made and looked at again. Knows no file: it is told the events in their order, and
- * remembers no more of them than a digest.
+ * Owns the one rule by which a seal is made and looked at again. Knows no file: it takes the events in their order,
+ * and keeps no more of them than a digest.
  */
 import { digestOf, Seal } from "./digest.ts";
 import type { EventBody, RunEvent } from "./events.ts";
@@ -11,7 +11,7 @@ type Without<Event> = Event extends { readonly seal: string } ? Omit<Event, "sea
 /** An event that carries a seal, as far as its seal is made of it. */
 export type Sealed = Without<EventBody>;
 
-/** A running seal over the events of a record, for whoever writes it and whoever reads it. */
+/** A running seal over the events of a record, for its writer and its readers. */
 export class RecordSeal {
   readonly #seal = new Seal();
   #sealedSeq = 0;
@@ -27,7 +27,7 @@ export class RecordSeal {
   }
 
   /**
-   * Takes the next event of the record, and holds its seal, if it has one, against all that stands before it.
+   * Takes the next event of the record, and checks its seal, if it has one, against all events before it.
    *
    * @returns why the record cannot be trusted, naming the lines among which something was changed; null: nothing is wrong
    */
@@ -35,12 +35,12 @@ export class RecordSeal {
     const holds = !isSealed(event) || event.seal === this.of(event);
     this.add(event);
     if (!holds)
-      return `its seal does not fit what stands from line ${this.#sealedSeq + 1} on: something was changed after it was written`;
+      return `its seal does not fit the lines from ${this.#sealedSeq + 1} on: something was changed after it was written`;
     if (isSealed(event)) this.#sealedSeq = event.seq;
     return null;
   }
 
-  /** What an event that carries a seal is to be sealed with, where it stands next. */
+  /** The seal of an event that comes next in the record. */
   of(event: Sealed): string {
     switch (event.type) {
       case "winner-tested":

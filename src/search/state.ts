@@ -121,7 +121,7 @@ export interface RunState extends Omit<Started, "type"> {
   resumes: number;
   /** Rounds up to this one no longer count as idle: a person resumed the run after it had stalled. */
   idleFrom: number;
-  /** So many failed evaluations no longer count towards giving up: a person resumed the run after it had given up. */
+  /** This many failed evaluations no longer count: a person resumed the run after it had given up. */
   forgivenFailures: number;
 }
 
@@ -556,7 +556,7 @@ export function idleRounds(state: RunState): number {
   return idle;
 }
 
-/** Whether so many evaluations failed, and none gave a result, that the run is to be given up. */
+/** Whether the run is to be given up: `giveUpAfter` evaluations or more were made, and every one of them failed. */
 export function isHopeless(state: RunState): boolean {
   const { giveUpAfter = Number.POSITIVE_INFINITY } = state.search;
   const made = evaluations(state);
@@ -584,7 +584,7 @@ export function isStalled(state: RunState): boolean {
 
 // --- internal ---
 
-/** After so many replies in a row without an answer a model is given up. */
+/** A model is given up after this many replies in a row without an answer. */
 const mostUnanswered = 3;
 
 function roundOf(state: RunState, round: number): Round {

@@ -1,18 +1,18 @@
 /**
  * Whether a server cuts prompts without a word: the conversation grows, and the tokens that it counts do not.
  *
- * Owns that judgement, made from the record alone. It needs three counts of one conversation, so that it says nothing of
- * servers that count nothing, of roles without a conversation, and of the first two prompts of one. A server that
- * counts only what it had not read before counts little of each prompt, and is told apart by what it counted earlier.
+ * Owns that judgement, made from the record alone. It needs three counts of one conversation. So it finds nothing where a
+ * server counts nothing, where a role has no conversation, and in the first two prompts of one. A server that counts only
+ * what it had not read before is recognized by its earlier counts.
  */
 import type { ChatReply, Message, Role } from "./events.ts";
 import { bytesOf, type ChatCall, newBytesIn, type RunState } from "./state.ts";
 
-/** No text takes fewer tokens than one for so many bytes: it is four or so, and six in the longest words. */
+/** Every text takes at least one token for this many bytes: usually one for four, and one for six with the longest words. */
 const mostBytesPerToken = 12;
-/** Text takes at least one token for so many bytes on average: a first prompt that counts less was partly read before. */
+/** A whole prompt takes at least one token for this many bytes: one that counts less was partly read before. */
 const usualBytesPerToken = 6;
-/** A first prompt that counts less than this is not counted, but a number that stands for nothing. */
+/** The count of a first prompt that is smaller than this is no count: some servers always report one small number. */
 const implausibleBytesPerToken = 40;
 /** How much a conversation has to grow before its counts tell anything, in bytes. */
 const leastGrowth = 600;
@@ -22,7 +22,7 @@ const shareOfRate = 1.5;
 const tokensAround = 64;
 /** A context has one size: a count that fell further is no cut. */
 const leastShareOfLargest = 0.4;
-/** So many bytes more or less make another count, whatever the text. */
+/** A difference of this many bytes always makes another count. */
 const tellingBytes = 64;
 /** A prompt that takes so much of the usual tokens a byte was read whole. */
 const wholeShare = 0.8;
@@ -75,12 +75,12 @@ export function cutBy(
 export const largerContext =
   "give the model a larger context (Ollama: OLLAMA_CONTEXT_LENGTH, or num_ctx in its Modelfile; vLLM: --max-model-len; llama.cpp: --ctx-size)";
 
-/** Why a run stops. @param isShort whether older rounds were told in short already */
+/** Why a run stops. @param isShort whether older rounds were shortened already */
 export function cutWords(role: Role, promptTokens: number, isShort: boolean): string {
   const what = isShort
-    ? `even told in short, the ${role}'s conversation is cut by its server, which reads ${promptTokens} tokens of it`
-    : `the ${role}'s server cuts its prompts without a word: the conversation grew, but no more than ${promptTokens} tokens of it were read, so that results are lost`;
-  const other = isShort ? "" : ", or have older rounds told in short (--on-truncation shorten)";
+    ? `the ${role}'s server cuts even the shortened conversation: it reads no more than ${promptTokens} tokens of it`
+    : `the ${role}'s server cuts long prompts and does not say so: it reads no more than ${promptTokens} tokens of a conversation that grew, so results are lost`;
+  const other = isShort ? "" : ", or have older rounds shortened (--on-truncation shorten)";
   return `${what}; ${largerContext}${other}, then resume`;
 }
 
@@ -100,7 +100,7 @@ interface Reading {
   readonly most: number;
 }
 
-/** Null where the server told no count. */
+/** Null where the server gave no count. */
 function readingOf({
   role,
   isFirst,

@@ -1,7 +1,7 @@
 /**
- * Replies in which there is no answer to read, whatever text they hold.
+ * Replies that have no answer, even if they have text.
  *
- * Owns that no role reads one. Knows no server: that a reply has no answer is a fact in the record, and after how many of
+ * Owns that no role reads such a text. Knows no server: that a reply has no answer is a fact in the record, and after how many of
  * them a search gives up is state.ts's business.
  */
 import type { ChatReply } from "./events.ts";

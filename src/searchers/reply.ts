@@ -11,13 +11,13 @@ import { countRepairs, type RepairKind } from "../search/repairs.ts";
 const deepest = 20;
 /** So many characters of a reply are looked at for repairs, those looked at again counted again. */
 const mostMended = 3_000_000;
-/** Of a longer reply that is not JSON as a whole, JSON is looked for in so many of its last characters. */
+/** In a reply that is not JSON as a whole, JSON is looked for in this many of its last characters. */
 const mostSearched = 1_000_000;
-/** So many stretches between brackets are looked at, the last ones: an answer stands at the end. */
+/** This many stretches between brackets are looked at, the last ones: an answer comes at the end. */
 const mostLooked = 50_000;
-/** A value whose brackets stand deeper in one another is none. */
+/** A text whose brackets are nested deeper is not read as JSON. */
 const deepestNesting = 250_000;
-/** So many brackets are kept that wait for the one that closes them; beyond that the oldest are given up. */
+/** At most this many open brackets wait for the one that closes them; beyond that the oldest are given up. */
 const mostOpen = 20_000;
 
 /** A JSON object or array, and where in the text it stands. */
@@ -69,7 +69,7 @@ export function locateJson(text: string, isWanted?: (value: unknown) => boolean)
   }));
 }
 
-/** What stands in a text that is not JSON as a whole. */
+/** The JSON in a text that is not JSON as a whole. */
 function locateWithin(text: string, isWanted: ((value: unknown) => boolean) | undefined): Found[] {
   const found: Found[] = [];
   let end = 0;
@@ -151,7 +151,7 @@ function opensJson(text: string, at: number): boolean {
 
 /**
  * Every stretch from an opening bracket to the one that closes it, outside strings, outer ones before inner ones; and
- * where JSON begins that nothing closes, which is behind the text where there is none.
+ * where JSON begins that nothing closes; the end of the text where there is none.
  */
 function balancedSpans(text: string): { spans: Stretch[]; cut: number } {
   const spans: Stretch[] = [];
@@ -198,7 +198,7 @@ function balancedSpans(text: string): { spans: Stretch[]; cut: number } {
   return { spans: spans.sort((first, second) => first.start - second.start), cut };
 }
 
-/** Whether brackets stand deeper in one another than any answer has them: reading such a value takes very long. */
+/** Whether brackets are nested deeper than in any answer: reading such a text takes very long. */
 function isTooDeep(text: string): boolean {
   if (text.length <= deepestNesting) return false;
   let depth = 0;

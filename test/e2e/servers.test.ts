@@ -206,7 +206,7 @@ describe("a search", () => {
       expectPaid(searched, server);
       const replies = [...searched.navigator, ...searched.generator];
       for (const { answerIn } of replies) expect(answerIn).toBe("reasoning_content");
-      expect(searched.ended.stderr).toContain('The answer stood in "reasoning_content"');
+      expect(searched.ended.stderr).toContain('The answer was in "reasoning_content"');
     },
   );
 

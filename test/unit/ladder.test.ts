@@ -180,7 +180,7 @@ describe("the way to ask is found out before the first request under a schema", 
     expect((await reply({ schema })).probes).toMatchObject([
       {
         finding: "honoured",
-        words: "the answer follows the schema, though it stands in reasoning_content",
+        words: "the answer follows the schema, though it is in reasoning_content",
       },
     ]);
   });

@@ -354,7 +354,7 @@ describe("an answer that is not in the content", () => {
     const { reply } = await open(() => reasoned("reasoning_content", "Widen it.", null), off);
     const read = await reply();
     expect(read).toMatchObject({ content: "Widen it.", reasoning: null, answerIn: "reasoning_content" });
-    expect(read.notes?.join()).toContain('stood in "reasoning_content"');
+    expect(read.notes?.join()).toContain('was in "reasoning_content"');
     expect(read).not.toHaveProperty("unanswered");
     const second = await reply();
     expect(second.answerIn).toBe("reasoning_content");

@@ -250,7 +250,7 @@ describe("a server that cuts prompts", () => {
     const { outcome, events } = await resume(stopped.events, { onTruncation }, { count });
     expect(outcome).toBeInstanceOf(ChatUnavailable);
     const shortened = await search({ count, how: "shorten" });
-    expect((shortened.outcome as Error).message).toContain("even told in short");
+    expect((shortened.outcome as Error).message).toContain("cuts even the shortened conversation");
     expect(cutIn(shortened.events).map(({ condensed = false }) => condensed)).toEqual([false, true]);
     for (const record of [events, shortened.events]) await expectReplays(record, false);
   });
