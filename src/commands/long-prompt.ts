@@ -8,6 +8,7 @@ import type { ChatReply, Message } from "../search/events.ts";
 import type { Random } from "../search/random.ts";
 import type { Space } from "../search/space.ts";
 import { bytesOf } from "../search/state.ts";
+import { isCounted } from "../search/truncation.ts";
 
 /** How long it is, in bytes, where the window is not known: what some ten rounds come to. */
 const usualBytes = 32_000;
@@ -17,8 +18,6 @@ const leastBytes = 8_000;
 const fewestBytesPerToken = 2;
 const usualBytesPerToken = 4;
 const mostBytesPerToken = 6;
-/** A prompt that counts less than this is not counted, but a number that stands for nothing. */
-const implausibleBytesPerToken = 40;
 /** Architectures in one message. */
 const linesAMessage = 15;
 
@@ -69,8 +68,7 @@ export function readingOf(
 ): "whole" | "cut" | "unknown" {
   if (`${reasoning ?? ""} ${content}`.includes(word)) return "whole";
   const { tokens } = long;
-  if (tokens === null || first.tokens === null || first.tokens * implausibleBytesPerToken < first.bytes)
-    return "unknown";
+  if (tokens === null || first.tokens === null || !isCounted(first.tokens, first.bytes)) return "unknown";
   const bytesPerToken = (long.bytes - first.bytes) / Math.max(1, tokens - first.tokens);
   if (bytesPerToken > mostBytesPerToken) return "cut";
   return bytesPerToken > usualBytesPerToken ? "unknown" : "whole";

@@ -56,7 +56,7 @@ export function cutBy(
   const conversation = [...own.slice(own.findLastIndex((reading) => reading.isFirst)), call];
   const [first, base, previous] = [conversation[0], conversation.at(-3), conversation.at(-2)];
   if (first?.isFirst !== true || base === undefined || previous === undefined) return null;
-  if (first.input * implausibleBytesPerToken < first.bytes) return null;
+  if (!isCounted(first.input, first.bytes)) return null;
   if (call.bytes - base.bytes < leastGrowth) return null;
   const latest = [base, previous, call];
   // Either count: what was read before varies from prompt to prompt, and is part of the input on most servers.
@@ -69,6 +69,11 @@ export function cutBy(
   if (hasGrown || hasFallen) return null;
   const isKnown = countsWhole(before.slice(0, before.indexOf(base) + 1), rate) || isFixed(latest);
   return isKnown ? { promptTokens: Math.max(...latest.map(({ input }) => input)) } : null;
+}
+
+/** Whether a number can be the count of a first prompt. */
+export function isCounted(tokens: number, bytes: number): boolean {
+  return tokens * implausibleBytesPerToken >= bytes;
 }
 
 /** What a person does about a server that cuts prompts. */
