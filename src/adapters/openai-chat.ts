@@ -507,6 +507,13 @@ export class OpenAIChat implements ChatModel {
     }
   }
 
+  /** The longest reply that requests allow, in tokens, members of the user's own included; null: they say nothing of it. */
+  #lengthAsked(): number | null {
+    const { members } = this.#body({ messages: [], responseFormat: null }, 0, this.#options.maxTokens);
+    const asked = members["max_completion_tokens"] ?? members["max_tokens"];
+    return typeof asked === "number" ? asked : null;
+  }
+
   #placed(completion: Completion, isJson: boolean): Placed {
     return placed(completion, thinkingIn(this.#options.extraBody ?? {}), isJson);
   }
@@ -528,9 +535,11 @@ export class OpenAIChat implements ChatModel {
     if (note !== null && !(answerIn !== null && this.#said.has("place"))) call.notes.push(note);
     if (answerIn !== null) this.#said.add("place");
     const isTooLong = maxTokens !== null && outputTokens !== null && outputTokens > maxTokens;
-    if (isTooLong && !this.#said.has("length"))
-      call.notes.push(tooLong("The server", outputTokens, maxTokens));
-    if (isTooLong) this.#said.add("length");
+    const asked = this.#lengthAsked();
+    if (isTooLong && asked !== null && outputTokens > asked && !this.#said.has("length")) {
+      call.notes.push(tooLong("The server", outputTokens, asked));
+      this.#said.add("length");
+    }
     if (step !== null && step.rung !== "text" && finishReason === "stop" && isPlainlyNoJson(content))
       call.notes.push(`The server was asked for JSON as ${step.rung} and answered with something else.`);
     const probes = [...this.#untold.probes.splice(0), ...call.probes];

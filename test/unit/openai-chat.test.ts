@@ -292,6 +292,21 @@ describe("a reply", () => {
     expect(third).not.toHaveProperty("notes");
   });
 
+  test.each(["max_tokens", "max_completion_tokens"])(
+    "is not blamed for a length that the request allows in %s of its own",
+    async (name) => {
+      const usage = { prompt_tokens: 30, completion_tokens: 900 };
+      const { server, reply } = await open([chat("fine", { usage })], {
+        maxTokens: 100,
+        extraBody: { [name]: 1_000 },
+      });
+      const read = await reply();
+      expect(server.requests[0]?.body).toMatchObject({ [name]: 1_000 });
+      expect(read.exceedsMaxTokens).toBe(true);
+      expect(read).not.toHaveProperty("notes");
+    },
+  );
+
   test("takes as long as the clock says, waits included", async () => {
     const { reply, clock } = await open([rateLimited({ "retry-after": "90" }), good]);
     expect((await reply()).seconds).toBe(90);
