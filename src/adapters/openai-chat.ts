@@ -273,8 +273,9 @@ export class OpenAIChat implements ChatModel {
       const { completion: read, note } = this.#placed(completion, true);
       const { finding, words } = findingOf(at, read.content, read.finishReason);
       const place = note !== null && read.content !== "" ? `, though it is in ${completion.reasoningIn}` : "";
-      if (outputTokens !== null && outputTokens > most)
-        call.notes.push(tooLong("In answer to a small question the server", outputTokens, most));
+      const asked = this.#lengthAsked(most);
+      if (asked !== null && outputTokens !== null && outputTokens > asked)
+        call.notes.push(tooLong("In answer to a small question the server", outputTokens, asked));
       call.probes.push({
         ...told,
         finding,
@@ -508,8 +509,8 @@ export class OpenAIChat implements ChatModel {
   }
 
   /** The longest reply that requests allow, in tokens, members of the user's own included; null: they say nothing of it. */
-  #lengthAsked(): number | null {
-    const { members } = this.#body({ messages: [], responseFormat: null }, 0, this.#options.maxTokens);
+  #lengthAsked(most: number | null): number | null {
+    const { members } = this.#body({ messages: [], responseFormat: null }, 0, most);
     const asked = members["max_completion_tokens"] ?? members["max_tokens"];
     return typeof asked === "number" ? asked : null;
   }
@@ -535,7 +536,7 @@ export class OpenAIChat implements ChatModel {
     if (note !== null && !(answerIn !== null && this.#said.has("place"))) call.notes.push(note);
     if (answerIn !== null) this.#said.add("place");
     const isTooLong = maxTokens !== null && outputTokens !== null && outputTokens > maxTokens;
-    const asked = this.#lengthAsked();
+    const asked = this.#lengthAsked(maxTokens);
     if (isTooLong && asked !== null && outputTokens > asked && !this.#said.has("length")) {
       call.notes.push(tooLong("The server", outputTokens, asked));
       this.#said.add("length");

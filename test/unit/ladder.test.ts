@@ -174,7 +174,7 @@ describe("the way to ask is found out before the first request under a schema", 
     expect((await reply({ schema })).probes?.[0]?.finding).toBe("honoured");
   });
 
-  test("an answer that stands among the thoughts counts, and its place is told", async () => {
+  test("an answer among the thoughts counts, and its place is named", async () => {
     const apart = chat(null, { message: { reasoning_content: '{"token": "zebra-41"}' } });
     const { reply } = await open((kind) => (kind.startsWith("probe") ? apart : real));
     expect((await reply({ schema })).probes).toMatchObject([
@@ -202,6 +202,18 @@ describe("the way to ask is found out before the first request under a schema", 
     await reply({ schema });
     expect(server.requests[0]?.body.max_tokens).toBe(most);
     expect(JSON.stringify(server.requests[0]?.body.messages).length).toBeLessThan(400);
+  });
+
+  test.each([
+    [{}, ["In answer to a small question the server wrote 900 tokens, though at most 300 were allowed."]],
+    [{ max_tokens: 1_000 }, undefined],
+  ])("an answer that is too long is named, unless the request allows it: %j", async (extraBody, notes) => {
+    const long = chat('{"token": "zebra-41"}', { usage: { prompt_tokens: 9, completion_tokens: 900 } });
+    const { reply } = await open((kind) => (kind.startsWith("probe") ? long : real), {
+      maxTokens: 300,
+      extraBody,
+    });
+    expect((await reply({ schema })).notes).toEqual(notes);
   });
 
   test("requests that come together share it", async () => {
