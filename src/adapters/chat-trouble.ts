@@ -193,7 +193,7 @@ export function broken({ why, wasReached }: PostFailed, asked: Asked): Trouble {
       remedy: "turn off the compression of answers there, or in the proxy before it: none was asked for",
     };
   }
-  // A server that has never answered is hardly one that only had a bad moment.
+  // A server that has never answered is likely not there at all.
   const unreached = { ...again, again: asked.hasAnswered ? "often" : "twice" } as const;
   const remedy = "see that it is running and that the base URL is right, then resume";
   if (why instanceof NotConnected)
@@ -221,7 +221,7 @@ export function broken({ why, wasReached }: PostFailed, asked: Asked): Trouble {
     };
   }
   if (/ECONNRESET|EPIPE|ECONNABORTED/.test(code)) {
-    // A port of https ends a connection in plain words without one of its own.
+    // A port of https may close a connection of plain HTTP without an answer.
     const isUnsure = !asked.isSecure && !asked.hasAnswered;
     const hint = isUnsure ? "; if its port speaks https, give the base URL with https://" : "";
     return { ...again, what: `broke off the connection (${code})`, remedy: `${remedy}${hint}` };
@@ -295,7 +295,7 @@ const validation =
 const formWords = /response_format|json_?schema|json_?object|json schema|schema|grammar|guided|structured/i;
 const unknownWords =
   /unsupported|(not|n't) (be )?support|unknown|unrecogni[sz]ed|unexpected|extra_forbidden|extra inputs|not permitted|not allowed|cannot find field|no such/i;
-/** nginx and Go, asked in plain words behind TLS. */
+/** What nginx and Go answer to plain HTTP at a port of https. */
 const wantsHttps = /plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server/i;
 /** Some models take a narrower range than the API. */
 const rangeWords = /range|less than or equal|at most|between|must be (<|≤)/i;
