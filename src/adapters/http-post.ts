@@ -74,6 +74,8 @@ export async function post(request: PostRequest): Promise<Posted> {
   let incoming: IncomingMessage | null = null;
   let idle: NodeJS.Timeout | undefined;
   let connecting: NodeJS.Timeout | undefined;
+  /** An answer whose status says enough where its body cannot be read. */
+  let refused: Posted | null = null;
   const outgoing = (url.protocol === "https:" ? requestHttps : requestHttp)(url, { method: "POST", headers });
   // A late error must not end the process.
   outgoing.on("error", () => {});
@@ -119,11 +121,13 @@ export async function post(request: PostRequest): Promise<Posted> {
     for (const [name, values] of Object.entries(answer.headersDistinct)) {
       for (const value of values ?? []) told.append(name, value);
     }
+    const status = answer.statusCode ?? 0;
+    const isSuccess = status >= 200 && status < 300;
+    if (!isSuccess) refused = { status, headers: told, body: "" };
     const decoders = decodersOf(told.get("content-encoding") ?? "");
     const chunks = expanded(bounded(answer, idle, failed), decoders, failed);
-    const status = answer.statusCode ?? 0;
     const isStream = /^\s*text\/event-stream\b/i.test(told.get("content-type") ?? "");
-    if (isStream && status >= 200 && status < 300) {
+    if (isStream && isSuccess) {
       return { status, headers: told, body: events(chunks, release) };
     }
     const pieces: Buffer[] = [];
@@ -131,7 +135,9 @@ export async function post(request: PostRequest): Promise<Posted> {
     release();
     return { status, headers: told, body: new TextDecoder().decode(Buffer.concat(pieces)) };
   } catch (error) {
-    throw error instanceof PostFailed ? error : failed(error);
+    const failure = error instanceof PostFailed ? error : failed(error);
+    if (refused !== null && failure.why instanceof Undecodable) return refused;
+    throw failure;
   }
 }
 

@@ -75,6 +75,20 @@ describe("a compressed answer, which was not asked for,", () => {
     }
   });
 
+  test.each<[string, string]>([
+    ["in name only", "gzip"],
+    ["in an unknown way", "zstd"],
+    ["more often than is undone", "gzip, gzip, gzip, gzip"],
+  ])("does not hide a refusal: %s", async (_name, encoding) => {
+    const refused: Answer = (response) => {
+      response.writeHead(401, { "content-type": "application/json", "content-encoding": encoding });
+      response.end('{"error": "no"}');
+    };
+    const { server, failure } = await open([refused]);
+    expect((await failure()).message).toContain("refuses the key");
+    expect(server.requests).toHaveLength(1);
+  });
+
   test.each<[string, Buffer, string]>([
     ["cut off", gzipSync(text).subarray(0, 60), "gzip"],
     ["in name only", Buffer.from(text), "gzip"],
