@@ -114,10 +114,10 @@ export class Pieces {
 
 // --- internal ---
 
-/** Whether a member named `error` reports one. */
+/** Whether a member named `error` reports one: some servers send an empty one with every reply. */
 function isError(error: unknown): boolean {
-  if (typeof error === "object" && error !== null) return Object.keys(error).length > 0;
-  return error !== undefined && error !== null && error !== "" && error !== false;
+  const members = typeof error === "object" && error !== null ? Object.values(error) : [error];
+  return members.some((each) => Boolean(each));
 }
 
 /** An error that is the whole answer, as SGLang and older versions of vLLM give it; undefined: it is none. */

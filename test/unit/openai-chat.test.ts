@@ -601,6 +601,19 @@ describe("a reply that broke off at its provider", () => {
     },
   );
 
+  test.each([null, false, 0, "", {}, [], { code: 0, message: "" }, { message: "", type: "", param: null }])(
+    "is none beside an error that says nothing: %j",
+    async (error) => {
+      for (const answer of [
+        choice({ finish_reason: "stop", error }),
+        choice({ finish_reason: "stop" }, { error }),
+      ]) {
+        const { reply } = await open([answer]);
+        expect(await reply()).toMatchObject({ content: "half of a", failures: [] });
+      }
+    },
+  );
+
   test.each([
     ["length", "incomplete", { finishReason: "length", failures: [] }],
     ["content_filter", "OTHER", { unanswered: { why: "withheld" }, failures: [] }],
