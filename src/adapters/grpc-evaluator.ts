@@ -88,9 +88,9 @@ export function loadContract(): ProtoGrpcType["collm_nas"]["v1"] {
 }
 
 function load(): ProtoGrpcType["collm_nas"]["v1"] {
-  // What goes wrong with a call is told by its error. Traces, which somebody has to ask for, are still written.
-  const write = (line: unknown) => process.stderr.write(`${String(line)}\n`);
-  setLogger({ error: () => {}, info: write, debug: write });
+  // What goes wrong with a call is told by its error; grpc-js's own lines would reach the terminal unfiltered.
+  const silent = () => {};
+  setLogger({ error: silent, info: silent, debug: silent });
   const definition = loadPackageDefinition(loadSync(fileURLToPath(protoFile), contractOptions));
   return (definition as unknown as ProtoGrpcType).collm_nas.v1;
 }

@@ -10,7 +10,7 @@ import { duration } from "../report/format.ts";
 import type { Notice } from "../search/coordinator.ts";
 import { budgetSpent } from "../search/state.ts";
 import { paint, printable } from "./style.ts";
-import { columnsOf, wrapped } from "./wrapped.ts";
+import { aboveBar, columnsOf, wrapped } from "./wrapped.ts";
 
 /** Without a terminal, nothing is said as long as something was said so recently. */
 const quietSeconds = 30;
@@ -97,11 +97,9 @@ export class BenchView {
   say(line: string): void {
     this.#saidAt = this.#seconds();
     const text = wrapped(printable(line), columnsOf(this.#out));
-    if (this.#bar === null) this.#out.write(`${text}\n`);
-    else {
-      this.#out.write(`\r\u001b[J${text}\n`);
-      this.#bar.render();
-    }
+    const shown = this.#bar === null ? `${text}\n` : `\r${aboveBar(text)}`;
+    this.#out.write(shown);
+    this.#bar?.render();
   }
 
   /** Takes the bar away; what was said stays. */

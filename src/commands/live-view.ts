@@ -17,10 +17,8 @@ import { shellWord, duration } from "../report/format.ts";
 import { truncationWords } from "../report/words.ts";
 import { paint, plain, printable } from "./style.ts";
 import { scoreText } from "./summary.ts";
-import { columnsOf, wrapped } from "./wrapped.ts";
+import { aboveBar, columnsOf, wrapped } from "./wrapped.ts";
 
-/** Taken from what is drawn before a line is said over it: behind a line as wide as the terminal it would take a letter. */
-const clearBelow = "\u001b[J";
 /** An evaluation that is over sooner is not shown. */
 const shownAfterSeconds = 1;
 /** Without a terminal, nothing is told of evaluations as long as something was said so recently. */
@@ -135,7 +133,7 @@ export class LiveView {
     if (this.#bars === null) this.#out.write(`${text}\n`);
     else {
       this.#undrawn.push([line, command]);
-      this.#bars.log(`${clearBelow}${text}\n`);
+      this.#bars.log(aboveBar(text));
     }
   }
 

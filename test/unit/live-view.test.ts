@@ -2,7 +2,9 @@
 import { PassThrough } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { BenchView } from "../../src/commands/bench-view.ts";
 import { LiveView } from "../../src/commands/live-view.ts";
+import { parseConfig } from "../../src/config.ts";
 import { shellWord } from "../../src/report/format.ts";
 import { formatVersion, type RunEvent } from "../../src/search/events.ts";
 import type { EvaluationMessage, Evaluator } from "../../src/search/ports.ts";
@@ -121,10 +123,27 @@ function* slowly(clock: Clock): Generator<{ fraction: number; note: string }> {
   }
 }
 
+describe("a bench's line", () => {
+  it("loses no letter of a word that is longer than the terminal is wide", () => {
+    const { out, written } = stream(true);
+    const config = parseConfig({ space: "tiny", searcher: "random" }, "");
+    const run = { label: "random", isControl: false, config, folder: "runs/tiny" };
+    const view = new BenchView(out, [run]);
+    const word = "abcdefghij".repeat(21);
+    view.failed(run, word);
+    view.failed(run, "no more");
+    view.end();
+    expect(screenOf(written(), 80).join("")).toContain(word);
+  });
+});
+
+/** A terminal leaves out blanks at the end of its rows. */
+const lettersOf = (text: string) => text.replaceAll(" ", "");
+
 describe("a paused run", () => {
   it.each([20, 60, 400])(
     "names the command that goes on with it on one line, %s characters long",
-    (length) => {
+    async (length) => {
       const { out, written } = stream(true);
       const view = new LiveView(out);
       views.push(view);
@@ -134,8 +153,10 @@ describe("a paused run", () => {
       view.begin(state);
       const event: RunEvent = { ...stamp, seq: 2, type: "run-paused", round: 0 };
       view.observe({ kind: "recorded", event, state });
-      view.end();
-      expect(written()).toContain(`steer ${shellWord(folder)} resume`);
+      // With the bar below it, and where it is longer than the terminal is wide.
+      const command = `steer ${shellWord(folder)} resume`;
+      const seen = () => lettersOf(screenOf(written(), 80).join(""));
+      await expect.poll(seen).toContain(lettersOf(command));
     },
   );
 });

@@ -1,7 +1,7 @@
 /** Text in lines: as wide as asked, and a command never in two. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { wrapped } from "../../src/commands/wrapped.ts";
+import { columnsOf, wrapped } from "../../src/commands/wrapped.ts";
 
 const word = fc.stringMatching(/^[a-z/.-]{1,30}$/);
 const words = (least: number, most: number) =>
@@ -36,5 +36,20 @@ describe("wrapped", () => {
   it("puts a command behind the text where both fit", () => {
     expect(wrapped("go on with:", 30, "show runs/a")).toBe("go on with: show runs/a");
     expect(wrapped("go on with:", 22, "show runs/a")).toBe("go on with:\nshow runs/a");
+  });
+});
+
+describe("the columns of a stream", () => {
+  it.each([
+    [80, 80],
+    [5, 20],
+    // It does not know its width.
+    [0, 100],
+  ])("are, where a terminal says %d, %d", (columns, taken) => {
+    expect(columnsOf({ isTTY: true, columns })).toBe(taken);
+  });
+
+  it("are none where it is no terminal", () => {
+    expect(columnsOf({ isTTY: false, columns: 80 })).toBeNull();
   });
 });
