@@ -53,7 +53,8 @@ export async function show(
     return;
   }
   const rounds = state.rounds.length;
-  const extent = `DAMAGED: of this record only round${rounds === 1 ? "" : "s"} 1${rounds === 1 ? "" : ` to ${rounds}`} can be trusted, up to line ${events.length}`;
+  const whole = rounds === 0 ? "no round" : rounds === 1 ? "round 1" : `rounds 1 to ${rounds}`;
+  const extent = `DAMAGED: this record can be trusted up to line ${events.length} only (${whole})`;
   const trusted = { events: events.length, rounds };
   output.result({ run: folder, status: "damaged", damage: damage.message, trusted }, [
     paint(process.stdout, "red", extent),

@@ -15,9 +15,8 @@ const quoted = /`[^`\n]*`/g;
 /** The columns of a terminal; null: it is none, and lines are as long as they are. */
 export function columnsOf(stream: Pick<NodeJS.WriteStream, "isTTY" | "columns">): number | null {
   if (stream.isTTY !== true) return null;
-  // A terminal that does not know its width says 0.
-  const { columns = 0 } = stream;
-  return columns === 0 ? usual : Math.max(narrowest, columns);
+  // A terminal that does not know its width says 0, or nothing.
+  return stream.columns > 0 ? Math.max(narrowest, stream.columns) : usual;
 }
 
 /**

@@ -383,6 +383,14 @@ test("what a shell has set for other Pythons does not reach the evaluator that i
   expect(stdout).toContain("analognas-baseline");
 });
 
+test("a configuration may come through a pipe of the shell", () => {
+  const cli = join(import.meta.dirname, "../../bin/collm-nas");
+  const line = `printf 'space: tiny\nbudget: -1\n' | "$1" run /dev/stdin`;
+  const { status, stderr } = spawnSync("sh", ["-c", line, "sh", cli], { encoding: "utf8", timeout: 60_000 });
+  expect(stderr).toBe('collm-nas: /dev/stdin: "budget" is -1: has to be at least 1\n');
+  expect(status).toBe(2);
+});
+
 test.each([26, 34])("no more than %i open files are no bug", (most) => {
   const cli = join(import.meta.dirname, "../../dist/cli.js");
   const args = ["-c", `ulimit -n ${most}; exec "$@"`, "sh", process.execPath, cli, "spaces"];
