@@ -4,13 +4,14 @@
  * Owns what is drawn on standard error: one bar for all runs with the time left, and a line for each run that fails.
  * Without a terminal the same is said now and then.
  */
-import { Presets, SingleBar } from "cli-progress";
+import type { SingleBar } from "cli-progress";
 import type { PlannedRun } from "../plan.ts";
 import { duration } from "../report/format.ts";
 import type { Notice } from "../search/coordinator.ts";
 import { budgetSpent } from "../search/state.ts";
+import { Bars } from "./bars.ts";
 import { paint, printable } from "./style.ts";
-import { aboveBar, columnsOf, wrapped } from "./wrapped.ts";
+import { columnsOf, wrapped } from "./wrapped.ts";
 
 /** Without a terminal, nothing is said as long as something was said so recently. */
 const quietSeconds = 30;
@@ -25,6 +26,7 @@ export class BenchView {
   readonly #made = new Map<PlannedRun, number>();
   readonly #budget: number;
   readonly #began: number;
+  #bars: Bars | null = null;
   #bar: SingleBar | null = null;
   #settled = 0;
   #failed = 0;
@@ -45,19 +47,8 @@ export class BenchView {
     this.#began = seconds();
     this.#saidAt = this.#began;
     if (!out.isTTY) return;
-    this.#bar = new SingleBar(
-      {
-        stream: out,
-        format: "  {bar} {runs} runs  {evaluated} evaluated{failed}  {left}",
-        hideCursor: true,
-        clearOnComplete: true,
-        barsize: 28,
-        fps: 5,
-        gracefulExit: false,
-      },
-      Presets.rect,
-    );
-    this.#bar.start(Math.max(1, this.#budget), 0, this.#payload());
+    this.#bars = new Bars(out, "  {bar} {runs} runs  {evaluated} evaluated{failed}  {left}");
+    this.#bar = this.#bars.bar(Math.max(1, this.#budget), 0, this.#payload());
   }
 
   observe(run: PlannedRun, notice: Notice): void {
@@ -97,14 +88,14 @@ export class BenchView {
   say(line: string): void {
     this.#saidAt = this.#seconds();
     const text = wrapped(printable(line), columnsOf(this.#out));
-    const shown = this.#bar === null ? `${text}\n` : `\r${aboveBar(text)}`;
-    this.#out.write(shown);
-    this.#bar?.render();
+    if (this.#bars === null) this.#out.write(`${text}\n`);
+    else this.#bars.say(text);
   }
 
   /** Takes the bar away; what was said stays. */
   end(): void {
-    this.#bar?.stop();
+    this.#bars?.end();
+    this.#bars = null;
     this.#bar = null;
   }
 

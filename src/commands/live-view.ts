@@ -5,11 +5,12 @@
  * and the time left, and under it the evaluation under way once it takes a while. Elsewhere such an evaluation is told
  * of now and then. Reads state through selectors and changes nothing.
  */
-import { MultiBar, Presets, type SingleBar } from "cli-progress";
+import type { SingleBar } from "cli-progress";
 import type { Notice } from "../search/coordinator.ts";
 import type { RunEvent } from "../search/events.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { best, budgetLeft, budgetSpent, funnel, type RunState } from "../search/state.ts";
+import { Bars } from "./bars.ts";
 import { CallWatch } from "./call-watch.ts";
 import { program } from "./compose.ts";
 import { type Current, Pace } from "./pace.ts";
@@ -17,7 +18,7 @@ import { shellWord, duration } from "../report/format.ts";
 import { truncationWords } from "../report/words.ts";
 import { paint, plain, printable } from "./style.ts";
 import { scoreText } from "./summary.ts";
-import { aboveBar, columnsOf, wrapped } from "./wrapped.ts";
+import { columnsOf, wrapped } from "./wrapped.ts";
 
 /** An evaluation that is over sooner is not shown. */
 const shownAfterSeconds = 1;
@@ -26,7 +27,7 @@ const quietSeconds = 30;
 
 export class LiveView {
   readonly #out: NodeJS.WriteStream;
-  #bars: MultiBar | null = null;
+  #bars: Bars | null = null;
   #bar: SingleBar | null = null;
   readonly #seconds: () => number;
   #state: RunState | null = null;
@@ -37,8 +38,6 @@ export class LiveView {
   /** What the bar shows is older than the latest event. */
   #hasNews = false;
   #updatedAt = 0;
-  /** Lines that the bar has taken and not drawn yet; it forgets them when it stops. */
-  #undrawn: [line: string, command: string][] = [];
   #bestBefore: number | null = null;
 
   /** @param seconds what only ever grows */
@@ -75,27 +74,10 @@ export class LiveView {
     this.#pace = new Pace(this.#seconds, from);
     this.#bestBefore = best(state)?.value ?? null;
     if (!this.#out.isTTY) return;
-    this.#bars = new MultiBar(
-      {
-        stream: this.#out,
-        format: "  {bar} {value}/{total} evaluated  best {best}  {left}",
-        hideCursor: true,
-        clearOnComplete: true,
-        barsize: 28,
-        fps: 5,
-        gracefulExit: false,
-        emptyOnZero: true,
-        // A line that was said has moved what stood below it.
-        forceRedraw: true,
-      },
-      Presets.rect,
-    );
-    this.#bars.on("update-pre", () => this.#updateBar());
-    this.#bars.on("redraw-post", () => {
-      this.#undrawn = [];
-    });
-    this.#bar = this.#bars.create(search.budget, budgetSpent(state), this.#payload(state));
-    this.#bars.create(1, 0, {}, { format: () => printable(this.#currentLine()) });
+    const format = "  {bar} {value}/{total} evaluated  best {best}  {left}";
+    this.#bars = new Bars(this.#out, format, () => this.#updateBar());
+    this.#bar = this.#bars.bar(search.budget, budgetSpent(state), this.#payload(state));
+    this.#bars.line(() => printable(this.#currentLine()));
   }
 
   /** Takes a notice of the search. */
@@ -131,18 +113,14 @@ export class LiveView {
     this.#saidAt = this.#seconds();
     const text = wrapped(printable(line), columnsOf(this.#out), printable(command));
     if (this.#bars === null) this.#out.write(`${text}\n`);
-    else {
-      this.#undrawn.push([line, command]);
-      this.#bars.log(aboveBar(text));
-    }
+    else this.#bars.say(text);
   }
 
   /** Takes the bar away; what was said stays. */
   end(): void {
-    this.#bars?.stop();
+    this.#bars?.end();
     this.#bars = null;
     this.#bar = null;
-    for (const [line, command] of this.#undrawn.splice(0)) this.say(line, command);
   }
 
   #recorded(notice: Extract<Notice, { kind: "recorded" }>): void {

@@ -2,7 +2,7 @@
  * Text in lines as wide as a terminal.
  *
  * Owns how wide a terminal is taken to be and where a line may end: between two words, and never inside a command, which
- * is there to be copied. Owns too how lines are put above a bar. Knows no colours.
+ * is there to be copied. Knows no colours.
  */
 import wrap from "wrap-ansi";
 
@@ -17,14 +17,6 @@ export function columnsOf(stream: Pick<NodeJS.WriteStream, "isTTY" | "columns">)
   if (stream.isTTY !== true) return null;
   // A terminal that does not know its width says 0, or nothing.
   return stream.columns > 0 ? Math.max(narrowest, stream.columns) : usual;
-}
-
-/**
- * Lines as they are written where a bar is drawn. What was drawn goes first: erased after a line as wide as the terminal, it
- * would take a letter of that line. A bar also turns off that the terminal breaks lines, which would cut a longer one.
- */
-export function aboveBar(lines: string): string {
-  return `\u001b[J\u001b[?7h${lines}\n\u001b[?7l`;
 }
 
 /**

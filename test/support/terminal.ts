@@ -17,10 +17,14 @@ export function screenOf(written: string, columns: number): string[] {
     column += 1;
   };
   const eraseToRight = () => at(row).splice(Math.min(column, columns - 1));
-  const codeOrLetter = new RegExp(`${String.fromCharCode(27)}\\[\\??(\\d*)[;\\d]*([A-Za-z])|([^])`, "g");
-  for (const [, count, code, letter] of written.matchAll(codeOrLetter)) {
+  let kept: [row: number, column: number] = [0, 0];
+  const escape = String.fromCharCode(27);
+  const codeOrLetter = new RegExp(`${escape}\\[\\??(\\d*)[;\\d]*([A-Za-z])|${escape}([78])|([^])`, "g");
+  for (const [, count, code, cursor, letter] of written.matchAll(codeOrLetter)) {
     const steps = Number(count === undefined || count === "" ? 1 : count);
-    if (letter === "\n") [row, column] = [row + 1, 0];
+    if (cursor === "7") kept = [row, column];
+    else if (cursor === "8") [row, column] = kept;
+    else if (letter === "\n") [row, column] = [row + 1, 0];
     else if (letter === "\r") column = 0;
     else if (letter !== undefined) put(letter);
     else if (count === "7" && (code === "h" || code === "l")) isWrapping = code === "h";

@@ -123,17 +123,23 @@ function* slowly(clock: Clock): Generator<{ fraction: number; note: string }> {
   }
 }
 
-describe("a bench's line", () => {
-  it("loses no letter of a word that is longer than the terminal is wide", () => {
+describe("a line of a bench", () => {
+  const config = parseConfig({ space: "tiny", searcher: "random" }, "");
+  const run = { label: "random", isControl: false, config, folder: "runs/tiny" };
+
+  it("stays whole above the bar and after it, also where it is wider than the terminal", async () => {
     const { out, written } = stream(true);
-    const config = parseConfig({ space: "tiny", searcher: "random" }, "");
-    const run = { label: "random", isControl: false, config, folder: "runs/tiny" };
     const view = new BenchView(out, [run]);
     const word = "abcdefghij".repeat(21);
     view.failed(run, word);
-    view.failed(run, "no more");
+    await expect.poll(() => screenOf(written(), 80).join("")).toContain(word);
+    view.failed(run, "at last");
     view.end();
-    expect(screenOf(written(), 80).join("")).toContain(word);
+    out.write("Results\n");
+    const screen = screenOf(written(), 80);
+    expect(screen.join("")).toContain(word);
+    // What is printed after the bench takes the place of its bar.
+    expect(screen.slice(-2)).toEqual(["random on tiny, seed 0: failed: at last", "Results"]);
   });
 });
 
