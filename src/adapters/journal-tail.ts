@@ -5,10 +5,10 @@
  * file ten times a second, since network file systems send no notices, and never writes. Knows nothing of what the events
  * add up to. Whatever becomes of the file is told; nothing is thrown.
  *
- * Seals are held against what stands before them: of a record whose next seal does not hold, nothing behind the last one
- * that does is told, unless it was told before that seal was there, or is more than is kept in memory. A record that is changed in place is noticed by its
- * length and by the first and the last bytes that were read of it; a byte changed between them is not while it is followed,
- * but whoever reads it next sees its seals.
+ * Seals are held against what stands before them: of a record whose next seal does not hold, nothing after the last one
+ * that does is told, unless it was told before that seal was there, or is more than is kept in memory. A record that is
+ * changed in place is noticed by its length and by the first and the last bytes that were read of it; a byte changed between
+ * them is not while it is followed, but whoever reads it next sees its seals.
  */
 import type { BigIntStats } from "node:fs";
 import { type FileHandle, stat } from "node:fs/promises";

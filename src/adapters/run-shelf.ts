@@ -520,7 +520,7 @@ const mostBenchBytes = 16 * 1024 * 1024;
 /** In a folder that is not one of runs, such as a home, the search for them ends somewhere. */
 const mostFolders = 20_000;
 const benchTrouble = (name: string) =>
-  `${name} is no record of a bench; give the bench's command again to make it anew`;
+  `${name} is no record of a bench; restore it from a copy, or make the bench again with another --out`;
 const shrunk = "its record became shorter or was replaced: it is shown anew from its first line";
 
 /** A record in the making, folded as far as it can be trusted. */

@@ -127,7 +127,7 @@ export async function readBenchRecord(folder: string): Promise<BenchRecord> {
   const path = join(folder, benchRecordName);
   const damaged = (reason: string) =>
     new JournalDamaged(
-      `${path} is no record of a bench (${reason}); give the bench's command again to make it anew`,
+      `${path} is no record of a bench (${reason}); restore it from a copy, or make the bench again with another --out`,
     );
   const bytes = await readRegular(path).catch((error: unknown) => {
     throw damaged(error instanceof Error ? error.message : "unreadable");

@@ -218,7 +218,7 @@ describe("a bench", () => {
     const [good, ...others] = shown.messages[0]?.benches ?? [];
     expect(good).toEqual({ id: "b", title: "All of it", planned: 3, failed: 1, trouble: null });
     expect(others.map(({ trouble }) => trouble)).toEqual(
-      broken.map(() => expect.stringMatching(/^bench\.json is no record of a bench; give/)),
+      broken.map(() => expect.stringMatching(/^bench\.json is no record of a bench; restore/)),
     );
     writeBench(join(folder, "b"), ["failed", "done", "failed", "failed"]);
     for (const at of [0, 1, 2]) writeBench(join(folder, `x${at}`), ["done"]);
