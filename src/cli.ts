@@ -503,18 +503,18 @@ function stopSignal(): AbortSignal {
   return controller.signal;
 }
 
-/** Whether a thread waits for the system: for a file, or for the address of a name. */
+/** Whether a thread waits for the system: for a file, or for the address of a host name. */
 function isHeldUp(): boolean {
   return process.getActiveResourcesInfo().some((kind) => /^(FSReq|GetAddrInfo|GetNameInfo)/.test(kind));
 }
 
-/** Ends the process now. One of whose threads waits for the system has but one way to go: any other waits for it. */
+/** Ends the process now. While a thread waits for the system only SIGKILL does: every other way waits for that thread. */
 function leaveNow(code: number): void {
   if (isHeldUp()) process.kill(process.pid, "SIGKILL");
   process.exit(code);
 }
 
-/** Ends the process once no thread waits any more; until then a signal is heard. */
+/** Ends the process once no thread waits any more; until then it still reacts to signals. */
 function leave(code: number): void {
   if (isHeldUp()) setTimeout(leave, heldUpMs, code);
   else process.exit(code);

@@ -62,7 +62,7 @@ const defaultKeepaliveSeconds = 330;
 const mostPongSeconds = 10;
 const largestMessageBytes = 64 * 1024 * 1024;
 const longestDetail = 600;
-/** So many messages of a stream are kept for whoever takes them. */
+/** So many messages of a stream wait to be taken; then the server waits. */
 const mostWaiting = 1_000;
 /** Both are as far from src/adapters as from dist/adapters. */
 const protoFile = new URL("../../proto/collm_nas/v1/evaluator.proto", import.meta.url);
@@ -326,7 +326,7 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
     call.on("data", (message: EvaluateResponse__Output) => {
       watch.alive();
       state.arrived.push(message);
-      // Who takes them may be slower than who sends them.
+      // They may come faster than they are taken.
       if (state.arrived.length >= mostWaiting) call.pause();
       wake();
     });
@@ -434,7 +434,7 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
           );
         if (!/\blarger than max\b/.test(details))
           return new EvaluatorUnavailable(
-            `${who} takes no more calls now: ${details}; let others end, or ask for less at once`,
+            `${who} takes no more calls now: ${details}; wait until other calls end, or send less at once`,
             { cause },
           );
         return refused(

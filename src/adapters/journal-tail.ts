@@ -185,7 +185,7 @@ async function* readOn(
   for (const lines of portions(unsealed)) yield { place, lines, damage: null };
 }
 
-/** The same lines a few at a time: whoever takes them has other work too. */
+/** The same lines a few at a time, so that their reader can do other work between them. */
 function* portions(lines: readonly StoredLine[]): Generator<readonly StoredLine[]> {
   for (let from = 0; from < lines.length; from += mostAtOnce) yield lines.slice(from, from + mostAtOnce);
 }

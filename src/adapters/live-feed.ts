@@ -28,7 +28,7 @@ export interface FedLine {
 
 /** How many lines are kept for a subscriber that does not read: 20 MB of usual ones, and they are held only once. */
 const mostWaiting = 10_000;
-/** How many wait on this side for whoever listens; more stay with the feed. */
+/** How many wait on this side to be read; more stay with the feed. */
 const mostUnread = 1_000;
 /** No longer line is sent or taken: it stands in the record alone. A feed that sends one is disconnected. */
 export const longestLineBytes = 4 * 1024 * 1024;
@@ -68,7 +68,7 @@ export async function openFeed(
   });
   try {
     await socket.bind(address);
-    // Nothing has been told yet: whoever is to listen later must be the owner.
+    // Nothing has been sent yet: from here on only the owner can begin to listen.
     const path = /^ipc:\/\/([^@].*)$/.exec(socket.lastEndpoint ?? "")?.[1];
     if (path !== undefined && !isShared) await chmod(path, 0o600);
   } catch (error) {

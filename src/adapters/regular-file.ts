@@ -1,5 +1,5 @@
 /**
- * Files as whoever reads them may take them: regular ones, and nothing else that bears a name.
+ * Reading of regular files, and of nothing else that has a name in a folder.
  *
  * Owns that no name can make a reader wait: a named pipe, a device, a socket, a folder and a link to one of them are
  * refused before a byte is read. Every reader of files that others may have put there goes through here. Knows nothing of

@@ -437,7 +437,7 @@ class Examination {
         this.#found(
           check,
           "skipped",
-          `whether the ${role}'s server cuts long conversations is not told: ${counted}`,
+          `nothing shows whether the ${role}'s server cuts long conversations: ${counted}`,
         );
         return;
       case "cut": {

@@ -75,7 +75,7 @@ function addedControl({ id, cohorts }: ComparedSpace): string {
     `--budget ${budget}`,
     `--seed ${seed}`,
   ].join(" ");
-  return ` Nothing here stands beside it to measure it against; this adds a control: “collm-nas run --space ${shellWord(id)} --searcher ${usualControls[0]} ${flags}”.`;
+  return ` There is no control to compare it with; this command adds one: “collm-nas run --space ${shellWord(id)} --searcher ${usualControls[0]} ${flags}”.`;
 }
 
 const verdicts: Record<PairedVerdict, string> = {
