@@ -4,7 +4,7 @@
  * Owns defaults and what may be set, and is the only reader of the environment. Knows no space: whether a cost or a
  * space exists is asked of the evaluator later.
  */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -465,7 +465,7 @@ export async function readYaml(file: string): Promise<Record<string, unknown>> {
   } catch (error) {
     if (isOutOfFiles(error)) throw error;
     const reason = error instanceof NotRegular ? error.message : codeOf(error) || String(error);
-    const meant = reason === "ENOENT" ? didYouMean(file, presets()) : "";
+    const meant = reason === "ENOENT" && isFree(path) ? didYouMean(file, presets()) : "";
     throw new UsageError(`cannot read ${file}: ${reason}; give the path of a YAML file${meant}`);
   }
   const refused = (problem: string) =>
@@ -628,7 +628,17 @@ export function configKeys(): string[] {
 /** The file itself, or the one of that name among those that come with the program, which are found from any folder. */
 export function findFile(file: string): string {
   const name = file.replace(/^\.\//, "");
-  return existsSync(file) || !presets().includes(name) ? file : join(packageRoot, name);
+  return isFree(file) && presets().includes(name) ? join(packageRoot, name) : file;
+}
+
+/** Whether nothing has this name, not even a link that leads nowhere. */
+function isFree(path: string): boolean {
+  try {
+    lstatSync(path);
+    return false;
+  } catch (error) {
+    return ["ENOENT", "ENOTDIR"].includes(codeOf(error));
+  }
 }
 
 /** The folder that holds package.json: as far from src as from dist. */

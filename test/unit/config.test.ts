@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import {
+  findFile,
   type Flags,
   localModel,
   type ModelConfig,
@@ -944,5 +945,23 @@ describe("a command without a run", () => {
     expect(pythonFromEnvironment()).toBeNull();
     vi.stubEnv("COLLM_NAS_PYTHON", "/opt/python");
     expect(pythonFromEnvironment()).toBe("/opt/python");
+  });
+});
+
+describe("a preset's name", () => {
+  const home = process.cwd();
+  afterEach(() => process.chdir(home));
+
+  it("is read here where anything has it, and else from what comes with the program", () => {
+    const own = join(folder, "own");
+    mkdirSync(join(own, "presets"), { recursive: true });
+    process.chdir(own);
+    expect(findFile("presets/spos.yaml")).toBe(join(home, "presets/spos.yaml"));
+    // A link that leads nowhere now, as to a drive that is not mounted, is still what its owner means.
+    symlinkSync(join(own, "nothing"), "presets/spos.yaml");
+    expect(findFile("presets/spos.yaml")).toBe("presets/spos.yaml");
+    rmSync("presets/spos.yaml");
+    writeFileSync("presets/spos.yaml", "");
+    expect(findFile("presets/spos.yaml")).toBe("presets/spos.yaml");
   });
 });
