@@ -52,7 +52,7 @@ import { checkMoneyCap, priceHint, pricesFor } from "./prices.ts";
 import { paint, plain } from "./style.ts";
 import { dollars, numbers } from "./summary.ts";
 import { table } from "./table.ts";
-import { wrapped } from "./wrapped.ts";
+import { columnsOf, wrapped } from "./wrapped.ts";
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -608,7 +608,7 @@ function reportLines(findings: readonly Finding[], spent: Spent, ok: boolean): s
   const marks = { ok: "ok", warning: "note", problem: "PROBLEM", skipped: "–" } as const;
   const colours = { ok: "green", warning: "yellow", problem: "red", skipped: "dim" } as const;
   const longest = Math.max(...findings.map(({ check }) => check.length));
-  const room = Math.max(40, (process.stdout.columns ?? 120) - longest - marks.problem.length - 5);
+  const room = Math.max(40, (columnsOf(process.stdout) ?? 120) - longest - marks.problem.length - 5);
   const rows = findings.flatMap(({ check, status, what, next }) => [
     [paint(process.stdout, colours[status], marks[status]), check, wrap(plain(what), room, { hard: true })],
     ...(next === undefined ? [] : [["", "", wrapped(plain(`→ ${next}`), room)]]),

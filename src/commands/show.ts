@@ -30,6 +30,7 @@ import { type Output, printError } from "./output.ts";
 import { paint } from "./style.ts";
 import { dollars, hintsByPerson, numbers, scoreText, summarize, summaryLines } from "./summary.ts";
 import { table } from "./table.ts";
+import { columnsOf } from "./wrapped.ts";
 
 /** @param reasoning whether what a model thought is shown whole, with the replies of a round */
 export async function show(
@@ -192,6 +193,6 @@ function fateOf(state: RunState, candidate: Candidate): { text: string; fate: st
 const fates: Record<Verdict["kind"], string> = { ...verdictNames, accepted: "not evaluated yet" };
 
 function shorten(text: string): string {
-  const width = Math.max(40, (process.stdout.columns ?? 140) - 62);
+  const width = Math.max(40, (columnsOf(process.stdout) ?? 140) - 62);
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
