@@ -82,19 +82,28 @@ _OTHER_TENSORS = {
     "_rebuild_device_tensor_from_cpu_tensor": "a tensor of another device",
     "_rebuild_xla_tensor": "a tensor of another device",
 }
+_PLAIN = (
+    *("bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "range", "set", "slice"),
+    *("str", "tuple"),
+)
 _READ_PAST = {
     "_codecs": ("encode",),
     "argparse": ("Namespace",),
-    "builtins": ("bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "set", "str", "tuple"),
-    "__builtin__": ("bool", "complex", "dict", "float", "frozenset", "int", "list", "long", "set", "str", "tuple"),
+    "builtins": _PLAIN,
+    "__builtin__": (*_PLAIN, "long", "xrange"),
     "collections": ("Counter", "defaultdict", "deque"),
     "datetime": ("date", "datetime", "time", "timedelta", "timezone"),
     "decimal": ("Decimal",),
     "easydict": ("EasyDict",),
     "fractions": ("Fraction",),
-    "numpy": ("dtype", "ndarray", "bool_", "float16", "float32", "float64", "int16", "int32", "int64", "int8", "uint8"),
+    "numpy": (
+        *("dtype", "ndarray", "bool_", "float16", "float32", "float64", "int16", "int32", "int64", "int8"),
+        *("uint16", "uint32", "uint64", "uint8"),
+    ),
     "numpy.core.multiarray": ("_reconstruct", "scalar"),
     "numpy._core.multiarray": ("_reconstruct", "scalar"),
+    "numpy.core.numeric": ("_frombuffer",),
+    "numpy._core.numeric": ("_frombuffer",),
     "pathlib": ("Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath", "WindowsPath"),
     "pathlib._local": ("Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath", "WindowsPath"),
     "torch": (
@@ -294,6 +303,7 @@ class _Description(Reader):
 
     too_large = "it describes more than any supernet has; save its weights alone"
     longest_text = LONGEST_TEXT
+    skips_other_keys = True
 
     def __init__(self, read: Callable[[int], bytes], size: int) -> None:
         super().__init__(read)

@@ -40,9 +40,9 @@ def ofa_weights(seed: int = 0) -> dict[str, Tensor]:
     return random_weights(ofa.layout(OFA_WIDTH, OFA_CLASSES), seed)
 
 
-def save(path: Path, container: object, *, is_zip: bool = True) -> Path:
+def save(path: Path, container: object, *, is_zip: bool = True, protocol: int = 2) -> Path:
     """Writes a file as torch.save does, in today's serialization or the one of the published files."""
-    torch.save(container, path, _use_new_zipfile_serialization=is_zip)
+    torch.save(container, path, pickle_protocol=protocol, _use_new_zipfile_serialization=is_zip)
     return path
 
 

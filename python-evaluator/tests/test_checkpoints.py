@@ -36,8 +36,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "checkpoint"
 
 
-def read(path: Path, box: object, *, is_zip: bool = True) -> checkpoints.Checkpoint:
-    return checkpoints.read(reduced.save(path, box, is_zip=is_zip), "state_dict")
+def read(path: Path, box: object, *, is_zip: bool = True, protocol: int = 2) -> checkpoints.Checkpoint:
+    return checkpoints.read(reduced.save(path, box, is_zip=is_zip, protocol=protocol), "state_dict")
 
 
 def weights(count: int = 3) -> dict[str, Tensor]:
@@ -156,17 +156,29 @@ BESIDE: Mapping[str, Any] = {
     "text": "a log\n" * 20_000,
     "bytes": b"\xff\0" * 9000,
     "large": 2**70,
+    "very large": 2**3000,
+    "plain": [slice(1, 2), range(5), np.uint16],
     "nothing": (None, True, frozenset([1])),
     "history": [0.5] * 5000,
     "keys": {None: 1, 0.5: 2, (1, "a"): 3, -1: 4, True: 5},
+    "other keys": {torch.float16: 1, (1, 2, 3): 2, b"a": 3, pathlib.PurePosixPath("/a"): 4, torch.device("cpu"): 5},
 }
 
 
+@pytest.mark.parametrize("protocol", [2, 4, 5])
 @pytest.mark.parametrize("is_zip", [True, False], ids=["zip", "legacy"])
 @pytest.mark.parametrize("key", list(BESIDE))
-def test_harmless_values_beside_the_weights_are_read_past(path: Path, key: str, is_zip: bool) -> None:
+def test_harmless_values_beside_the_weights_are_read_past(path: Path, key: str, is_zip: bool, protocol: int) -> None:
     for box in ({"state_dict": weights(), key: BESIDE[key]}, {key: {"x": [BESIDE[key]]}, "state_dict": weights()}):
-        assert same(read(path, box, is_zip=is_zip).tensors, weights())
+        assert same(read(path, box, is_zip=is_zip, protocol=protocol).tensors, weights())
+
+
+def test_long_bytes_of_python_2_beside_the_weights_are_read_past(path: Path) -> None:
+    content = reduced.save(path, {"state_dict": weights(), "bytes": "some text"}, is_zip=False).read_bytes()
+    text = b"X\x09\0\0\0some text"
+    assert content.count(text) == 1
+    path.write_bytes(content.replace(text, b"T\x58\x1b\0\0" + b"\xff" * 7000))
+    assert same(checkpoints.read(path, "state_dict").tensors, weights())
 
 
 def test_the_state_of_an_optimizer_is_read_past_and_takes_no_memory(path: Path) -> None:
@@ -269,7 +281,7 @@ DEEP = 20_000
 HOSTILE: Mapping[str, tuple[bytes, str]] = {
     "bytearray": (b"}X\x01\0\0\0acbuiltins\nbytearray\n" + HUGE + b"\x85Rs.", "asks for builtins.bytearray"),
     "set of a tuple": (b"cbuiltins\nset\n(" + b")" + b"\x85" * DEEP + b"t\x85R.", "holds neither"),
-    "deep key": (b"})" + b"\x85" * DEEP + b"K\x01s.", "a key is neither"),
+    "deep key": (b"})" + b"\x85" * DEEP + b"K\x01s.", "holds neither a dictionary of tensors"),
     "deep lists": (b"]" * DEEP + b"a" * (DEEP - 1) + b".", "holds neither"),
     "doubled": (b"}X\x01\0\0\0aK\x01" + b"q\1h\1\x86" * (DEEP // 2) + b"s.", "holds neither"),
     "many objects": (b"(" + b"}" * 50_001 + b"l.", "more than any supernet has"),

@@ -8,7 +8,7 @@ import pytest
 
 from collm_nas_evaluator.cell import CELLS
 from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
-from collm_nas_evaluator.tables import csv_table
+from collm_nas_evaluator.tables import accuracy, csv_table
 from collm_nas_evaluator.tables.csv_table import ACCURACIES
 
 Rows = list[list[str]]
@@ -151,6 +151,14 @@ def test_fractions_are_read_where_they_are_announced(table_rows: Rows, write: Wr
         TableDamaged, match=r"line 2, column c10_.* from 0 to 1 \(fraction\); leave out nasbench201\.acc"
     ):
         csv_table.read(tmp_path / "percent.csv", tmp_path / "cache", "fraction")
+
+
+@pytest.mark.parametrize(
+    ("text", "percent"),
+    [("0.9133", 91.33), ("1E-5", 0.001), ("0e99999999999999999999", 0), ("1e-99999999999999999999", 0)],
+)
+def test_a_fraction_is_read_however_it_is_written(text: str, percent: float) -> None:
+    assert accuracy.in_percent(text, "fraction") == percent
 
 
 def spreadsheet(path: Path) -> None:

@@ -24,7 +24,8 @@ _GUESSING = {"c10": 10.0, "c100": 1.0, "in16": 100 / 120}
 
 def in_percent(text: str, unit: Unit) -> float:
     """A number in a unit, in percent: the one nearest to what is written, as if percent were written."""
-    return float(Decimal(text) * 100) if unit == "fraction" else float(text)
+    value = float(text)
+    return float(Decimal(text) * 100) if unit == "fraction" and value else value  # of 0e999… Decimal makes nothing
 
 
 def fractions(columns: Mapping[str, NDArray[np.float64]]) -> Iterator[tuple[str, NDArray[np.bool_], str]]:

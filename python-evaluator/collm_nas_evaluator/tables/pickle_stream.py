@@ -252,7 +252,9 @@ class Reader:
 
     too_large = "one record is larger than any cell's"
     longest_text = LONGEST
-    """Bytes of a text; of one longer than LONGEST nothing is kept."""
+    """Bytes of a text or a piece; of one longer than LONGEST nothing is kept."""
+    skips_other_keys = False
+    """Whether entries whose key is neither a text nor a number nor a pair of them are left out, or refused."""
 
     def __init__(self, read: Callable[[int], bytes], whole: Callable[[Record], object] = lambda _: None) -> None:
         self.most_operations, self.most_plain_bytes = OPERATIONS, PLAIN_BYTES
@@ -427,24 +429,32 @@ class Reader:
         self._bytes(8)
 
     def _text(self, size_of_size: int) -> None:
+        self._piece(size_of_size)
+        content = self._stack[-1]
+        if isinstance(content, bytes):
+            try:
+                self._stack[-1] = content.decode()
+            except UnicodeDecodeError:
+                raise StreamRefused("a text is no UTF-8") from None
+
+    def _old_text(self, size_of_size: int) -> None:
+        """A text of Python 2, where bytes that are no text are written the same way."""
+        self._piece(size_of_size)
+        content = self._stack[-1]
+        if isinstance(content, bytes) and content.isascii():
+            self._stack[-1] = content.decode()
+
+    def _piece(self, size_of_size: int) -> None:
+        """Bytes that are no text."""
         size = self._unsigned(size_of_size)
         if LONGEST < size <= self.longest_text:
             self._pass_over(size)
             self._push(OPAQUE)
-            return
-        content = self._bytes(size)
-        try:
-            self._stack.append(content.decode())
-        except UnicodeDecodeError:
-            raise StreamRefused("a text is no UTF-8") from None
+        else:
+            self._push(self._bytes(size))
 
-    def _old_text(self) -> None:
-        """A text of Python 2, where bytes that are no text are written the same way."""
-        content = self._bytes(self._unsigned(1))
-        self._push(content.decode() if content.isascii() else content)
-
-    def _long(self) -> None:
-        self._push(int.from_bytes(self._bytes(self._unsigned(1)), "little", signed=True))
+    def _long(self, size_of_size: int) -> None:
+        self._push(int.from_bytes(self._bytes(self._unsigned(size_of_size)), "little", signed=True))
 
     def _float(self) -> None:
         self._push(struct.unpack(">d", self._bytes(8))[0])
@@ -490,6 +500,8 @@ class Reader:
             if value is _NOTHING or isinstance(value, _Stretch):
                 raise StreamRefused("a key has no value")
             if type(key) is not str and not _is_key(key):
+                if self.skips_other_keys:
+                    continue
                 raise StreamRefused("a key is neither a text nor a number nor a pair of them")
             if key in record:
                 raise StreamRefused(f"the key {str(key)[:80]} is there twice")
@@ -604,7 +616,8 @@ _ACTIONS: dict[int, Callable[[Reader], None]] = {
     0x4D: lambda reader: reader._push(reader._unsigned(2)),
     0x4E: lambda reader: reader._push(None),
     0x52: Reader._reduce,
-    0x55: Reader._old_text,
+    0x54: lambda reader: reader._old_text(4),
+    0x55: lambda reader: reader._old_text(1),
     0x58: lambda reader: reader._text(4),
     0x5D: lambda reader: reader._push([]),
     0x61: Reader._append,
@@ -625,14 +638,20 @@ _ACTIONS: dict[int, Callable[[Reader], None]] = {
     0x87: lambda reader: reader._push((reader._popped(), reader._popped(), reader._popped())[::-1]),
     0x88: lambda reader: reader._push(True),
     0x89: lambda reader: reader._push(False),
-    0x8A: Reader._long,
+    0x8A: lambda reader: reader._long(1),
+    0x8B: lambda reader: reader._long(4),
     0x8C: lambda reader: reader._text(1),
+    0x8D: lambda reader: reader._text(8),
+    0x8E: lambda reader: reader._piece(8),
     0x8F: lambda reader: reader._push([]),
     0x90: Reader._append_all,
+    0x91: lambda reader: reader._push(reader._plain_since_mark()),
     0x93: Reader._name_of_stack,
     0x94: Reader._memorise,
     0x95: Reader._frame,
-    0x43: lambda reader: reader._push(reader._bytes(reader._unsigned(1))),
+    0x96: lambda reader: reader._piece(8),
+    0x42: lambda reader: reader._piece(4),
+    0x43: lambda reader: reader._piece(1),
 }
 """What each admitted opcode does, by its byte in the `pickletools` of the standard library."""
 
