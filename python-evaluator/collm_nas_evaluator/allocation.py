@@ -22,7 +22,7 @@ class _Setting:
 _SETTINGS = (
     # A thread of its own evaluates each call, and what one has freed has to serve the next.
     _Setting("MALLOC_ARENA_MAX", "glibc.malloc.arena_max", -8, 1),
-    # Freed memory stays with the process. Every layer's output would else be given back and come anew, page by page:
+    # Freed memory stays with the process. Else every layer's output is given back and comes again, page by page:
     # half of a calibration's time. The price is a peak about 1.4 times as high.
     _Setting("MALLOC_MMAP_MAX_", "glibc.malloc.mmap_max", -4, 0),
     _Setting("MALLOC_TRIM_THRESHOLD_", "glibc.malloc.trim_threshold", -1, -1),

@@ -132,7 +132,9 @@ def _weights(path: Path, root: object, container: str, rename: Callable[[str], s
             continue
         name = rename(".".join(part for part in str(key).split(".") if part not in _WRAPPERS))
         if not name.isprintable() or len(name) > _LONGEST_NAME:
-            raise CheckpointUnusable(path, f"holds a tensor whose name is none: {name[:_LONGEST_NAME]!a}")
+            raise CheckpointUnusable(
+                path, f"holds a tensor whose name is too long or does not print: {name[:_LONGEST_NAME]!a}"
+            )
         if isinstance(value, Foreign):
             raise CheckpointUnusable(path, f'"{name}" is {value.what}, and weights are dense tensors of floats')
         if name in weights:

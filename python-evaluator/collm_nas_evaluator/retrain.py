@@ -54,8 +54,8 @@ class Settings:
 
     `architecture` is a text such as '{"op":[...20 of 0 to 3]}'. `folder` receives the files; a training that was cut
     off goes on from the checkpoint there. `statistics_iterations` batches set the batch-norm statistics after the
-    training (None: one pass over the images). `class_order` numbers the classes
-    where their names have two orders. `workers` processes decode the images (0: this one).
+    training (None: one pass over the images). `class_order` numbers the classes where their names have two orders.
+    `workers` processes decode the images (0: this one).
     """
 
     architecture: str

@@ -221,7 +221,9 @@ def _archive(file: BufferedReader, size: int) -> Saved:
     if f"{folder}constants.pkl" in members or any(name.startswith(f"{folder}code/") for name in members):
         raise FileRefused("is a program (TorchScript); save the state_dict() of the model instead")
     if len(members) != len(archive.infolist()) or any(each.compress_type for each in members.values()):
-        raise FileRefused("has members that are compressed or there twice, which torch.save never writes; get it anew")
+        raise FileRefused(
+            "has members that are compressed or there twice, which torch.save never writes; download it again"
+        )
     if f"{folder}byteorder" in members and archive.read(f"{folder}byteorder") != b"little":
         raise FileRefused("was written where the highest byte comes first; save it again on a usual machine")
     with archive.open(root) as member:
@@ -444,7 +446,7 @@ def _tensor(
     sizes = tuple(each for each in shape if isinstance(each, int) and 0 <= each <= LARGEST)
     steps = tuple(each for each in strides if isinstance(each, int) and 0 <= each <= LARGEST)
     if len(sizes) != len(shape) or len(steps) != len(strides) or len(sizes) != len(steps) or len(sizes) > _MOST_AXES:
-        raise StreamRefused("the shape of a tensor is none")
+        raise StreamRefused("a tensor has no possible shape")
     last = start + storage.start + sum((size - 1) * step for size, step in zip(sizes, steps, strict=True))
     if not 0 <= start <= storage.count or (0 not in sizes and last >= storage.count):
         raise StreamRefused("a tensor goes beyond its storage")

@@ -61,8 +61,8 @@ class Admission:
             ):
                 if which.is_full(bounds, architectures):
                     return (
-                        f"{which.calls} calls of {who} with {which.architectures} architectures are under way, and "
-                        f"{bounds.calls} with {bounds.architectures} may be; read their answers, then ask again"
+                        f"{which.calls} calls of {who} with {which.architectures} architectures are under way, of at "
+                        f"most {bounds.calls} calls with {bounds.architectures}; read one to its end, then ask again"
                     )
             self._machines[machine] = held
             for each in (held, self._all):
@@ -118,7 +118,7 @@ class Answers:
                 self._changed.notify_all()
 
     def end(self, reason: str = "", *, at_once: bool = False) -> None:
-        """Says that no answer follows: behind those that wait, or at once where nobody reads them any more."""
+        """Says that no answer follows: after those that wait, or at once where nobody reads them any more."""
         with self._changed:
             self._end = self._end or Ended(reason)
             if at_once:

@@ -1,9 +1,11 @@
 """That a serving process keeps its memory and waits without spinning, in whichever thread, unless it was told else."""
 
+import ctypes
 import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -47,6 +49,7 @@ def measured(command: str, **environment: str) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="needs glibc")
 def test_a_serving_process_gets_its_pages_once_unless_the_environment_says_otherwise() -> None:
     serving, other = measured("serve"), measured("spaces")
     told = measured("serve", MALLOC_MMAP_MAX_="65536", MALLOC_TRIM_THRESHOLD_="131072", OMP_WAIT_POLICY="active")
@@ -67,3 +70,12 @@ def test_a_serving_process_gets_its_pages_once_unless_the_environment_says_other
 )
 def test_each_setting_is_left_to_whoever_made_it(environment: dict[str, str], left: list[str]) -> None:
     assert [each.variable for each in allocation.unset(environment)] == left
+
+
+def test_elsewhere_than_on_glibc_only_the_waiting_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())  # of macOS or musl, which have no mallopt
+    monkeypatch.setenv("OMP_WAIT_POLICY", "")
+    assert allocation.settle() == []
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert allocation.settle() == ["OMP_WAIT_POLICY"]
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"

@@ -144,7 +144,7 @@ def test_a_folder_with_a_file_that_is_cut_is_refused(kept: float, name: str, sam
     content = (sample / name).read_bytes()
     folder.chmod(0o755)
     (folder / name).write_bytes(content[: int(len(content) * kept)])
-    with pytest.raises(TableDamaged, match=f"{name}: .*it is cut.*get the release anew"):
+    with pytest.raises(TableDamaged, match=f"{name}: .*it is cut.*download the release again"):
         read(folder, REAL)
 
 
@@ -198,7 +198,7 @@ def test_a_release_of_fractions_is_refused(tmp_path: Path) -> None:
         index: releases.cell(index, releases.ARCHS[index], lambda *which: accuracy(*which) / 100, (777,))
         for index in FEW
     }
-    says = rf"cell {min(FEW)}: its c10_valid_200, 0\.2078, seems to be a fraction, .*; get the release anew"
+    says = rf"cell {min(FEW)}: its c10_valid_200, 0\.2078, seems to be a fraction, .*; download the release again"
     with pytest.raises(TableDamaged, match=says):
         read(as_old_pth(tmp_path, of))
 
@@ -357,7 +357,7 @@ def test_a_file_that_is_cut_is_refused(write: Write, kept: float, tmp_path: Path
     path = write(tmp_path, cells())
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
-    with pytest.raises(TableDamaged, match=r"get the release anew") as caught:
+    with pytest.raises(TableDamaged, match=r"download the release again") as caught:
         read(path)
     assert "\n" not in str(caught.value)
 

@@ -273,7 +273,7 @@ ONE_IS = [np.where(np.arange(CELLS) == 7, value, 50.0) for value in (np.nan, 100
         (written(c10_test_200=ONE_IS[0]), "column c10_test_200: damaged"),
         (written(c10_test_200=ONE_IS[1]), "column c10_test_200: not all are accuracies in percent"),
         (written(c10_test_200=ONE_IS[2]), "column c10_test_200: not all are accuracies in percent"),
-        (written(c10_test_200=np.full(CELLS, 0.9)), "column c10_test_200: what stands in it seems to be a fraction"),
+        (written(c10_test_200=np.full(CELLS, 0.9)), "column c10_test_200: a value in it seems to be a fraction"),
         (written(in16_valid_12=np.r_[0.4, np.full(CELLS - 1, 30.0)]), "column in16_valid_12: .* a fraction among"),
         (written(c10_test_200=np.zeros(3)), "no whole table .*c10_test_200 is of another form"),
         (written(c10_test_200=np.zeros(CELLS, dtype=int)), "no whole table .*c10_test_200 is of another form"),
@@ -294,7 +294,7 @@ def test_a_damaged_table_is_refused_with_what_to_do(
 ) -> None:
     path = write_table(tmp_path / "table.npz", table())
     change(path)
-    with pytest.raises(TableDamaged, match=f"{what}.*; make it anew with collm-nas-evaluator import-nasbench201") as e:
+    with pytest.raises(TableDamaged, match=f"{what}.*; make it again with collm-nas-evaluator import-nasbench201") as e:
         packed_table.read(path)
     assert "\n" not in str(e.value)
 

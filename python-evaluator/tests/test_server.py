@@ -508,7 +508,7 @@ def test_a_call_too_many_is_refused_until_another_ends(serve: Serve, bounds: Bou
     ):
         code, text = status_of(call)
         assert code == "RESOURCE_EXHAUSTED"
-        assert text.startswith("1 calls of 127.0.0.1 with 3 architectures are under way, and ")
+        assert text.startswith("1 calls of 127.0.0.1 with 3 architectures are under way, of at most ")
     first.cancel()
 
     def is_let_in() -> bool:

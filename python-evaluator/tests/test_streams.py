@@ -81,7 +81,8 @@ def test_calls_of_one_machine_leave_room_for_others() -> None:
     leave = [admission.enter("a", 10), admission.enter("a", 10)]
     refused = admission.enter("a", 10)
     assert refused == (
-        "2 calls of a with 20 architectures are under way, and 2 with 100 may be; read their answers, then ask again"
+        "2 calls of a with 20 architectures are under way, of at most 2 calls with 100; "
+        "read one to its end, then ask again"
     )
     leave.append(admission.enter("b", 10))
     assert str(admission.enter("c", 1)).startswith("3 calls of all machines with 30 architectures are under way")

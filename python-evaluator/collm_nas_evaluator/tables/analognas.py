@@ -72,7 +72,7 @@ def parse(source: bytes, path: Path) -> Columns:
                 raise TableDamaged(path, f"cell {key}", f"{name} is {value!r}, no accuracy in percent")
             column[number] = value
     for name, _, why in accuracy.fractions(columns):
-        raise TableDamaged(path, f"column {name}", f"what stands in it {why}; {_advice('--force-reinstall ')}")
+        raise TableDamaged(path, f"column {name}", f"a value in it {why}; {_advice('--force-reinstall ')}")
     return columns
 
 

@@ -103,11 +103,11 @@ def _refusing(path: Path) -> Iterator[None]:
     try:
         yield
     except RecordRefused as error:
-        raise TableDamaged(path, "", f"{error}; get the release anew") from error
+        raise TableDamaged(path, "", f"{error}; download the release again") from error
     except StreamRefused as error:
-        raise TableDamaged(path, "", f"{error}; nothing of it was run or kept: get the release anew") from error
+        raise TableDamaged(path, "", f"{error}; nothing of it was run or kept: download the release again") from error
     except _UNREADABLE as error:
-        raise TableDamaged(path, "", f"cut or damaged ({error}); get the release anew") from error
+        raise TableDamaged(path, "", f"cut or damaged ({error}); download the release again") from error
 
 
 # ----- the folder: a file a cell -----
@@ -262,12 +262,12 @@ def _outcome(value: object, place: str = "") -> Cell:
 def _release(path: Path, archs: list[str], cells: list[Cell], digest: str, indices: Sequence[int]) -> Release:
     missing = sorted(set(indices) - {cell.index for cell in cells})
     if missing:
-        what = f"{len(missing)} of {len(indices)} cells are missing, the first one with index {missing[0]}; get it anew"
-        raise TableDamaged(path, "", what)
+        what = f"{len(missing)} of {len(indices)} cells are missing, the first one with index {missing[0]}"
+        raise TableDamaged(path, "", f"{what}; download it again")
     numbers = []
     for cell in cells:
         if archs[cell.index] != cell.arch:
-            what = f"its record is of {shown(cell.arch)}, not of {archs[cell.index]}; get the release anew"
+            what = f"its record is of {shown(cell.arch)}, not of {archs[cell.index]}; download the release again"
             raise TableDamaged(path, f"cell {cell.index}", what)
         numbers.append(number_of(choices_of(cell.arch) or ()))
     columns: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = {"index": np.full(CELLS, math.nan)}
@@ -279,13 +279,13 @@ def _release(path: Path, archs: list[str], cells: list[Cell], digest: str, indic
             continue
         if without:
             first = min(cell.index for cell in cells if cell.accuracies[place] is None)
-            raise TableDamaged(path, f"cell {first}", f"it and {without - 1} others have no {name}; get it anew")
+            raise TableDamaged(path, f"cell {first}", f"it and {without - 1} others have no {name}; download it again")
         columns[name] = np.full(CELLS, math.nan)
         columns[name][numbers] = values
     for column, where, why in accuracy.fractions(columns):
         index = int(columns["index"][where].min())
         value = columns[column][columns["index"] == index][0]
-        raise TableDamaged(path, f"cell {index}", f"its {column}, {value:g}, {why}; get the release anew")
+        raise TableDamaged(path, f"cell {index}", f"its {column}, {value:g}, {why}; download the release again")
     name = _name(path, columns)
     provenance = f"{name}, {path.resolve().name}, {digest}"
     return Release(Table(columns, provenance), name, Counter(cell.trained for cell in cells))

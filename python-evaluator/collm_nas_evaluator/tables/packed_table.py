@@ -103,7 +103,7 @@ def read(path: Path) -> Table:
     except FileNotFoundError:
         raise TableMissing(f"there is no file {path}; make it with {COMMAND}, or correct the configuration") from None
     except _UNREADABLE as error:
-        raise TableDamaged(path, "", f"no whole table ({_line(error)}); make it anew with {COMMAND}") from error
+        raise TableDamaged(path, "", f"no whole table ({_line(error)}); make it again with {COMMAND}") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
     _check(path, columns)
@@ -139,15 +139,15 @@ def _array(archive: zipfile.ZipFile, name: str, kind: type[np.generic], shape: t
 def _check(path: Path, columns: Columns) -> None:
     for name, column in columns.items():
         if not np.isfinite(column).all():
-            raise TableDamaged(path, f"column {name}", f"damaged; make it anew with {COMMAND}")
+            raise TableDamaged(path, f"column {name}", f"damaged; make it again with {COMMAND}")
         if name != "index" and not ((column >= 0) & (column <= 100)).all():
             raise TableDamaged(
-                path, f"column {name}", f"not all are accuracies in percent; make it anew with {COMMAND}"
+                path, f"column {name}", f"not all are accuracies in percent; make it again with {COMMAND}"
             )
     for name, _, why in accuracy.fractions(columns):
-        raise TableDamaged(path, f"column {name}", f"what stands in it {why}; make it anew with {COMMAND}")
+        raise TableDamaged(path, f"column {name}", f"a value in it {why}; make it again with {COMMAND}")
     if "index" not in columns or not np.array_equal(np.sort(columns["index"]), np.arange(CELLS)):
-        raise TableDamaged(path, "column index", f"no number of every cell; make it anew with {COMMAND}")
+        raise TableDamaged(path, "column index", f"no number of every cell; make it again with {COMMAND}")
 
 
 def _line(error: Exception) -> str:

@@ -48,8 +48,8 @@ def load(  # noqa: PLR0913, PLR0917 - what is read, and what is kept of it
     """The table in a source: the columns `names` from the cache in `folder`, else by `parse`, then cached.
 
     `origin` says which file it is, for the record; `reading` is a word for how `parse` reads it, where it may be read
-    in several ways. A damaged or foreign cache file is parsed anew and replaced; a
-    folder that cannot be written costs the parsing at every start and nothing else. Raises what `parse` raises.
+    in several ways. A damaged or foreign cache file is parsed again and replaced; a folder that cannot be written costs
+    the parsing at every start and nothing else. Raises what `parse` raises.
     """
     digest = hashlib.sha256(source).hexdigest()
     provenance = f"{origin}, SHA-256 {digest}"
