@@ -146,10 +146,12 @@ def _require_allowed(listen: Address, *, allow_remote: bool) -> None:
         return
     if not allow_remote:
         raise UsageError(
-            f"--listen {listen} can be reached by other machines, and whoever reaches the evaluator may use it without "
-            f"a password; listen on 127.0.0.1:{listen.port}, or add --allow-remote if that is meant"
+            f"--listen {listen} can be reached by other machines, and anyone who reaches the evaluator may use it "
+            f"without a password; listen on 127.0.0.1:{listen.port}, or add --allow-remote if that is meant"
         )
-    _logger.warning("other machines reach %s: whoever does may use this evaluator, there is no password", listen)
+    _logger.warning(
+        "other machines can reach %s, and anyone who does may use this evaluator: there is no password", listen
+    )
 
 
 def _serve(entries: list[server.Entry], listen: Address) -> NoReturn:

@@ -63,4 +63,6 @@ def test_an_address_that_was_allowed_is_spoken_of(caplog: pytest.LogCaptureFixtu
         with pytest.raises(UsageError, match=r"nowhere\.yaml"):
             commands.run(flags.read(["serve", *words, "--config", "nowhere.yaml"]))
     said = [record.getMessage() for record in caplog.records]
-    assert said == ["other machines reach 0.0.0.0:0: whoever does may use this evaluator, there is no password"]
+    assert said == [
+        "other machines can reach 0.0.0.0:0, and anyone who does may use this evaluator: there is no password"
+    ]
