@@ -1,7 +1,7 @@
 """Batch norm of an extracted network: new statistics from calibration images, and its end inside the convolution.
 
-Owns the two official recalibration rules and the folding. A recalibration is a generator, so that whoever runs it can
-say how far it is; the network is whole once it has ended. Knows no family and no image file.
+Owns the two official recalibration rules and the folding. A recalibration is a generator, so that its caller can
+say how far it is; the network is whole after its end. Knows no family and no image file.
 """
 
 from collections.abc import Iterable, Iterator

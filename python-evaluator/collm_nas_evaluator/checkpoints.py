@@ -22,12 +22,12 @@ Shape = tuple[int, ...]
 _MARKS = {"AutoFormer": "cls_token", "SPOS": "features.", "Once-for-All": "blocks.0.conv."}
 """How the name of some tensor begins in each family, for the sentence about a file of another one."""
 _CONTAINERS = ("state_dict", "model", "model_state_dict", "network", "net")
-"""Under which keys people save the weights; they may stand in one another."""
+"""Under which keys people save the weights; one may be inside another."""
 _DEEPEST = 3
 _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 """What DataParallel, torch.compile and others put into the names of the tensors that they wrap, anywhere in them."""
 _COUNTERS = {"num_batches_tracked", "total_ops", "total_params", "n_averaged"}
-"""How names end of what batch norm, thop and averages of weights count: no weights, and they may stay behind."""
+"""How names end of what batch norm, thop and averages of weights count: no weights, and they are left out."""
 _LONGEST_NAME = 200
 
 
@@ -120,7 +120,7 @@ def read(path: Path, container: str, rename: Callable[[str], str] = str, where_f
 
 
 def _weights(path: Path, root: object, container: str, rename: Callable[[str], str]) -> dict[str, SavedTensor]:
-    """The weights by their one spelling; plain values between them are none and stay behind."""
+    """The weights by their one spelling; plain values between them are left out."""
     box = root
     for _ in range(_DEEPEST):
         inside = [box.get(key) for key in (container, *_CONTAINERS)] if isinstance(box, Record) else []

@@ -33,8 +33,8 @@ class Classes:
 def ordered(where: Path, names: Sequence[str], order: Order | None = None) -> Classes:
     """The names in the order that is given. Without one: by number where they are just 0 to N-1, or 1 to N.
 
-    Any other names have the one order on which numbers and letters agree. Raises ImagesUnusable where they do not, for
-    both are in use: torchvision goes by letters, and who numbers folders means the numbers.
+    Any other names need one order, on which numbers and letters agree. Raises ImagesUnusable where they do not, for
+    both are in use: torchvision goes by letters, and people who number folders mean the numbers.
     """
     by_text, by_number = sorted(names), sorted(names, key=_by_number)
     if by_text == by_number:

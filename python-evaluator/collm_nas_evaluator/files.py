@@ -1,7 +1,7 @@
 """Files that others name or made: opened only when they are regular ones, and read only up to a size.
 
-Owns the difference between a file and what stands in its place (a pipe, a device, a folder), which would keep a reader
-waiting for ever, and between a file and what is often downloaded in its stead. Knows no format of ours.
+Owns the difference between a file and what is there instead (a pipe, a device, a folder), for which a reader would wait
+for ever, and between a file and what is often downloaded instead of it. Knows no format of ours.
 """
 
 import errno
@@ -49,7 +49,7 @@ _TEXTS = (
     ),
     ((b'{"', b"{\n", b"{ ", b"[{"), "a text (JSON), perhaps a server's message; download the file itself"),
 )
-"""How texts begin, in small letters and behind spaces."""
+"""How texts begin, in small letters and after spaces."""
 _EMPTY = "an empty file; download it again"
 _STARTING = 512
 

@@ -329,7 +329,7 @@ def _abort(context: grpc.ServicerContext, status: grpc.StatusCode, text: str) ->
 
 
 def machine_of(peer: str) -> str:
-    """The address behind a peer of gRPC, such as "ipv4:192.0.2.7:40000": a connection has a port of its own."""
+    """The address of a peer of gRPC, such as "ipv4:192.0.2.7:40000": a connection has a port of its own."""
     return peer.rpartition(":")[0].partition(":")[2] or peer
 
 

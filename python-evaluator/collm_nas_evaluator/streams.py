@@ -1,4 +1,4 @@
-"""What calls under way may hold: how many there are at once, and how many answers wait for whoever asked.
+"""What calls under way may hold: how many there are at once, and how many answers wait for the caller.
 
 Owns the bounds for one machine and in all, and that a caller who does not read stops its own evaluation and nobody
 else's. Knows no transport and no space.
@@ -88,7 +88,7 @@ class Ended:
 class Answers:
     """The answers of one evaluation on their way from its thread to the call that asked.
 
-    Whoever gives an outcome waits while too many are unread. Progress never waits, for an evaluation may tell of it
+    Giving an outcome waits while too many are unread. Progress never waits, for an evaluation may tell of it
     while it holds the device: the latest takes the place of what is unread, or is left out.
     """
 

@@ -339,7 +339,7 @@ class Reader:
         return self._window[self._at - 1]
 
     def _pass_over(self, size: int) -> None:
-        """Goes on behind so many bytes and keeps none of them."""
+        """Skips so many bytes and keeps none of them."""
         while size > (left := len(self._window) - self._at):
             size -= left
             self._at, self._full_until = len(self._window), -1
