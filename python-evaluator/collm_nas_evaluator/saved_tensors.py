@@ -224,6 +224,9 @@ def _archive(file: BufferedReader, size: int) -> Saved:
         raise FileRefused(
             "has members that are compressed or there twice, which torch.save never writes; download it again"
         )
+    if members[root].CRC == 0:  # torch.serialization.set_crc32_options(False): no checksum is in the file
+        for each in members.values():
+            del each.CRC
     if f"{folder}byteorder" in members and archive.read(f"{folder}byteorder") != b"little":
         raise FileRefused("was written where the highest byte comes first; save it again on a usual machine")
     with archive.open(root) as member:

@@ -87,6 +87,15 @@ def test_modules_parameters_and_shared_storages_are_read(path: Path, is_zip: boo
     assert same(read(path, {"state_dict": both}, is_zip=is_zip).tensors, both)
 
 
+def test_a_file_without_checksums_is_read(path: Path) -> None:
+    torch.serialization.set_crc32_options(compute_crc32=False)
+    try:
+        found = read(path, {"state_dict": weights()})
+    finally:
+        torch.serialization.set_crc32_options(compute_crc32=True)
+    assert same(found.tensors, weights())
+
+
 def test_a_part_of_a_storage_as_the_first_releases_wrote_it_is_read(path: Path) -> None:
     """Those named the part in the reference; torch writes none any more, so that one is put into the stream here."""
     content = reduced.save(path, {"state_dict": {"x": torch.arange(6.0)[2:5]}}, is_zip=False).read_bytes()
