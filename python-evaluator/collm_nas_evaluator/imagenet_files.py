@@ -34,7 +34,7 @@ DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
 _LEFTOVER_FILES = ("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r")
 _LEFTOVER_FOLDERS = ("__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found")
 _LEFTOVER_ENDINGS = (":zone.identifier", ":encryptable")
-"""What file managers and network drives leave in folders, in small letters; names that begin with a dot are skipped too."""
+"""What file managers and network drives leave behind, in small letters; names that begin with a dot are skipped too."""
 _VALIDATION_NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
 _NOT_A_DEVKIT = (OSError, EOFError, KeyError, IndexError, ValueError, TypeError, NotImplementedError, zlib.error)
 
