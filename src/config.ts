@@ -5,12 +5,11 @@
  * space exists is asked of the evaluator later.
  */
 import { existsSync, lstatSync, readdirSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { NotRegular, readRegular } from "./adapters/regular-file.ts";
+import { NotRegular, readNamed } from "./adapters/regular-file.ts";
 import { codeOf, isOutOfFiles } from "./adapters/system-error.ts";
 import { UsageError } from "./errors.ts";
 import {
@@ -451,17 +450,13 @@ function withConversation(raw: Record<string, unknown>): Record<string, unknown>
   return { ...raw, memory: { generator: true, ...memory } };
 }
 
-/** What a shell has opened for this process, as for `<(…)`: it may be a pipe. */
-const handedOver = /^\/dev\/(?:stdin|fd\/[0-9]+)$/;
-
 /** A YAML file as it stands. @throws UsageError naming the place that is wrong */
 export async function readYaml(file: string): Promise<Record<string, unknown>> {
   const { parseDocument } = await import("yaml");
   const path = findFile(file);
   let text: string;
   try {
-    const bytes = handedOver.test(path) ? await readFile(path) : await readRegular(path);
-    text = bytes.toString("utf8");
+    text = (await readNamed(path)).toString("utf8");
   } catch (error) {
     if (isOutOfFiles(error)) throw error;
     const reason = error instanceof NotRegular ? error.message : codeOf(error) || String(error);

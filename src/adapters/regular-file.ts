@@ -6,7 +6,7 @@
  * what is in a file.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, readFile } from "node:fs/promises";
 
 /** What is no regular file; `code` is one of the system's where it has one for that. */
 export class NotRegular extends Error {
@@ -64,7 +64,15 @@ export async function readRegular(path: string): Promise<Buffer> {
   }
 }
 
-/** The same, at once. */
+/** What a shell has opened for this process, as for `<(…)`: it may be a pipe. */
+const handedOver = /^\/dev\/(?:stdin|fd\/[0-9]+)$/;
+
+/** All of a file that a person names in a command. @throws NotRegular for what is neither regular nor opened by the shell */
+export async function readNamed(path: string): Promise<Buffer> {
+  return handedOver.test(path) ? await readFile(path) : await readRegular(path);
+}
+
+/** The same as `readRegular`, at once. */
 export function readRegularSync(path: string): Buffer {
   const file = openSync(path, flags.read);
   try {
