@@ -259,10 +259,9 @@ describe("doctor and run", () => {
     );
     const given = await flags();
     const settings = { env: { OPENAI_API_KEY: "", XDG_CACHE_HOME: temporaryFolder() } };
-    const [examined, ran] = await Promise.all([
-      collmNas(["doctor", file, ...given, "--json"], settings),
-      collmNas(["run", file, ...given], settings),
-    ]);
+    // One after the other: a run begins its folder, and doctor looks whether that is free.
+    const examined = await collmNas(["doctor", file, ...given, "--json"], settings);
+    const ran = await collmNas(["run", file, ...given], settings);
     const { findings } = JSON.parse(examined.stdout) as Report;
     const problem = findings.find(({ status }) => status === "problem")?.what ?? "";
     const told = ran.stderr.split("\n").findLast((line) => line.startsWith("collm-nas: ")) ?? "";
