@@ -283,7 +283,7 @@ describe("a bench", () => {
   });
 
   test("is made by one process at a time", async () => {
-    const slow = await startEvaluator({ slowSeconds: 0.05 });
+    const slow = await startEvaluator({ slowSeconds: 5 });
     const out = join(temporaryFolder(), "bench");
     const command = ["bench", plan(...lines), "--out", out, "--evaluator", slow.address];
     const first = start(command);
