@@ -9,15 +9,15 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { LocalEvaluator, startPythonEvaluator } from "../dist/adapters/python-evaluator.js";
-import { GrpcEvaluator } from "../dist/adapters/grpc-evaluator.js";
-import { createRun, readRun } from "../dist/adapters/journal-file.js";
-import { systemClock } from "../dist/commands/compose.js";
-import { table } from "../dist/commands/table.js";
+import { LocalEvaluator, startPythonEvaluator } from "../dist/evaluator/python-evaluator.js";
+import { GrpcEvaluator } from "../dist/evaluator/grpc-evaluator.js";
+import { createRun, readRun } from "../dist/runs/journal-file.js";
+import { systemClock } from "../dist/app/compose.js";
+import { table } from "../dist/cli/table.js";
 import { runSearch } from "../dist/search/coordinator.js";
 import { Space } from "../dist/search/space.js";
 import { best, reduce } from "../dist/search/state.js";
-import { replaySearch } from "../dist/search/tape.js";
+import { replaySearch } from "../dist/search/replay.js";
 import { searchers } from "../dist/searchers/registry.js";
 import { rulesModel } from "../dist/searchers/rules.js";
 import { feedRows } from "./feed.mjs";
@@ -211,7 +211,7 @@ const parts = {
     spawnSync(process.execPath, [
       "--import",
       preload,
-      join(root, "dist/cli.js"),
+      join(root, "dist/cli/main.js"),
       "run",
       "--space",
       "analognas-baseline",
@@ -239,7 +239,7 @@ const parts = {
     const page = join(scratch, "report.html");
     const timed = (...args) => {
       const begin = performance.now();
-      const ran = spawnSync(process.execPath, [join(root, "dist/cli.js"), ...args, "--json"], {
+      const ran = spawnSync(process.execPath, [join(root, "dist/cli/main.js"), ...args, "--json"], {
         encoding: "utf8",
       });
       if (ran.status !== 0) throw new Error(`collm-nas ${args[0]} ended with ${ran.status}: ${ran.stderr}`);

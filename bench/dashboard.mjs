@@ -265,7 +265,7 @@ async function serve(folder, cache) {
   mkdirSync(cache, { recursive: true });
   const child = spawn(
     process.execPath,
-    [join(root, "dist/cli.js"), "dashboard", folder, "--port", "0", "--json"],
+    [join(root, "dist/cli/main.js"), "dashboard", folder, "--port", "0", "--json"],
     { env: { ...process.env, XDG_CACHE_HOME: cache }, stdio: ["ignore", "pipe", "inherit"] },
   );
   servers.add(child);

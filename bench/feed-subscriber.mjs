@@ -5,9 +5,9 @@
  * event LAST, and prints how many lines it told, whether in order, and how many of them the feed brought. Without one it
  * only takes what the feed brings, until it is ended. Needs dist/.
  */
-import { LineMerge, readFedLine } from "../dist/adapters/feed-merge.js";
-import { followRun } from "../dist/adapters/journal-tail.js";
-import { followFeed } from "../dist/adapters/live-feed.js";
+import { LineMerge, readFedLine } from "../dist/runs/feed-merge.js";
+import { followRun } from "../dist/runs/journal-tail.js";
+import { followFeed } from "../dist/runs/live-feed.js";
 
 const [address, folder, last] = process.argv.slice(2);
 const over = new AbortController();

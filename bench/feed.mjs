@@ -11,10 +11,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setImmediate as nextTurn, setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { createRun } from "../dist/adapters/journal-file.js";
-import { openFeed } from "../dist/adapters/live-feed.js";
-import { startPythonEvaluator } from "../dist/adapters/python-evaluator.js";
-import { systemClock } from "../dist/commands/compose.js";
+import { createRun } from "../dist/runs/journal-file.js";
+import { openFeed } from "../dist/runs/live-feed.js";
+import { startPythonEvaluator } from "../dist/evaluator/python-evaluator.js";
+import { systemClock } from "../dist/app/compose.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const never = new AbortController().signal;
@@ -180,7 +180,7 @@ function dismiss(audience) {
 /** A whole run as a person starts it. */
 async function run(evaluator, folder, ...flags) {
   const args = ["run", "--space", "analognas-baseline", "--evaluator", evaluator, "--out", folder, "--json"];
-  const child = spawn(process.execPath, [join(root, "dist/cli.js"), ...args, ...flags], {
+  const child = spawn(process.execPath, [join(root, "dist/cli/main.js"), ...args, ...flags], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   let said = "";

@@ -3,8 +3,8 @@
  *
  * Owns what the measurements of searchers share. Needs dist/.
  */
-import { systemClock } from "../dist/commands/compose.js";
-import { parseConfig, searchConfigOf } from "../dist/config.js";
+import { systemClock } from "../dist/app/compose.js";
+import { parseConfig, searchConfigOf } from "../dist/settings/config.js";
 import { formatVersion } from "../dist/search/events.js";
 
 /** What a search is where nobody says otherwise, as the program itself has it. */

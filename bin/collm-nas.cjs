@@ -3,4 +3,4 @@
 "use strict";
 
 require("./node-version.cjs");
-import("../dist/cli.js");
+import("../dist/cli/main.js");

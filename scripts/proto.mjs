@@ -1,9 +1,9 @@
 /**
- * The TypeScript types of the contract: `node scripts/proto.mjs` writes src/adapters/contract/ from the .proto file,
+ * The TypeScript types of the contract: `node scripts/proto.mjs` writes src/evaluator/contract/ from the .proto file,
  * `--check` writes nothing and fails when what is there is not what would be written.
  *
  * Owns the command line of the generator. The options that shape the messages are read from
- * src/adapters/contract-options.ts, which the adapter loads the contract with.
+ * src/evaluator/contract-options.ts, which the adapter loads the contract with.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
@@ -12,8 +12,8 @@ import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const proto = "proto/collm_nas/v1/evaluator.proto";
-const optionsFile = "src/adapters/contract-options.ts";
-const contract = "src/adapters/contract";
+const optionsFile = "src/evaluator/contract-options.ts";
+const contract = "src/evaluator/contract";
 
 const check = process.argv.includes("--check");
 const generator = join(root, "node_modules/.bin/proto-loader-gen-types");

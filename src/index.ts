@@ -4,11 +4,11 @@
  * Owns nothing; whatever is not named here may change without notice.
  */
 export * from "./errors.ts";
-export { GrpcEvaluator, type GrpcEvaluatorOptions } from "./adapters/grpc-evaluator.ts";
-export { createRun, openRun, readRun } from "./adapters/journal-file.ts";
-export { OpenAIChat, type OpenAIChatOptions } from "./adapters/openai-chat.ts";
-export { findPython, LocalEvaluator, type LocalEvaluatorOptions } from "./adapters/python-evaluator.ts";
-export { systemClock } from "./adapters/system-clock.ts";
+export { GrpcEvaluator, type GrpcEvaluatorOptions } from "./evaluator/grpc-evaluator.ts";
+export { createRun, openRun, readRun } from "./runs/journal-file.ts";
+export { OpenAIChat, type OpenAIChatOptions } from "./models/openai-chat.ts";
+export { findPython, LocalEvaluator, type LocalEvaluatorOptions } from "./evaluator/python-evaluator.ts";
+export { systemClock } from "./system/clock.ts";
 export { BlindEvaluator, blindSpace, reveal } from "./search/blind.ts";
 export { type Notice, type Observe, runSearch, type SearchPorts } from "./search/coordinator.ts";
 export type {
@@ -72,7 +72,7 @@ export {
   trace,
   valueOf,
 } from "./search/state.ts";
-export { replaySearch, resumeSearch } from "./search/tape.ts";
+export { replaySearch, resumeSearch } from "./search/replay.ts";
 export { rulesModel } from "./searchers/rules.ts";
 export { asksRoles, checkSettings, searchers } from "./searchers/registry.ts";
 export { metered, type Spend, spend } from "./search/spend.ts";

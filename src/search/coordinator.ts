@@ -38,7 +38,7 @@ import type {
   Turn,
 } from "./ports.ts";
 import { randomStream } from "./random.ts";
-import { RecordSeal, type Sealed } from "./seals.ts";
+import { RecordSeal, type Sealed } from "./hash-chain.ts";
 import { type Architecture, Space, type SpaceDescription } from "./space.ts";
 import { attemptsWithin, capInTheWay, fitsWindow, reservationOf } from "./spend.ts";
 import {

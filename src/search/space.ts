@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import { ContractViolation } from "../errors.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean } from "../text/did-you-mean.ts";
 import { pick, type Random } from "./random.ts";
 import type { RepairKind } from "./repairs.ts";
 

@@ -6,7 +6,7 @@
  */
 import { UsageError } from "../errors.ts";
 import type { SearchConfig } from "../search/events.ts";
-import { didYouMean } from "../search/nearest.ts";
+import { didYouMean } from "../text/did-you-mean.ts";
 import type { Searcher } from "../search/ports.ts";
 import { evaluationsAmong, isBetter, type RunState, valueOf } from "../search/state.ts";
 

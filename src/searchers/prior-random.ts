@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../errors.ts";
 import type { SearchConfig } from "../search/events.ts";
-import { didYouMean } from "../search/nearest.ts";
+import { didYouMean } from "../text/did-you-mean.ts";
 import type { Searcher } from "../search/ports.ts";
 import type { Dimension, Space } from "../search/space.ts";
 import { drawNew, roundSize } from "./draws.ts";

@@ -1,7 +1,7 @@
 /** Every ChatModel there is, held to the one suite of chat-model.ts. */
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { OpenAIChat } from "../../src/adapters/openai-chat.ts";
+import { OpenAIChat } from "../../src/models/openai-chat.ts";
 import { Interrupted } from "../../src/errors.ts";
 import type { ChatRequest, Clock } from "../../src/search/ports.ts";
 import type { Space } from "../../src/search/space.ts";

@@ -3,7 +3,7 @@ import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, vi } from "vitest";
-import { createRun, readRun } from "../../src/adapters/journal-file.ts";
+import { createRun, readRun } from "../../src/runs/journal-file.ts";
 import { MemoryJournal } from "../support/memory-journal.ts";
 import { testClock } from "../support/run-events.ts";
 import { type JournalUnderTest, journalContract } from "./journal.ts";

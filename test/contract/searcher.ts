@@ -10,7 +10,7 @@ import type { Searcher } from "../../src/search/ports.ts";
 import { randomStream } from "../../src/search/random.ts";
 import { type Architecture, Space, type SpaceDescription } from "../../src/search/space.ts";
 import { best, evaluations, funnel, type RunState, valueOf } from "../../src/search/state.ts";
-import { replaySearch } from "../../src/search/tape.ts";
+import { replaySearch } from "../../src/search/replay.ts";
 import { asksRoles } from "../../src/searchers/registry.ts";
 import { rulesModel } from "../../src/searchers/rules.ts";
 import { bodies, setUp } from "../support/core-ports.ts";

@@ -392,7 +392,7 @@ test("a configuration may come through a pipe of the shell", () => {
 });
 
 test.each([26, 34])("no more than %i open files are no bug", (most) => {
-  const cli = join(import.meta.dirname, "../../dist/cli.js");
+  const cli = join(import.meta.dirname, "../../dist/cli/main.js");
   const args = ["-c", `ulimit -n ${most}; exec "$@"`, "sh", process.execPath, cli, "spaces"];
   const { status, stderr } = spawnSync("sh", args, { encoding: "utf8", timeout: 60_000 });
   expect(stderr).toMatch(/^collm-nas: cannot \S+ .*too many files are open.*ulimit -n/);

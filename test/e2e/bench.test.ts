@@ -6,9 +6,9 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { RunShelf } from "../../src/adapters/run-shelf.ts";
-import { rowMaking } from "../../src/commands/dashboard.ts";
-import { readStudy } from "../../src/commands/read-study.ts";
+import { RunShelf } from "../../src/runs/run-shelf.ts";
+import { rowMaking } from "../../src/cli/dashboard.ts";
+import { readStudy } from "../../src/app/read-study.ts";
 import type { BenchRecord } from "../../src/report/bench-record.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import {

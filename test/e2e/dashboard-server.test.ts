@@ -19,7 +19,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { dashboardBeside } from "../../src/commands/dashboard.ts";
+import { dashboardBeside } from "../../src/app/dashboard-beside.ts";
 import type { RunRow, RunsMessage, Standing } from "../../src/dashboard/protocol.ts";
 import { sectionsOf } from "../../src/report/sections.ts";
 import { cohortsOf } from "../../src/report/study.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { RunLock } from "../../src/adapters/run-lock.ts";
+import { RunLock } from "../../src/runs/run-lock.ts";
 import type { EventBody, RunEvent } from "../../src/search/events.ts";
 import { best, fold, type RunState } from "../../src/search/state.ts";
 import { browserNote, chromiumPath, contrast } from "../support/browser.ts";

@@ -3,14 +3,14 @@
  * one line that says what happened, nothing is buffered without bound, and the next good answer is as good as ever.
  */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { openModels } from "../../src/commands/compose.ts";
-import { parseConfig } from "../../src/config.ts";
+import { openModels } from "../../src/app/compose.ts";
+import { parseConfig } from "../../src/settings/config.ts";
 import { ChatUnavailable, CollmError, UnusableReply } from "../../src/errors.ts";
 import { chatReplySchema, type EventBody, type Role, type RunEvent } from "../../src/search/events.ts";
 import type { ChatModel, ChatRequest, Clock } from "../../src/search/ports.ts";
 import { pick, randomStream } from "../../src/search/random.ts";
 import { fold, funnel, type RunState } from "../../src/search/state.ts";
-import { replaySearch, resumeSearch } from "../../src/search/tape.ts";
+import { replaySearch, resumeSearch } from "../../src/search/replay.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import { setUp } from "../support/core-ports.ts";
 import {

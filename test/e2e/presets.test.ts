@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunState } from "../../src/search/state.ts";
 import { evaluations, fold } from "../../src/search/state.ts";
-import { readPlan } from "../../src/plan.ts";
+import { readPlan } from "../../src/app/plan.ts";
 import type { BenchRecord } from "../../src/report/bench-record.ts";
 import {
   collmNas,

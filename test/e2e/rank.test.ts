@@ -5,7 +5,7 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { RankerSummary, RankingSummary } from "../../src/commands/ranking-summary.ts";
+import type { RankerSummary, RankingSummary } from "../../src/cli/ranking-summary.ts";
 import type { Trial } from "../../src/ranking/record.ts";
 import { Space, type SpaceDescription } from "../../src/search/space.ts";
 import {

@@ -3,14 +3,14 @@
  * never fails, and being asked to slow down costs neither a candidate nor a round.
  */
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { openModels } from "../../src/commands/compose.ts";
-import { parseConfig } from "../../src/config.ts";
+import { openModels } from "../../src/app/compose.ts";
+import { parseConfig } from "../../src/settings/config.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import type { Clock } from "../../src/search/ports.ts";
 import type { Space } from "../../src/search/space.ts";
 import { spend } from "../../src/search/spend.ts";
 import { funnel, type RunState, trace } from "../../src/search/state.ts";
-import { replaySearch } from "../../src/search/tape.ts";
+import { replaySearch } from "../../src/search/replay.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import {
   collmNas,

@@ -22,7 +22,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect } from "vitest";
-import type { Summary } from "../../src/commands/summary.ts";
+import type { Summary } from "../../src/cli/summary.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 
 export type { Summary };

@@ -11,10 +11,10 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
-import type { EvaluateRequest__Output } from "../../src/adapters/contract/collm_nas/v1/EvaluateRequest.ts";
-import type { EvaluateResponse } from "../../src/adapters/contract/collm_nas/v1/EvaluateResponse.ts";
-import type { EvaluatorServiceHandlers } from "../../src/adapters/contract/collm_nas/v1/EvaluatorService.ts";
-import { loadContract } from "../../src/adapters/grpc-evaluator.ts";
+import type { EvaluateRequest__Output } from "../../src/evaluator/contract/collm_nas/v1/EvaluateRequest.ts";
+import type { EvaluateResponse } from "../../src/evaluator/contract/collm_nas/v1/EvaluateResponse.ts";
+import type { EvaluatorServiceHandlers } from "../../src/evaluator/contract/collm_nas/v1/EvaluatorService.ts";
+import { loadContract } from "../../src/evaluator/grpc-evaluator.ts";
 import type { Architecture } from "../../src/search/space.ts";
 import { tinyCosts, tinyDescription, tinyScore, tinySpace } from "./tiny-space.ts";
 

@@ -3,7 +3,7 @@
  *
  * Owns what has to agree between the members of a space and between the events of a record, seals included.
  */
-import { parseConfig, setupOf } from "../../src/config.ts";
+import { parseConfig, setupOf } from "../../src/settings/config.ts";
 import { blindSpace } from "../../src/search/blind.ts";
 import { digestOf, Seal } from "../../src/search/digest.ts";
 import { eventBodySchema, type RunEvent, readEvent } from "../../src/search/events.ts";

@@ -11,7 +11,7 @@ import { runSearch } from "../../src/search/coordinator.ts";
 import type { ChatReply, EventBody, RunEvent, SearchConfig } from "../../src/search/events.ts";
 import type { ChatModel, Clock, Searcher } from "../../src/search/ports.ts";
 import { randomStream } from "../../src/search/random.ts";
-import { RecordSeal } from "../../src/search/seals.ts";
+import { RecordSeal } from "../../src/search/hash-chain.ts";
 import type { Architecture, SpaceDescription } from "../../src/search/space.ts";
 import type { GeneratorBrief } from "../../src/searchers/generator.ts";
 import { searchers } from "../../src/searchers/registry.ts";

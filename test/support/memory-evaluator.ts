@@ -5,7 +5,7 @@
  */
 import { ContractViolation, EvaluatorUnavailable, Interrupted, UsageError } from "../../src/errors.ts";
 import type { MeasuredCost, Outcome } from "../../src/search/events.ts";
-import { didYouMean } from "../../src/search/nearest.ts";
+import { didYouMean } from "../../src/text/did-you-mean.ts";
 import type {
   CostRequest,
   EvaluationMessage,

@@ -11,7 +11,7 @@ import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as wait } from "node:timers/promises";
-import { probeName } from "../../src/adapters/ladder.ts";
+import { probeName } from "../../src/models/output-mode.ts";
 import { pick, type Random, randomStream } from "../../src/search/random.ts";
 import { Space, type SpaceDescription } from "../../src/search/space.ts";
 

@@ -5,7 +5,7 @@
  * returns at once.
  */
 import { expect, onTestFinished } from "vitest";
-import { OpenAIChat, type OpenAIChatOptions } from "../../src/adapters/openai-chat.ts";
+import { OpenAIChat, type OpenAIChatOptions } from "../../src/models/openai-chat.ts";
 import { ChatUnavailable } from "../../src/errors.ts";
 import type { ChatRequest, Clock } from "../../src/search/ports.ts";
 import { type ModelServer, type Script, type ServerOptions, startModelServer } from "./model-server.ts";

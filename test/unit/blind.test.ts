@@ -7,7 +7,7 @@ import type { EvaluationMessage, Evaluator, Searcher } from "../../src/search/po
 import { randomStream } from "../../src/search/random.ts";
 import { Space, type SpaceDescription, spaceDescriptionSchema } from "../../src/search/space.ts";
 import { best, evaluations, fold, type RunState } from "../../src/search/state.ts";
-import { replaySearch, resumeSearch } from "../../src/search/tape.ts";
+import { replaySearch, resumeSearch } from "../../src/search/replay.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import { rulesModel } from "../../src/searchers/rules.ts";
 import { solo } from "../../src/searchers/solo.ts";

@@ -7,7 +7,7 @@ import type { ChatReply, EventBody, Prices, RunEvent, SearchConfig } from "../..
 import type { ChatRequest, Deadline, Evaluator, Searcher } from "../../src/search/ports.ts";
 import { metered, spend } from "../../src/search/spend.ts";
 import { budgetSpent, fold, type RunState, secondsWorked } from "../../src/search/state.ts";
-import { replaySearch, resumeSearch } from "../../src/search/tape.ts";
+import { replaySearch, resumeSearch } from "../../src/search/replay.ts";
 import { bodies, facts, StillClock, started } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { MemoryJournal } from "../support/memory-journal.ts";

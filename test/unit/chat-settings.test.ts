@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { OpenAIChat } from "../../src/adapters/openai-chat.ts";
+import { OpenAIChat } from "../../src/models/openai-chat.ts";
 import { UsageError } from "../../src/errors.ts";
 import { chatReplySchema } from "../../src/search/events.ts";
 import {

@@ -17,7 +17,7 @@ import {
   searchConfigOf,
   setupOf,
   environmentForPython,
-} from "../../src/config.ts";
+} from "../../src/settings/config.ts";
 import { UsageError } from "../../src/errors.ts";
 import { searchConfigSchema } from "../../src/search/events.ts";
 

@@ -13,7 +13,7 @@ import type { ChatRequest, EvaluationMessage, Evaluator, Turn } from "../../src/
 import type { Architecture, SpaceDescription } from "../../src/search/space.ts";
 import { spend } from "../../src/search/spend.ts";
 import { best, budgetSpent, evaluations, funnel, trace } from "../../src/search/state.ts";
-import { replaySearch } from "../../src/search/tape.ts";
+import { replaySearch } from "../../src/search/replay.ts";
 import { bodies, facts, setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { type ChatScript, ScriptedChat } from "../support/scripted-chat.ts";

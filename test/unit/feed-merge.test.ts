@@ -1,8 +1,8 @@
 /** Lines from a feed that loses and repeats them, made whole by the record. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { LineMerge, readFedLine } from "../../src/adapters/feed-merge.ts";
-import type { StoredLine } from "../../src/adapters/journal-file.ts";
+import { LineMerge, readFedLine } from "../../src/runs/feed-merge.ts";
+import type { StoredLine } from "../../src/runs/journal-file.ts";
 import { formatVersion } from "../../src/search/events.ts";
 import { runStarted, strategySet } from "../support/run-events.ts";
 

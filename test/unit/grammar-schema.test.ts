@@ -1,6 +1,6 @@
 /** JSON Schema in the dialect of a local model's grammar: nothing is let through that the schema forbids. */
 import { expect, test } from "vitest";
-import { grammarSchema } from "../../src/adapters/grammar-schema.ts";
+import { grammarSchema } from "../../src/models/grammar-schema.ts";
 import { architecturesSchema } from "../../src/searchers/prompts.ts";
 import { tinyDescription } from "../support/tiny-space.ts";
 import { Space } from "../../src/search/space.ts";

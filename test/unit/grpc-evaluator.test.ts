@@ -16,10 +16,10 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type ServiceError, status } from "@grpc/grpc-js";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { EvaluateResponse } from "../../src/adapters/contract/collm_nas/v1/EvaluateResponse.ts";
-import type { FailureKind } from "../../src/adapters/contract/collm_nas/v1/FailureKind.ts";
-import { GrpcEvaluator, type GrpcEvaluatorOptions } from "../../src/adapters/grpc-evaluator.ts";
-import { findPython, startPythonEvaluator } from "../../src/adapters/python-evaluator.ts";
+import type { EvaluateResponse } from "../../src/evaluator/contract/collm_nas/v1/EvaluateResponse.ts";
+import type { FailureKind } from "../../src/evaluator/contract/collm_nas/v1/FailureKind.ts";
+import { GrpcEvaluator, type GrpcEvaluatorOptions } from "../../src/evaluator/grpc-evaluator.ts";
+import { findPython, startPythonEvaluator } from "../../src/evaluator/python-evaluator.ts";
 import { ContractViolation, EvaluatorUnavailable, Interrupted, UsageError } from "../../src/errors.ts";
 import type { EvaluationMessage, EvaluationRequest } from "../../src/search/ports.ts";
 import {

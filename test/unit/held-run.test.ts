@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { RunLock } from "../../src/adapters/run-lock.ts";
-import { openSteering, sendOrder } from "../../src/adapters/steering-socket.ts";
-import { onwardCommand, refuseHeld, workerOn } from "../../src/commands/held-run.ts";
+import { RunLock } from "../../src/runs/run-lock.ts";
+import { openSteering, sendOrder } from "../../src/runs/steering-socket.ts";
+import { onwardCommand, refuseHeld, workerOn } from "../../src/app/held-run.ts";
 import { JournalLocked, UsageError } from "../../src/errors.ts";
 import { testClock } from "../support/run-events.ts";
 

@@ -21,8 +21,8 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { createRun, journalPath, openRun, readRun } from "../../src/adapters/journal-file.ts";
-import { RunLock } from "../../src/adapters/run-lock.ts";
+import { createRun, journalPath, openRun, readRun } from "../../src/runs/journal-file.ts";
+import { RunLock } from "../../src/runs/run-lock.ts";
 import { Interrupted, JournalDamaged, JournalLocked, UsageError } from "../../src/errors.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import { runStarted, strategySet, testClock } from "../support/run-events.ts";
@@ -472,7 +472,7 @@ describe("appending", () => {
 
 /** What a child does: opens and closes runs on command, or appends without end and tells what was acknowledged. */
 const worker = `
-import { createRun, openRun } from "./adapters/journal-file.js";
+import { createRun, openRun } from "./runs/journal-file.js";
 const clock = { now: () => new Date().toISOString() };
 const strategy = (round) => ({ type: "strategy-set", round, text: "s".repeat(round % 300) });
 let journal = null;
@@ -541,7 +541,7 @@ beforeAll(() => {
   const config = {
     extends: join(root, "tsconfig.json"),
     compilerOptions: { noEmit: false, rootDir: join(root, "src"), outDir: program, noCheck: true },
-    files: [join(root, "src/adapters/journal-file.ts")],
+    files: [join(root, "src/runs/journal-file.ts")],
     include: [],
   };
   writeFileSync(join(program, "tsconfig.json"), JSON.stringify(config));

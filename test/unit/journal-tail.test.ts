@@ -19,8 +19,8 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createRun, journalPath, openRun } from "../../src/adapters/journal-file.ts";
-import { followRun, type TailNotice } from "../../src/adapters/journal-tail.ts";
+import { createRun, journalPath, openRun } from "../../src/runs/journal-file.ts";
+import { followRun, type TailNotice } from "../../src/runs/journal-tail.ts";
 import { formatVersion, type EventBody } from "../../src/search/events.ts";
 import { runStarted, strategySet, testClock } from "../support/run-events.ts";
 

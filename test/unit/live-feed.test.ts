@@ -13,7 +13,7 @@ import {
   type LiveFeed,
   longestLineBytes,
   openFeed,
-} from "../../src/adapters/live-feed.ts";
+} from "../../src/runs/live-feed.ts";
 import { UsageError } from "../../src/errors.ts";
 
 let scratch: string;

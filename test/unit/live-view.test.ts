@@ -2,9 +2,9 @@
 import { PassThrough } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { BenchView } from "../../src/commands/bench-view.ts";
-import { LiveView } from "../../src/commands/live-view.ts";
-import { parseConfig } from "../../src/config.ts";
+import { BenchView } from "../../src/cli/bench-view.ts";
+import { LiveView } from "../../src/cli/live-view.ts";
+import { parseConfig } from "../../src/settings/config.ts";
 import { shellWord } from "../../src/report/format.ts";
 import { formatVersion, type RunEvent } from "../../src/search/events.ts";
 import type { EvaluationMessage, Evaluator } from "../../src/search/ports.ts";

@@ -1,6 +1,6 @@
 /** One long prompt, and what its count and its answer tell of the server. */
 import { describe, expect, it } from "vitest";
-import { longPrompt, longPromptBytes, readingOf } from "../../src/commands/long-prompt.ts";
+import { longPrompt, longPromptBytes, readingOf } from "../../src/app/long-prompt.ts";
 import { randomStream } from "../../src/search/random.ts";
 import { bytesOf } from "../../src/search/state.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";

@@ -1,7 +1,7 @@
 /** Where the answer of a reply is: in the content, among the thoughts, or nowhere because it was kept back. */
 import { describe, expect, test } from "vitest";
-import { readCompletion, type Completion } from "../../src/adapters/completion.ts";
-import { placed, thinkingIn } from "../../src/adapters/misplaced.ts";
+import { readCompletion, type Completion } from "../../src/models/completion.ts";
+import { placed, thinkingIn } from "../../src/models/misplaced.ts";
 
 function read(message: object, finish_reason: string | null = "stop"): Completion {
   return readCompletion({ choices: [{ message, finish_reason }] }) as Completion;

@@ -1,6 +1,6 @@
 /** The nearest valid name: near enough to be meant, or nothing. */
 import { expect, it } from "vitest";
-import { didYouMean } from "../../src/search/nearest.ts";
+import { didYouMean } from "../../src/text/did-you-mean.ts";
 
 it.each([
   ["flop_m", ["flops_m", "params_m"], "flops_m"],

@@ -9,7 +9,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { createServer as createTlsServer } from "node:tls";
 import { Worker } from "node:worker_threads";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { OpenAIChat, type OpenAIChatOptions } from "../../src/adapters/openai-chat.ts";
+import { OpenAIChat, type OpenAIChatOptions } from "../../src/models/openai-chat.ts";
 import { Interrupted, UsageError } from "../../src/errors.ts";
 import { chatReplySchema } from "../../src/search/events.ts";
 import type { Clock } from "../../src/search/ports.ts";

@@ -1,7 +1,7 @@
 /** What is being evaluated, and how long the rest takes. */
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { Pace } from "../../src/commands/pace.ts";
+import { Pace } from "../../src/cli/pace.ts";
 import { duration } from "../../src/report/format.ts";
 import type { Notice } from "../../src/search/coordinator.ts";
 import type { EvaluationMessage, Evaluator } from "../../src/search/ports.ts";

@@ -50,7 +50,7 @@ describe("paths", () => {
     "/modules/cli.js",
     "/modules/config.js",
     "/modules/commands/run.js",
-    "/modules/adapters/secrets.js",
+    "/modules/models/secrets.js",
     "/modules/searchers/prompts.js",
     "/modules/../package.json",
     "/modules/search/../cli.js",

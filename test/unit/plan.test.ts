@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { UsageError } from "../../src/errors.ts";
-import { type PlanFlags, readPlan } from "../../src/plan.ts";
+import { type PlanFlags, readPlan } from "../../src/app/plan.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "collm-nas-plan-"));
 let files = 0;

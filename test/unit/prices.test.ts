@@ -3,9 +3,9 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { priceData, priceOf } from "../../src/adapters/prices.ts";
-import { checkMoneyCap, pricesFor } from "../../src/commands/prices.ts";
-import { type ModelConfig, parseConfig } from "../../src/config.ts";
+import { priceData, priceOf } from "../../src/models/prices.ts";
+import { checkMoneyCap, pricesFor } from "../../src/app/prices.ts";
+import { type ModelConfig, parseConfig } from "../../src/settings/config.ts";
 import { UsageError } from "../../src/errors.ts";
 
 const day = new Date("2026-10-01T12:00:00Z");

@@ -11,14 +11,14 @@ import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { EvaluatorLog } from "../../src/adapters/evaluator-log.ts";
+import { EvaluatorLog } from "../../src/evaluator/evaluator-log.ts";
 import {
   findPython,
   LocalEvaluator,
   type LocalEvaluatorOptions,
   type PythonEvaluatorOptions,
   startPythonEvaluator,
-} from "../../src/adapters/python-evaluator.ts";
+} from "../../src/evaluator/python-evaluator.ts";
 import { EvaluatorUnavailable, Interrupted, UsageError } from "../../src/errors.ts";
 import { Space } from "../../src/search/space.ts";
 
@@ -306,7 +306,7 @@ describe.skipIf(python === null)("the Python server (skipped without .venv: run 
 
   it("ends by itself when its parent is killed", async () => {
     const program = join(folder, "parent.mjs");
-    const adapter = pathToFileURL(join(packageRoot, "dist/adapters/python-evaluator.js")).href;
+    const adapter = pathToFileURL(join(packageRoot, "dist/evaluator/python-evaluator.js")).href;
     const options = JSON.stringify({ python, environment: process.env, configFile: null, packageRoot });
     writeFileSync(
       program,

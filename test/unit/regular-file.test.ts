@@ -18,22 +18,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { EvaluatorLog } from "../../src/adapters/evaluator-log.ts";
-import { openGguf } from "../../src/adapters/gguf-chat.ts";
-import { openRun, readRun, readTrustedPart } from "../../src/adapters/journal-file.ts";
-import { followRun } from "../../src/adapters/journal-tail.ts";
-import { JsonLines } from "../../src/adapters/json-lines.ts";
-import { openRegular, readRegular, readRegularSync } from "../../src/adapters/regular-file.ts";
-import { openRowIndex } from "../../src/adapters/row-index.ts";
-import { isHeld, RunLock } from "../../src/adapters/run-lock.ts";
-import { systemClock } from "../../src/commands/compose.ts";
-import type { Output } from "../../src/commands/output.ts";
-import { readBenchRecord } from "../../src/commands/read-study.ts";
-import { report } from "../../src/commands/report.ts";
-import { readConfig } from "../../src/config.ts";
+import { EvaluatorLog } from "../../src/evaluator/evaluator-log.ts";
+import { openGguf } from "../../src/models/gguf-chat.ts";
+import { openRun, readRun, readTrustedPart } from "../../src/runs/journal-file.ts";
+import { followRun } from "../../src/runs/journal-tail.ts";
+import { JsonLines } from "../../src/runs/json-lines.ts";
+import { openRegular, readRegular, readRegularSync } from "../../src/system/regular-file.ts";
+import { openRowIndex } from "../../src/runs/row-index.ts";
+import { isHeld, RunLock } from "../../src/runs/run-lock.ts";
+import { systemClock } from "../../src/app/compose.ts";
+import type { Output } from "../../src/cli/output.ts";
+import { readBenchRecord } from "../../src/app/read-study.ts";
+import { report } from "../../src/cli/report.ts";
+import { readConfig } from "../../src/settings/config.ts";
 import { runRowSchema } from "../../src/dashboard/run-row.ts";
 import { CollmError } from "../../src/errors.ts";
-import { readPlan } from "../../src/plan.ts";
+import { readPlan } from "../../src/app/plan.ts";
 
 let scratch: string;
 let server: Server;
@@ -150,7 +150,7 @@ describe.each(names)("a %s", (name) => {
 
 describe("whoever opens a file to read it", () => {
   /** Files of the program itself, which nobody else puts where they are. */
-  const own = new Set(["cli.ts", "dashboard/page-modules.ts", "adapters/regular-file.ts"]);
+  const own = new Set(["cli/main.ts", "dashboard/page-modules.ts", "system/regular-file.ts"]);
   const source = fileURLToPath(new URL("../../src", import.meta.url));
   const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((path) =>
     path.endsWith(".ts"),

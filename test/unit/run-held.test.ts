@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { isHeld, RunLock } from "../../src/adapters/run-lock.ts";
+import { isHeld, RunLock } from "../../src/runs/run-lock.ts";
 import { testClock } from "../support/run-events.ts";
 
 let folder: string;

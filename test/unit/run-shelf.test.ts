@@ -14,12 +14,12 @@ import {
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { openRowIndex, type RowIndex } from "../../src/adapters/row-index.ts";
-import { RunShelf, type ShelfChange, type ShelfNews } from "../../src/adapters/run-shelf.ts";
-import { rowMaking } from "../../src/commands/dashboard.ts";
+import { openRowIndex, type RowIndex } from "../../src/runs/row-index.ts";
+import { RunShelf, type ShelfChange, type ShelfNews } from "../../src/runs/run-shelf.ts";
+import { rowMaking } from "../../src/cli/dashboard.ts";
 import type { RunRow } from "../../src/dashboard/protocol.ts";
 import { rowOf, runRowSchema } from "../../src/dashboard/run-row.ts";
-import { readPlan } from "../../src/plan.ts";
+import { readPlan } from "../../src/app/plan.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import {
   afterRounds,

@@ -4,7 +4,7 @@ import { UsageError } from "../../src/errors.ts";
 import { informSchema, type SearchConfig } from "../../src/search/events.ts";
 import type { ChatRequest } from "../../src/search/ports.ts";
 import { funnel } from "../../src/search/state.ts";
-import { replaySearch } from "../../src/search/tape.ts";
+import { replaySearch } from "../../src/search/replay.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import type { GeneratorBrief } from "../../src/searchers/generator.ts";
 import { checkSettings } from "../../src/searchers/registry.ts";

@@ -1,7 +1,7 @@
 /** A key never leaves in any form in which a server may echo it. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Secrets } from "../../src/adapters/secrets.ts";
+import { Secrets } from "../../src/models/secrets.ts";
 
 const inJson = (text: string) => JSON.stringify(text).slice(1, -1);
 const percent = (text: string, isSmall: boolean) =>

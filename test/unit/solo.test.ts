@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { SearchConfig } from "../../src/search/events.ts";
 import { strategySections } from "../../src/search/strategy.ts";
 import { fold, funnel, type RunState } from "../../src/search/state.ts";
-import { replaySearch } from "../../src/search/tape.ts";
+import { replaySearch } from "../../src/search/replay.ts";
 import { navigatorPrompt } from "../../src/searchers/navigator.ts";
 import { findJson } from "../../src/searchers/reply.ts";
 import { rulesModel } from "../../src/searchers/rules.ts";

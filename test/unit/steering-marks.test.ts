@@ -1,9 +1,9 @@
 /** What a person did to a run shows wherever the run is told of, and keeps it out of a bench's averages. */
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
-import type { Worker } from "../../src/commands/held-run.ts";
-import { LiveView } from "../../src/commands/live-view.ts";
-import { summarize, summaryLines } from "../../src/commands/summary.ts";
+import type { Worker } from "../../src/app/held-run.ts";
+import { LiveView } from "../../src/cli/live-view.ts";
+import { summarize, summaryLines } from "../../src/cli/summary.ts";
 import { cohortsOf, type ReportedRun } from "../../src/report/study.ts";
 import type { EventBody, RunEvent, StopReason } from "../../src/search/events.ts";
 import { reduce, type RunState } from "../../src/search/state.ts";

@@ -7,12 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import {
-  isSteerable,
-  openSteering,
-  sendOrder,
-  type SteeringSocket,
-} from "../../src/adapters/steering-socket.ts";
+import { isSteerable, openSteering, sendOrder, type SteeringSocket } from "../../src/runs/steering-socket.ts";
 import { Interrupted, UsageError } from "../../src/errors.ts";
 
 const folders: string[] = [];

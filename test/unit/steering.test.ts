@@ -2,14 +2,14 @@
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { deadlineIn } from "../../src/adapters/system-clock.ts";
+import { deadlineIn } from "../../src/system/clock.ts";
 import { Interrupted, UsageError } from "../../src/errors.ts";
 import { type Observe, runSearch, type SearchPorts } from "../../src/search/coordinator.ts";
 import { digestOf, Seal } from "../../src/search/digest.ts";
 import type { EventBody, RunEvent, SearchConfig } from "../../src/search/events.ts";
 import type { ChatRequest, Deadline, Evaluator, Steering } from "../../src/search/ports.ts";
 import { fold, type RunState, secondsWorked } from "../../src/search/state.ts";
-import { replaySearch, resumeSearch } from "../../src/search/tape.ts";
+import { replaySearch, resumeSearch } from "../../src/search/replay.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import { navigatorPrompt } from "../../src/searchers/navigator.ts";
 import { soloPrompt } from "../../src/searchers/solo.ts";

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { plain } from "../../src/commands/style.ts";
+import { plain } from "../../src/cli/style.ts";
 import { shellWord } from "../../src/report/format.ts";
 
 it("takes escape sequences out of text that is not ours, and nothing else", () => {

@@ -1,11 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  endWithoutWinner,
-  scoreText,
-  summarize,
-  summaryLines,
-  whyNoWinner,
-} from "../../src/commands/summary.ts";
+import { endWithoutWinner, scoreText, summarize, summaryLines, whyNoWinner } from "../../src/cli/summary.ts";
 import { figure } from "../../src/searchers/prompts.ts";
 import type { ChatReply, Outcome, RunEvent } from "../../src/search/events.ts";
 import type { SpaceDescription } from "../../src/search/space.ts";

@@ -1,6 +1,6 @@
 /** What the operating system refuses, in words that say what, where and what to do. */
 import { describe, expect, it } from "vitest";
-import { asOurs, cannotWrite, isOutOfFiles, outOfFiles, unusable } from "../../src/adapters/system-error.ts";
+import { asOurs, cannotWrite, isOutOfFiles, outOfFiles, unusable } from "../../src/system/system-error.ts";
 import { Interrupted, UsageError } from "../../src/errors.ts";
 
 function systemError(code: string, path?: string): NodeJS.ErrnoException {

@@ -11,7 +11,7 @@ import {
 } from "../../src/search/events.ts";
 import type { ChatRequest, Searcher } from "../../src/search/ports.ts";
 import { best, budgetSpent, fold, funnel, type RunState, trace } from "../../src/search/state.ts";
-import { replaySearch, resumeSearch } from "../../src/search/tape.ts";
+import { replaySearch, resumeSearch } from "../../src/search/replay.ts";
 import { bodies, facts, setUp, StillClock } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { MemoryJournal } from "../support/memory-journal.ts";

@@ -1,6 +1,6 @@
 /** Thoughts told apart from the answer, for every way in which models mark them. */
 import { describe, expect, test } from "vitest";
-import { separateThoughts } from "../../src/adapters/thoughts.ts";
+import { separateThoughts } from "../../src/models/thoughts.ts";
 
 const pairs = [
   ["<think>", "</think>"],

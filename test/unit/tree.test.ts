@@ -27,7 +27,7 @@ function sources(folder: string): { path: string; text: string }[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts"))
     .map((name) => join(folder, name))
-    .filter((path) => !path.startsWith("src/adapters/contract/"))
+    .filter((path) => !path.startsWith("src/evaluator/contract/"))
     .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
 }
 
@@ -40,20 +40,21 @@ function matches(folder: string, pattern: RegExp): string[] {
   );
 }
 
-test.each(["src/search", "src/searchers", "src/ranking", "src/report", "src/adapters"])(
-  "%s names no search space and no data set",
-  (folder) => {
-    const long = /nas-?_?bench|analog-?_?nas|once-for-all|autoformer|cifar|imagenet/i;
-    const short = /(?<![A-Za-z])(ofa|spos)(?![a-z])|(Ofa|Spos)(?![a-z])|(?<![A-Z])(OFA|SPOS)(?![A-Z])/;
-    expect([...matches(folder, long), ...matches(folder, short)]).toEqual([]);
-  },
-);
+test.each(
+  ["text", "search", "searchers", "ranking", "report", "models", "evaluator", "runs", "system"].map(
+    (room) => `src/${room}`,
+  ),
+)("%s names no search space and no data set", (folder) => {
+  const long = /nas-?_?bench|analog-?_?nas|once-for-all|autoformer|cifar|imagenet/i;
+  const short = /(?<![A-Za-z])(ofa|spos)(?![a-z])|(Ofa|Spos)(?![a-z])|(?<![A-Z])(OFA|SPOS)(?![A-Z])/;
+  expect([...matches(folder, long), ...matches(folder, short)]).toEqual([]);
+});
 
-test("only config.ts reads the environment", () => {
+test("only settings/config.ts reads the environment", () => {
   const access = /\bprocess\s*\??\.?\s*(\[\s*["'`]env|\.env\b|env\b)/;
   const taken = /\{[^}]*\benv\b[^}]*\}\s*(=\s*(globalThis\.)?process\b|from\s*["'](node:)?process["'])/;
   const found = [...matches("src", access), ...matches("src", taken)];
-  expect(found.filter((line) => !line.startsWith("src/config.ts:"))).toEqual([]);
+  expect(found.filter((line) => !line.startsWith("src/settings/config.ts:"))).toEqual([]);
 });
 
 test("every module opens with a comment that says what it owns", () => {
@@ -77,12 +78,12 @@ describe("the linter", () => {
     ["src/search", 'import "fs/promises";', imports],
     ["src/search", 'import "openai";', imports],
     ["src/search", 'import type { ZodType } from "openai/zod";', imports],
-    ["src/search", 'export * from "../adapters/journal-file.ts";', imports],
-    ["src/search", 'import type { Model } from "../adapters/openai-chat.ts";', imports],
+    ["src/search", 'export * from "../runs/journal-file.ts";', imports],
+    ["src/search", 'import type { Model } from "../models/openai-chat.ts";', imports],
     ["src/search", 'await import("../searchers/collm.ts");', imports],
-    ["src/search", 'import "../config.ts";', imports],
-    ["src/search", 'import "./../cli.ts";', imports],
-    ["src/search", 'import "./deeper/../../cli.ts";', imports],
+    ["src/search", 'import "../settings/config.ts";', imports],
+    ["src/search", 'import "./../cli/main.ts";', imports],
+    ["src/search", 'import "./deeper/../../cli/main.ts";', imports],
     ["src/search", "export const at = new Date();", globals],
     ["src/search", "export const at = Date.now();", globals],
     ["src/search", "export const at = performance.now();", globals],
@@ -92,24 +93,35 @@ describe("the linter", () => {
     ["src/search", "export const { random } = Math;", properties],
     ["src/searchers", 'import "node:fs";', imports],
     ["src/searchers", 'import "pure-rand";', imports],
-    ["src/searchers", 'import "../adapters/openai-chat.ts";', imports],
-    ["src/searchers", 'import "../search/../adapters/openai-chat.ts";', imports],
-    ["src/searchers", 'import "../config.ts";', imports],
+    ["src/searchers", 'import "../models/openai-chat.ts";', imports],
+    ["src/searchers", 'import "../search/../models/openai-chat.ts";', imports],
+    ["src/searchers", 'import "../settings/config.ts";', imports],
     ["src/searchers", "export const random = Math.random();", properties],
     ["src/searchers", "export const at = Date.now();", globals],
-    ["src/adapters", 'import "../searchers/collm.ts";', imports],
-    ["src/adapters", 'import "../cli.ts";', imports],
-    ["src/adapters", 'import "../config.ts";', imports],
-    ["src/adapters", 'import "../report/table.ts";', imports],
-    ["src/adapters", "export const key = process.env.KEY;", environment],
+    ...["system", "models", "evaluator", "runs"].flatMap((room): [string, string, string][] => [
+      [`src/${room}`, 'import "../searchers/collm.ts";', imports],
+      [`src/${room}`, 'import "../cli/main.ts";', imports],
+      [`src/${room}`, 'import "../app/compose.ts";', imports],
+      [`src/${room}`, 'import "../settings/config.ts";', imports],
+      [`src/${room}`, 'import "../report/table.ts";', imports],
+      [`src/${room}`, "export const key = process.env.KEY;", environment],
+    ]),
+    ["src/models", 'import "../evaluator/grpc-evaluator.ts";', imports],
+    ["src/text", 'import "../search/space.ts";', imports],
+    ["src/text", 'import "node:fs";', imports],
+    ["src/text", "export const at = Date.now();", globals],
+    ["src/settings", 'import "../app/compose.ts";', imports],
+    ["src/settings", 'import "../models/openai-chat.ts";', imports],
+    ["src/app", 'import "../cli/output.ts";', imports],
+    ["src/app", "export const key = process.env.KEY;", environment],
     ["src/ranking", 'import "node:fs";', imports],
     ["src/ranking", 'import "../report/statistics.ts";', imports],
     ["src/report", 'import "node:fs";', imports],
-    ["src/report", 'import "../adapters/journal-file.ts";', imports],
+    ["src/report", 'import "../runs/journal-file.ts";', imports],
     ["src/report", 'import "../searchers/collm.ts";', imports],
-    ["src/report/figures", 'import "../../adapters/journal-file.ts";', imports],
+    ["src/report/figures", 'import "../../runs/journal-file.ts";', imports],
     ["src/report/figures", 'import "../deeper/../../cli.ts";', imports],
-    ["src", 'import "./cli.ts";', imports],
+    ["src", 'import "./cli/main.ts";', imports],
     ["src", "export const key = process.env.KEY;", environment],
   ];
 
@@ -123,17 +135,22 @@ describe("the linter", () => {
     ["src/searchers", 'import "../search/space.ts";'],
     ["src/searchers", 'import "../errors.ts";'],
     ["src/searchers", 'import "zod";'],
-    ["src/adapters", 'import "node:fs";'],
-    ["src/adapters", 'import "@grpc/grpc-js";'],
-    ["src/adapters", 'import "./contract/evaluator.ts";'],
-    ["src/adapters", 'import "../search/ports.ts";'],
-    ["src/adapters", "export const at = Date.now();"],
+    ["src/search", 'import "../text/did-you-mean.ts";'],
+    ["src/text", 'import "leven";'],
+    ["src/models", 'import "node:fs";'],
+    ["src/models", 'import "../system/regular-file.ts";'],
+    ["src/evaluator", 'import "@grpc/grpc-js";'],
+    ["src/evaluator", 'import "./contract/evaluator.ts";'],
+    ["src/runs", 'import "../search/ports.ts";'],
+    ["src/runs", "export const at = Date.now();"],
+    ["src/app", 'import "../models/openai-chat.ts";'],
+    ["src/cli", 'import "../app/compose.ts";'],
     ["src/ranking", 'import "../searchers/prompts.ts";'],
     ["src/report", 'import "../search/state.ts";'],
     ["src/report", 'import "cli-table3";'],
     ["src/report/figures", 'import "../exhibit.ts";'],
     ["src/report/figures", 'import "../../search/state.ts";'],
-    ["src", 'import "./adapters/openai-chat.ts";'],
+    ["src", 'import "./models/openai-chat.ts";'],
   ];
 
   let tree: string;
@@ -146,7 +163,7 @@ describe("the linter", () => {
     symlinkSync(join(root, "node_modules"), join(tree, "node_modules"));
     for (const [index, [folder, source]] of refused.entries()) write(folder, `refused${index}.ts`, source);
     for (const [index, [folder, source]] of allowed.entries()) write(folder, `allowed${index}.ts`, source);
-    write("src", "config.ts", "export const key = process.env.KEY;");
+    write("src/settings", "config.ts", "export const key = process.env.KEY;");
 
     const result = spawnSync(join(root, "node_modules/.bin/oxlint"), ["--format", "unix", "src"], {
       cwd: tree,
@@ -182,7 +199,7 @@ describe("the linter", () => {
     },
   );
 
-  test("lets config.ts read the environment", () => {
-    expect(broken.get("src/config.ts") ?? []).not.toContain(environment);
+  test("lets settings/config.ts read the environment", () => {
+    expect(broken.get("src/settings/config.ts") ?? []).not.toContain(environment);
   });
 });

@@ -7,7 +7,7 @@ import type { ChatReply, EventBody, Message, RunEvent, SearchConfig } from "../.
 import type { ChatRequest, Searcher } from "../../src/search/ports.ts";
 import { randomStream } from "../../src/search/random.ts";
 import { fold, type RunState } from "../../src/search/state.ts";
-import { replaySearch, resumeSearch } from "../../src/search/tape.ts";
+import { replaySearch, resumeSearch } from "../../src/search/replay.ts";
 import { bodies, facts, StillClock, started } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { MemoryJournal } from "../support/memory-journal.ts";

@@ -1,11 +1,11 @@
 /** Replies without an answer: rejected as what they are, asked for less often than unreadable ones, and in the record. */
 import { describe, expect, test } from "vitest";
-import { RecordedChat } from "../../src/adapters/recorded-chat.ts";
+import { RecordedChat } from "../../src/models/recorded-chat.ts";
 import { UnusableReply } from "../../src/errors.ts";
 import type { ChatReply, Role, Unanswered } from "../../src/search/events.ts";
 import type { ChatRequest } from "../../src/search/ports.ts";
 import { fold, funnel, type RunState } from "../../src/search/state.ts";
-import { replaySearch, resumeSearch } from "../../src/search/tape.ts";
+import { replaySearch, resumeSearch } from "../../src/search/replay.ts";
 import { askForRanking } from "../../src/ranking/ranker.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import { rulesModel } from "../../src/searchers/rules.ts";

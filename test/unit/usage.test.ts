@@ -1,7 +1,7 @@
 /** Tokens as servers report them: the largest reading that fits, so that nothing escapes a cap. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countsOf, merged } from "../../src/adapters/usage.ts";
+import { countsOf, merged } from "../../src/models/usage.ts";
 
 /** OpenAI's form of a report. */
 function usage(prompt: unknown, completion: unknown, rest: object = {}): Record<string, unknown> {

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { homePath, pathRefusal, readCount, readNumber } from "../../src/written-values.ts";
+import { homePath, pathRefusal, readCount, readNumber } from "../../src/settings/written-values.ts";
 
 describe("a whole number", () => {
   it.each([

@@ -1,0 +1,342 @@
+/**
+ * The plan of a bench: searchers, spaces, seeds and settings, and the runs that they make together.
+ *
+ * Owns the form of the file and the matrix. Knows no space and no evaluator: whether a space, a cost or a choice
+ * exists is asked later, and before any run begins.
+ */
+import { basename, dirname, resolve } from "node:path";
+import { z } from "zod";
+import {
+  type Config,
+  configKeys,
+  type Flags,
+  findFile,
+  parseConfig,
+  parseStrictly,
+  pathsFrom,
+  readYaml,
+  searchConfigOf,
+  serverOf,
+  withFlags,
+} from "../settings/config.ts";
+import { UsageError } from "../errors.ts";
+import { type PrintedRow, printedRowSchema } from "../report/bench-record.ts";
+import { usualControls } from "../report/study.ts";
+import { digestOf } from "../search/digest.ts";
+import { didYouMean } from "../text/did-you-mean.ts";
+import { asksRoles, searchers } from "../searchers/registry.ts";
+import { pathSchema } from "../settings/schema-words.ts";
+
+/** The length of a folder's name, in characters; file systems take 255 bytes. */
+const longestName = 120;
+
+const keysSchema = z.record(z.string(), z.unknown());
+
+const planSchema = z.strictObject({
+  title: z.string().min(1),
+  /** Ids, or ids with keys of a run's configuration that hold for that space alone. */
+  spaces: z.union([z.array(z.string().min(1)), z.record(z.string(), keysSchema)], {
+    error: "has to be a list such as [NAME], or ids with keys of their own",
+  }),
+  /** How many, from 0, or a list. */
+  seeds: z.union([z.int().min(1), z.array(z.int().min(0))], {
+    error: "has to be how many, at least 1, or a list of whole numbers",
+  }),
+  searchers: z.array(z.string().min(1)),
+  /** Searchers that run once a space and seed, without settings and grid, to measure the others against; null: the usual ones. */
+  controls: z.array(z.string().min(1)).nullable().default(null),
+  /** Named variations of `run`. */
+  settings: z.record(z.string(), keysSchema).default({}),
+  /** Keys of a run's configuration, such as memory.navigator, with the values to try; all combinations are run. */
+  grid: z
+    .record(
+      z.string(),
+      z.array(z.unknown(), "has to be a list of values").min(1, "has to hold a value to try"),
+    )
+    .default({}),
+  /** Keys of a run's configuration that hold for every run. */
+  run: keysSchema.default({}),
+  /** How many runs are under way at once. */
+  parallel: z.int().min(1).max(64).default(4),
+  /** Whether the plan says nothing without a language model, so that it is refused without one. */
+  needsModel: z.boolean().default(false),
+  /** Whether all of each space is measured first, to know its optimum. For tables only. */
+  optimum: z.boolean().default(false),
+  /** Rows that a publication prints, by space; the first one is the mean to reach. */
+  printed: z.record(z.string(), z.array(printedRowSchema)).default({}),
+  out: pathSchema.nullable().default(null),
+});
+
+/** Every key of a plan. */
+export const planKeys: readonly string[] = Object.keys(planSchema.shape);
+
+/** Flags of `bench` that change a plan. */
+export interface PlanFlags
+  extends Pick<Flags, "model" | "baseUrl" | "price" | "evaluator" | "evaluatorConfig" | "budget"> {
+  readonly seeds?: number | undefined;
+  readonly parallel?: number | undefined;
+  readonly out?: string | undefined;
+}
+
+/** One run of the matrix. */
+export interface PlannedRun {
+  readonly label: string;
+  readonly isControl: boolean;
+  readonly config: Config;
+  /** From the bench's folder. */
+  readonly folder: string;
+}
+
+export interface Plan {
+  readonly title: string;
+  readonly runs: readonly PlannedRun[];
+  readonly parallel: number;
+  readonly measuresOptimum: boolean;
+  /** Rows that a publication prints, by space. */
+  readonly printed: Readonly<Record<string, readonly PrintedRow[]>>;
+  readonly out: string;
+  /** What the reader should know of the plan as it was read, a sentence each. */
+  readonly remarks: readonly string[];
+}
+
+/**
+ * Reads a plan and makes its runs.
+ *
+ * @throws UsageError naming the key, before anything runs: for an empty matrix, a seed given twice, two runs of one
+ *   name, and for whatever no single run may have
+ */
+export async function readPlan(file: string, flags: PlanFlags): Promise<Plan> {
+  const source = `${file}: `;
+  const ofRuns = configKeys().map((key) => `run.${key}`);
+  const plan = parseStrictly(planSchema, await readYaml(file), source, ofRuns);
+  const { seeds, parallel, out, ...runFlags } = flags;
+  refuseReserved(plan, source);
+  refuseFlags(plan, flags, source);
+  const shared = pathsFrom(dirname(resolve(findFile(file))), plan.run);
+  const remarks: string[] = [];
+  const everySeed = seedsOf(seeds ?? plan.seeds, source);
+  const runs = [...spacesOf(plan.spaces, source)].flatMap(([space, ofSpace]) => {
+    const given = withFlags(merged(shared, ofSpace), runFlags);
+    return entriesOf(plan, given, space, remarks, source).flatMap((entry) =>
+      everySeed.map((seed) => plannedRun(entry, given, space, seed, plan.needsModel, source)),
+    );
+  });
+  // On some disks two names that differ in case alone are one.
+  const twice = repeated(runs.map(({ folder }) => folder.toLowerCase()));
+  if (twice !== undefined)
+    throw new UsageError(`${source}the matrix makes ${twice} twice; leave one of the two out`);
+  return {
+    title: plan.title,
+    runs,
+    parallel: parallel ?? plan.parallel,
+    measuresOptimum: plan.optimum,
+    printed: plan.printed,
+    out: out ?? plan.out ?? `benches/${fileName(basename(file).replace(/\.ya?ml$/, ""))}`,
+    remarks,
+  };
+}
+
+// --- internal ---
+
+type PlanFile = z.infer<typeof planSchema>;
+type Keys = Record<string, unknown>;
+
+/** A column of the matrix: a searcher with one variation of the settings. */
+interface Entry {
+  readonly searcher: string;
+  readonly variation: string;
+  readonly keys: Keys;
+  readonly isControl: boolean;
+}
+
+/** What the matrix itself gives to each run. */
+const reserved = ["space", "seed", "searcher", "out"];
+
+/** Every place of a plan that holds keys of a run's configuration, with its keys. */
+function placesOf({
+  run,
+  spaces,
+  settings,
+  grid,
+}: PlanFile): { place: string; keys: Keys; varies: boolean }[] {
+  const gridKeys = Object.keys(grid).map((path) => nested(path.split("."), null));
+  return [
+    { place: "run", keys: run, varies: false },
+    ...(Array.isArray(spaces)
+      ? []
+      : Object.entries(spaces).map(([id, keys]) => ({ place: `spaces.${id}`, keys, varies: false }))),
+    ...Object.entries(settings).map(([name, keys]) => ({ place: `settings.${name}`, keys, varies: true })),
+    ...gridKeys.map((keys) => ({ place: "grid", keys, varies: true })),
+  ];
+}
+
+function refuseReserved(plan: PlanFile, source: string): void {
+  const path = Object.keys(plan.grid).find((each) => !/^[A-Za-z]\w*(\.[A-Za-z]\w*)*$/.test(each));
+  if (path !== undefined)
+    throw new UsageError(
+      `${source}"grid" holds "${path}", which is no key such as budget or memory.navigator`,
+    );
+  for (const { place, keys } of placesOf(plan)) {
+    const key = reserved.find((each) => Object.hasOwn(keys, each));
+    if (key !== undefined)
+      throw new UsageError(
+        `${source}"${place}" sets "${key}", which the matrix gives to each run; remove it`,
+      );
+    if (place !== "run" && Object.hasOwn(keys, "evaluator"))
+      throw new UsageError(
+        `${source}"${place}" sets "evaluator", but one serves the whole plan; set it in "run"`,
+      );
+  }
+}
+
+/** A flag overrules the plan; what a setting or the grid varies cannot be overruled without losing the comparison. */
+function refuseFlags(plan: PlanFile, { budget, model, baseUrl, price }: PlanFlags, source: string): void {
+  const given: [flag: string, path: readonly string[], value: unknown][] = [
+    ["--budget", ["budget"], budget],
+    ["--model", ["model", "name"], model],
+    ["--base-url", ["model", "baseUrl"], baseUrl],
+    ["--price", ["model", "name"], price],
+  ];
+  for (const [flag, path, value] of given) {
+    if (value === undefined) continue;
+    const { place } = placesOf(plan).find(({ keys, varies }) => varies && holds(keys, path)) ?? {};
+    if (place !== undefined)
+      throw new UsageError(
+        `${source}"${place}" varies ${path.join(".")}, so ${flag} cannot overrule it; leave it out`,
+      );
+  }
+}
+
+function holds(keys: unknown, [key = "", ...rest]: readonly string[]): boolean {
+  if (!isKeys(keys) || !Object.hasOwn(keys, key)) return false;
+  return rest.length === 0 || holds(keys[key], rest);
+}
+
+function spacesOf(spaces: PlanFile["spaces"], source: string): Map<string, Keys> {
+  const entries = Array.isArray(spaces)
+    ? spaces.map((id): [string, Keys] => [id, {}])
+    : Object.entries(spaces);
+  if (entries.length === 0) throw new UsageError(`${source}"spaces" is empty; name at least one`);
+  const twice = repeated(entries.map(([id]) => id));
+  if (twice !== undefined) throw new UsageError(`${source}"spaces" names ${twice} twice; leave one out`);
+  return new Map(entries);
+}
+
+function seedsOf(seeds: PlanFile["seeds"], source: string): number[] {
+  if (typeof seeds === "number") return Array.from({ length: seeds }, (_, seed) => seed);
+  if (seeds.length === 0)
+    throw new UsageError(`${source}"seeds" is empty; give a number of seeds, or a list`);
+  const twice = repeated(seeds);
+  if (twice !== undefined) throw new UsageError(`${source}"seeds" holds ${twice} twice; leave one out`);
+  return seeds;
+}
+
+/** The columns of the matrix on one space; what is left out there is told in `remarks`. */
+function entriesOf(
+  { searchers: names, controls: chosen, settings, grid }: PlanFile,
+  given: Keys,
+  space: string,
+  remarks: string[],
+  source: string,
+): Entry[] {
+  const controls = chosen ?? usualControls;
+  const known = searchers.map(({ name }) => name);
+  for (const name of [...names, ...controls]) {
+    if (!known.includes(name))
+      throw new UsageError(
+        `${source}unknown searcher "${name}"; they are ${known.join(", ")}${didYouMean(name, known)}`,
+      );
+  }
+  if (names.length + controls.length === 0)
+    throw new UsageError(`${source}"searchers" and "controls" are empty; name at least one searcher`);
+  const hasOdds = Object.hasOwn(given, "prior");
+  const kept = controls.filter((name) => name !== "prior-random" || hasOdds || chosen !== null);
+  if (kept.length < controls.length)
+    remarks.push(`the control prior-random is left out on ${space}: the plan gives no odds (prior)`);
+  const varied = names.flatMap((searcher) =>
+    variationsOf(settings, grid).map(
+      (variation): Entry => ({ searcher, isControl: kept.includes(searcher), ...variation }),
+    ),
+  );
+  const plain = kept
+    .filter((searcher) => !varied.some((entry) => entry.searcher === searcher && entry.variation === ""))
+    .map((searcher): Entry => ({ searcher, variation: "", keys: {}, isControl: true }));
+  return [...varied, ...plain];
+}
+
+/** Every setting with every combination of the grid; one without a name where there is neither. */
+function variationsOf(
+  settings: PlanFile["settings"],
+  grid: PlanFile["grid"],
+): Pick<Entry, "variation" | "keys">[] {
+  const named = Object.entries(settings).map(([variation, keys]) => ({ variation, keys: keys as Keys }));
+  let variations = named.length === 0 ? [{ variation: "", keys: {} as Keys }] : named;
+  for (const [path, values] of Object.entries(grid)) {
+    variations = variations.flatMap(({ variation, keys }) =>
+      values.map((value) => ({
+        variation: [variation, `${path}=${typeof value === "string" ? value : JSON.stringify(value)}`]
+          .filter((part) => part !== "")
+          .join(" "),
+        keys: merged(keys, nested(path.split("."), value)),
+      })),
+    );
+  }
+  return variations;
+}
+
+function plannedRun(
+  { searcher, variation, keys, isControl }: Entry,
+  given: Keys,
+  space: string,
+  seed: number,
+  needsModel: boolean,
+  source: string,
+): PlannedRun {
+  const whole: Keys = { ...merged(given, keys), space, searcher, seed };
+  const { early } = whole;
+  const players = { searcher, ...(typeof early === "string" ? { early } : {}) };
+  if (needsModel && asksRoles(players) && !holds(whole, ["model", "name"]))
+    throw new UsageError(
+      `${source}this plan needs a language model, and none is named; add --model NAME --base-url URL`,
+    );
+  const place = [searcher, variation].filter((part) => part !== "").join(" ");
+  const config = parseConfig(whole, `${source}${place}: `);
+  const label = asksRoles(searchConfigOf(config)) ? `${place} (${playersOf(config)})` : place;
+  return { label, isControl, config, folder: `runs/${fileName(space)}/${fileName(label)}/seed${seed}` };
+}
+
+function playersOf({ model }: Config): string {
+  if (model === null) return "rules";
+  return [...new Set([serverOf(model, "navigator").name, serverOf(model, "generator").name])].join(" and ");
+}
+
+/** The keys of the second over those of the first, objects within objects too. */
+function merged(under: Keys, over: Keys): Keys {
+  const result = { ...under };
+  for (const [key, value] of Object.entries(over)) {
+    const before = result[key];
+    result[key] = isKeys(before) && isKeys(value) && key !== "prior" ? merged(before, value) : value;
+  }
+  return result;
+}
+
+function isKeys(value: unknown): value is Keys {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function nested([key = "", ...rest]: readonly string[], value: unknown): Keys {
+  return { [key]: rest.length === 0 ? value : nested(rest, value) };
+}
+
+/** The first member that comes a second time. */
+function repeated<T>(members: readonly T[]): T | undefined {
+  return members.find((member, index) => members.indexOf(member) < index);
+}
+
+/** A text as part of a path, on any file system: long ones are cut, and told apart by their digest. */
+function fileName(text: string): string {
+  const name = text.replace(/[^A-Za-z0-9._=-]+/g, "-").replace(/^[-.]+|-+$/g, "") || "unnamed";
+  return name.length <= longestName
+    ? name
+    : `${name.slice(0, longestName - 9)}-${digestOf(text).slice(0, 8)}`;
+}

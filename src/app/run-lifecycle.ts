@@ -1,0 +1,380 @@
+/**
+ * One run, from its first event to its last.
+ *
+ * Owns what a record begins with, how it is gone on with, and what has to hold before either. Knows no terminal and
+ * no exit code: `run` and `bench` do the same with it.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { journalPath, type OpenedRun, type RunJournal } from "../runs/journal-file.ts";
+import { readRegular } from "../system/regular-file.ts";
+import {
+  boundsOf,
+  type Config,
+  checkCaps,
+  type Flags,
+  type ModelConfig,
+  readConfig,
+  readSetup,
+  type Setup,
+  searchConfigOf,
+  serverOf,
+  setupOf,
+  watchedBy,
+} from "../settings/config.ts";
+import { ContractViolation, EvaluatorUnavailable, UsageError } from "../errors.ts";
+import { BlindEvaluator, blindSpace } from "../search/blind.ts";
+import { type Observe, runSearch, type SearchPorts } from "../search/coordinator.ts";
+import {
+  formatVersion,
+  type Bounds,
+  type Caps,
+  type Prices,
+  type Role,
+  roleSchema,
+  type RunEvent,
+} from "../search/events.ts";
+import { didYouMean } from "../text/did-you-mean.ts";
+import type { ChatModel, Evaluator, Searcher, SpaceCatalog, Steering } from "../search/ports.ts";
+import { Space, type SpaceDescription } from "../search/space.ts";
+import { fold, type RunState, secondsWorked } from "../search/state.ts";
+import { resumeSearch } from "../search/replay.ts";
+import { asksRoles, checkSettings } from "../searchers/registry.ts";
+import {
+  deadlineIn,
+  findSearcher,
+  type KnownRungs,
+  type ModelWatch,
+  type OpenedModels,
+  openModels,
+  packageRoot,
+  systemClock,
+} from "./compose.ts";
+import { onwardCommand } from "./held-run.ts";
+import { checkMoneyCap, pricesFor } from "./prices.ts";
+
+/** Everything a run needs, opened and checked. */
+export interface Ensemble {
+  readonly searcher: Searcher;
+  readonly models: Record<Role, ChatModel> | null;
+  readonly evaluator: Evaluator;
+  /** The space that is searched. */
+  readonly space: SpaceDescription;
+  /** The same under its own names, where the search is blind to them. */
+  readonly original?: SpaceDescription;
+  /** What the models charge; null where no model is asked. */
+  readonly prices: Prices | null;
+  /** The windows of models that were opened for the run. */
+  readonly windows: OpenedModels["windows"];
+  /** Puts away what was opened. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * The configuration of a new run, before anything is started for it.
+ *
+ * @throws UsageError for what no run can begin with, a folder that holds one already included
+ */
+export async function readRunConfig(file: string | undefined, flags: Flags): Promise<Config> {
+  const config = await readConfig(file, flags);
+  findSearcher(config.searcher);
+  // The journal itself refuses again when it is made.
+  if (config.out !== null && existsSync(journalPath(config.out)))
+    throw new UsageError(
+      `${config.out} already holds a run, and no run is overwritten; choose another --out, or go on with: ${await onwardCommand(config.out)}`,
+    );
+  return config;
+}
+
+/**
+ * Opens what a new run needs. `described` is the space as its evaluator describes it.
+ *
+ * @throws UsageError for a limit or a prior that the space does not know, and for a model that cannot be asked
+ */
+export async function assemble(
+  config: Config,
+  described: SpaceDescription,
+  evaluator: Evaluator,
+  watch: ModelWatch,
+): Promise<Ensemble> {
+  const searcher = findSearcher(config.searcher);
+  checkFit(config, described);
+  const search = searchConfigOf(config);
+  const isAsked = asksRoles(search);
+  const prices = isAsked ? await pricesFor(config.model, config.prices) : null;
+  if (isAsked) checkMoneyCap(config.caps, prices, config.model);
+  const opened = isAsked
+    ? await openModels(config.model, systemClock, watch, {}, { search, space: described })
+    : nobody;
+  const seen = config.blind ? blinded(described, config.seed, evaluator) : { space: described, evaluator };
+  return { searcher, prices, ...opened, ...seen };
+}
+
+/** Who is there while a run goes on, and may look or steer. */
+export interface Company {
+  /** Told once the first event of the run, or of its going on, is stored. */
+  readonly onBegin?: (state: RunState) => void;
+  readonly observe?: Observe;
+  readonly steering?: Steering;
+}
+
+/** Begins the record of a new run and searches to the end. */
+export async function conduct(
+  config: Config,
+  { searcher, models, evaluator, space, original, prices, windows, close }: Ensemble,
+  serverVersion: string,
+  journal: RunJournal,
+  signal: AbortSignal,
+  { onBegin = () => {}, observe, steering }: Company,
+): Promise<RunState> {
+  try {
+    const search = searchConfigOf(config);
+    const bounds = config.model === null ? null : boundsWithin(boundsOf(config.model), windows);
+    const isBounded = search.bounds !== undefined || Object.keys(windows).length > 0;
+    const history = await journal.append([
+      {
+        type: "run-started",
+        run: journal.folder,
+        search: bounds === null || !isBounded ? search : { ...search, bounds },
+        setup: { ...setupOf(config) },
+        models: labelsOf(models),
+        space,
+        ...(original === undefined ? {} : { original }),
+        ...(prices === null ? {} : { prices }),
+        versions: { ...(await versions()), evaluator: serverVersion },
+      },
+    ]);
+    const begun = fold(history) as RunState;
+    onBegin(begun);
+    const ports = portsOf(begun, { searcher, evaluator, models, journal }, steering);
+    return await runSearch(history, ports, signal, observe);
+  } finally {
+    await close();
+  }
+}
+
+/**
+ * Opens what a recorded run needs to go on, and makes sure that its evaluator still serves the same space.
+ *
+ * @throws ContractViolation when the space is another by now
+ */
+export async function assembleAgain(
+  state: RunState,
+  setup: Setup,
+  caps: Caps,
+  evaluator: Evaluator & SpaceCatalog,
+  signal: AbortSignal,
+  watch: ModelWatch,
+): Promise<Ensemble> {
+  const { model } = setup;
+  const searcher = findSearcher(state.search.searcher);
+  const isAsked = asksRoles(state.search);
+  checkCaps(caps, isAsked ? model : null);
+  const prices = isAsked ? await pricesAgain(state, setup) : null;
+  if (isAsked) checkMoneyCap(caps, prices, model);
+  const described = state.original ?? state.space;
+  await requireSameSpace(evaluator, described, signal);
+  const opened = isAsked
+    ? await openModels(model, systemClock, watch, rungsOf(state, setup), {
+        search: state.search,
+        space: described,
+      })
+    : nobody;
+  const seen =
+    state.original === undefined
+      ? { space: described, evaluator }
+      : blinded(described, state.search.seed, evaluator);
+  return { searcher, prices, ...opened, ...seen };
+}
+
+/**
+ * The state of a run of this configuration that has just begun and is recorded nowhere: what its first prompts are made
+ * from. `models` are null where no model is named or asked.
+ */
+export function rehearsal(config: Config, space: SpaceDescription): RunState {
+  const search = searchConfigOf(config);
+  const { model } = config;
+  const isAsked = asksRoles(search) && model !== null;
+  const event: RunEvent = {
+    v: formatVersion,
+    seq: 1,
+    at: systemClock.now(),
+    type: "run-started",
+    run: "",
+    search,
+    setup: { ...setupOf(config) },
+    models: isAsked
+      ? { navigator: serverOf(model, "navigator").name, generator: serverOf(model, "generator").name }
+      : null,
+    space,
+    versions: {},
+  };
+  return fold([event]) as RunState;
+}
+
+/** What a resume changes; null: as before. */
+export interface Changes {
+  readonly budget: number | null;
+  readonly rounds: number | null;
+  readonly caps: Caps | null;
+  readonly setup: Setup;
+}
+
+/** Records that a run goes on, and searches to the end. */
+export async function goOn(
+  { journal, events, repairs }: OpenedRun,
+  changes: Changes,
+  { searcher, models, evaluator, prices, windows, close }: Ensemble,
+  signal: AbortSignal,
+  { onBegin = () => {}, observe, steering }: Company,
+): Promise<RunState> {
+  try {
+    const before = fold(events) as RunState;
+    const caps = changes.caps ?? before.search.caps ?? {};
+    const { model } = changes.setup;
+    const watched = model === null ? {} : watchedBy(model);
+    const bounds = model === null ? null : boundsWithin(boundsOf(model), windows);
+    const isBounded =
+      Object.keys(caps).length > 0 || before.search.bounds !== undefined || Object.keys(windows).length > 0;
+    const resumed = await journal.append([
+      {
+        type: "run-resumed",
+        budget: changes.budget,
+        rounds: changes.rounds,
+        setup: { ...changes.setup },
+        models: labelsOf(models),
+        ...(changes.caps === null ? {} : { caps }),
+        ...(bounds === null || !isBounded || isDeepStrictEqual(bounds, before.search.bounds)
+          ? {}
+          : { bounds }),
+        ...(isDeepStrictEqual(watched.onTruncation, before.search.onTruncation) ? {} : watched),
+        ...(prices === null || isDeepStrictEqual(prices, before.prices) ? {} : { prices }),
+        versions: await versions(),
+        repairs: [...repairs],
+      },
+    ]);
+    const whole: RunEvent[] = [...events, ...resumed];
+    const begun = fold(whole) as RunState;
+    onBegin(begun);
+    const ports = portsOf(begun, { searcher, evaluator, models, journal }, steering);
+    return await resumeSearch(whole, ports, signal, observe);
+  } finally {
+    await close();
+  }
+}
+
+/** Whatever a configuration names of a space has to be there: the costs of its limits, the choices of a prior. */
+export function checkFit(config: Config, space: SpaceDescription): void {
+  checkSettings(new Space(space), searchConfigOf(config));
+  const costs = space.costs.map(({ name }) => name);
+  for (const name of Object.keys(config.limits)) {
+    if (costs.includes(name)) continue;
+    const known = costs.length === 0 ? "it has none" : `they are ${costs.join(", ")}`;
+    throw new UsageError(`space ${space.id} has no cost "${name}"; ${known}${didYouMean(name, costs)}`);
+  }
+}
+
+/** The versions that a record names. */
+export async function versions(): Promise<Record<string, string>> {
+  const { version } = JSON.parse((await readRegular(join(packageRoot, "package.json"))).toString("utf8")) as {
+    version: string;
+  };
+  return { collmNas: version, node: process.version };
+}
+
+// --- internal ---
+
+const nobody = { models: null, windows: {}, close: async () => {} };
+
+/** What the settings say of the models, and of their windows what is known from opening them. */
+function boundsWithin(bounds: Bounds, windows: OpenedModels["windows"]): Bounds {
+  const of = (role: Role) => ({
+    ...bounds[role],
+    contextTokens: windows[role] ?? bounds[role].contextTokens,
+  });
+  return { navigator: of("navigator"), generator: of("generator") };
+}
+
+/** What the search runs on, with the end of its time and the person beside it where there are any. */
+function portsOf(
+  begun: RunState,
+  ports: Pick<SearchPorts, "searcher" | "evaluator" | "models" | "journal">,
+  steering: Steering | undefined,
+): SearchPorts {
+  return {
+    ...ports,
+    clock: systemClock,
+    ...timeLeft(begun),
+    ...(steering === undefined ? {} : { steering }),
+  };
+}
+
+/** The end of the time that the run may still take; nothing where it may take any. */
+function timeLeft(state: RunState): Pick<SearchPorts, "deadline"> {
+  const seconds = state.search.caps?.seconds;
+  return seconds === undefined ? {} : { deadline: deadlineIn(seconds - secondsWorked(state)) };
+}
+
+/** The prices of a run that goes on: as given, or else as recorded, but for a model that is another one by now. */
+async function pricesAgain(state: RunState, { model, prices }: Setup): Promise<Prices | null> {
+  const now = await pricesFor(model, prices ?? {});
+  if (now === null || model === null || state.prices === undefined) return now;
+  const of = (role: Role) => {
+    const isGiven = Object.hasOwn(prices ?? {}, serverOf(model, role).name);
+    return isSameServer(state, model, role) && !isGiven ? (state.prices?.[role] ?? null) : now[role];
+  };
+  return { navigator: of("navigator"), generator: of("generator") };
+}
+
+/** How the servers of a run have to be asked, as far as its record knows and they are the same. */
+function rungsOf(state: RunState, { model }: Setup): KnownRungs {
+  const learned = roleSchema.options.flatMap((role) => {
+    const rung = state.chats.findLast((chat) => chat.role === role && chat.reply.rung !== undefined)?.reply
+      .rung;
+    return rung === undefined || !isSameServer(state, model, role) ? [] : [[role, rung] as const];
+  });
+  return Object.fromEntries(learned);
+}
+
+function isSameServer({ setup }: RunState, model: ModelConfig | null, role: Role): boolean {
+  if (model === null || setup["model"] === null) return false;
+  const before = readSetup(setup, {}).model;
+  if (before === null) return false;
+  const [{ name, baseUrl }, now] = [serverOf(before, role), serverOf(model, role)];
+  return name === now.name && baseUrl === now.baseUrl;
+}
+
+function blinded(
+  original: SpaceDescription,
+  seed: number,
+  evaluator: Evaluator,
+): Pick<Ensemble, "space" | "original" | "evaluator"> {
+  return {
+    space: blindSpace(original, seed),
+    original,
+    evaluator: new BlindEvaluator(evaluator, original, seed),
+  };
+}
+
+function labelsOf(models: Record<Role, ChatModel> | null): RunState["models"] {
+  return models === null ? null : { navigator: models.navigator.label, generator: models.generator.label };
+}
+
+/** Before a resume is recorded: it must be the same space. An evaluator that is away now is waited for later. */
+async function requireSameSpace(
+  evaluator: SpaceCatalog,
+  space: SpaceDescription,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const { digest } = await evaluator.describe(space.id, signal);
+    if (digest === space.digest) return;
+  } catch (error) {
+    if (error instanceof EvaluatorUnavailable) return;
+    throw error;
+  }
+  throw new ContractViolation(
+    `space ${space.id} is not what it was when the run began (its digest differs): serve the same data and version again`,
+  );
+}

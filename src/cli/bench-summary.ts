@@ -1,0 +1,43 @@
+/**
+ * What a bench came to, for the terminal: the tables that answer first; the report has them all.
+ *
+ * Owns the choice of tables and how they are drawn without a page. Computes nothing.
+ */
+import { tablesOf } from "../report/comparison.ts";
+import type { Table } from "../report/exhibit.ts";
+import { readStudy } from "../app/read-study.ts";
+import { paint } from "./style.ts";
+import { table } from "./table.ts";
+
+const wide = /^(Median|95 % interval|Test as printed|Evaluations.*|Calls|Tokens.*)$/;
+/** The beginnings of the ids of the tables that are drawn. */
+const drawn = /^(results|blind)-/;
+
+export async function benchLines(folder: string): Promise<{ tables: Table[]; lines: string[] }> {
+  const tables = tablesOf(await readStudy([folder], ""));
+  return {
+    tables,
+    lines: tables
+      .filter(({ id }) => drawn.test(id))
+      .flatMap((each) => [
+        paint(process.stdout, "bold", each.title),
+        "",
+        ...(each.id.startsWith("results-") ? narrow(each) : whole(each)),
+        "",
+      ]),
+  };
+}
+
+/** A table without the columns that a terminal has no room for. */
+function narrow({ columns, rows, ...rest }: Table): string[] {
+  const kept = columns.flatMap(({ name }, place) => (wide.test(name) ? [] : [place]));
+  const pick = <T>(cells: readonly T[]) => kept.flatMap((place) => cells[place] ?? []);
+  return whole({ ...rest, columns: pick(columns), rows: rows.map(pick) });
+}
+
+function whole({ columns, rows }: Table): string[] {
+  return table(
+    rows,
+    columns.map(({ name }) => name),
+  );
+}

@@ -1,0 +1,273 @@
+/**
+ * A search as it runs, in the terminal.
+ *
+ * Owns what is drawn on standard error: a line or two a round, and where there is a terminal a bar with the best so far
+ * and the time left, and under it the evaluation under way once it takes a while. Elsewhere such an evaluation is told
+ * of now and then. Reads state through selectors and changes nothing.
+ */
+import type { SingleBar } from "cli-progress";
+import type { Notice } from "../search/coordinator.ts";
+import type { RunEvent } from "../search/events.ts";
+import { strategySummary } from "../search/strategy.ts";
+import { best, budgetLeft, budgetSpent, funnel, type RunState } from "../search/state.ts";
+import { Bars } from "./bars.ts";
+import { CallWatch } from "./call-watch.ts";
+import { program } from "../app/compose.ts";
+import { type Current, Pace } from "./pace.ts";
+import { shellWord, duration } from "../report/format.ts";
+import { truncationWords } from "../report/words.ts";
+import { paint, plain, printable } from "./style.ts";
+import { scoreText } from "./summary.ts";
+import { columnsOf, wrapped } from "./wrapped.ts";
+
+/** An evaluation that is over sooner is not shown. */
+const shownAfterSeconds = 1;
+/** Without a terminal, nothing is told of evaluations as long as something was said so recently. */
+const quietSeconds = 30;
+
+export class LiveView {
+  readonly #out: NodeJS.WriteStream;
+  #bars: Bars | null = null;
+  #bar: SingleBar | null = null;
+  readonly #seconds: () => number;
+  #state: RunState | null = null;
+  #from = 0;
+  #pace: Pace;
+  readonly #calls: CallWatch;
+  #saidAt: number;
+  /** What the bar shows is older than the latest event. */
+  #hasNews = false;
+  #updatedAt = 0;
+  #bestBefore: number | null = null;
+
+  /** @param seconds what only ever grows */
+  constructor(out: NodeJS.WriteStream, seconds: () => number = () => performance.now() / 1000) {
+    this.#out = out;
+    this.#seconds = seconds;
+    this.#saidAt = seconds();
+    this.#pace = new Pace(seconds, 0);
+    this.#calls = new CallWatch(seconds);
+  }
+
+  /**
+   * The opening line.
+   *
+   * @param from the number of the last event that was recorded before anybody watched: of what came before, a line a
+   *   round is told
+   */
+  begin(state: RunState, from = state.seq): void {
+    const { search, space, models } = state;
+    const limits = Object.entries(search.limits).map(([name, limit]) => `${name} at most ${limit}`);
+    const players =
+      models === null ? "" : ` (${[...new Set([models.navigator, models.generator])].join(" and ")})`;
+    const parts = [
+      `space ${paint(this.#out, "bold", space.id)}`,
+      `searcher ${paint(this.#out, "bold", search.searcher)}${players}`,
+      `${search.budget} evaluations`,
+      ...limits,
+      `seed ${search.seed}`,
+      ...(search.blind === true ? ["blind to the space's names"] : []),
+    ];
+    this.say(parts.join(", "));
+    this.#state = state;
+    this.#from = from;
+    this.#pace = new Pace(this.#seconds, from);
+    this.#bestBefore = best(state)?.value ?? null;
+    if (!this.#out.isTTY) return;
+    const format = "  {bar} {value}/{total} evaluated  best {best}  {left}";
+    this.#bars = new Bars(this.#out, format, () => this.#updateBar());
+    this.#bar = this.#bars.bar(search.budget, budgetSpent(state), this.#payload(state));
+    this.#bars.line(() => printable(this.#currentLine()));
+  }
+
+  /** Takes a notice of the search. */
+  observe(notice: Notice): void {
+    this.#calls.observe(notice);
+    switch (notice.kind) {
+      case "recorded":
+        this.#recorded(notice);
+        break;
+      case "waiting":
+        this.say(paint(this.#out, "yellow", `waiting ${waitWords(notice.seconds)}: ${plain(notice.reason)}`));
+        break;
+      case "asking":
+        if (notice.attempt > 1)
+          this.say(
+            paint(this.#out, "yellow", `the ${notice.role}'s reply could not be read: asking once more`),
+          );
+        break;
+      case "progress":
+        this.#pace.progress(notice);
+        this.#sayCurrent();
+        break;
+    }
+  }
+
+  /** A part of a role's reply has come. */
+  writing(characters: number): void {
+    this.#calls.writing(characters);
+  }
+
+  /** One line above the bar. `command` is what it names last, to be copied. */
+  say(line: string, command = ""): void {
+    this.#saidAt = this.#seconds();
+    const text = wrapped(printable(line), columnsOf(this.#out), printable(command));
+    if (this.#bars === null) this.#out.write(`${text}\n`);
+    else this.#bars.say(text);
+  }
+
+  /** Takes the bar away; what was said stays. */
+  end(): void {
+    this.#bars?.end();
+    this.#bars = null;
+    this.#bar = null;
+  }
+
+  #recorded(notice: Extract<Notice, { kind: "recorded" }>): void {
+    const { event, state } = notice;
+    if (event.type === "round-closed") this.#closed(event.round, state, event.seq <= this.#from);
+    if (event.seq > this.#from) {
+      if (event.type === "strategy-set") this.#strategy(event.round, plain(strategySummary(event.text)));
+      if (event.type === "chat-replied") this.#called(event);
+      const steered = steeredWords(event, state);
+      if (steered !== null)
+        this.say(
+          paint(this.#out, "yellow", plain(steered.words)),
+          steered.command === undefined ? "" : paint(this.#out, "yellow", steered.command),
+        );
+    }
+    this.#pace.recorded(notice);
+    this.#state = state;
+    this.#hasNews = true;
+    this.#sayCurrent();
+  }
+
+  // ----- The evaluation under way -----
+
+  /** Called whenever the bar is about to be drawn. The time left changes also while nothing happens. */
+  #updateBar(): void {
+    if (this.#bar === null || this.#state === null) return;
+    if (!this.#hasNews && this.#seconds() < this.#updatedAt + 1) return;
+    this.#hasNews = false;
+    this.#updatedAt = this.#seconds();
+    this.#bar.update(budgetSpent(this.#state), this.#payload(this.#state));
+  }
+
+  /** The line under the bar; empty as long as evaluations are quick. */
+  #currentLine(): string {
+    const call = this.#calls.words();
+    if (call !== null) return paint(this.#out, "dim", `  ${call}`.slice(0, this.#width() - 1));
+    const current = this.#pace.current();
+    if (current === null || current.seconds < shownAfterSeconds) return "";
+    return paint(this.#out, "dim", `  ${currentWords(current)}`.slice(0, this.#width() - 1));
+  }
+
+  /** Where there is no bar: a line, unless something was said lately. */
+  #sayCurrent(): void {
+    const current = this.#pace.current();
+    const isLate = this.#seconds() >= this.#saidAt + quietSeconds;
+    if (this.#bars !== null || this.#state === null || current === null || !isLate) return;
+    const { best: score, left } = this.#payload(this.#state);
+    const done = `${budgetSpent(this.#state)}/${this.#state.search.budget} evaluated`;
+    const rest = [done, `best ${score}`, left].filter((part) => part !== "").join(", ");
+    this.say(`${currentWords(current)}; ${rest}`);
+  }
+
+  /** What a person should know of how a reply came about. */
+  #called({ role, condensed, reply, truncated }: Extract<RunEvent, { type: "chat-replied" }>): void {
+    const probes = reply.probes ?? [];
+    const learned = probes.map(({ rung, finding, words }) => `${rung} ${finding} (${words})`).join("; ");
+    const lines = [
+      ...(probes.length === 0 ? [] : [`found out how to ask for JSON: ${learned}`]),
+      ...(reply.notes ?? []),
+      ...(condensed === true
+        ? [`the ${role}'s conversation no longer fits the model's window: older rounds are told in short`]
+        : []),
+      ...(truncated === undefined ? [] : [truncationWords(truncated.promptTokens)]),
+    ];
+    for (const line of lines) this.say(paint(this.#out, "yellow", plain(line)));
+  }
+
+  /** The strategy's summary in at most two lines. */
+  #strategy(round: number, summary: string): void {
+    const label = `${roundLabel(round)}  `;
+    const [first = "", second = "", ...more] = wrapped(summary, this.#width() - label.length - 2).split("\n");
+    this.say(label + first);
+    if (second !== "") this.say(" ".repeat(label.length) + second + (more.length > 0 ? " …" : ""));
+  }
+
+  /** @param isAlone whether no strategy was told before that has the round's number */
+  #closed(round: number, state: RunState, isAlone: boolean): void {
+    const counts = funnel(state, round);
+    const value = best(state)?.value ?? null;
+    const better = value !== null && value !== this.#bestBefore;
+    const lost = [
+      [counts.unreadable + counts.illegal, "not valid"],
+      [counts.repeated, "repeated"],
+      [counts.equivalent, "equivalent"],
+      [counts.overLimit, "over the limit"],
+      [counts.beyondBudget, "beyond the budget"],
+      [counts.failed, "failed"],
+    ] as const;
+    const losses = lost
+      .filter(([count]) => count > 0)
+      .map(([count, name]) => `, ${count} ${name}`)
+      .join("");
+    const score = `best ${scoreText(state, value)}`;
+    const label = state.models === null || isAlone ? roundLabel(round) : " ".repeat(roundLabel(round).length);
+    this.say(
+      `${label}  ${better ? paint(this.#out, "green", `${score} ↑`) : score}, ${counts.evaluated} evaluated${losses}`,
+    );
+    this.#bestBefore = value;
+  }
+
+  #payload(state: RunState): { best: string; left: string } {
+    const seconds = this.#pace.secondsLeft(state);
+    const isOver = seconds === null || budgetLeft(state) === 0;
+    const left = isOver ? "" : `${duration(Math.max(seconds, 1))} left`;
+    // Where there is a bar, it prints this by itself.
+    return { best: plain(scoreText(state, best(state)?.value ?? null)), left };
+  }
+
+  #width(): number {
+    return columnsOf(this.#out) ?? 100;
+  }
+}
+
+/** What a person had the run do, and the command that goes on from there. */
+function steeredWords(event: RunEvent, { run }: RunState): { words: string; command?: string } | null {
+  switch (event.type) {
+    case "run-paused":
+      return {
+        words: "paused; it goes on with:",
+        command: `${program} steer ${shellWord(plain(run))} resume`,
+      };
+    case "run-continued":
+      return { words: "going on after the pause" };
+    case "hint-given":
+      return {
+        words: `a hint by a person, told with the request for the strategy of round ${event.round}: ${event.text}`,
+      };
+    default:
+      return null;
+  }
+}
+
+/** Which evaluation it is, how far it has come, what the evaluator says of it, and for how long it has run. */
+function currentWords({ split, place, of, fraction, note, seconds }: Current): string {
+  const what = split === "test" ? "testing the winner" : `evaluating ${place} of ${of}`;
+  const told = [
+    fraction > 0 ? `${Math.floor(100 * fraction)} %` : "",
+    plain(note).replace(/\s+/g, " ").trim(),
+  ];
+  const details = [...told, seconds < 1 ? "" : `${duration(seconds)} so far`].filter((part) => part !== "");
+  return details.length === 0 ? what : `${what}: ${details.join(", ")}`;
+}
+
+function waitWords(seconds: number): string {
+  return seconds < 90 ? `${seconds.toFixed(1)} s` : duration(seconds);
+}
+
+function roundLabel(round: number): string {
+  return `round ${String(round).padStart(2)}`;
+}

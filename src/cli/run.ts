@@ -1,0 +1,270 @@
+/**
+ * `run`, `resume` and `replay`: the three ways into a search.
+ *
+ * Owns what surrounds a search: the record's first event, the onlooker, the closing words and the status. The search
+ * itself is search/coordinator.ts and search/tape.ts.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { asOurs } from "../system/system-error.ts";
+import {
+  createRun,
+  type OnStored,
+  openRun,
+  type RunJournal,
+  readRunUnchecked,
+} from "../runs/journal-file.ts";
+import {
+  type Config,
+  type Flags,
+  type ModelConfig,
+  readCaps,
+  readSetup,
+  searchConfigOf,
+} from "../settings/config.ts";
+import { CollmError, Interrupted, UsageError } from "../errors.ts";
+import type { Observe } from "../search/coordinator.ts";
+import type { Searcher } from "../search/ports.ts";
+import type { Cap, SearchConfig } from "../search/events.ts";
+import { metered } from "../search/spend.ts";
+import { fold, isComplete, type RunState } from "../search/state.ts";
+import { replaySearch } from "../search/replay.ts";
+import { findSearcher, type ModelWatch, openEvaluator, program, systemClock } from "../app/compose.ts";
+import { assemble, assembleAgain, conduct, goOn, readRunConfig } from "../app/run-lifecycle.ts";
+import { figure } from "../searchers/prompts.ts";
+import { asksNavigator } from "../searchers/registry.ts";
+import { refuseHeld } from "../app/held-run.ts";
+import { LiveView } from "./live-view.ts";
+import { type Output, printError } from "./output.ts";
+import { shellWord } from "../report/format.ts";
+import { type SurroundingFlags, Surroundings } from "../app/run-services.ts";
+import { endWithoutWinner, type Status, summarize, summaryLines } from "./summary.ts";
+
+/** Starts a new run. */
+export async function run(
+  file: string | undefined,
+  flags: Flags,
+  around: SurroundingFlags,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  const config = await readRunConfig(file, flags);
+  const view = new LiveView(process.stderr);
+  const surroundings = await Surroundings.open(around);
+  const { evaluator, logTo, close } = await openEvaluator(config);
+  try {
+    const described = await evaluator.describe(config.space, signal);
+    const ensemble = await assemble(config, described, evaluator, watchBy(view));
+    const { serverVersion } = await evaluator.list(signal);
+    const { folder, journal } = await claimRun(config, surroundings.onStored, around.shared === true);
+    await conclude(
+      folder,
+      output,
+      view,
+      () => putAway(surroundings, journal),
+      async (observe) => {
+        const { steering, stop } = await surroundings.begin(
+          folder,
+          folder,
+          refusesHints(searchConfigOf(config), config.model),
+          (line) => view.say(line),
+        );
+        const company = {
+          onBegin: (state: RunState) => {
+            logTo(evaluatorLogPath(folder));
+            view.begin(state);
+            observe(state);
+          },
+          observe: onlooker(view, observe),
+          steering,
+        };
+        const either = AbortSignal.any([signal, stop]);
+        await conduct(config, ensemble, serverVersion, journal, either, company);
+      },
+    );
+  } finally {
+    await Promise.all([surroundings.close(), close()]);
+  }
+}
+
+/** Goes on with a run that was stopped, or prolongs one that ended. */
+export async function resume(
+  folder: string,
+  flags: Flags,
+  around: SurroundingFlags,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  const view = new LiveView(process.stderr);
+  const surroundings = await Surroundings.open(around);
+  const opened = await openRun(folder, systemClock, surroundings.onStored).catch(async (error: unknown) => {
+    await surroundings.close();
+    return await refuseHeld(folder, error);
+  });
+  await conclude(
+    folder,
+    output,
+    view,
+    () => putAway(surroundings, opened.journal),
+    async (observe) => {
+      const before = fold(opened.events) as RunState;
+      observe(before);
+      for (const repair of opened.repairs) view.say(repair);
+      const budget = flags.budget ?? null;
+      const rounds = flags.rounds ?? null;
+      const caps = flags.cap === undefined ? null : readCaps({ ...before.search.caps, ...flags.cap });
+      if (budget === null && rounds === null && caps === null && isComplete(before)) {
+        const flag = before.capReached === null ? "--budget or --rounds" : `--cap ${before.capReached.cap}=N`;
+        view.say(`the run has ended (${before.ended}); prolong it with ${flag}`);
+        return;
+      }
+      for (const [cap, allowed] of Object.entries(caps ?? {})) {
+        const spent = metered(before)[cap as Cap];
+        if (allowed > spent) continue;
+        throw new UsageError(
+          `--cap ${cap}=${allowed} is no more than the run has used (${figure(spent)}); give a larger one`,
+        );
+      }
+      if (budget !== null && budget < before.search.budget) {
+        throw new UsageError(
+          `--budget ${budget} is less than the run's budget of ${before.search.budget}; give a larger one`,
+        );
+      }
+      const setup = readSetup(before.setup, flags);
+      const { evaluator, logTo, close } = await openEvaluator(setup);
+      logTo(evaluatorLogPath(folder));
+      try {
+        const allowed = caps ?? before.search.caps ?? {};
+        const ensemble = await assembleAgain(before, setup, allowed, evaluator, signal, watchBy(view));
+        const { steering, stop } = await surroundings.begin(
+          before.run,
+          folder,
+          refusesHints(before.search, setup.model),
+          (line) => view.say(line),
+        );
+        const company = {
+          onBegin: (state: RunState) => {
+            observe(state);
+            view.begin(state);
+          },
+          observe: onlooker(view, observe),
+          steering,
+        };
+        const either = AbortSignal.any([signal, stop]);
+        await goOn(opened, { budget, rounds, caps, setup }, ensemble, either, company);
+      } finally {
+        await close();
+      }
+    },
+  );
+}
+
+/** Decides every step of a recorded run again, without model and evaluator. */
+export async function replay(folder: string, output: Output): Promise<void> {
+  const { events, tornBytes } = await readRunUnchecked(folder);
+  const state = fold(events) as RunState;
+  const searcher: Searcher = findSearcher(state.search.searcher);
+  const { complete } = await replaySearch(events, searcher);
+  const verdict = complete
+    ? "every decision of the run came out as recorded"
+    : "every decision so far came out as recorded; the run is unfinished";
+  output.result({ run: folder, events: events.length, complete, reproduced: true }, [
+    `${events.length} events replayed: ${verdict}`,
+    ...(tornBytes > 0
+      ? [`the last line of the journal is unfinished (${tornBytes} bytes) and was left out`]
+      : []),
+  ]);
+}
+
+// --- internal ---
+
+/** Where the evaluator that a run starts writes its log; beside the journal, and no part of the record. */
+function evaluatorLogPath(folder: string): string {
+  return join(folder, "evaluator.log");
+}
+
+/** The lock goes last: whoever holds it next may make a socket of the same name. */
+async function putAway(surroundings: Surroundings, journal: RunJournal): Promise<void> {
+  try {
+    await surroundings.close();
+  } finally {
+    await journal.close();
+  }
+}
+
+/** Runs `search`, then prints what the run came to, however it came to its end; errors pass through afterwards. */
+async function conclude(
+  folder: string,
+  output: Output,
+  view: LiveView,
+  close: () => Promise<void>,
+  search: (observe: (state: RunState) => void) => Promise<void>,
+): Promise<void> {
+  let state: RunState | null = null;
+  let status: Status = "ended";
+  try {
+    await search((latest) => {
+      state = latest;
+    });
+  } catch (caught) {
+    const error = asOurs(caught);
+    status = error instanceof Interrupted ? "interrupted" : "failed";
+    // A command that has to be corrected has brought the run nowhere: there is nothing to sum up.
+    if (!(error instanceof CollmError) || error instanceof UsageError || state === null) throw error;
+    view.end();
+    printError(error, `${program} resume ${shellWord(folder)}`);
+    output.exitCode = error.exitCode;
+  } finally {
+    view.end();
+    await close();
+  }
+  if (state === null) return;
+  view.say("");
+  const fruitless = status === "ended" ? endWithoutWinner(state) : null;
+  if (fruitless !== null) {
+    printError(fruitless);
+    output.exitCode = fruitless.exitCode;
+  }
+  output.result(summarize(state, folder, status), summaryLines(state, folder, program));
+}
+
+function onlooker(view: LiveView, observe: (state: RunState) => void): Observe {
+  return (notice) => {
+    if (notice.kind === "recorded") observe(notice.state);
+    view.observe(notice);
+  };
+}
+
+function watchBy(view: LiveView): ModelWatch {
+  return {
+    onRetry: (seconds, reason) => view.observe({ kind: "waiting", seconds, reason }),
+    onText: (_role, characters) => view.writing(characters),
+  };
+}
+
+/** Why a hint to the Navigator would reach nobody; null: it would reach it. */
+function refusesHints(search: SearchConfig, model: ModelConfig | null): string | null {
+  if (!asksNavigator(search))
+    return `searcher "${search.searcher}" does not ask a Navigator in every round: a hint might be told to nobody`;
+  return model === null ? "written rules play the Navigator, which cannot read a hint" : null;
+}
+
+/** The run's folder and record: where `out` says, or under the first name of the default kind that is free. */
+async function claimRun(
+  { out, space, searcher, seed }: Config,
+  onStored: OnStored,
+  isShared: boolean,
+): Promise<{ folder: string; journal: RunJournal }> {
+  if (out !== null) return { folder: out, journal: await createRun(out, systemClock, onStored, isShared) };
+  const time = systemClock.now().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
+  const name = `runs/${space}-${searcher}-seed${seed}-${time}`.replace(/[^A-Za-z0-9./_-]/g, "_");
+  for (let copy = 1; ; copy++) {
+    const folder = copy === 1 ? name : `${name}-${copy}`;
+    try {
+      return { folder, journal: await createRun(folder, systemClock, onStored, isShared) };
+    } catch (error) {
+      // Another run that began in the same second has the name.
+      if (!(error instanceof UsageError) || !existsSync(folder)) throw error;
+    }
+  }
+}

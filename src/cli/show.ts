@@ -1,0 +1,198 @@
+/**
+ * `show`: a run's record, read again.
+ *
+ * Owns the tables of rounds and candidates. Reads the journal without touching it, also while the run goes on. Of a damaged
+ * one it shows what the last seal before the damage covers, marked as such.
+ */
+import { readTrustedPart } from "../runs/journal-file.ts";
+import { UsageError } from "../errors.ts";
+import { truncationWords, verdictNames } from "../report/words.ts";
+import type { Rung, Verdict } from "../search/events.ts";
+import { type RepairKind, repairKinds } from "../search/repairs.ts";
+import { usdOf } from "../search/spend.ts";
+import {
+  best,
+  type Candidate,
+  type ChatCall,
+  fold,
+  funnel,
+  hintsFor,
+  type RunState,
+  resultOf,
+  valueOf,
+  isBetter,
+} from "../search/state.ts";
+import { strategySummary } from "../search/strategy.ts";
+import { figure } from "../searchers/prompts.ts";
+import { program } from "../app/compose.ts";
+import { workerOn } from "../app/held-run.ts";
+import { type Output, printError } from "./output.ts";
+import { paint } from "./style.ts";
+import { dollars, hintsByPerson, numbers, scoreText, summarize, summaryLines } from "./summary.ts";
+import { table } from "./table.ts";
+import { columnsOf } from "./wrapped.ts";
+
+/** @param reasoning whether what a model thought is shown whole, with the replies of a round */
+export async function show(
+  folder: string,
+  {
+    round,
+    reasoning = false,
+  }: { readonly round?: number | undefined; readonly reasoning?: boolean | undefined },
+  output: Output,
+): Promise<void> {
+  if (reasoning && round === undefined)
+    throw new UsageError("--reasoning shows what a model thought in one round; name it with --round N");
+  const { events, damage } = await readTrustedPart(folder);
+  const state = fold(events) as RunState;
+  if (damage !== null && round !== undefined && state.rounds[round - 1]?.closed !== true) throw damage;
+  const lines = round === undefined ? overview(state) : roundInFull(state, round, reasoning);
+  if (damage === null) {
+    const closing =
+      round === undefined ? ["", ...summaryLines(state, folder, program, await workerOn(folder))] : [];
+    output.result(summarize(state, folder), [...lines, ...closing]);
+    return;
+  }
+  const rounds = state.rounds.length;
+  const whole = rounds === 0 ? "no round" : rounds === 1 ? "round 1" : `rounds 1 to ${rounds}`;
+  const extent = `DAMAGED: this record can be trusted up to line ${events.length} only (${whole})`;
+  const trusted = { events: events.length, rounds };
+  output.result({ run: folder, status: "damaged", damage: damage.message, trusted }, [
+    paint(process.stdout, "red", extent),
+    "",
+    ...lines,
+  ]);
+  printError(damage);
+  output.exitCode = damage.exitCode;
+}
+
+// --- internal ---
+
+function overview(state: RunState): string[] {
+  const { search, space, models } = state;
+  const players =
+    models === null ? "" : ` (${[...new Set([models.navigator, models.generator])].join(" and ")})`;
+  let bestSoFar: number | null = null;
+  const rows = state.rounds.map((round) => {
+    const counts = funnel(state, round.round);
+    const values = round.candidates.flatMap((candidate) => {
+      const value = valueOf(state, candidate.outcome);
+      return value === null || (candidate.verdict.kind === "accepted" && candidate.verdict.overLimit)
+        ? []
+        : [value];
+    });
+    const own = values.reduce<number | null>(
+      (found, value) => (isBetter(state, value, found) ? value : found),
+      null,
+    );
+    if (own !== null && isBetter(state, own, bestSoFar)) bestSoFar = own;
+    const strategy = round.strategy === null ? "" : shorten(strategySummary(round.strategy));
+    return [
+      `${round.round}`,
+      `${counts.proposed}`,
+      `${counts.evaluated}`,
+      scoreText(state, own),
+      scoreText(state, bestSoFar),
+      strategy,
+    ];
+  });
+  return [
+    `${space.id}: ${search.searcher}${players}, seed ${search.seed}${search.blind === true ? ", blind to the space's names" : ""}, started ${state.startedAt}${state.resumes > 0 ? `, resumed ${state.resumes} times` : ""}${state.hints.length > 0 ? `, ${hintsByPerson(state)}` : ""}`,
+    "",
+    ...table(rows, [
+      "round",
+      "proposed",
+      "evaluated",
+      "best of round",
+      "best so far",
+      state.models === null ? "" : "strategy",
+    ]),
+  ];
+}
+
+function roundInFull(state: RunState, number: number, wholeReasoning: boolean): string[] {
+  const round = state.rounds[number - 1];
+  if (round === undefined)
+    throw new UsageError(`the run has no round ${number}; it has ${state.rounds.length}`);
+  const winner = best(state)?.text;
+  const rows = round.candidates.map((candidate) => {
+    const { text, fate } = fateOf(state, candidate);
+    return [
+      `${candidate.index + 1}`,
+      fate,
+      "measured" in candidate.verdict ? numbers(candidate.verdict.measured.costs) : "",
+      text === winner ? `${text}  (the winner)` : text,
+    ];
+  });
+  const chats = state.chats.filter((chat) => chat.round === number);
+  const hints = hintsFor(state, number).map(({ text }) => `hint by a person: ${text}`);
+  return [
+    ...(hints.length === 0 ? [] : [...hints, ""]),
+    ...(round.strategy === null ? [] : [round.strategy, ""]),
+    ...table(rows, ["", "result", "costs", "architecture"]),
+    ...chats.flatMap((chat) => ["", ...replyLines(chat, wholeReasoning)]),
+  ];
+}
+
+function replyLines(
+  { role, attempt, reply, rejected, repairs, condensed, truncatedTo, price }: ChatCall,
+  whole: boolean,
+): string[] {
+  const { inputTokens, outputTokens, reasoningTokens } = reply;
+  const thinking = reasoningTokens === undefined ? "" : ` (${reasoningTokens} thinking)`;
+  const isPriced = price !== null && inputTokens !== null && outputTokens !== null;
+  const money = isPriced
+    ? `, ${dollars(usdOf(price, { inputTokens, outputTokens, cachedTokens: reply.cachedTokens ?? 0 }))}`
+    : "";
+  const asked = reply.rung === undefined ? "" : `; asked for ${rungWords[reply.rung]}`;
+  const unread = rejected === null ? "" : `; not readable: ${rejected.join("; ")}`;
+  const mended = Object.entries(repairs).map(
+    ([kind, times]) => `${repairKinds[kind as RepairKind] ?? kind}${times > 1 ? ` (${times} times)` : ""}`,
+  );
+  const probes = (reply.probes ?? []).map(({ rung, finding, words }) => `${rung} ${finding}: ${words}`);
+  return [
+    `${role}, reply ${attempt} of ${reply.model}: ${inputTokens ?? "?"} + ${outputTokens ?? "?"} tokens${thinking}, ${reply.seconds.toFixed(1)} s${money}${asked}${unread}`,
+    ...(condensed ? ["the conversation began anew here: it no longer fitted the model's window"] : []),
+    ...(truncatedTo === null ? [] : [truncationWords(truncatedTo)]),
+    ...(mended.length === 0 ? [] : [`put right in its form: ${mended.join("; ")}`]),
+    ...(reply.notes ?? []),
+    ...probes.map((words) => `probe, ${words}`),
+    ...reply.failures.map((words) => `failed attempt: ${words}`),
+    ...(reply.reasoning === null
+      ? []
+      : [`its reasoning: ${whole ? reply.reasoning : shorten(reply.reasoning)}`]),
+  ];
+}
+
+const rungWords: Readonly<Record<Rung, string>> = {
+  "json-schema": "JSON under a schema",
+  "json-object": "a JSON object",
+  text: "JSON in words",
+};
+
+function fateOf(state: RunState, candidate: Candidate): { text: string; fate: string } {
+  const { verdict, raw } = candidate;
+  const text =
+    "measured" in verdict ? verdict.measured.text : "text" in verdict ? verdict.text : JSON.stringify(raw);
+  const outcome = resultOf(state, candidate);
+  const value = valueOf(state, outcome);
+  if (value !== null)
+    return {
+      text,
+      fate: `${figure(value)}${verdict.kind === "equivalent" ? " (equivalent)" : verdict.kind === "accepted" && verdict.overLimit ? " (over the limit)" : ""}`,
+    };
+  if (outcome?.kind === "failure") return { text, fate: `failed: ${outcome.failure}` };
+  return {
+    text,
+    fate:
+      fates[verdict.kind] +
+      ("rejections" in verdict ? `: ${verdict.rejections.map(({ sentence }) => sentence).join("; ")}` : ""),
+  };
+}
+
+const fates: Record<Verdict["kind"], string> = { ...verdictNames, accepted: "not evaluated yet" };
+
+function shorten(text: string): string {
+  const width = Math.max(40, (columnsOf(process.stdout) ?? 140) - 62);
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}

@@ -1,0 +1,320 @@
+/**
+ * What a run came to, as one object and as a page of text.
+ *
+ * Owns the shape of `--json` and the wording of the closing lines. Computes nothing itself: every number is a selector
+ * of search/state.ts.
+ */
+import { money, shellWord, unitSign } from "../report/format.ts";
+import { capUnits, endings } from "../report/words.ts";
+import { NoUsableWinner } from "../errors.ts";
+import { reveal } from "../search/blind.ts";
+import type { StopReason } from "../search/events.ts";
+import { Space, type SpaceDescription } from "../search/space.ts";
+import { type Spend, spend } from "../search/spend.ts";
+import {
+  best,
+  budgetSpent,
+  type CapReached,
+  evaluations,
+  type Funnel,
+  funnel,
+  objective,
+  type RunState,
+  smallestCosts,
+  testsOnSearchImages,
+  trace,
+  untestedWinner,
+} from "../search/state.ts";
+import { figure } from "../searchers/prompts.ts";
+import type { Worker } from "../app/held-run.ts";
+import { paint } from "./style.ts";
+import { table } from "./table.ts";
+import { columnsOf, wrapped } from "./wrapped.ts";
+
+export type Status = "ended" | "interrupted" | "failed";
+
+/** `nothing-evaluated`: nothing legal and new was proposed. */
+export type NoWinner = "nothing-succeeded" | "nothing-within-limits" | "nothing-evaluated";
+
+/** The object that `--json` prints. */
+export interface Summary {
+  readonly run: string;
+  readonly space: string;
+  readonly searcher: string;
+  /** Who played the roles; null for searchers without roles. */
+  readonly models: RunState["models"];
+  readonly seed: number;
+  readonly status: Status;
+  /** `stopped`: the run did not come to an end of its own and can be resumed. */
+  readonly stopReason: StopReason | "stopped";
+  readonly best: {
+    readonly architecture: Record<string, (string | number | null)[]>;
+    readonly text: string;
+    /** The same architecture under its own names where the search was blind to them; else null. */
+    readonly original: string | null;
+    readonly metrics: Readonly<Record<string, number>>;
+    readonly costs: Readonly<Record<string, number>>;
+    readonly test: Readonly<Record<string, number>> | null;
+    /** Whether `test` was measured on the images that the search has seen, as the evaluator tells. */
+    readonly sameImagesAsSearch: boolean;
+  } | null;
+  /** Why a run that has ended has no winner; null: it has one, or has not ended. */
+  readonly noWinner: { readonly reason: NoWinner; readonly words: string } | null;
+  readonly funnel: Funnel;
+  readonly spend: Spend;
+  readonly trace: readonly { evaluation: number; text: string | null; value: number | null }[];
+  /** How many hints a person gave; absent: none, so that what was found was found without. */
+  readonly hints?: number;
+}
+
+/** @param status defaults to what the record says: ended, or interrupted */
+export function summarize(state: RunState, run: string, status?: Status): Summary {
+  const winner = best(state);
+  const test = winner === null ? undefined : state.winnerTests.get(winner.text);
+  const space = new Space(state.space);
+  return {
+    run,
+    space: state.space.id,
+    searcher: state.search.searcher,
+    models: state.models,
+    seed: state.search.seed,
+    status: status ?? (state.ended === null ? "interrupted" : "ended"),
+    stopReason: state.ended ?? "stopped",
+    best:
+      winner === null
+        ? null
+        : {
+            architecture: space.toObject(space.fromText(winner.text)),
+            text: winner.text,
+            original:
+              state.original === undefined ? null : reveal(state.original, state.search.seed)(winner.text),
+            metrics: winner.outcome.metrics,
+            costs: winner.measured.costs,
+            test: test?.kind === "measurement" ? test.metrics : null,
+            sameImagesAsSearch: test?.kind === "measurement" && testsOnSearchImages(state),
+          },
+    noWinner: winner === null && state.ended !== null ? whyNoWinner(state) : null,
+    funnel: funnel(state),
+    spend: spend(state),
+    trace: trace(state),
+    ...(state.hints.length === 0 ? {} : { hints: state.hints.length }),
+  };
+}
+
+/**
+ * The closing lines for a person. `command` is how this program was called, `worker` who works on the run now, `columns` how
+ * wide the terminal is; null: it is none.
+ */
+export function summaryLines(
+  state: RunState,
+  run: string,
+  command: string,
+  worker: Worker = "nobody",
+  columns: number | null = columnsOf(process.stdout),
+): string[] {
+  const told = (words: string) => wrapped(words, columns === null ? null : columns - labelWidth);
+  const summary = summarize(state, run);
+  const { best: winner, funnel: lost, spend: spent } = summary;
+  const bold = (text: string) => paint(process.stdout, "bold", text);
+  const rows: [string, string][] = [];
+  if (winner === null) rows.push(["Winner", told(`none: ${whyNoWinner(state).words}`)]);
+  else {
+    const score = numbers(winner.metrics, (name) => unitOf(state.space, name));
+    const caveat = winner.sameImagesAsSearch ? "  (same images as the search)" : "";
+    rows.push(["Winner", bold(winner.text)]);
+    if (winner.original !== null) rows.push(["", `under its own names: ${winner.original}`]);
+    rows.push(["", told([score, numbers(winner.costs)].filter((part) => part !== "").join("  "))]);
+    rows.push([
+      "",
+      told(
+        winner.test === null
+          ? testNote(state)
+          : `test split: ${numbers(winner.test, (name) => unitOf(state.space, name))}${caveat}`,
+      ),
+    ]);
+  }
+  rows.push([
+    "Ended",
+    told(
+      `${endingOf(state, worker)} (${budgetSpent(state)} of ${state.search.budget} evaluations, ${state.rounds.length} ${state.rounds.length === 1 ? "round" : "rounds"})`,
+    ),
+  ]);
+  if (state.capReached !== null) rows.push(["", told(capLine(state.capReached))]);
+  rows.push(["Funnel", told(funnelLine(lost))]);
+  rows.push(["Spend", told(spendLine(state, spent))]);
+  if (state.hints.length > 0) rows.push(["Hints", hintsByPerson(state)]);
+  rows.push(["Run", run]);
+  const word = shellWord(run);
+  const reached = state.capReached;
+  // Whoever resumes or prolongs a run needs its lock, which its process holds.
+  const isFree = worker === "nobody";
+  const next = [
+    ...(isFree && state.ended !== null && reached !== null
+      ? [["go on", `${command} resume ${word} --cap ${reached.cap}=${figure(2 * reached.allowed)}`]]
+      : []),
+    ...(isFree && state.ended === null ? [["go on", `${command} resume ${word}`]] : []),
+    ...(worker === "steerable" && state.isPaused ? [["go on", `${command} steer ${word} resume`]] : []),
+    ...(isFree ? [] : [["look on", `${command} watch ${word}`]]),
+    ["every round", `${command} show ${word}`],
+    ["on a page", `${command} dashboard ${word}`],
+    ...(isFree && state.ended === "budget"
+      ? [["go on", `${command} resume ${word} --budget ${2 * state.search.budget}`]]
+      : []),
+    ...(state.ended === "nothing-succeeded"
+      ? [["once the cause is mended", `${command} resume ${word} --budget ${state.search.budget}`]]
+      : []),
+    ...(state.ended === null ? [] : [["check the record", `${command} replay ${word}`]]),
+  ] as const;
+  for (const [index, [what, line]] of next.entries())
+    rows.push([index === 0 ? "Next" : "", `${line}  ${paint(process.stdout, "dim", `# ${what}`)}`]);
+  return table(rows.filter(([, text]) => text !== ""));
+}
+
+/** Why there is no winner: the nearest miss of a limit, or what the first evaluation failed with. */
+export function whyNoWinner(state: RunState): NonNullable<Summary["noWinner"]> {
+  const missed = smallestCosts(state).filter(({ limit, smallest }) => smallest !== null && smallest > limit);
+  if (missed.length > 0) {
+    const misses = missed.map(
+      ({ name, limit, smallest }) =>
+        `no legal architecture at or below ${name} ${limit} found; the smallest seen costs ${figure(smallest ?? 0)}`,
+    );
+    return { reason: "nothing-within-limits", words: misses.join("; ") };
+  }
+  const { evaluated, failed, overLimit } = funnel(state);
+  if (evaluated + (failed === 0 ? overLimit : 0) > 0)
+    return {
+      reason: "nothing-within-limits",
+      words:
+        "nothing that was proposed keeps to the limits, though others do; the funnel shows where candidates were lost",
+    };
+  const first = evaluations(state).find(({ outcome }) => outcome.kind === "failure")?.outcome;
+  if (first?.kind === "failure")
+    return {
+      reason: "nothing-succeeded",
+      words: `no evaluation gave a result: ${failed} failed, the first one with ${first.failure}${first.message === "" ? "" : ` (${first.message})`}`,
+    };
+  return {
+    reason: "nothing-evaluated",
+    words: "no evaluation gave a result; the funnel shows where candidates were lost",
+  };
+}
+
+/** The end of a run as an error, where it has come to one without a winner; else null. */
+export function endWithoutWinner(state: RunState): NoUsableWinner | null {
+  return state.ended === null || best(state) !== null
+    ? null
+    : new NoUsableWinner(`ended without a usable winner: ${whyNoWinner(state).words}`);
+}
+
+/** `name value unit` for each entry. */
+export function numbers(
+  values: Readonly<Record<string, number>>,
+  unit: (name: string) => string = () => "",
+): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name} ${figure(value)}${unit(name)}`)
+    .join("  ");
+}
+
+/** The unit of a metric as it follows its number; none where the name says it already, as in `images 10000`. */
+export function unitOf({ metrics }: Pick<SpaceDescription, "metrics">, metric: string): string {
+  const unit = metrics.find(({ name }) => name === metric)?.unit ?? "";
+  if (unit === "" || unit === metric) return "";
+  return ` ${unitSign(unit)}`;
+}
+
+/** `2 hints by a person`. */
+export function hintsByPerson({ hints }: Pick<RunState, "hints">): string {
+  return `${hints.length} ${hints.length === 1 ? "hint" : "hints"} by a person`;
+}
+
+// --- internal ---
+
+/** The longest of the words before the lines, and the gap behind it. */
+const labelWidth = "Winner".length + 2;
+
+function endingOf({ ended, isPaused }: RunState, worker: Worker): string {
+  if (ended !== null) return endings[ended];
+  if (worker === "nobody") return `not finished: stopped${isPaused ? " during a pause" : ""}`;
+  return isPaused ? "not finished: paused" : "not finished: still running";
+}
+
+function capLine({ cap, allowed, spent, needed }: CapReached): string {
+  if (cap === "seconds") return `${figure(allowed)} s may be taken in all`;
+  const why =
+    needed === 0
+      ? `${figure(spent - allowed)} more than allowed: the server gave a longer reply than it was asked for`
+      : `the next call may need ${figure(needed)}`;
+  return `${figure(spent)} of ${figure(allowed)} ${capUnits[cap]} used, unknown ones at their most; ${why}`;
+}
+
+function funnelLine(lost: Funnel): string {
+  const parts = [
+    [lost.unreadable, "unreadable"],
+    [lost.illegal, "illegal"],
+    [lost.repeated, "repeated"],
+    [lost.equivalent, "equivalent"],
+    [lost.overLimit, "over the limit"],
+    [lost.beyondBudget, "beyond the budget"],
+    [lost.failed, "failed"],
+    [lost.evaluated, "evaluated"],
+  ] as const;
+  const shown = parts
+    .filter(([count, name]) => count > 0 || name === "evaluated")
+    .map(([count, name]) => `${count} ${name}`);
+  const within = [
+    [lost.improved, "improved the best"],
+    [lost.equivalentEvaluated, "repeated a function"],
+    [lost.overLimitEvaluated, "were over the limit"],
+  ] as const;
+  const details = within.filter(([count]) => count > 0).map(([count, name]) => `${count} ${name}`);
+  return `${lost.proposed} proposed: ${shown.join(", ")}${details.length > 0 ? ` (of these ${details.join(", ")})` : ""}`;
+}
+
+function spendLine(state: RunState, spent: Spend): string {
+  const evaluating = `${spent.evaluations} evaluations in ${spent.evaluationSeconds.toFixed(1)} s`;
+  if (state.models === null) return evaluating;
+  const players = [...new Set([state.models.navigator, state.models.generator])].join(" and ");
+  const rejected = spent.rejectedReplies > 0 ? `, ${spent.rejectedReplies} unreadable` : "";
+  const repaired = spent.repairedReplies > 0 ? `, ${spent.repairedReplies} put right in their form` : "";
+  const charged = spent.billedFailures > 0 ? ` (${spent.billedFailures} of them perhaps charged for)` : "";
+  const failed = spent.failedAttempts > 0 ? `, after ${spent.failedAttempts} failed attempts${charged}` : "";
+  const probed = spent.probes > 0 ? `, ${spent.probes} ${spent.probes === 1 ? "probe" : "probes"}` : "";
+  const calls = `${spent.chatCalls} replies (${players}${rejected}${repaired}${failed}${probed})`;
+  return `${evaluating}; ${calls}; ${tokensLine(spent)} in ${spent.chatSeconds.toFixed(1)} s${moneyLine(state, spent)}`;
+}
+
+function tokensLine({ inputTokens, outputTokens, cachedTokens, reasoningTokens }: Spend): string {
+  if (inputTokens === null) return "tokens not told by the server,";
+  const cached = cachedTokens === null ? "" : ` (${cachedTokens} read before)`;
+  const thinking = reasoningTokens === null ? "" : ` (${reasoningTokens} thinking)`;
+  return `${inputTokens}${cached} + ${outputTokens ?? 0}${thinking} tokens`;
+}
+
+function moneyLine({ prices }: RunState, { usd }: Spend): string {
+  if (usd !== null) return `; ${dollars(usd)}`;
+  if (prices === undefined) return "";
+  return Object.values(prices).some((price) => price === null)
+    ? "; price not known"
+    : "; money not known, for tokens are not";
+}
+
+function testNote(state: RunState): string {
+  if (state.ended === null) return "";
+  return state.space.splits.some(({ name }) => name === "test")
+    ? untestedWinner(state) !== null
+      ? "test split: not asked yet"
+      : "test split: the evaluation failed"
+    : "no test split in this space: the score is the one the search saw";
+}
+
+/** An amount of US dollars, small ones to two digits that count. */
+export function dollars(usd: number): string {
+  return `${money(usd)} USD`;
+}
+
+/** The objective's value with its unit, for a progress line. */
+export function scoreText(state: RunState, value: number | null): string {
+  if (value === null) return "none yet";
+  return `${value.toFixed(2)}${unitOf(state.space, objective(state).name)}`;
+}

@@ -1,0 +1,163 @@
+/**
+ * What a person writes into a file, under the schema that it has to follow.
+ *
+ * Owns the words for a value of the wrong kind, and which key was probably meant. Knows no setting.
+ */
+import { closestMatch } from "leven";
+import { z } from "zod";
+import { didYouMean } from "../text/did-you-mean.ts";
+import { countForms, homePath, pathRefusal, readCount, readNumber } from "./written-values.ts";
+
+// ----- Values -----
+
+/** A path in a file. */
+export const pathSchema = z
+  .string()
+  .min(1)
+  .superRefine((path, context) => {
+    const message = pathRefusal(path);
+    if (message !== null) context.addIssue({ code: "custom", message });
+  })
+  .overwrite(homePath);
+
+/** `value` with numbers in quotes read as numbers wherever the schema wants one. */
+export function withReadNumbers(
+  schema: z.ZodType,
+  value: unknown,
+  issues: readonly z.core.$ZodIssue[],
+): unknown {
+  const changed = structuredClone(value);
+  for (const { code, path } of issues) {
+    const [key] = path.slice(-1);
+    const holder = at(changed, path.slice(0, -1)) as Record<PropertyKey, unknown> | undefined;
+    const given = key === undefined ? undefined : holder?.[key];
+    if (code !== "invalid_type" || key === undefined || holder === undefined || typeof given !== "string")
+      continue;
+    const wanted = schemaAt(schema, path);
+    if (!(wanted instanceof z.ZodNumber)) continue;
+    // A suffix counts things; what a cost or a sum of money is in, its name says.
+    const read = isWhole(wanted) ? readCount(given) : readNumber(given);
+    if (read !== null) holder[key] = read;
+  }
+  return changed;
+}
+
+/** What is wrong with a value, in words that follow "is". */
+export function issueWords(schema: z.ZodType, issue: z.core.$ZodIssue): string {
+  // What a schema says of itself is better.
+  if (!/^(Invalid|Too) /.test(issue.message)) return issue.message;
+  switch (issue.code) {
+    case "invalid_type": {
+      const wanted = schemaAt(schema, issue.path);
+      if (wanted instanceof z.ZodNumber && isWhole(wanted)) return `has to be ${countForms}`;
+      return `has to be ${kinds[issue.expected] ?? issue.expected}`;
+    }
+    case "invalid_value":
+      return `has to be ${issue.values.map(String).join(" or ")}`;
+    case "too_small":
+      if (issue.origin === "string") return "must not be empty";
+      return `has to be ${issue.inclusive === false ? "more than" : "at least"} ${issue.minimum}`;
+    case "too_big":
+      return `has to be ${issue.inclusive === false ? "less than" : "at most"} ${issue.maximum}`;
+    default:
+      return issue.message;
+  }
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  string: "text; put it in quotes where it looks like a number",
+  array: "a list, such as [A, B]",
+  object: "keys with values, such as {KEY: VALUE}",
+  record: "names with values, such as {NAME: VALUE}",
+};
+
+// ----- Keys -----
+
+/**
+ * `; did you mean …?` for a key that its place does not have: one that is almost it there, the same one at another
+ * place, and then whatever is near, there before elsewhere.
+ *
+ * @param more paths of keys that the schema does not tell of
+ */
+export function meantKey(
+  schema: z.ZodType,
+  place: readonly PropertyKey[],
+  key: string,
+  more: readonly string[] = [],
+): string {
+  const here = keysOf(schemaAt(schema, place));
+  const elsewhere = [...keyPaths(schema), ...more];
+  const last = (path: string) => path.slice(path.lastIndexOf(".") + 1);
+  const almost = closestMatch(key, here, { maxDistance: 1 });
+  const same = elsewhere.find((path) => last(path) === key);
+  if (almost === undefined && same !== undefined) return `; did you mean "${same}"?`;
+  const near = didYouMean(key, here);
+  if (near !== "") return near;
+  const other = closestMatch(key, elsewhere.map(last), { maxDistance: Math.floor(key.length / 3) });
+  const path = elsewhere.find((each) => last(each) === other);
+  return path === undefined ? "" : `; did you mean "${path}"?`;
+}
+
+/** The path of every key, those of outer levels first. */
+export function keyPaths(schema: z.ZodType): string[] {
+  const levels: string[][] = [];
+  const visit = (part: z.ZodType | null, path: readonly string[]) => {
+    for (const key of keysOf(part)) {
+      const whole = [...path, key];
+      (levels[path.length] ??= []).push(whole.join("."));
+      visit(schemaAt(part as z.ZodType, [key]), whole);
+    }
+  };
+  visit(unwrapped(schema), []);
+  return levels.flat();
+}
+
+// --- internal ---
+
+function at(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (found, key) => (found as Record<PropertyKey, unknown> | null | undefined)?.[key],
+    value,
+  );
+}
+
+function isWhole({ format }: z.ZodNumber): boolean {
+  return format?.includes("int") === true;
+}
+
+function keysOf(schema: z.ZodType | null): string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+function unwrapped(schema: z.ZodType): z.ZodType {
+  let found = schema;
+  while (
+    found instanceof z.ZodDefault ||
+    found instanceof z.ZodNullable ||
+    found instanceof z.ZodOptional ||
+    found instanceof z.ZodExactOptional
+  )
+    found = found.unwrap() as z.ZodType;
+  return found;
+}
+
+/** The schema of a place; null where it has none of its own. */
+function schemaAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodType | null {
+  let found: z.ZodType | null = unwrapped(schema);
+  for (const key of path) {
+    const inner: unknown =
+      found instanceof z.ZodObject
+        ? (found.shape as Record<PropertyKey, unknown>)[key]
+        : found instanceof z.ZodRecord
+          ? found.valueType
+          : found instanceof z.ZodArray
+            ? found.element
+            : undefined;
+    if (inner === undefined) return null;
+    found = unwrapped(inner as z.ZodType);
+  }
+  return found;
+}
