@@ -16,7 +16,7 @@ import { systemClock } from "../dist/app/compose.js";
 import { table } from "../dist/cli/table.js";
 import { runSearch } from "../dist/search/coordinator.js";
 import { Space } from "../dist/search/space.js";
-import { best, reduce } from "../dist/search/state.js";
+import { best, applyEvent } from "../dist/search/state.js";
 import { replaySearch } from "../dist/search/replay.js";
 import { searchers } from "../dist/searchers/registry.js";
 import { rulesModel } from "../dist/searchers/rules.js";
@@ -67,7 +67,7 @@ const parts = {
     ];
   },
 
-  async reduce() {
+  async applyEvent() {
     const space = await withEvaluator((evaluator) => evaluator.describe("analognas-baseline", never));
     const texts = [...new Space(space).all()].map(({ text }) => text);
     const at = systemClock.now();
@@ -108,11 +108,11 @@ const parts = {
           text,
           outcome: { kind: "measurement", metrics: { accuracy: candidate }, seconds: 0 },
         });
-      add({ type: "round-closed", round, seal: "" });
+      add({ type: "round-closed", round, chain: "" });
     }
     const begin = performance.now();
     let state = null;
-    for (const event of events) state = reduce(state, event);
+    for (const event of events) state = applyEvent(state, event);
     const took = performance.now() - begin;
     return [
       [

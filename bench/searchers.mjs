@@ -63,9 +63,9 @@ if (!existsSync(options.csv)) {
 
 const rows = readTable(options.csv);
 const space = {
-  id: "cells",
-  summary: "cells of six operations",
-  digest: "cells",
+  id: "combinations",
+  summary: "combinations of six operations",
+  digest: "combinations",
   dimensions: [
     {
       name: "op",
@@ -164,8 +164,11 @@ function readTable(path) {
   const arch = names.indexOf("arch");
   return new Map(
     body.map((line) => {
-      const cells = line.split(",");
-      return [cells[arch], Object.fromEntries(names.map((name, column) => [name, Number(cells[column])]))];
+      const combinations = line.split(",");
+      return [
+        combinations[arch],
+        Object.fromEntries(names.map((name, column) => [name, Number(combinations[column])])),
+      ];
     }),
   );
 }

@@ -67,7 +67,7 @@ export {
   objective,
   type Round,
   type RunState,
-  reduce,
+  applyEvent,
   testsOnSearchImages,
   trace,
   valueOf,

@@ -19,7 +19,7 @@ import {
   serverOf,
 } from "../settings/config.ts";
 import { UsageError } from "../errors.ts";
-import { type Role, type Rung, roleSchema } from "../search/events.ts";
+import { type Role, type OutputMode, roleSchema } from "../search/events.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
 import type { ChatModel, Clock, Evaluator, Searcher, SpaceCatalog } from "../search/ports.ts";
 import { searchers } from "../searchers/registry.ts";
@@ -95,7 +95,7 @@ export interface ModelWatch {
 }
 
 /** The way to ask each role's server that an earlier part of the run found out. */
-export type KnownRungs = Readonly<Partial<Record<Role, Rung>>>;
+export type KnownOutputModes = Readonly<Partial<Record<Role, OutputMode>>>;
 
 /**
  * The models that play the roles: the ones that were named, or the rules.
@@ -107,7 +107,7 @@ export async function openModels(
   model: ModelConfig | null,
   clock: Clock,
   watch: ModelWatch,
-  known: KnownRungs = {},
+  known: KnownOutputModes = {},
   present?: PresentSearch,
 ): Promise<OpenedModels> {
   if (model === null) {
@@ -165,7 +165,7 @@ async function openServer(
   role: Role,
   clock: Clock,
   watch: ModelWatch,
-  known: Rung | null,
+  known: OutputMode | null,
 ): Promise<ChatModel> {
   const { OpenAIChat } = await import("../models/openai-chat.ts");
   const {

@@ -39,10 +39,10 @@ export async function readStudy(paths: readonly string[], command: string): Prom
       runs.push({ folder, state: fold((await readRun(folder)).events) as RunState });
     } catch (error) {
       if (!(error instanceof CollmError)) throw error;
-      const cell = found.names.get(folder);
+      const combination = found.names.get(folder);
       const lost = { folder, reason: error.message };
-      if (cell === undefined) unreadable.push(lost);
-      else found.lost.push({ ...lost, ...cell });
+      if (combination === undefined) unreadable.push(lost);
+      else found.lost.push({ ...lost, ...combination });
     }
   }
   // A bench all of whose runs failed still has rows to show.
@@ -107,7 +107,7 @@ function take(path: string, record: BenchRecord, found: Found): void {
   found.titles.push(record.title);
   found.benches.push(record.command);
   found.references.push(...record.references);
-  for (const { folder: relative, label, isControl, space, status, reason } of record.cells) {
+  for (const { folder: relative, label, isControl, space, status, reason } of record.combinations) {
     const folder = join(path, relative);
     found.names.set(folder, { label, isControl, space });
     if (existsSync(journalPath(folder)) && status !== "failed") found.folders.push(folder);

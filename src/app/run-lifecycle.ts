@@ -44,7 +44,7 @@ import { asksRoles, checkSettings } from "../searchers/registry.ts";
 import {
   deadlineIn,
   findSearcher,
-  type KnownRungs,
+  type KnownOutputModes,
   type ModelWatch,
   type OpenedModels,
   openModels,
@@ -55,7 +55,7 @@ import { onwardCommand } from "./held-run.ts";
 import { checkMoneyCap, pricesFor } from "./prices.ts";
 
 /** Everything a run needs, opened and checked. */
-export interface Ensemble {
+export interface RunDependencies {
   readonly searcher: Searcher;
   readonly models: Record<Role, ChatModel> | null;
   readonly evaluator: Evaluator;
@@ -97,7 +97,7 @@ export async function assemble(
   described: SpaceDescription,
   evaluator: Evaluator,
   watch: ModelWatch,
-): Promise<Ensemble> {
+): Promise<RunDependencies> {
   const searcher = findSearcher(config.searcher);
   checkFit(config, described);
   const search = searchConfigOf(config);
@@ -112,7 +112,7 @@ export async function assemble(
 }
 
 /** Who is there while a run goes on, and may look or steer. */
-export interface Company {
+export interface RunObservers {
   /** Told once the first event of the run, or of its going on, is stored. */
   readonly onBegin?: (state: RunState) => void;
   readonly observe?: Observe;
@@ -122,11 +122,11 @@ export interface Company {
 /** Begins the record of a new run and searches to the end. */
 export async function conduct(
   config: Config,
-  { searcher, models, evaluator, space, original, prices, windows, close }: Ensemble,
+  { searcher, models, evaluator, space, original, prices, windows, close }: RunDependencies,
   serverVersion: string,
   journal: RunJournal,
   signal: AbortSignal,
-  { onBegin = () => {}, observe, steering }: Company,
+  { onBegin = () => {}, observe, steering }: RunObservers,
 ): Promise<RunState> {
   try {
     const search = searchConfigOf(config);
@@ -166,7 +166,7 @@ export async function assembleAgain(
   evaluator: Evaluator & SpaceCatalog,
   signal: AbortSignal,
   watch: ModelWatch,
-): Promise<Ensemble> {
+): Promise<RunDependencies> {
   const { model } = setup;
   const searcher = findSearcher(state.search.searcher);
   const isAsked = asksRoles(state.search);
@@ -176,7 +176,7 @@ export async function assembleAgain(
   const described = state.original ?? state.space;
   await requireSameSpace(evaluator, described, signal);
   const opened = isAsked
-    ? await openModels(model, systemClock, watch, rungsOf(state, setup), {
+    ? await openModels(model, systemClock, watch, outputModesOf(state, setup), {
         search: state.search,
         space: described,
       })
@@ -225,9 +225,9 @@ export interface Changes {
 export async function goOn(
   { journal, events, repairs }: OpenedRun,
   changes: Changes,
-  { searcher, models, evaluator, prices, windows, close }: Ensemble,
+  { searcher, models, evaluator, prices, windows, close }: RunDependencies,
   signal: AbortSignal,
-  { onBegin = () => {}, observe, steering }: Company,
+  { onBegin = () => {}, observe, steering }: RunObservers,
 ): Promise<RunState> {
   try {
     const before = fold(events) as RunState;
@@ -328,11 +328,12 @@ async function pricesAgain(state: RunState, { model, prices }: Setup): Promise<P
 }
 
 /** How the servers of a run have to be asked, as far as its record knows and they are the same. */
-function rungsOf(state: RunState, { model }: Setup): KnownRungs {
+function outputModesOf(state: RunState, { model }: Setup): KnownOutputModes {
   const learned = roleSchema.options.flatMap((role) => {
-    const rung = state.chats.findLast((chat) => chat.role === role && chat.reply.rung !== undefined)?.reply
-      .rung;
-    return rung === undefined || !isSameServer(state, model, role) ? [] : [[role, rung] as const];
+    const outputMode = state.chats.findLast(
+      (chat) => chat.role === role && chat.reply.outputMode !== undefined,
+    )?.reply.outputMode;
+    return outputMode === undefined || !isSameServer(state, model, role) ? [] : [[role, outputMode] as const];
   });
   return Object.fromEntries(learned);
 }
@@ -349,7 +350,7 @@ function blinded(
   original: SpaceDescription,
   seed: number,
   evaluator: Evaluator,
-): Pick<Ensemble, "space" | "original" | "evaluator"> {
+): Pick<RunDependencies, "space" | "original" | "evaluator"> {
   return {
     space: blindSpace(original, seed),
     original,

@@ -13,7 +13,7 @@ import type { Steering } from "../search/ports.ts";
 import { program } from "./compose.ts";
 import { type DashboardBeside, dashboardBeside } from "./dashboard-beside.ts";
 
-export interface SurroundingFlags {
+export interface RunServiceFlags {
   /** Where the feed binds, such as tcp://127.0.0.1:5599. */
   readonly feed?: string | undefined;
   readonly dashboard?: boolean | undefined;
@@ -22,8 +22,8 @@ export interface SurroundingFlags {
   readonly shared?: boolean | undefined;
 }
 
-export class Surroundings {
-  readonly #flags: SurroundingFlags;
+export class RunServices {
+  readonly #flags: RunServiceFlags;
   readonly #feed: LiveFeed | null;
   #run = "";
   #socket: SteeringSocket | null = null;
@@ -31,13 +31,13 @@ export class Surroundings {
   #closed: Promise<unknown> | null = null;
   #onClosed: () => void = () => {};
 
-  private constructor(flags: SurroundingFlags, feed: LiveFeed | null) {
+  private constructor(flags: RunServiceFlags, feed: LiveFeed | null) {
     this.#flags = flags;
     this.#feed = feed;
   }
 
   /** @throws UsageError when the feed's address cannot be used */
-  static async open(flags: SurroundingFlags): Promise<Surroundings> {
+  static async open(flags: RunServiceFlags): Promise<RunServices> {
     const feed =
       flags.feed === undefined
         ? null
@@ -45,7 +45,7 @@ export class Surroundings {
             allowRemote: flags.allowRemote === true,
             isShared: flags.shared === true,
           });
-    return new Surroundings(flags, feed);
+    return new RunServices(flags, feed);
   }
 
   /** For the journal of the run. */

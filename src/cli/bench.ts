@@ -45,7 +45,7 @@ import { paint } from "./style.ts";
 import { endWithoutWinner } from "./summary.ts";
 import { table } from "./table.ts";
 
-type Cell = BenchRecord["cells"][number];
+type Combination = BenchRecord["combinations"][number];
 
 export interface BenchFlags extends PlanFlags {
   /** Whether the user's mask alone says who may read the runs. */
@@ -104,9 +104,9 @@ class Bench {
   readonly #signal: AbortSignal;
   /** Raised when something went wrong that no single run is to blame for. */
   readonly #broken = new AbortController();
-  readonly #cells: Cell[];
+  readonly #combinations: Combination[];
   /** Cells of an earlier plan in the same folder, whose runs are there and stay part of the bench. */
-  #others: readonly Cell[] = [];
+  #others: readonly Combination[] = [];
   /** Runs that were at their end before. */
   readonly #complete = new Map<PlannedRun, RunState>();
   /** Why runs have ended without a winner, by their folder. */
@@ -133,7 +133,7 @@ class Bench {
     this.#evaluator = evaluator;
     this.#view = view;
     this.#signal = AbortSignal.any([signal, this.#broken.signal]);
-    this.#cells = plan.runs.map(({ label, isControl, config, folder }) => ({
+    this.#combinations = plan.runs.map(({ label, isControl, config, folder }) => ({
       label,
       isControl,
       space: config.space,
@@ -179,7 +179,7 @@ class Bench {
     this.#view.end();
     if (this.#signal.aborted)
       throw new Interrupted(
-        `stopped with ${this.#count("done")} of ${this.#cells.length} runs done; the same command goes on from here: ${this.#command}`,
+        `stopped with ${this.#count("done")} of ${this.#combinations.length} runs done; the same command goes on from here: ${this.#command}`,
       );
     await this.#conclude(output);
   }
@@ -249,7 +249,7 @@ class Bench {
     described: SpaceDescription,
     serverVersion: string,
   ): Promise<void> {
-    const cell = this.#cells[index] as Cell;
+    const combination = this.#combinations[index] as Combination;
     const observe = (notice: Notice) => this.#view.observe(run, notice);
     try {
       const state =
@@ -259,12 +259,12 @@ class Bench {
         this.#fruitless.set(run.folder, fruitless.message);
         this.#view.fruitless(run, fruitless.message);
       }
-      this.#cells[index] = { ...cell, status: "done" };
+      this.#combinations[index] = { ...combination, status: "done" };
     } catch (error) {
       if (error instanceof Interrupted && this.#signal.aborted) return;
       if (!(error instanceof CollmError)) throw error;
       if (this.#exitCode === 0) this.#exitCode = error.exitCode;
-      this.#cells[index] = { ...cell, status: "failed", reason: error.message };
+      this.#combinations[index] = { ...combination, status: "failed", reason: error.message };
       this.#view.failed(run, error.message);
       await this.#store();
     }
@@ -282,10 +282,10 @@ class Bench {
       onRetry: (seconds, reason) => observe({ kind: "waiting", seconds, reason }),
     };
     if (!existsSync(journalPath(folder))) {
-      const ensemble = await assemble(config, described, this.#evaluator, watch);
+      const dependencies = await assemble(config, described, this.#evaluator, watch);
       const journal = await createRun(folder, systemClock, () => {}, this.#isShared);
       try {
-        return await conduct(config, ensemble, serverVersion, journal, this.#signal, { observe });
+        return await conduct(config, dependencies, serverVersion, journal, this.#signal, { observe });
       } finally {
         await journal.close();
       }
@@ -294,7 +294,7 @@ class Bench {
     try {
       const state = fold(opened.events) as RunState;
       const setup = setupOf(config);
-      const ensemble = await assembleAgain(
+      const dependencies = await assembleAgain(
         state,
         setup,
         state.search.caps ?? {},
@@ -303,14 +303,14 @@ class Bench {
         watch,
       );
       const changes = { budget: null, rounds: null, caps: null, setup };
-      return await goOn(opened, changes, ensemble, this.#signal, { observe });
+      return await goOn(opened, changes, dependencies, this.#signal, { observe });
     } finally {
       await opened.journal.close();
     }
   }
 
-  #count(status: Cell["status"]): number {
-    return this.#cells.filter((cell) => cell.status === status).length;
+  #count(status: Combination["status"]): number {
+    return this.#combinations.filter((combination) => combination.status === status).length;
   }
 
   /** Writes the record; whoever reads it meanwhile sees the one before. */
@@ -321,7 +321,7 @@ class Bench {
         const record: BenchRecord = {
           format: 1,
           title: this.#plan.title,
-          cells: [...this.#cells, ...this.#others],
+          combinations: [...this.#combinations, ...this.#others],
           references: [...this.#references],
           command: this.#command,
           versions: this.#versions,
@@ -337,15 +337,15 @@ class Bench {
   }
 
   async #conclude(output: Output): Promise<void> {
-    const failed = this.#cells.filter(({ status }) => status === "failed");
+    const failed = this.#combinations.filter(({ status }) => status === "failed");
     const { benchLines } = await import("./bench-summary.ts");
     const { tables, lines } = await benchLines(this.#plan.out);
-    const fruitless = this.#cells.filter(({ folder }) => this.#fruitless.has(folder));
+    const fruitless = this.#combinations.filter(({ folder }) => this.#fruitless.has(folder));
     const next = `${program} report ${shellWord(this.#plan.out)} --out report.html`;
     output.result(
       {
         bench: this.#plan.out,
-        runs: this.#cells.length,
+        runs: this.#combinations.length,
         done: this.#count("done"),
         failed: failed.map(({ folder, label, space, seed, reason }) => ({
           folder,
@@ -366,7 +366,7 @@ class Bench {
       [
         ...lines,
         ...table([
-          ["Runs", `${this.#count("done")} of ${this.#cells.length} in ${this.#plan.out}`],
+          ["Runs", `${this.#count("done")} of ${this.#combinations.length} in ${this.#plan.out}`],
           ...(fruitless.length === 0
             ? []
             : [["", `${fruitless.length} of them ended without a usable winner`]]),
@@ -376,9 +376,9 @@ class Bench {
     );
     output.exitCode = this.#exitCode;
     // A search that finds nothing is a result beside others that do; where none does, something is amiss.
-    if (this.#exitCode === 0 && fruitless.length === this.#cells.length)
+    if (this.#exitCode === 0 && fruitless.length === this.#combinations.length)
       throw new NoUsableWinner(
-        `not one of ${this.#cells.length} runs has a usable winner; the first one: ${this.#fruitless.get(fruitless[0]?.folder ?? "") ?? ""}`,
+        `not one of ${this.#combinations.length} runs has a usable winner; the first one: ${this.#fruitless.get(fruitless[0]?.folder ?? "") ?? ""}`,
       );
   }
 }
@@ -430,10 +430,12 @@ async function earlierRecord(folder: string): Promise<BenchRecord | null> {
 }
 
 /** Runs that an earlier plan made in the same folder and that this one does not name. */
-function othersIn(earlier: BenchRecord | null, { out, runs }: Plan): Cell[] {
+function othersIn(earlier: BenchRecord | null, { out, runs }: Plan): Combination[] {
   const planned = new Set(runs.map(({ folder }) => folder));
-  const cells = earlier?.cells ?? [];
-  return cells.filter(({ folder }) => !planned.has(folder) && existsSync(journalPath(join(out, folder))));
+  const combinations = earlier?.combinations ?? [];
+  return combinations.filter(
+    ({ folder }) => !planned.has(folder) && existsSync(journalPath(join(out, folder))),
+  );
 }
 
 /** A run that is there already must be the one that the plan means. */

@@ -106,9 +106,9 @@ export const rowMaking: RowMaking<RunRow> = {
   ofBench: (text) => {
     const { success, data } = benchRecordText.safeParse(text);
     if (!success) return null;
-    const { title, cells } = data;
-    const failed = cells.filter(({ status }) => status === "failed").length;
-    return { title, planned: cells.length, failed };
+    const { title, combinations } = data;
+    const failed = combinations.filter(({ status }) => status === "failed").length;
+    return { title, planned: combinations.length, failed };
   },
 };
 

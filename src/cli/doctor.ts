@@ -486,13 +486,15 @@ class Examination {
   }
 
   #judge(space: Space, reply: ChatReply, search: SearchConfig): void {
-    if (reply.rung !== undefined) {
-      const probes = (reply.probes ?? []).map(({ rung, finding, words }) => `${rung} ${finding} (${words})`);
+    if (reply.outputMode !== undefined) {
+      const probes = (reply.probes ?? []).map(
+        ({ outputMode, finding, words }) => `${outputMode} ${finding} (${words})`,
+      );
       this.#found(
         "structured output",
-        reply.rung === "json-schema" ? "ok" : "warning",
-        `${reply.rung}${probes.length === 0 ? "" : `: ${probes.join("; ")}`}`,
-        reply.rung === "json-schema"
+        reply.outputMode === "json-schema" ? "ok" : "warning",
+        `${reply.outputMode}${probes.length === 0 ? "" : `: ${probes.join("; ")}`}`,
+        reply.outputMode === "json-schema"
           ? undefined
           : "nothing has to be done: replies are asked for in this way, and read strictly",
       );

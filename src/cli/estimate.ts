@@ -99,14 +99,14 @@ function configLike({ space, search, setup, original }: RunState, flags: Flags):
     patienceSeconds: _patience,
     bounds: _bounds,
     onTruncation: _watched,
-    hints,
+    promptExtras,
     inform,
     ...same
   } = search;
   const like = {
     ...structuredClone(same),
     space: (original ?? space).id,
-    hints: hints !== false,
+    promptExtras: promptExtras !== false,
     inform: [...(inform ?? [])],
     ...structuredClone(readSetup(setup, {})),
   };
@@ -132,7 +132,7 @@ async function descriptionOf(
 
 /** The sizes of the prompts that this search would begin with. */
 function sizesOf(state: RunState, space: Space): Partial<Record<Role, PromptSizes>> {
-  const { searcher, candidates, memory, secondLook } = state.search;
+  const { searcher, candidates, memory, costRevision } = state.search;
   const example = bytesOf([{ role: "user", content: exampleOf(space) }]);
   const architectures = example * ((candidates.min + candidates.max) / 2);
   const results = resultsBytes + (example + lineBytes) * (candidates.max / 2);
@@ -153,7 +153,7 @@ function sizesOf(state: RunState, space: Space): Partial<Record<Role, PromptSize
       growth: memory.generator ? sizeOf({ ...asked, system: "" }) + architectures : 0,
       architectures,
       writesStrategy: false,
-      calls: secondLook === true ? 2 : 1,
+      calls: costRevision === true ? 2 : 1,
     },
   };
 }

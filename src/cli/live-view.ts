@@ -176,7 +176,9 @@ export class LiveView {
   /** What a person should know of how a reply came about. */
   #called({ role, condensed, reply, truncated }: Extract<RunEvent, { type: "chat-replied" }>): void {
     const probes = reply.probes ?? [];
-    const learned = probes.map(({ rung, finding, words }) => `${rung} ${finding} (${words})`).join("; ");
+    const learned = probes
+      .map(({ outputMode, finding, words }) => `${outputMode} ${finding} (${words})`)
+      .join("; ");
     const lines = [
       ...(probes.length === 0 ? [] : [`found out how to ask for JSON: ${learned}`]),
       ...(reply.notes ?? []),

@@ -37,39 +37,39 @@ import { refuseHeld } from "../app/held-run.ts";
 import { LiveView } from "./live-view.ts";
 import { type Output, printError } from "./output.ts";
 import { shellWord } from "../report/format.ts";
-import { type SurroundingFlags, Surroundings } from "../app/run-services.ts";
+import { type RunServiceFlags, RunServices } from "../app/run-services.ts";
 import { endWithoutWinner, type Status, summarize, summaryLines } from "./summary.ts";
 
 /** Starts a new run. */
 export async function run(
   file: string | undefined,
   flags: Flags,
-  around: SurroundingFlags,
+  around: RunServiceFlags,
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
   const config = await readRunConfig(file, flags);
   const view = new LiveView(process.stderr);
-  const surroundings = await Surroundings.open(around);
+  const services = await RunServices.open(around);
   const { evaluator, logTo, close } = await openEvaluator(config);
   try {
     const described = await evaluator.describe(config.space, signal);
-    const ensemble = await assemble(config, described, evaluator, watchBy(view));
+    const dependencies = await assemble(config, described, evaluator, watchBy(view));
     const { serverVersion } = await evaluator.list(signal);
-    const { folder, journal } = await claimRun(config, surroundings.onStored, around.shared === true);
+    const { folder, journal } = await claimRun(config, services.onStored, around.shared === true);
     await conclude(
       folder,
       output,
       view,
-      () => putAway(surroundings, journal),
+      () => putAway(services, journal),
       async (observe) => {
-        const { steering, stop } = await surroundings.begin(
+        const { steering, stop } = await services.begin(
           folder,
           folder,
           refusesHints(searchConfigOf(config), config.model),
           (line) => view.say(line),
         );
-        const company = {
+        const observers = {
           onBegin: (state: RunState) => {
             logTo(evaluatorLogPath(folder));
             view.begin(state);
@@ -79,11 +79,11 @@ export async function run(
           steering,
         };
         const either = AbortSignal.any([signal, stop]);
-        await conduct(config, ensemble, serverVersion, journal, either, company);
+        await conduct(config, dependencies, serverVersion, journal, either, observers);
       },
     );
   } finally {
-    await Promise.all([surroundings.close(), close()]);
+    await Promise.all([services.close(), close()]);
   }
 }
 
@@ -91,21 +91,21 @@ export async function run(
 export async function resume(
   folder: string,
   flags: Flags,
-  around: SurroundingFlags,
+  around: RunServiceFlags,
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
   const view = new LiveView(process.stderr);
-  const surroundings = await Surroundings.open(around);
-  const opened = await openRun(folder, systemClock, surroundings.onStored).catch(async (error: unknown) => {
-    await surroundings.close();
+  const services = await RunServices.open(around);
+  const opened = await openRun(folder, systemClock, services.onStored).catch(async (error: unknown) => {
+    await services.close();
     return await refuseHeld(folder, error);
   });
   await conclude(
     folder,
     output,
     view,
-    () => putAway(surroundings, opened.journal),
+    () => putAway(services, opened.journal),
     async (observe) => {
       const before = fold(opened.events) as RunState;
       observe(before);
@@ -135,14 +135,14 @@ export async function resume(
       logTo(evaluatorLogPath(folder));
       try {
         const allowed = caps ?? before.search.caps ?? {};
-        const ensemble = await assembleAgain(before, setup, allowed, evaluator, signal, watchBy(view));
-        const { steering, stop } = await surroundings.begin(
+        const dependencies = await assembleAgain(before, setup, allowed, evaluator, signal, watchBy(view));
+        const { steering, stop } = await services.begin(
           before.run,
           folder,
           refusesHints(before.search, setup.model),
           (line) => view.say(line),
         );
-        const company = {
+        const observers = {
           onBegin: (state: RunState) => {
             observe(state);
             view.begin(state);
@@ -151,7 +151,7 @@ export async function resume(
           steering,
         };
         const either = AbortSignal.any([signal, stop]);
-        await goOn(opened, { budget, rounds, caps, setup }, ensemble, either, company);
+        await goOn(opened, { budget, rounds, caps, setup }, dependencies, either, observers);
       } finally {
         await close();
       }
@@ -184,9 +184,9 @@ function evaluatorLogPath(folder: string): string {
 }
 
 /** The lock goes last: whoever holds it next may make a socket of the same name. */
-async function putAway(surroundings: Surroundings, journal: RunJournal): Promise<void> {
+async function putAway(services: RunServices, journal: RunJournal): Promise<void> {
   try {
-    await surroundings.close();
+    await services.close();
   } finally {
     await journal.close();
   }

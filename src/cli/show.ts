@@ -2,12 +2,12 @@
  * `show`: a run's record, read again.
  *
  * Owns the tables of rounds and candidates. Reads the journal without touching it, also while the run goes on. Of a damaged
- * one it shows what the last seal before the damage covers, marked as such.
+ * one it shows what the last chain digest before the damage covers, marked as such.
  */
 import { readTrustedPart } from "../runs/journal-file.ts";
 import { UsageError } from "../errors.ts";
 import { truncationWords, verdictNames } from "../report/words.ts";
-import type { Rung, Verdict } from "../search/events.ts";
+import type { OutputMode, Verdict } from "../search/events.ts";
 import { type RepairKind, repairKinds } from "../search/repairs.ts";
 import { usdOf } from "../search/spend.ts";
 import {
@@ -144,12 +144,14 @@ function replyLines(
   const money = isPriced
     ? `, ${dollars(usdOf(price, { inputTokens, outputTokens, cachedTokens: reply.cachedTokens ?? 0 }))}`
     : "";
-  const asked = reply.rung === undefined ? "" : `; asked for ${rungWords[reply.rung]}`;
+  const asked = reply.outputMode === undefined ? "" : `; asked for ${outputModeWords[reply.outputMode]}`;
   const unread = rejected === null ? "" : `; not readable: ${rejected.join("; ")}`;
   const mended = Object.entries(repairs).map(
     ([kind, times]) => `${repairKinds[kind as RepairKind] ?? kind}${times > 1 ? ` (${times} times)` : ""}`,
   );
-  const probes = (reply.probes ?? []).map(({ rung, finding, words }) => `${rung} ${finding}: ${words}`);
+  const probes = (reply.probes ?? []).map(
+    ({ outputMode, finding, words }) => `${outputMode} ${finding}: ${words}`,
+  );
   return [
     `${role}, reply ${attempt} of ${reply.model}: ${inputTokens ?? "?"} + ${outputTokens ?? "?"} tokens${thinking}, ${reply.seconds.toFixed(1)} s${money}${asked}${unread}`,
     ...(condensed ? ["the conversation began anew here: it no longer fitted the model's window"] : []),
@@ -164,7 +166,7 @@ function replyLines(
   ];
 }
 
-const rungWords: Readonly<Record<Rung, string>> = {
+const outputModeWords: Readonly<Record<OutputMode, string>> = {
   "json-schema": "JSON under a schema",
   "json-object": "a JSON object",
   text: "JSON in words",

@@ -6,7 +6,7 @@
  */
 import type { StoredLine } from "../runs/journal-file.ts";
 import type { RunEvent } from "../search/events.ts";
-import { reduce, type RunState } from "../search/state.ts";
+import { applyEvent, type RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { LiveView } from "./live-view.ts";
 import { type Output, printJsonLines } from "./output.ts";
@@ -95,7 +95,7 @@ export class WatchedRun {
   }
 
   #draw(event: RunEvent, from: number): void {
-    const state = reduce(this.#state, event);
+    const state = applyEvent(this.#state, event);
     this.#state = state;
     if (event.type === "run-started") this.#view.begin(state, Math.max(from, event.seq));
     else this.#view.observe({ kind: "recorded", event, state });

@@ -17,7 +17,7 @@ import {
 import { isHtml, type Secrets } from "./secrets.ts";
 
 /** Why an attempt gave no reply. */
-export interface Trouble {
+export interface ChatFailure {
   /** What the server did: the rest of a sentence that begins with its name. */
   readonly what: string;
   /** What the reader does about it. */
@@ -67,7 +67,7 @@ export interface Asked {
 const once = { again: "never", wait: null, isPause: false, isBilled: false, objection: null } as const;
 
 /** An answer with a status that is no success. */
-export function refusal(status: number, headers: Headers, body: string, asked: Asked): Trouble {
+export function refusal(status: number, headers: Headers, body: string, asked: Asked): ChatFailure {
   const { model, keyVariable, hasKey, secrets } = asked;
   const words = secrets.quoted(wordsOf(body));
   const said = words === "" ? `${status}` : `${status}: ${words}`;
@@ -160,7 +160,7 @@ export function refusal(status: number, headers: Headers, body: string, asked: A
 }
 
 /** No whole answer at all. */
-export function broken({ why, wasReached }: PostFailed, asked: Asked): Trouble {
+export function broken({ why, wasReached }: PostFailed, asked: Asked): ChatFailure {
   const again = { ...once, again: "often", isBilled: wasReached } as const;
   if (why instanceof BodyTooLarge) {
     return {
@@ -233,7 +233,7 @@ export function broken({ why, wasReached }: PostFailed, asked: Asked): Trouble {
  * A reply that ended before it was whole, or says so of itself. `words` are those of an error that came with it, and
  * `reason` what the server names as its end; empty where there is none.
  */
-export function brokenOff(words: string, reason = ""): Trouble {
+export function brokenOff(words: string, reason = ""): ChatFailure {
   const named = reason === "" ? "" : ` (finish reason "${reason}")`;
   return {
     ...once,
@@ -248,7 +248,7 @@ export function brokenOff(words: string, reason = ""): Trouble {
 }
 
 /** A completion without anything in it. */
-export const noChoice: Trouble = {
+export const noChoice: ChatFailure = {
   ...once,
   what: "answered without a single choice",
   remedy: "try another model or another server",
@@ -257,7 +257,7 @@ export const noChoice: Trouble = {
 };
 
 /** An answer that a model API does not give. */
-export function noReply(what: string, isBilled: boolean): Trouble {
+export function noReply(what: string, isBilled: boolean): ChatFailure {
   return {
     ...once,
     what,
@@ -268,7 +268,7 @@ export function noReply(what: string, isBilled: boolean): Trouble {
 }
 
 /** A request that could not be made. */
-export function cannotAsk(error: unknown, secrets: Secrets): Trouble {
+export function cannotAsk(error: unknown, secrets: Secrets): ChatFailure {
   const message = error instanceof Error ? error.message : String(error);
   return {
     ...once,

@@ -359,7 +359,7 @@ class GgufChat implements ChatModel {
       outputTokens: usedOutputTokens,
       ...(cached === 0 ? {} : { cachedTokens: cached }),
       ...(thoughts.length === 0 ? {} : { reasoningTokens }),
-      ...(grammar === null ? {} : { rung: "json-schema" }),
+      ...(grammar === null ? {} : { outputMode: "json-schema" }),
     };
   }
 

@@ -2,12 +2,12 @@
  * A language model behind any OpenAI-compatible server, as a ChatModel.
  *
  * Owns the form of a request on the wire, the one layer of retries, and what was learned of the server: how it is held
- * to a form (ladder.ts) and which settings it does not take. Knows no prompt, no role and no space, and does not judge
+ * to a form (output-mode.ts) and which settings it does not take. Knows no prompt, no role and no space, and does not judge
  * what a reply says. Keys and headers go to the server and nowhere else: whatever it says is searched for them before
  * it is passed on, and errors carry no cause.
  */
 import { ChatUnavailable, Interrupted, UsageError } from "../errors.ts";
-import type { ChatReply, Message, Probe, Rung } from "../search/events.ts";
+import type { ChatReply, Message, Probe, OutputMode } from "../search/events.ts";
 import type { ChatModel, ChatRequest, Clock } from "../search/ports.ts";
 import {
   type Asked,
@@ -19,7 +19,7 @@ import {
   type Objection,
   pageOrElse,
   refusal,
-  type Trouble,
+  type ChatFailure,
   wordsOfError,
 } from "./chat-failure.ts";
 import { type Completion, type NoCompletion, Pieces, readCompletion } from "./completion.ts";
@@ -30,7 +30,7 @@ import {
   type Form,
   formOf,
   isPlainlyNoJson,
-  Ladder,
+  OutputModes,
   longestProbeTokens,
   probeForm,
   type Step,
@@ -61,9 +61,9 @@ export interface OpenAIChatOptions {
   /** Further members of the body. They overrule all but the model and the messages. */
   readonly extraBody?: Readonly<Record<string, unknown>>;
   /** The only way to ask for a form; null or absent: found out from the server. */
-  readonly rung?: Rung | null;
+  readonly outputMode?: OutputMode | null;
   /** What was found out earlier; null or absent: nothing. */
-  readonly known?: Rung | null;
+  readonly known?: OutputMode | null;
   /** Whether replies are asked for as a stream. */
   readonly stream?: boolean;
   /** How long an answer that has begun may be silent; absent: a minute. */
@@ -83,12 +83,12 @@ const defaultConnectSeconds = 15;
 
 type Attempt =
   | { readonly ok: true; readonly completion: Completion }
-  | { readonly ok: false; readonly trouble: Trouble };
+  | { readonly ok: false; readonly trouble: ChatFailure };
 
 /** A reply, or the server's objection to the form that was asked for. */
 type Answer =
   | { readonly completion: Completion; readonly refused?: never }
-  | { readonly completion?: never; readonly refused: Trouble };
+  | { readonly completion?: never; readonly refused: ChatFailure };
 
 /** What has come of a call so far, all its requests together. */
 interface Call {
@@ -98,8 +98,8 @@ interface Call {
   billed: number;
   readonly probes: Probe[];
   readonly notes: string[];
-  /** The first objection to a form: it tells more than those to the lower rungs. */
-  firstRefusal: Trouble | null;
+  /** The first objection to a form: it tells more than those to the lower output modes. */
+  firstRefusal: ChatFailure | null;
 }
 
 export class OpenAIChat implements ChatModel {
@@ -110,7 +110,7 @@ export class OpenAIChat implements ChatModel {
   readonly #url: URL;
   /** The base URL in the form to show. */
   readonly #address: string;
-  readonly #ladder: Ladder;
+  readonly #modes: OutputModes;
   #learning: Promise<unknown> | null = null;
   /** Settings that the server does not take, and what is sent in place of each; null: nothing. */
   readonly #replaced = new Map<string, string | null>();
@@ -146,7 +146,7 @@ export class OpenAIChat implements ChatModel {
     this.#address = this.#secrets.without(url.origin + url.pathname);
     this.#url = new URL(url);
     this.#url.pathname = `${url.pathname.replace(/\/+$/, "")}/chat/completions`;
-    this.#ladder = new Ladder(options.rung ?? null, options.known ?? null);
+    this.#modes = new OutputModes(options.outputMode ?? null, options.known ?? null);
   }
 
   /** `seconds` of the reply is all the time it took to get it, waits, small questions and failed attempts included. */
@@ -165,14 +165,16 @@ export class OpenAIChat implements ChatModel {
   /**
    * Finds out how the server is held to a form, unless that is known.
    *
-   * @returns the rung and the small calls it took, which no reply will tell again
+   * @returns the output mode and the small calls it took, which no reply will tell again
    * @throws ChatUnavailable, Interrupted
    */
-  async learn(signal: AbortSignal): Promise<{ readonly rung: Rung; readonly probes: readonly Probe[] }> {
+  async learn(
+    signal: AbortSignal,
+  ): Promise<{ readonly outputMode: OutputMode; readonly probes: readonly Probe[] }> {
     const call = this.#begin();
     try {
-      const { rung } = await this.#learned(call, signal, 0);
-      return { rung, probes: call.probes };
+      const { outputMode } = await this.#learned(call, signal, 0);
+      return { outputMode, probes: call.probes };
     } catch (error) {
       this.#untold.probes.push(...call.probes);
       throw error;
@@ -206,31 +208,31 @@ export class OpenAIChat implements ChatModel {
     const first = await this.#learned(call, signal, seed);
     const refusals: string[] = [];
     for (let step = first; ; ) {
-      const below = this.#ladder.below(step);
+      const below = this.#modes.below(step);
       const { completion, refused } = await ask(formOf(step, role, messages, schema), below !== null);
       if (completion !== undefined) {
-        this.#ladder.prove(step);
+        this.#modes.prove(step);
         if (step !== first)
           call.notes.push(
-            `The server refused the form as ${first.rung} (${refusals[0]}); it was asked for as ${step.rung}.`,
+            `The server refused the form as ${first.outputMode} (${refusals[0]}); it was asked for as ${step.outputMode}.`,
           );
         return { completion, step };
       }
       if (below === null) throw this.#unavailable(call, refused, 1);
       call.firstRefusal ??= refused;
       refusals.push(refused.objection?.words ?? refused.what);
-      step = below.rung === step.rung ? below : await this.#probedFrom(below, call, signal, seed);
+      step = below.outputMode === step.outputMode ? below : await this.#probedFrom(below, call, signal, seed);
     }
   }
 
   /** The step in use; found out once, whoever asks first. */
   async #learned(call: Call, signal: AbortSignal, seed: number): Promise<Step> {
     for (;;) {
-      if (this.#ladder.step !== null) return this.#ladder.step;
+      if (this.#modes.step !== null) return this.#modes.step;
       if (signal.aborted) throw this.#interrupted();
       if (this.#learning === null) {
-        const learning = this.#probedFrom(this.#ladder.top, call, signal, seed)
-          .then((step) => this.#ladder.settle(step))
+        const learning = this.#probedFrom(this.#modes.top, call, signal, seed)
+          .then((step) => this.#modes.settle(step))
           .finally(() => {
             this.#learning = null;
           });
@@ -252,7 +254,7 @@ export class OpenAIChat implements ChatModel {
     const { clock, maxTokens } = this.#options;
     const most = Math.min(maxTokens ?? longestProbeTokens, longestProbeTokens);
     for (let at = step; ; ) {
-      const below = this.#ladder.below(at);
+      const below = this.#modes.below(at);
       if (below === null) return at;
       const begin = clock.seconds();
       const { completion, refused } = await this.#ask(
@@ -261,7 +263,7 @@ export class OpenAIChat implements ChatModel {
         () => this.#body(probeForm(at), seed, most),
         true,
       );
-      const told = { rung: at.rung, seconds: clock.seconds() - begin };
+      const told = { outputMode: at.outputMode, seconds: clock.seconds() - begin };
       if (completion === undefined) {
         call.firstRefusal ??= refused;
         const words = refused.objection?.words ?? refused.what;
@@ -284,7 +286,7 @@ export class OpenAIChat implements ChatModel {
         outputTokens,
       });
       if (finding !== "ignored") return at;
-      at = this.#ladder.below(at, true) ?? below;
+      at = this.#modes.below(at, true) ?? below;
     }
   }
 
@@ -334,10 +336,10 @@ export class OpenAIChat implements ChatModel {
   }
 
   /** The end of a call without a reply. */
-  #unavailable(call: Call, last: Trouble, attempts: number, isPaidOut = false): ChatUnavailable {
+  #unavailable(call: Call, last: ChatFailure, attempts: number, isPaidOut = false): ChatUnavailable {
     const refusedForm = last.objection?.isAboutForm === true ? call.firstRefusal : null;
     // A server that refuses every form may refuse something else.
-    if (refusedForm !== null) this.#ladder.doubt();
+    if (refusedForm !== null) this.#modes.doubt();
     const { what, remedy } = refusedForm ?? last;
     const count = attempts === 1 ? "" : ` in the last of ${attempts} attempts`;
     const cap = isPaidOut ? "another attempt could be charged beyond a cap of this run; " : "";
@@ -491,7 +493,7 @@ export class OpenAIChat implements ChatModel {
     return "kind" in read ? failed(this.#noCompletion(read, "")) : { ok: true, completion: read };
   }
 
-  #noCompletion(read: NoCompletion, body: string): Trouble {
+  #noCompletion(read: NoCompletion, body: string): ChatFailure {
     switch (read.kind) {
       case "broken": {
         const words = read.error === undefined ? "" : wordsOfError(read.error);
@@ -541,8 +543,10 @@ export class OpenAIChat implements ChatModel {
       call.notes.push(tooLong("The server", outputTokens, asked));
       this.#said.add("length");
     }
-    if (step !== null && step.rung !== "text" && finishReason === "stop" && isPlainlyNoJson(content))
-      call.notes.push(`The server was asked for JSON as ${step.rung} and answered with something else.`);
+    if (step !== null && step.outputMode !== "text" && finishReason === "stop" && isPlainlyNoJson(content))
+      call.notes.push(
+        `The server was asked for JSON as ${step.outputMode} and answered with something else.`,
+      );
     const probes = [...this.#untold.probes.splice(0), ...call.probes];
     const notes = [...this.#untold.notes.splice(0), ...call.notes];
     return {
@@ -560,7 +564,7 @@ export class OpenAIChat implements ChatModel {
       ...(isTooLong ? { exceedsMaxTokens: true } : {}),
       ...(answerIn === null ? {} : { answerIn }),
       ...(unanswered === null ? {} : { unanswered }),
-      ...(step === null ? {} : { rung: step.rung }),
+      ...(step === null ? {} : { outputMode: step.outputMode }),
       ...(probes.length === 0 ? {} : { probes }),
       ...(notes.length === 0 ? {} : { notes }),
     };
@@ -604,7 +608,7 @@ function tooLong(who: string, tokens: number, most: number): string {
   return `${who} wrote ${tokens} tokens, though at most ${most} were allowed.`;
 }
 
-function failed(trouble: Trouble): Attempt {
+function failed(trouble: ChatFailure): Attempt {
   return { ok: false, trouble };
 }
 

@@ -1,41 +1,41 @@
 /**
  * The ways to hold a server to the form of an answer, from the strictest to none.
  *
- * Owns the form of a request on each rung, the small question that shows whether a server honours one, and which rung is
+ * Owns the form of a request on each output mode, the small question that shows whether a server honours one, and which output mode is
  * in use. Makes no call itself: whoever asks tells what came of it.
  */
-import type { Message, Probe, Role, Rung } from "../search/events.ts";
+import type { Message, Probe, Role, OutputMode } from "../search/events.ts";
 import { fieldsOf, parsed } from "./fields.ts";
 import { endingOf } from "./finish-reason.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 
-/** A rung, and whether the server is sent the schema apart from the words. */
+/** A output mode, and whether the server is sent the schema apart from the words. */
 export interface Step {
-  readonly rung: Rung;
+  readonly outputMode: OutputMode;
   readonly sendsSchema: boolean;
 }
 
 /** Some servers refuse a schema beside `json_object`: without it they still promise JSON. */
 const steps: readonly Step[] = [
-  { rung: "json-schema", sendsSchema: true },
-  { rung: "json-object", sendsSchema: true },
-  { rung: "json-object", sendsSchema: false },
-  { rung: "text", sendsSchema: false },
+  { outputMode: "json-schema", sendsSchema: true },
+  { outputMode: "json-object", sendsSchema: true },
+  { outputMode: "json-object", sendsSchema: false },
+  { outputMode: "text", sendsSchema: false },
 ];
 
 /** Which step is in use. */
-export class Ladder {
+export class OutputModes {
   readonly #allowed: readonly Step[];
   #step: Step | null;
   #isProven: boolean;
 
   /**
-   * @param forced the one rung that may be used; null: all
-   * @param known the rung that was found out before; null: none was
+   * @param forced the one output mode that may be used; null: all
+   * @param known the output mode that was found out before; null: none was
    */
-  constructor(forced: Rung | null, known: Rung | null) {
-    this.#allowed = forced === null ? steps : steps.filter(({ rung }) => rung === forced);
+  constructor(forced: OutputMode | null, known: OutputMode | null) {
+    this.#allowed = forced === null ? steps : steps.filter(({ outputMode }) => outputMode === forced);
     const start = forced ?? known;
     this.#step = start === null ? null : this.#from(start);
     this.#isProven = this.#step !== null;
@@ -50,10 +50,10 @@ export class Ladder {
     return this.#allowed[0] as Step;
   }
 
-  /** The next one down, or the next of another rung; null: there is none. */
-  below(step: Step, isAnotherRung = false): Step | null {
+  /** The next one down, or the next of another output mode; null: there is none. */
+  below(step: Step, isAnotherMode = false): Step | null {
     const rest = this.#allowed.slice(this.#allowed.indexOf(step) + 1);
-    return rest.find(({ rung }) => !isAnotherRung || rung !== step.rung) ?? null;
+    return rest.find(({ outputMode }) => !isAnotherMode || outputMode !== step.outputMode) ?? null;
   }
 
   /** Found out by a small question. */
@@ -72,8 +72,8 @@ export class Ladder {
     if (!this.#isProven) this.#step = null;
   }
 
-  #from(rung: Rung): Step | null {
-    return this.#allowed.find((step) => step.rung === rung) ?? null;
+  #from(outputMode: OutputMode): Step | null {
+    return this.#allowed.find((step) => step.outputMode === outputMode) ?? null;
   }
 }
 
@@ -88,7 +88,7 @@ export interface Form {
 export function formOf(step: Step, role: Role, messages: readonly Message[], schema: Schema): Form {
   const responseFormat = formatOf(step, `${role}_reply`, schema);
   return {
-    messages: step.rung === "json-schema" ? messages : withWords(messages, schema),
+    messages: step.outputMode === "json-schema" ? messages : withWords(messages, schema),
     responseFormat,
   };
 }
@@ -109,7 +109,7 @@ const probeSchema: Schema = {
 /** A question whose free answer is a greeting: only a server that honours the form gives anything else. */
 export function probeForm(step: Step): Form {
   // Servers want the word JSON somewhere where they are asked for an object.
-  const words = step.rung === "json-schema" ? "" : " Plain words are fine; JSON is not needed.";
+  const words = step.outputMode === "json-schema" ? "" : " Plain words are fine; JSON is not needed.";
   const content = `Say hello in one short, friendly sentence.${words}`;
   return {
     messages: [{ role: "user", content }],
@@ -131,7 +131,7 @@ export function findingOf(
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   const isUnderSchema = isObject && Object.keys(value).length === 1 && fieldsOf(value)["token"] === token;
   if (isUnderSchema) return { finding: "honoured", words: "the answer follows the schema" };
-  if (isObject && step.rung === "json-object") {
+  if (isObject && step.outputMode === "json-object") {
     const rest = step.sendsSchema ? ", but does not follow the schema sent with it" : "";
     return { finding: "honoured", words: `the answer is JSON${rest}` };
   }
@@ -149,8 +149,8 @@ export function isPlainlyNoJson(content: string): boolean {
 
 // --- internal ---
 
-function formatOf({ rung, sendsSchema }: Step, name: string, schema: Schema): Form["responseFormat"] {
-  switch (rung) {
+function formatOf({ outputMode, sendsSchema }: Step, name: string, schema: Schema): Form["responseFormat"] {
+  switch (outputMode) {
     case "json-schema":
       return { type: "json_schema", json_schema: { name, strict: true, schema } };
     case "json-object":

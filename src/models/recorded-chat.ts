@@ -9,7 +9,7 @@ import { ChatUnavailable, Interrupted } from "../errors.ts";
 import { digestOf } from "../search/digest.ts";
 import type { ChatReply, Message, Role, RunEvent, SearchConfig } from "../search/events.ts";
 import type { ChatModel, ChatRequest } from "../search/ports.ts";
-import { type RunState, reduce } from "../search/state.ts";
+import { type RunState, applyEvent } from "../search/state.ts";
 
 const longestQuote = 80;
 
@@ -58,7 +58,7 @@ export class RecordedChat {
         put(this.#byContent, contentKey(event.role, messages), recorded);
         put(this.#byPlace, recorded.place, recorded);
       }
-      state = reduce(state, event);
+      state = applyEvent(state, event);
     }
     this.#models = state?.models ?? null;
     this.#differences = state === null || present === undefined ? [] : differencesOf(state, present);

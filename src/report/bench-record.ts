@@ -34,7 +34,7 @@ export const benchRecordName = "bench.json";
 export const benchRecordSchema = z.strictObject({
   format: z.literal(1),
   title: z.string(),
-  cells: z.array(
+  combinations: z.array(
     z.strictObject({
       label: z.string(),
       isControl: z.boolean(),

@@ -196,7 +196,7 @@ export function settingsOf(state: Pick<RunState, "search" | "setup" | "models">)
   const optional = {
     // A run that stops there, or that was not watched, has no results of its own.
     shortened: roleSchema.options.filter((role) => onTruncation?.[role] === "shorten"),
-    hints: true,
+    promptExtras: true,
     wording: "standard",
     blind: false,
     oracle: false,

@@ -12,7 +12,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { CollmError, JournalDamaged, UsageError } from "../errors.ts";
 import { type EventBody, formatVersion, type RunEvent, readEvent } from "../search/events.ts";
 import type { Clock, Journal } from "../search/ports.ts";
-import { RecordSeal } from "../search/hash-chain.ts";
+import { HashChain } from "../search/hash-chain.ts";
 import { openRegular, readRegular, requireRegular } from "../system/regular-file.ts";
 import { RunLock } from "./run-lock.ts";
 import { cannotWrite, codeOf, unusable } from "../system/system-error.ts";
@@ -148,23 +148,23 @@ export async function openRun(folder: string, clock: Clock, onStored: OnStored =
 /**
  * Reads a record without touching it; somebody may be writing it meanwhile.
  *
- * @throws UsageError when there is no run or nothing in it, JournalDamaged when a line or a seal cannot be trusted
+ * @throws UsageError when there is no run or nothing in it, JournalDamaged when a line or a chain digest cannot be trusted
  */
 export async function readRun(folder: string): Promise<RunRecord> {
   const { bytes, stamp } = await bytesOf(folder);
   const path = resolve(journalPath(folder));
   const isKnown = sound.get(path) === stamp;
-  const { damage, ...record } = readLines(bytes, folder, isKnown ? null : new RecordSeal());
+  const { damage, ...record } = readLines(bytes, folder, isKnown ? null : new HashChain());
   const read = trusted(record, damage, folder);
   sound.set(path, stamp);
   return read;
 }
 
-/** Records whose seals held, with what tells that state of the file from another: they are looked at once. */
+/** Records whose chain digests held, with what tells that state of the file from another: they are looked at once. */
 const sound = new Map<string, string>();
 
 /**
- * The same, whatever its seals say: for who decides every step again, and can name the very event that differs.
+ * The same, whatever its chain digests say: for who decides every step again, and can name the very event that differs.
  *
  * @throws UsageError when there is no run or nothing in it, JournalDamaged when a line cannot be read
  */
@@ -180,17 +180,17 @@ export interface TrustedPart extends RunRecord {
 }
 
 /**
- * Reads a record up to where it can be trusted: all of it, or what the last seal before its damage covers.
+ * Reads a record up to where it can be trusted: all of it, or what the last chain digest before its damage covers.
  *
  * @throws UsageError when there is no run or nothing in it, JournalDamaged when nothing of it can be trusted
  */
 export async function readTrustedPart(folder: string): Promise<TrustedPart> {
-  const seal = new RecordSeal();
-  const { events, tornBytes, damage } = readLines((await bytesOf(folder)).bytes, folder, seal);
+  const chain = new HashChain();
+  const { events, tornBytes, damage } = readLines((await bytesOf(folder)).bytes, folder, chain);
   if (damage === null) return { ...trusted({ events, tornBytes }, damage, folder), damage };
-  const sealed = events.slice(0, seal.sealedSeq);
-  if (sealed.length === 0) throw damage;
-  return { events: sealed, tornBytes: 0, damage };
+  const chained = events.slice(0, chain.checkedSeq);
+  if (chained.length === 0) throw damage;
+  return { events: chained, tornBytes: 0, damage };
 }
 
 // ----- Writing -----
@@ -356,7 +356,7 @@ export function stampOf({ size, mtimeMs, ctimeMs, ino }: Stats): string {
 }
 
 function readRecord(bytes: Buffer, folder: string): RunRecord {
-  const { damage, ...record } = readLines(bytes, folder, new RecordSeal());
+  const { damage, ...record } = readLines(bytes, folder, new HashChain());
   return trusted(record, damage, folder);
 }
 
@@ -369,17 +369,17 @@ function trusted(record: RunRecord, damage: JournalDamaged | null, folder: strin
   );
 }
 
-/** The events up to the first line that cannot be read or whose seal does not hold. @param seal null: none is looked at */
+/** The events up to the first line that cannot be read or whose chain digest does not hold. @param chain digest null: none is looked at */
 function readLines(
   bytes: Buffer,
   folder: string,
-  seal: RecordSeal | null,
+  chain: HashChain | null,
 ): RunRecord & { readonly damage: JournalDamaged | null } {
   const events: RunEvent[] = [];
   let start = 0;
   for (let end = bytes.indexOf("\n"); end !== -1; end = bytes.indexOf("\n", start)) {
     const line = readLine(bytes.subarray(start, end), events.length + 1);
-    const reason = line.ok ? (seal?.check(line.event) ?? null) : line.reason;
+    const reason = line.ok ? (chain?.check(line.event) ?? null) : line.reason;
     if (!line.ok || reason !== null) {
       const damage = new JournalDamaged(damageWords(folder, events.length + 1, reason ?? ""));
       return { events, tornBytes: 0, damage };

@@ -5,15 +5,15 @@
  * file ten times a second, since network file systems send no notices, and never writes. Knows nothing of what the events
  * add up to. Whatever becomes of the file is told; nothing is thrown.
  *
- * Seals are held against what stands before them: of a record whose next seal does not hold, nothing after the last one
- * that does is told, unless it was told before that seal was there, or is more than is kept in memory. A record that is
+ * Chain digests are held against what stands before them: of a record whose next chain digest does not hold, nothing after the last one
+ * that does is told, unless it was told before that chain digest was there, or is more than is kept in memory. A record that is
  * changed in place is noticed by its length and by the first and the last bytes that were read of it; a byte changed between
- * them is not while it is followed, but whoever reads it next sees its seals.
+ * them is not while it is followed, but whoever reads it next sees its chain digests.
  */
 import type { BigIntStats } from "node:fs";
 import { type FileHandle, stat } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
-import { RecordSeal } from "../search/hash-chain.ts";
+import { HashChain } from "../search/hash-chain.ts";
 import { journalPath, readLine, type StoredLine } from "./journal-file.ts";
 import { NotRegular, openRegular } from "../system/regular-file.ts";
 import { codeOf } from "../system/system-error.ts";
@@ -39,7 +39,7 @@ const longestLineBytes = 64 * 1024 * 1024;
 const witnessBytes = 256;
 /** So many lines are told in one go. */
 const mostAtOnce = 100;
-/** So much is kept back until its seal has been seen; of a longer round the lines are told before. */
+/** So much is kept back until its chain digest has been seen; of a longer round the lines are told before. */
 const mostKeptBytes = 8 * 1024 * 1024;
 
 /**
@@ -50,7 +50,7 @@ const mostKeptBytes = 8 * 1024 * 1024;
 export async function* followRun(folder: string, signal: AbortSignal, from = 0): AsyncGenerator<TailNotice> {
   const path = journalPath(folder);
   let place = start;
-  let seal = new RecordSeal();
+  let chain = new HashChain();
   let seen: BigIntStats | null = null;
   /** Whether a file was told of that a later one could differ from. */
   let isTold = false;
@@ -66,11 +66,11 @@ export async function* followRun(folder: string, signal: AbortSignal, from = 0):
       if (isGone || (seen !== null && !(await isContinued(file, seen, now, place)))) {
         if (isTold) yield { kind: "anew" };
         [place, isTold, isCaughtUp] = [start, false, false];
-        seal = new RecordSeal();
+        chain = new HashChain();
       }
       seen = now;
       if (place.damaged !== null) continue;
-      for await (const step of readOn(file, place, Number(now.size), seal, signal)) {
+      for await (const step of readOn(file, place, Number(now.size), chain, signal)) {
         place = step.place;
         isGone = false;
         const lines = step.lines.filter(({ event }) => event.seq > from);
@@ -112,12 +112,19 @@ interface Place {
   readonly tail: Buffer;
   /** The line that cannot be trusted, as it stands there; null: there is none. */
   readonly damaged: Buffer | null;
-  /** Whether it is a seal that does not hold: then any line before it may be the one to be mended. */
-  readonly isUnsealed: boolean;
+  /** Whether it is a chain digest that does not hold: then any line before it may be the one to be mended. */
+  readonly isChainBroken: boolean;
 }
 
 const nothing = Buffer.alloc(0);
-const start: Place = { bytes: 0, lines: 0, head: nothing, tail: nothing, damaged: null, isUnsealed: false };
+const start: Place = {
+  bytes: 0,
+  lines: 0,
+  head: nothing,
+  tail: nothing,
+  damaged: null,
+  isChainBroken: false,
+};
 
 interface Step {
   readonly place: Place;
@@ -127,23 +134,23 @@ interface Step {
 }
 
 /**
- * The complete lines from `place` on, up to where the file ended when it was looked at: each time a seal holds, all that it
- * covers, and at the end what nothing seals yet.
+ * The complete lines from `place` on, up to where the file ended when it was looked at: each time a chain digest holds, all that it
+ * covers, and at the end what nothing chain digests yet.
  */
 async function* readOn(
   file: FileHandle,
   from: Place,
   end: number,
-  seal: RecordSeal,
+  chain: HashChain,
   signal: AbortSignal,
 ): AsyncGenerator<Step, void> {
   let place = from;
   /** What was read of a line that is not whole yet. */
   let begun: Buffer[] = [];
   let begunBytes = 0;
-  /** What may be told, which is what the last seal that holds covers, and then what stands behind it. */
-  let sealed: StoredLine[] = [];
-  let unsealed: StoredLine[] = [];
+  /** What may be told, which is what the last chain digest that holds covers, and then what stands behind it. */
+  let chained: StoredLine[] = [];
+  let unchained: StoredLine[] = [];
   let keptBytes = 0;
   for (let position = place.bytes; position < end && !signal.aborted; ) {
     const piece = await readAt(file, position, Math.min(pieceBytes, end - position));
@@ -154,17 +161,17 @@ async function* readOn(
       const bytes = Buffer.concat([...begun, piece.subarray(lineStart, lineEnd)]);
       [begun, begunBytes] = [[], 0];
       const line = readLine(bytes, place.lines + 1);
-      const broken = line.ok ? seal.check(line.event) : null;
+      const broken = line.ok ? chain.check(line.event) : null;
       if (!line.ok || broken !== null) {
-        const lines = line.ok ? sealed : [...sealed, ...unsealed];
+        const lines = line.ok ? chained : [...chained, ...unchained];
         const damage = line.ok ? broken : line.reason;
-        yield { place: { ...place, damaged: bytes, isUnsealed: line.ok }, lines, damage };
+        yield { place: { ...place, damaged: bytes, isChainBroken: line.ok }, lines, damage };
         return;
       }
-      unsealed.push(line);
+      unchained.push(line);
       keptBytes += bytes.length;
-      if (seal.sealedSeq === line.event.seq || keptBytes > mostKeptBytes)
-        [sealed, unsealed, keptBytes] = [[...sealed, ...unsealed], [], 0];
+      if (chain.checkedSeq === line.event.seq || keptBytes > mostKeptBytes)
+        [chained, unchained, keptBytes] = [[...chained, ...unchained], [], 0];
       place = behind(place, bytes);
       lineStart = lineEnd + 1;
     }
@@ -174,15 +181,15 @@ async function* readOn(
       const damage = `longer than ${longestLineBytes} bytes`;
       yield {
         place: { ...place, damaged: Buffer.from(Buffer.concat(begun).subarray(0, witnessBytes)) },
-        lines: [...sealed, ...unsealed],
+        lines: [...chained, ...unchained],
         damage,
       };
       return;
     }
-    for (const lines of portions(sealed)) yield { place, lines, damage: null };
-    sealed = [];
+    for (const lines of portions(chained)) yield { place, lines, damage: null };
+    chained = [];
   }
-  for (const lines of portions(unsealed)) yield { place, lines, damage: null };
+  for (const lines of portions(unchained)) yield { place, lines, damage: null };
 }
 
 /** The same lines a few at a time, so that their reader can do other work between them. */
@@ -198,7 +205,7 @@ function behind(place: Place, line: Buffer): Place {
     head: place.lines === 0 ? Buffer.from(whole.subarray(0, witnessBytes)) : place.head,
     tail: Buffer.from(whole.subarray(-witnessBytes)),
     damaged: null,
-    isUnsealed: false,
+    isChainBroken: false,
   };
 }
 
@@ -207,11 +214,11 @@ async function isContinued(
   file: FileHandle,
   before: BigIntStats,
   now: BigIntStats,
-  { bytes, head, tail, damaged, isUnsealed }: Place,
+  { bytes, head, tail, damaged, isChainBroken }: Place,
 ): Promise<boolean> {
   if (before.ino !== now.ino || before.dev !== now.dev) return false;
   // Written again from a copy, perhaps; a file that only grows is none the better for it.
-  if (isUnsealed && now.size <= before.size) return false;
+  if (isChainBroken && now.size <= before.size) return false;
   for (const [position, witness] of [
     [0, head],
     [bytes - tail.length, tail],

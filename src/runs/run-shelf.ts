@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import pLimit from "p-limit";
 import { CollmError } from "../errors.ts";
-import { reduce, type RunState } from "../search/state.ts";
+import { applyEvent, type RunState } from "../search/state.ts";
 import { journalPath, stampOf } from "./journal-file.ts";
 import { readRegular } from "../system/regular-file.ts";
 import { followRun, type TailNotice } from "./journal-tail.ts";
@@ -541,7 +541,7 @@ class Fold {
     if (notice.kind !== "lines" || this.trouble !== null) return;
     for (const { event } of notice.lines) {
       try {
-        this.state = reduce(this.state, event);
+        this.state = applyEvent(this.state, event);
         this.seq = event.seq;
       } catch (error) {
         if (!(error instanceof CollmError)) throw error;

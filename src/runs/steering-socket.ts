@@ -58,7 +58,7 @@ export interface Standing {
  * @param refusesHints why hints would reach nobody; null: they reach the Navigator
  */
 export async function openSteering(folder: string, refusesHints: string | null): Promise<SteeringSocket> {
-  const desk = new Desk(refusesHints);
+  const desk = new PanelContext(refusesHints);
   const opened = await listen(folder, desk);
   if (typeof opened === "string") desk.close();
   let closed: Promise<void> | null = null;
@@ -123,7 +123,7 @@ interface WaitingHint {
 }
 
 /** Takes orders, and hands them on when the search asks for them. */
-class Desk {
+class PanelContext {
   isPaused = false;
   readonly refusesHints: string | null;
   /** Whether the search waits right now. */
@@ -247,7 +247,7 @@ const hintSchema = z.strictObject({
     ),
 });
 
-function routes(desk: Desk): Hono {
+function routes(desk: PanelContext): Hono {
   const app = new Hono();
   app.use(
     bodyLimit({
@@ -294,7 +294,7 @@ interface OpenedServer {
 }
 
 /** Listens; or says in words why it cannot. */
-async function listen(folder: string, desk: Desk): Promise<OpenedServer | string> {
+async function listen(folder: string, desk: PanelContext): Promise<OpenedServer | string> {
   const path = join(folder, socketName);
   let place: Place | null = null;
   try {

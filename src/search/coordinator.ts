@@ -38,7 +38,7 @@ import type {
   Turn,
 } from "./ports.ts";
 import { randomStream } from "./random.ts";
-import { RecordSeal, type Sealed } from "./hash-chain.ts";
+import { HashChain, type Chained } from "./hash-chain.ts";
 import { type Architecture, Space, type SpaceDescription } from "./space.ts";
 import { attemptsWithin, capInTheWay, fitsWindow, reservationOf } from "./spend.ts";
 import {
@@ -50,7 +50,7 @@ import {
   isOverLimit,
   isStalled,
   type RunState,
-  reduce,
+  applyEvent,
   roundLimit,
   sawWithinLimit,
   testsOnSearchImages,
@@ -151,7 +151,7 @@ export function checkedOutcome({ metrics }: Pick<SpaceDescription, "metrics">, o
 class Coordinator {
   #state: RunState;
   readonly #space: Space;
-  readonly #seal = new RecordSeal();
+  readonly #chain = new HashChain();
   readonly #ports: SearchPorts;
   /** Raised when somebody stops the run. */
   readonly #stop: AbortSignal;
@@ -160,7 +160,7 @@ class Coordinator {
   readonly #observe: Observe;
   /** The round whose strategy is asked for with a hint that is given now; null: nothing more will be asked. */
   #hintRound: number | null;
-  /** Hints that are being stored: in the record perhaps, but not in the state and the seal yet. */
+  /** Hints that are being stored: in the record perhaps, but not in the state and the chain digest yet. */
   readonly #hintsUnderWay = new Set<Promise<void>>();
 
   constructor(history: readonly RunEvent[], ports: SearchPorts, signal: AbortSignal, observe: Observe) {
@@ -170,8 +170,8 @@ class Coordinator {
     this.#observe = observe;
     let state: RunState | null = null;
     for (const event of history) {
-      state = reduce(state, event);
-      this.#seal.add(event);
+      state = applyEvent(state, event);
+      this.#chain.add(event);
     }
     if (state === null) throw new ContractViolation("a search needs a record that begins with run-started");
     this.#state = state;
@@ -210,23 +210,23 @@ class Coordinator {
 
   async #record(...bodies: EventBody[]): Promise<void> {
     for (const event of await this.#ports.journal.append(bodies)) {
-      this.#seal.add(event);
-      this.#state = reduce(this.#state, event);
+      this.#chain.add(event);
+      this.#state = applyEvent(this.#state, event);
       this.#observe({ kind: "recorded", event, state: this.#state });
     }
   }
 
   /**
-   * Records what ends in a seal. A hint that is in the record before it has to be in the seal: those under way are
-   * waited for, and then seal and append are made in one turn, so that none comes in between.
+   * Records what ends in a chain digest. A hint that is in the record before it has to be in the chain digest: those under way are
+   * waited for, and then chain digest and append are made in one turn, so that none comes in between.
    */
-  async #recordSealed(body: Sealed): Promise<void> {
+  async #recordChained(body: Chained): Promise<void> {
     while (this.#hintsUnderWay.size > 0) await Promise.all(this.#hintsUnderWay);
-    await this.#record(this.#sealed(body));
+    await this.#record(this.#chained(body));
   }
 
-  #sealed(body: Sealed): EventBody {
-    return { ...body, seal: this.#seal.of(body) };
+  #chained(body: Chained): EventBody {
+    return { ...body, chain: this.#chain.of(body) };
   }
 
   async #end(reason: StopReason): Promise<void> {
@@ -246,7 +246,7 @@ class Coordinator {
       );
     }
     this.#hintRound = null;
-    await this.#recordSealed({ type: "run-ended", reason });
+    await this.#recordChained({ type: "run-ended", reason });
   }
 
   // ----- A person beside the run -----
@@ -301,7 +301,7 @@ class Coordinator {
       await this.#recordTimeUp();
       return;
     }
-    await this.#recordSealed({ type: "round-closed", round });
+    await this.#recordChained({ type: "round-closed", round });
   }
 
   async #propose(round: number): Promise<void> {
@@ -562,7 +562,7 @@ class Coordinator {
     if (text === null) return;
     await this.#evaluate("test", [text], (_, outcome) => {
       const same = testsOnSearchImages(this.#state) ? ({ sameImagesAsSearch: true } as const) : {};
-      return this.#record(this.#sealed({ type: "winner-tested", text, outcome, ...same }));
+      return this.#record(this.#chained({ type: "winner-tested", text, outcome, ...same }));
     });
   }
 
@@ -574,7 +574,7 @@ class Coordinator {
       outcomes.set(index, outcome);
     });
     const results = texts.map((text, index) => ({ text, outcome: outcomes.get(index) as Outcome }));
-    await this.#record(this.#sealed({ type: "oracle-tested", results }));
+    await this.#record(this.#chained({ type: "oracle-tested", results }));
   }
 
   /** Has every text evaluated and hands each outcome over as it comes; asks again for what has no answer yet. */

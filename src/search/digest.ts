@@ -11,8 +11,8 @@ export function digestOf(value: unknown): string {
   return bytesToHex(sha256(utf8ToBytes(canonical(value))));
 }
 
-/** A running digest over a sequence of JSON values; `value()` seals all that was added so far. */
-export class Seal {
+/** A running digest over a sequence of JSON values; `value()` chain digests all that was added so far. */
+export class RunningDigest {
   readonly #hash = sha256.create();
 
   /** Takes one more value into the sequence. */

@@ -110,7 +110,7 @@ export const searchConfigSchema = z.strictObject({
   /** Which of the equivalent wordings of the prompts is used; absent: the first one. */
   wording: wordingSchema.exactOptional(),
   /** False: the prompts hold what the paper's do, and no more; absent: all that helps. */
-  hints: z.literal(false).exactOptional(),
+  promptExtras: z.literal(false).exactOptional(),
   /** True: after the end the test split is asked for everything that was evaluated; absent: for the winner alone. */
   oracle: z.literal(true).exactOptional(),
   /** True: the space is the one of `original` under neutral names; absent: as its evaluator describes it. */
@@ -118,7 +118,7 @@ export const searchConfigSchema = z.strictObject({
   /** What the prompts tell beyond the results; absent: nothing. */
   inform: z.array(informSchema).exactOptional(),
   /** True: the Generator sees the costs of its draft and may correct it once. */
-  secondLook: z.literal(true).exactOptional(),
+  costRevision: z.literal(true).exactOptional(),
   caps: capsSchema.exactOptional(),
   /** There where a cap or a window is given. */
   bounds: boundsSchema.exactOptional(),
@@ -177,12 +177,12 @@ export const messageSchema = z.strictObject({
 export type Message = z.infer<typeof messageSchema>;
 
 /** How a server is held to the form of an answer, from the strictest way to none. */
-export const rungSchema = z.enum(["json-schema", "json-object", "text"]);
-export type Rung = z.infer<typeof rungSchema>;
+export const outputModeSchema = z.enum(["json-schema", "json-object", "text"]);
+export type OutputMode = z.infer<typeof outputModeSchema>;
 
-/** One small call that found out whether a server honours a rung. */
+/** One small call that found out whether a server honours a output mode. */
 export const probeSchema = z.strictObject({
-  rung: rungSchema,
+  outputMode: outputModeSchema,
   /** `refused` costs nothing; `unclear`: it was answered, but the answer tells nothing. */
   finding: z.enum(["honoured", "ignored", "refused", "unclear"]),
   /** What the server said, or what was made of it. */
@@ -228,7 +228,7 @@ export const chatReplySchema = z.strictObject({
   /** Given where the reply has no answer; its content is not read then. */
   unanswered: unansweredSchema.exactOptional(),
   /** How the form of the answer was asked for; absent: no form was, or there is but one way. */
-  rung: rungSchema.exactOptional(),
+  outputMode: outputModeSchema.exactOptional(),
   /** Calls made before this one to learn how to ask. */
   probes: z.array(probeSchema).exactOptional(),
   /** What else a person should know of how this reply came about, a sentence each. */
@@ -371,26 +371,26 @@ const bodySchemas = [
     text: z.string(),
     outcome: outcomeSchema,
   }),
-  /** `seal` is the digest of every line before this one: a changed byte shows on replay. */
-  z.strictObject({ type: z.literal("round-closed"), round, seal: z.string() }),
-  z.strictObject({ type: z.literal("run-ended"), reason: stopReasonSchema, seal: z.string() }),
-  /** `seal` is the digest of the seal before this line, the text and the outcome. */
+  /** `chain` is the digest of every line before this one: a changed byte shows on replay. */
+  z.strictObject({ type: z.literal("round-closed"), round, chain: z.string() }),
+  z.strictObject({ type: z.literal("run-ended"), reason: stopReasonSchema, chain: z.string() }),
+  /** `chain` is the digest of the chain digest before this line, the text and the outcome. */
   z.strictObject({
     type: z.literal("winner-tested"),
     text: z.string(),
     outcome: outcomeSchema,
     /** There where the test split uses the images that the search has seen; else absent. */
     sameImagesAsSearch: z.literal(true).exactOptional(),
-    seal: z.string(),
+    chain: z.string(),
   }),
   /**
-   * What the test split says of everything evaluated, asked after the end and seen by no decision. `seal` is the digest
-   * of the seal before this line and the results.
+   * What the test split says of everything evaluated, asked after the end and seen by no decision. `chain` is the digest
+   * of the chain digest before this line and the results.
    */
   z.strictObject({
     type: z.literal("oracle-tested"),
     results: z.array(z.strictObject({ text: z.string(), outcome: outcomeSchema })),
-    seal: z.string(),
+    chain: z.string(),
   }),
 ] as const;
 

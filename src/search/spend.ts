@@ -132,7 +132,7 @@ export function reservationOf(
     last === null || same === 0 ? whole : last.tokens + sizeBound(messages.slice(same)) + tokensAroundPrompt;
   const form = schema === null ? 0 : bytesOf([{ role: "user", content: JSON.stringify(schema) }]);
   const isLearned =
-    schema === null || state.chats.some(({ role: asked, reply }) => asked === role && reply.rung);
+    schema === null || state.chats.some(({ role: asked, reply }) => asked === role && reply.outputMode);
   const probes = isLearned ? 0 : mostProbes;
   return {
     inputTokens: Math.min(whole, known) + form + probes * longestProbe.inputTokens,

@@ -130,7 +130,7 @@ export interface RunState extends Omit<Started, "type"> {
  *
  * @throws ContractViolation when the event cannot follow the ones before it.
  */
-export function reduce(state: RunState | null, event: RunEvent): RunState {
+export function applyEvent(state: RunState | null, event: RunEvent): RunState {
   if (event.type === "run-started") {
     if (state !== null) throw new ContractViolation(`event ${event.seq}: the run has already started`);
     const { v: _v, seq, at, type: _type, ...started } = event;
@@ -260,7 +260,7 @@ export function reduce(state: RunState | null, event: RunEvent): RunState {
 /** Folds a whole record; null when it is empty. */
 export function fold(events: Iterable<RunEvent>): RunState | null {
   let state: RunState | null = null;
-  for (const event of events) state = reduce(state, event);
+  for (const event of events) state = applyEvent(state, event);
   return state;
 }
 

@@ -8,7 +8,7 @@ import { strategyBefore } from "../search/state.ts";
 import { measureSpread } from "./cost-spread.ts";
 import { askedForm, generatorPrompt, readArchitectures } from "./generator.ts";
 import { navigatorPrompt, readStrategy } from "./navigator.ts";
-import { lookAgain } from "./second-look.ts";
+import { lookAgain } from "./cost-revision.ts";
 
 export const collm: Searcher = {
   name: "collm",

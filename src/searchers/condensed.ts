@@ -21,7 +21,7 @@ import {
 import { strategySummary } from "../search/strategy.ts";
 import { bestFirst, resultLine } from "./feedback.ts";
 import { earlierHintsTold } from "./hints.ts";
-import { figure, givesHints, textsOf } from "./prompts.ts";
+import { figure, hasPromptExtras, textsOf } from "./prompts.ts";
 import { bulleted } from "./wordings/texts.ts";
 
 /** So many of the best are told, each in full. */
@@ -55,7 +55,7 @@ export function condensedMessage(
   return [
     `${earlier.heading}\n\n${earlier.reason}`,
     ...(older.length > 0 ? [bulleted(roundLines(state, older))] : []),
-    ...(givesHints(state.search) ? [lossesLine(state)] : []),
+    ...(hasPromptExtras(state.search) ? [lossesLine(state)] : []),
     ...(strategy === null
       ? []
       : [`${earlier.strategy}\n\n<strategy>\n${cut(strategy, longestStrategy)}\n</strategy>`]),

@@ -2,7 +2,7 @@
  * What is asked of whoever writes the strategy, from the first round on: the results of a round, where the search
  * stands, and what to work out from both.
  *
- * Owns which facts are told, and the same facts as data. Without hints those are the paper's and no more: evaluated
+ * Owns which facts are told, and the same facts as data. Without prompt extras those are the paper's and no more: evaluated
  * architectures, the best so far, the limit and the target. Knows neither who asks nor how the words go.
  */
 import type { Role } from "../search/events.ts";
@@ -25,7 +25,7 @@ import { coverageOf, type Listed } from "./coverage.ts";
 import {
   describeLimits,
   figure,
-  givesHints,
+  hasPromptExtras,
   informs,
   sceneOf,
   textsOf,
@@ -78,7 +78,7 @@ export function refinementMessage(
   const scene = sceneOf(state, role);
   return [
     resultsOf(state, space, last, texts),
-    ...(scene.hints ? lossesOf(state, space, last, texts) : []),
+    ...(scene.promptExtras ? lossesOf(state, space, last, texts) : []),
     standingOf(state, space, last),
     ...(informs(state.search, "coverage") ? coverageTold(state, space) : []),
     `${texts.next(scene)}\n${bulleted(questions(objective(state).name))}`,
@@ -128,7 +128,7 @@ export function resultLine(
 ): string {
   const architecture = writeArchitecture(space, space.fromText(measured.text));
   const costs = costsOf(measured.costs);
-  const mark = overLimit && givesHints(state.search) ? " (over the limit)" : "";
+  const mark = overLimit && hasPromptExtras(state.search) ? " (over the limit)" : "";
   if (outcome.kind === "failure")
     return `evaluation failed (${outcome.failure}), ${costs}${mark}: ${architecture}`;
   const value = valueOf(state, outcome);
@@ -193,7 +193,7 @@ function standingOf(state: RunState, space: Space, last: Round): string {
           costsOf(winner.measured.costs),
           writeArchitecture(space, space.fromText(winner.text)),
         ),
-    ...(scene.hints ? [standing.evaluations(budget - left, left)] : []),
+    ...(scene.promptExtras ? [standing.evaluations(budget - left, left)] : []),
     ...describeLimits(state).map(standing.limit),
     ...(informs(state.search, "headroom") ? headroomTold(state, last) : []),
     target === null

@@ -14,7 +14,7 @@ import {
   architecturesSchema,
   describeProblem,
   describeSpace,
-  givesHints,
+  hasPromptExtras,
   sceneOf,
   textsOf,
 } from "./prompts.ts";
@@ -54,9 +54,9 @@ export function generatorPrompt(state: RunState, space: Space, strategy: string)
 export type AskedForm = "json" | "fence" | "sequence";
 
 /** What the prompts of a search ask for. */
-export function askedForm(search: Pick<SearchConfig, "structured" | "hints">): AskedForm {
+export function askedForm(search: Pick<SearchConfig, "structured" | "promptExtras">): AskedForm {
   if (search.structured) return "json";
-  return givesHints(search) ? "fence" : "sequence";
+  return hasPromptExtras(search) ? "fence" : "sequence";
 }
 
 /**

@@ -12,7 +12,7 @@ import { strategySections } from "../search/strategy.ts";
 import { condensedMessage } from "./condensed.ts";
 import { openingMessage, type ResultsBrief, refinementMessage, resultsBrief } from "./feedback.ts";
 import { hintsTold } from "./hints.ts";
-import { describeProblem, describeSpace, exampleOf, givesHints, sceneOf, textsOf } from "./prompts.ts";
+import { describeProblem, describeSpace, exampleOf, hasPromptExtras, sceneOf, textsOf } from "./prompts.ts";
 
 const fewestWords = 5;
 const longestQuote = 200;
@@ -65,14 +65,14 @@ export function isStrategy(text: string): boolean {
   return text.split(/\s+/).length >= fewestWords;
 }
 
-/** The headings of a strategy in a fence; without hints the paper's alone, and no shares. */
+/** The headings of a strategy in a fence; without prompt extras the paper's alone, and no shares. */
 export function outlineOf({ search }: RunState, { description }: Space): string {
   const directions = ["## Directions", ...description.dimensions.map(({ name }) => `### ${name}`)].join("\n");
   const ranges = `## Ranges\n- ${description.dimensions[0]?.name}[0]: CHOICE 60%, CHOICE 30%, CHOICE 10%`;
   const lines = strategySections.flatMap((section) => {
     if (section === "Directions") return [directions];
     if (section !== "Ranges" && section !== "Avoid") return [`## ${section}`];
-    return givesHints(search) ? [section === "Ranges" ? ranges : "## Avoid"] : [];
+    return hasPromptExtras(search) ? [section === "Ranges" ? ranges : "## Avoid"] : [];
   });
   return ["```", ...lines, "```"].join("\n");
 }
@@ -87,7 +87,7 @@ function systemPrompt(state: RunState, space: Space): string {
     describeProblem(state),
     describeSpace(space),
     // The paper shows its Navigator a whole architecture; ours knows the form from the results.
-    ...(scene.hints ? [] : [example(exampleOf(space))]),
+    ...(scene.promptExtras ? [] : [example(exampleOf(space))]),
     navigator.work(scene),
     navigator.answer(scene, outlineOf(state, space), ""),
   ].join("\n\n");

@@ -22,13 +22,13 @@ export function textsOf({ wording = "standard" }: Pick<SearchConfig, "wording">)
 }
 
 /** Whether the prompts may hold more than the paper's. */
-export function givesHints({ hints }: Pick<SearchConfig, "hints">): boolean {
-  return hints !== false;
+export function hasPromptExtras({ promptExtras }: Pick<SearchConfig, "promptExtras">): boolean {
+  return promptExtras !== false;
 }
 
 /** Whether the prompts tell `fact` beyond the results. */
-export function informs(search: Pick<SearchConfig, "hints" | "inform">, fact: Inform): boolean {
-  return givesHints(search) && (search.inform ?? []).includes(fact);
+export function informs(search: Pick<SearchConfig, "promptExtras" | "inform">, fact: Inform): boolean {
+  return hasPromptExtras(search) && (search.inform ?? []).includes(fact);
 }
 
 /** What the texts of a search depend on. `author` is the role whose conversation the text belongs to. */
@@ -37,7 +37,7 @@ export function sceneOf({ search }: RunState, author: Role): Scene {
     ...search.candidates,
     isLimited: Object.keys(search.limits).length > 0,
     skipsOverLimit: search.overLimit === "skip",
-    hints: givesHints(search),
+    promptExtras: hasPromptExtras(search),
     remembers: search.memory[author],
     structured: search.structured,
   };
@@ -119,7 +119,7 @@ export function answerForm({ search }: RunState, space: Space, before = ""): str
   const example = exampleOf(space);
   if (search.structured) return `{${before}"architectures": [${example}, ...]}`;
   // The paper's answers are objects one after another.
-  const inside = givesHints(search) ? `{"architectures": [${example}, ...]}` : `${example}\n{...}`;
+  const inside = hasPromptExtras(search) ? `{"architectures": [${example}, ...]}` : `${example}\n{...}`;
   return `\`\`\`json\n${inside}\n\`\`\``;
 }
 
@@ -141,7 +141,7 @@ export function describeProblem(state: RunState): string {
       problem.objective(metric.higherIsBetter ? "maximise" : "minimise", describeNumber(metric)),
       problem.target(scene, search.target === null ? null : withUnit(search.target, metric.unit)),
       ...describeLimits(state).map(problem.limit),
-      ...(scene.hints ? [problem.budget(search.budget)] : []),
+      ...(scene.promptExtras ? [problem.budget(search.budget)] : []),
       ...(scene.isLimited ? [problem.nearLimit(scene)] : []),
     ]),
   ].join("\n\n");

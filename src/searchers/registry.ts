@@ -52,18 +52,18 @@ export function asksNavigator({ searcher }: Pick<SearchConfig, "searcher">): boo
 
 /**
  * Whether a search's settings fit its searcher and its space: the early searcher of a portfolio, a prior,
- * and a second look.
+ * and a cost revision.
  *
  * @throws UsageError that names the setting
  */
 export function checkSettings(
   space: Space,
-  search: PlayerSettings & Pick<SearchConfig, "blind" | "secondLook">,
+  search: PlayerSettings & Pick<SearchConfig, "blind" | "costRevision">,
 ): void {
   if (search.searcher === portfolio.name) checkEarly(search, arms);
-  if (search.secondLook === true && firstPlayer(search) === solo.name)
+  if (search.costRevision === true && firstPlayer(search) === solo.name)
     throw new UsageError(
-      `secondLook: "${solo.name}" has no Generator of its own to look again; leave it out, or use searcher "${collm.name}"`,
+      `costRevision: "${solo.name}" has no Generator of its own to look again; leave it out, or use searcher "${collm.name}"`,
     );
   if (firstPlayer(search) !== priorRandom.name) return;
   if (search.blind === true)

@@ -19,7 +19,7 @@ import {
   informSchema,
   type Role,
   roleSchema,
-  rungSchema,
+  outputModeSchema,
   type SearchConfig,
   type Truncations,
   truncationSchema,
@@ -53,7 +53,7 @@ const serverShape = {
   /** What becomes of the run when the server cuts a prompt without a word. */
   onTruncation: truncationSchema.default("stop"),
   /** How the form of an answer is asked for; null: found out from the server. */
-  rung: rungSchema.nullable().default(null),
+  outputMode: outputModeSchema.nullable().default(null),
   /** Whether replies are read as they are written, so that a stalled one is noticed. */
   stream: z.boolean().default(false),
   /** A reply that has begun and stays silent for so long is given up. */
@@ -144,12 +144,12 @@ const configSchema = z.strictObject({
     .default({ navigator: true, generator: false }),
   structured: z.boolean().default(true),
   /** Whether the prompts hold more than the paper's: what was lost and why, and how much budget is left. */
-  hints: z.boolean().default(true),
+  promptExtras: z.boolean().default(true),
   wording: wordingSchema.default("standard"),
   /** What the Navigator is told beyond the results: what is unseen, what was repeated, what the limit leaves. */
   inform: z.array(informSchema).default([...informSchema.options]),
   /** Whether the Generator sees the costs of its draft and may correct it once. */
-  secondLook: z.boolean().default(false),
+  costRevision: z.boolean().default(false),
   /** What a run may use up at most. */
   caps: capsSchema.default({}),
   /** What a million tokens cost, by model, where it is not to be looked up. */
@@ -236,7 +236,7 @@ export function searchConfigOf({
   evaluator,
   out: _out,
   paper: _paper,
-  hints,
+  promptExtras,
   wording,
   blind,
   oracle,
@@ -244,7 +244,7 @@ export function searchConfigOf({
   early,
   task,
   inform,
-  secondLook,
+  costRevision,
   caps,
   prices: _prices,
   giveUpAfter,
@@ -261,14 +261,14 @@ export function searchConfigOf({
     patienceSeconds: evaluator.patienceSeconds,
     // What stands at its default stays out of the record.
     ...(giveUpAfter === null ? {} : { giveUpAfter }),
-    ...(hints ? {} : { hints }),
+    ...(promptExtras ? {} : { promptExtras }),
     ...(wording === "standard" ? {} : { wording }),
     ...(blind ? { blind } : {}),
     ...(oracle ? { oracle } : {}),
     ...(prior === null ? {} : { prior }),
     ...(early === null ? {} : { early }),
-    ...(hints && inform.length > 0 ? { inform } : {}),
-    ...(hints && secondLook ? { secondLook } : {}),
+    ...(promptExtras && inform.length > 0 ? { inform } : {}),
+    ...(promptExtras && costRevision ? { costRevision } : {}),
     ...(Object.keys(caps).length === 0 ? {} : { caps }),
     ...(bounds === null || !isBounded ? {} : { bounds }),
     ...(model === null ? {} : watchedBy(model)),
@@ -425,9 +425,9 @@ const paperBundle = {
   overLimit: "evaluate",
   candidates: { min: 10, max: 20 },
   structured: false,
-  hints: false,
+  promptExtras: false,
   inform: [],
-  secondLook: false,
+  costRevision: false,
 } as const;
 
 function withPaper(raw: Record<string, unknown>, source: string): Record<string, unknown> {

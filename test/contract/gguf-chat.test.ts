@@ -81,8 +81,8 @@ describe.skipIf(missing !== null)(missing ?? "with node-llama-cpp", () => {
   describeChatModel("a GGUF file", {
     open: async () => (await load()).chat({ ...settings, maxTokens: 60 }),
     request: (number) => ask(`Request ${number}.`, numbered(number), number),
-    isAnswer: (number, { content, rung }) =>
-      rung === "json-schema" && new RegExp(`^\\{ ?"number": ?${number} ?,`).test(content),
+    isAnswer: (number, { content, outputMode }) =>
+      outputMode === "json-schema" && new RegExp(`^\\{ ?"number": ?${number} ?,`).test(content),
     openSilent: async () => (await load({ endless: true })).chat({ ...settings, maxTokens: null }),
   });
 
@@ -92,7 +92,7 @@ describe.skipIf(missing !== null)(missing ?? "with node-llama-cpp", () => {
     const schema = architecturesSchema(space, { min: 3, max: 3 });
     for (let seed = 0; seed < 10; seed++) {
       const reply = await model.reply(ask("Three architectures.", schema, seed), quiet());
-      expect(reply).toMatchObject({ finishReason: "stop", rung: "json-schema" });
+      expect(reply).toMatchObject({ finishReason: "stop", outputMode: "json-schema" });
       const read = readArchitectures(space)(reply);
       expect(read.ok && read.value.map((each) => space.parse(each).ok)).toEqual([true, true, true]);
     }
@@ -114,7 +114,7 @@ describe.skipIf(missing !== null)(missing ?? "with node-llama-cpp", () => {
     const model = (await load({ endless: true })).chat({ ...settings, maxTokens: 25 });
     const first = await model.reply(ask("Once."), quiet());
     expect(first).toMatchObject({ outputTokens: 25, finishReason: "length" });
-    expect(first).not.toHaveProperty("rung");
+    expect(first).not.toHaveProperty("outputMode");
     expect(first).not.toHaveProperty("cachedTokens");
     const longer = await model.reply(ask("Once. And more."), quiet());
     // A vocabulary of single characters makes every character a token.

@@ -22,7 +22,7 @@ import {
   temporaryFolder,
   until,
 } from "../support/cli.ts";
-import { sealedAnew } from "../support/live-runs.ts";
+import { rechained } from "../support/live-runs.ts";
 import {
   chat,
   type ModelServer,
@@ -101,14 +101,16 @@ describe("a bench", () => {
     const file = plan(...lines);
     const first = await made(file, out);
     expect(first).toMatchObject({ bench: out, runs: 4, done: 4, failed: [] });
-    const folders = record(out).cells.map(({ folder }) => join(out, folder));
-    expect(record(out).cells.map(({ label, isControl, status }) => [label, isControl, status])).toEqual([
+    const folders = record(out).combinations.map(({ folder }) => join(out, folder));
+    expect(
+      record(out).combinations.map(({ label, isControl, status }) => [label, isControl, status]),
+    ).toEqual([
       ["evolution", false, "done"],
       ["evolution", false, "done"],
       ["random", true, "done"],
       ["random", true, "done"],
     ]);
-    const ids = record(out).cells.map(({ folder }) => folder);
+    const ids = record(out).combinations.map(({ folder }) => folder);
     expect(await shownIn(out)).toEqual({ benches: ["."], runs: ids });
     expect(await shownIn(dirname(out))).toEqual({
       benches: ["bench"],
@@ -211,7 +213,7 @@ describe("a bench", () => {
     expect(await made(file, out, "--seeds", "1")).toMatchObject({ runs: 2, done: 2 });
     expect(
       record(out)
-        .cells.map(({ folder }) => folder)
+        .combinations.map(({ folder }) => folder)
         .sort(),
     ).toEqual([
       "runs/analognas-baseline/evolution/seed0",
@@ -278,7 +280,9 @@ describe("a bench", () => {
       /stopped with 0 of 4 runs done; the same command goes on from here: .* bench .*plan\.yaml/,
     );
     expect(ended.stdout).toBe("");
-    expect(record(out).cells.map(({ status }) => status)).toEqual(Array.from({ length: 4 }, () => "pending"));
+    expect(record(out).combinations.map(({ status }) => status)).toEqual(
+      Array.from({ length: 4 }, () => "pending"),
+    );
     await slow.kill();
   });
 
@@ -363,7 +367,7 @@ describe("a folder that holds other runs", () => {
         RunEvent & { type: "run-started" },
         ...RunEvent[],
       ];
-      const record = sealedAnew([{ ...begun, space: { ...begun.space, digest: "another" } }, ...others]);
+      const record = rechained([{ ...begun, space: { ...begun.space, digest: "another" } }, ...others]);
       writeFileSync(journal, record.map((event) => `${JSON.stringify(event)}\n`).join(""));
     }
     const before = readFileSync(join(out, "bench.json"), "utf8");

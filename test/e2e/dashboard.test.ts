@@ -30,7 +30,7 @@ import {
   afterRounds,
   appendTo,
   renamed,
-  sealedAnew,
+  rechained,
   searchedRecord,
   stampedAfter,
   talkativeModel,
@@ -171,7 +171,7 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
     expect(bests.length).toBeGreaterThan(5);
     expect(bests).toEqual(bests.toSorted((one, other) => other - one));
 
-    await page.getByLabel("Filter runs").fill("random cells");
+    await page.getByLabel("Filter runs").fill("random combinations");
     await expect.poll(async () => (await ids(page)).toSorted()).toEqual(["drawn", "torn"]);
     await page.getByLabel("State").selectOption("finished");
     await expect.poll(() => ids(page)).toEqual(["drawn"]);
@@ -191,7 +191,7 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
     const runs = ["runs/two-cells/collm/seed0", "runs/two-cells/random/seed0"];
     writeRun(join(folder, "deep/bench", runs[0] ?? ""), talked);
     writeRun(join(folder, "deep/bench", runs[1] ?? ""), drawn);
-    const cells = runs.map((run) => ({
+    const combinations = runs.map((run) => ({
       label: run,
       isControl: false,
       space: "two-cells",
@@ -203,7 +203,7 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
     const record = {
       format: 1,
       title: "Side by side",
-      cells,
+      combinations,
       references: [],
       command: "bench",
       versions: {},
@@ -323,7 +323,7 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
     await page.getByLabel("Compare drawn").check();
     await page.getByLabel("Compare left").check();
     await page.getByRole("link", { name: "Compare 3 runs" }).click();
-    await page.getByRole("heading", { level: 2, name: "cells" }).waitFor();
+    await page.getByRole("heading", { level: 2, name: "combinations" }).waitFor();
     const main = page.locator("main");
     expect(await main.locator("table").count()).toBeGreaterThan(1);
     expect(await main.locator("svg").count()).toBeGreaterThan(3);
@@ -333,7 +333,7 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
     expect(await page.getByLabel("Compare talked").isChecked()).toBe(true);
   });
 
-  // ----- Trouble -----
+  // ----- ChatFailure -----
 
   test("a damaged run says which line is wrong, and a run that is not there says so", async () => {
     const page = await reader.visit(addressOf(shown, "damaged"));
@@ -440,7 +440,7 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
           return event;
       }
     });
-    const begun = sealedAnew(afterRounds(record, 3));
+    const begun = rechained(afterRounds(record, 3));
     writeRun(join(folder, name), begun);
     const more: EventBody[] = [
       { type: "reply-rejected", role: "generator", round: 3, attempt: 1, reasons: payloads },

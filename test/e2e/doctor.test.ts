@@ -152,7 +152,7 @@ describe("doctor", () => {
     expect(stdout).toMatch(/This took \d calls: \d+ \+ \d+ tokens in/);
   });
 
-  test("names the rung of a server that takes no schema", async () => {
+  test("names the output mode of a server that takes no schema", async () => {
     const { baseUrl } = await serve((request) =>
       request.body.response_format === undefined ? good(request) : refusal(400, "response_format is unknown"),
     );

@@ -39,7 +39,7 @@ rounds: 8
 candidates: {min: 2, max: 2}
 memory: {navigator: false}
 wording: concise
-hints: false
+promptExtras: false
 model:
   name: ${JSON.stringify(name)}
   contextTokens: ${window}
@@ -59,7 +59,8 @@ describe.skipIf(missing !== null)(missing ?? "a search with gguf:", () => {
     const replies = events(run).filter((event) => event.type === "chat-replied");
     const generator = replies.filter(({ role }) => role === "generator").map(({ reply }) => reply);
     expect(generator.length).toBeGreaterThan(0);
-    for (const reply of generator) expect(reply).toMatchObject({ rung: "json-schema", finishReason: "stop" });
+    for (const reply of generator)
+      expect(reply).toMatchObject({ outputMode: "json-schema", finishReason: "stop" });
     for (const { reply } of replies) {
       expect(reply.inputTokens).toBeGreaterThan(1_000);
       expect(reply.outputTokens).toBeGreaterThan(0);

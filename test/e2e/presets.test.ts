@@ -118,8 +118,10 @@ describe.skipIf(!hasTable)("with the table beside the project (shared/nasbench20
       ]);
       expect(ended.code, ended.stderr).toBe(0);
       expect(JSON.parse(ended.stdout)).toMatchObject({ runs: sizes[name], done: sizes[name], failed: [] });
-      const { cells, references } = JSON.parse(readFileSync(join(out, "bench.json"), "utf8")) as BenchRecord;
-      for (const { folder: run } of cells) {
+      const { combinations, references } = JSON.parse(
+        readFileSync(join(out, "bench.json"), "utf8"),
+      ) as BenchRecord;
+      for (const { folder: run } of combinations) {
         const state = fold(events(join(out, run))) as RunState;
         expect(evaluations(state).length, run).toBe(12);
         expect(state.oracleTests.size, run).toBe(12);

@@ -36,7 +36,7 @@ model:
     const seconds = (performance.now() - begin) / 1_000;
     const replies = events(run).flatMap((event) => (event.type === "chat-replied" ? [event.reply] : []));
     const pace = (isFormed: boolean) => {
-      const counted = replies.filter(({ rung }) => (rung === "json-schema") === isFormed);
+      const counted = replies.filter(({ outputMode }) => (outputMode === "json-schema") === isFormed);
       const sum = (of: (reply: (typeof replies)[number]) => number | null) =>
         counted.reduce((total, reply) => total + (of(reply) ?? 0), 0);
       const took = sum((reply) => reply.seconds);

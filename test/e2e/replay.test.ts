@@ -49,9 +49,9 @@ function lineWith(part: string): number {
   return index + 1;
 }
 
-/** Where a change to an event shows at the latest: at the next seal, which covers every line before it. */
-function nextSeal(number: number): number {
-  return recorded.find((event) => event.seq > number && "seal" in event)?.seq ?? Number.NaN;
+/** Where a change to an event shows at the latest: at the next chain digest, which covers every line before it. */
+function nextChain(number: number): number {
+  return recorded.find((event) => event.seq > number && "chain" in event)?.seq ?? Number.NaN;
 }
 
 describe("an unchanged record", () => {
@@ -145,21 +145,21 @@ describe("a changed record", () => {
       lineWith('"accuracy":8'),
       '"accuracy":8',
       '"accuracy":9',
-      nextSeal(lineWith('"accuracy":8')),
+      nextChain(lineWith('"accuracy":8')),
     ],
     [
       "the time an evaluation took",
       numberOf("architecture-measured"),
       '"seconds":0.5',
       '"seconds":0.4',
-      nextSeal(numberOf("architecture-measured")),
+      nextChain(numberOf("architecture-measured")),
     ],
     [
       "the kind of a failure",
       lineWith('"out-of-memory"'),
       '"out-of-memory"',
       '"crashed"',
-      nextSeal(lineWith('"out-of-memory"')),
+      nextChain(lineWith('"out-of-memory"')),
     ],
     ["a verdict", lineWith('"over-limit"'), '"over-limit"', '"beyond-budget"', lineWith('"over-limit"')],
     [
@@ -188,7 +188,7 @@ describe("a changed record", () => {
       numberOf("round-proposed"),
       /"flops_m":\d+/,
       '"flops_m":7',
-      nextSeal(numberOf("round-proposed")),
+      nextChain(numberOf("round-proposed")),
     ],
     [
       "a raw candidate",
@@ -232,11 +232,17 @@ describe("a changed record", () => {
     ["a limit", 1, '"limits":{"flops_m":50}', '"limits":{"flops_m":51}', numberOf("chat-replied")],
     ["what the space is said to be", 1, '"summary":"A', '"summary":"The', numberOf("chat-replied")],
     ["a choice of the space", 1, '"choices":["16"', '"choices":["12"', numberOf("chat-replied")],
-    ["where the numbers come from", 1, '"provenance":"', '"provenance":"not ', nextSeal(1)],
-    ["the program's version", 1, '"collmNas":"', '"collmNas":"9', nextSeal(1)],
-    ["a seal", numberOf("round-closed"), /"seal":"./, '"seal":"x', numberOf("round-closed")],
+    ["where the numbers come from", 1, '"provenance":"', '"provenance":"not ', nextChain(1)],
+    ["the program's version", 1, '"collmNas":"', '"collmNas":"9', nextChain(1)],
+    ["a chain", numberOf("round-closed"), /"chain":"./, '"chain":"x', numberOf("round-closed")],
     ["why it ended", numberOf("run-ended"), '"budget"', '"target"', numberOf("run-ended")],
-    ["what a resume mended", numberOf("run-resumed"), "took over", "took", nextSeal(numberOf("run-resumed"))],
+    [
+      "what a resume mended",
+      numberOf("run-resumed"),
+      "took over",
+      "took",
+      nextChain(numberOf("run-resumed")),
+    ],
     [
       "the budget of a resume",
       lineWith('"budget":30'),
@@ -283,7 +289,7 @@ describe("a changed record", () => {
       .map((line, index) => line.replace(/"seq":\d+/, `"seq":${index + 1}`));
     const { code, stderr } = await replayOf(swapped);
     expect(code).toBe(6);
-    expect(stderr).toMatch(new RegExp(`^collm-nas: event ${nextSeal(at + 1)}: `));
+    expect(stderr).toMatch(new RegExp(`^collm-nas: event ${nextChain(at + 1)}: `));
   });
 
   test("one that is no event any more: exit 5 and the line", async () => {

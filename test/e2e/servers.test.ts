@@ -91,14 +91,14 @@ function expectUndisturbed({ ended, summary, run, generator }: Searched): void {
 }
 
 /** The first structured reply says how it was asked for and what found that out; the later ones keep to it. */
-function expectRung({ generator }: Searched, rung: ServerKind["rung"]): void {
-  expect(generator.map((each) => each.rung)).toEqual(generator.map(() => rung));
+function expectOutputMode({ generator }: Searched, outputMode: ServerKind["outputMode"]): void {
+  expect(generator.map((each) => each.outputMode)).toEqual(generator.map(() => outputMode));
   const [first, ...later] = generator.map(({ probes = [] }) => probes);
   expect(first?.length).toBeGreaterThan(0);
   expect(later.flat()).toEqual([]);
   const honoured = (first ?? []).filter(({ finding }) => finding === "honoured");
-  if (rung === "text") expect(honoured).toEqual([]);
-  else expect(honoured.at(-1)?.rung).toBe(rung);
+  if (outputMode === "text") expect(honoured).toEqual([]);
+  else expect(honoured.at(-1)?.outputMode).toBe(outputMode);
 }
 
 /** Every token that the server would charge for stands in the spend. */
@@ -171,7 +171,7 @@ describe("a search", () => {
     const server = await start();
     const searched = await search(server, kind.model, "", of);
     expectUndisturbed(searched);
-    expectRung(searched, kind.rung);
+    expectOutputMode(searched, kind.outputMode);
     expectPaid(searched, server);
     // What is refused once is not sent again.
     const learned = server.requests.findIndex(({ body }) => JSON.stringify(body).includes('"architectures"'));
@@ -188,7 +188,7 @@ describe("a search", () => {
     const server = await start();
     const searched = await search(server, kind.model);
     expectUndisturbed(searched);
-    expectRung(searched, kind.rung);
+    expectOutputMode(searched, kind.outputMode);
     expectPaid(searched, server);
     const replies = [...searched.navigator, ...searched.generator];
     expect(replies.map(({ reasoning }) => reasoning)).toEqual(replies.map(() => pondering));
@@ -202,7 +202,7 @@ describe("a search", () => {
       const off = "extraBody: {chat_template_kwargs: {enable_thinking: false}}";
       const searched = await search(server, vllm.model, `, stream: ${stream}, ${off}`);
       expectUndisturbed(searched);
-      expectRung(searched, vllm.rung);
+      expectOutputMode(searched, vllm.outputMode);
       expectPaid(searched, server);
       const replies = [...searched.navigator, ...searched.generator];
       for (const { answerIn } of replies) expect(answerIn).toBe("reasoning_content");
@@ -214,7 +214,7 @@ describe("a search", () => {
     const server = await lmStudio.start({ thinks: true });
     const searched = await search(server, lmStudio.model);
     expectUndisturbed(searched);
-    expectRung(searched, lmStudio.rung);
+    expectOutputMode(searched, lmStudio.outputMode);
     expect(searched.navigator.map(({ reasoning }) => reasoning)).toEqual(
       searched.navigator.map(() => pondering),
     );
@@ -230,7 +230,7 @@ describe("a search", () => {
     const server = await start();
     const searched = await search(server, kind.model, ", stream: true");
     expectUndisturbed(searched);
-    expectRung(searched, kind.rung);
+    expectOutputMode(searched, kind.outputMode);
     expectPaid(searched, server);
     expect(server.requests.map(({ body }) => (body as { stream?: boolean }).stream)).toContain(true);
   });
@@ -244,7 +244,7 @@ describe("what a server refuses is left out or renamed, and said", () => {
     const server = await openai.start({ thinks: true });
     const searched = await search(server, openai.model, ", maxTokens: 5000, topP: 0.9");
     expectUndisturbed(searched);
-    expectRung(searched, "json-schema");
+    expectOutputMode(searched, "json-schema");
     const notes = notesOf(searched);
     for (const field of ["max_tokens", "temperature", "top_p"]) expect(notes).toContain(field);
     const last = server.requests.at(-1)?.body as Record<string, unknown>;
@@ -266,7 +266,7 @@ describe("what a server refuses is left out or renamed, and said", () => {
     const server = await anthropic.start({ strictTemperature: true });
     const searched = await search(server, anthropic.model, ", temperature: 1.3");
     expectUndisturbed(searched);
-    expectRung(searched, "text");
+    expectOutputMode(searched, "text");
     expect(notesOf(searched)).toContain("temperature");
   });
 });
@@ -276,7 +276,7 @@ describe("a server in trouble", () => {
     const server = await openai.start({ tooSoon: [0, 2, 3] });
     const searched = await search(server, openai.model);
     expectUndisturbed(searched);
-    expectRung(searched, "json-schema");
+    expectOutputMode(searched, "json-schema");
     expectPaid(searched, server);
     expect(server.statuses.filter((status) => status === 429)).toHaveLength(3);
     expect(searched.ended.stderr).toMatch(/^waiting 0\.0\d? s: .*asks to slow down/m);
@@ -294,7 +294,7 @@ describe("a server in trouble", () => {
     const server = await llamaCpp.start({ loading: 1 });
     const searched = await search(server, llamaCpp.model);
     expectUndisturbed(searched);
-    expectRung(searched, "json-schema");
+    expectOutputMode(searched, "json-schema");
     expect(searched.ended.stderr).toContain("Loading model");
   });
 
@@ -303,7 +303,7 @@ describe("a server in trouble", () => {
     const { ended, summary, generator } = await search(server, deepseek.model);
     expect(ended.code, ended.stderr).toBe(0);
     expect(summary).toMatchObject({ status: "ended", spend: { evaluations: 12 }, funnel: { evaluated: 12 } });
-    expect(generator.every(({ rung }) => rung === "json-object")).toBe(true);
+    expect(generator.every(({ outputMode }) => outputMode === "json-object")).toBe(true);
     expect(
       new Set(events(summary.run).flatMap((event) => (event.type === "round-closed" ? [event.round] : []))),
     ).toEqual(new Set([1, 2]));

@@ -94,7 +94,7 @@ async function searchHere(answer: (request: ModelRequest) => Answer): Promise<Se
 /** What a search decided, reply by reply, without what it took to get each. */
 function decided(recorded: readonly RunEvent[]): unknown[] {
   return recorded.map(({ at: _at, seq: _seq, v: _v, ...body }) => {
-    const { seal: _seal, ...rest } = body as Record<string, unknown>;
+    const { chain: _seal, ...rest } = body as Record<string, unknown>;
     if (body.type !== "chat-replied") return rest;
     const { seconds: _seconds, failures: _failures, billedFailures: _billed, ...reply } = body.reply;
     return { ...rest, reply };

@@ -322,14 +322,14 @@ export async function untilRecorded(run: string, count: number): Promise<void> {
 
 /**
  * What a run decided and was told, without what differs between two runs of the same search: the folder's name, times,
- * numbers and seals, resumes, and the order in which results arrived.
+ * numbers and chain digests, resumes, and the order in which results arrived.
  */
 export function decisions(run: string): unknown[] {
   const bodies = events(run)
     .filter(({ type }) => type !== "run-resumed")
     .map((event) => {
       const { v: _v, seq: _seq, at: _at, ...body } = event;
-      const { run: _run, setup: _setup, seal: _seal, ...rest } = body as Record<string, unknown>;
+      const { run: _run, setup: _setup, chain: _seal, ...rest } = body as Record<string, unknown>;
       return rest;
     });
   const place = ({ type, candidate }: Record<string, unknown>) =>

@@ -1,11 +1,11 @@
 /**
  * A space and a record in which every text is hostile, made from their schemas.
  *
- * Owns what has to agree between the members of a space and between the events of a record, seals included.
+ * Owns what has to agree between the members of a space and between the events of a record, chain digests included.
  */
 import { parseConfig, setupOf } from "../../src/settings/config.ts";
 import { blindSpace } from "../../src/search/blind.ts";
-import { digestOf, Seal } from "../../src/search/digest.ts";
+import { digestOf, RunningDigest } from "../../src/search/digest.ts";
 import { eventBodySchema, type RunEvent, readEvent } from "../../src/search/events.ts";
 import { Space, type SpaceDescription, spaceDescriptionSchema } from "../../src/search/space.ts";
 import { hostile, hostileValues, type Overrides } from "./hostile-text.ts";
@@ -43,12 +43,12 @@ export function hostileRecord(isBlind: boolean): RunEvent[] {
   const space = isBlind ? blindSpace(description, 1) : description;
   const [first, second] = [...new Space(space).all()].map(({ text }) => text as string);
   const events: RunEvent[] = [];
-  const seal = new Seal();
+  const chain = new RunningDigest();
   const add = (body: Record<string, unknown>) => {
     const event = readEvent({ v: 1, seq: events.length + 1, at: "2026-01-01T00:00:00.000Z", ...body });
     if (!event.ok) throw new Error(`${String(body["type"])}: ${event.reason}`);
     events.push(event.event);
-    seal.add(event.event);
+    chain.add(event.event);
   };
   const addAll = (types: (type: string) => boolean, round: number) => {
     const text = round === 1 ? first : second;
@@ -64,12 +64,12 @@ export function hostileRecord(isBlind: boolean): RunEvent[] {
         target: 99,
       }) as Record<string, unknown>[];
       const body = values[(round - 1) % values.length] ?? {};
-      const before = seal.value();
-      const sealed: Readonly<Record<string, string>> = {
+      const before = chain.value();
+      const chained: Readonly<Record<string, string>> = {
         "winner-tested": digestOf([before, body["text"], body["outcome"]]),
         "oracle-tested": digestOf([before, body["results"]]),
       };
-      add("seal" in body ? { ...body, seal: sealed[option.shape.type.value] ?? before } : body);
+      add("chain" in body ? { ...body, chain: chained[option.shape.type.value] ?? before } : body);
     }
   };
   const [start = {}] = hostileValues(eventBodySchema.options[0], {

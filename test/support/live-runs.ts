@@ -2,7 +2,7 @@
  * Folders of runs to be looked at while they grow, and after: searched in memory, written as a run writes them.
  *
  * Owns the space of cells they are made in, how long a talkative model talks, and what is done to a record to damage it.
- * Every record is a real search's; a copy under another name and seed differs in its first line and its seals alone. Starts
+ * Every record is a real search's; a copy under another name and seed differs in its first line and its chain digests alone. Starts
  * no process.
  */
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { runSearch } from "../../src/search/coordinator.ts";
 import type { ChatReply, EventBody, RunEvent, SearchConfig } from "../../src/search/events.ts";
 import type { ChatModel, Clock, Searcher } from "../../src/search/ports.ts";
 import { randomStream } from "../../src/search/random.ts";
-import { RecordSeal } from "../../src/search/hash-chain.ts";
+import { HashChain } from "../../src/search/hash-chain.ts";
 import type { Architecture, SpaceDescription } from "../../src/search/space.ts";
 import type { GeneratorBrief } from "../../src/searchers/generator.ts";
 import { searchers } from "../../src/searchers/registry.ts";
@@ -148,9 +148,9 @@ export async function searchedRecord(options: RecordOptions = {}): Promise<reado
   return journal.events;
 }
 
-/** The same record as that of a run of another name, and of another seed where one is given, with seals of its own. */
+/** The same record as that of a run of another name, and of another seed where one is given, with chain digests of its own. */
 export function renamed(events: readonly RunEvent[], run: string, seed?: number): readonly RunEvent[] {
-  return sealedAnew(
+  return rechained(
     events.map((event) =>
       event.type === "run-started"
         ? { ...event, run, search: { ...event.search, seed: seed ?? event.search.seed } }
@@ -159,13 +159,13 @@ export function renamed(events: readonly RunEvent[], run: string, seed?: number)
   );
 }
 
-/** The same events with the seals that their writer would have given them. */
-export function sealedAnew(events: readonly RunEvent[]): readonly RunEvent[] {
-  const seal = new RecordSeal();
+/** The same events with the chain digests that their writer would have given them. */
+export function rechained(events: readonly RunEvent[]): readonly RunEvent[] {
+  const chain = new HashChain();
   return events.map((event) => {
-    const sealed = "seal" in event ? { ...event, seal: seal.of(event) } : event;
-    seal.add(sealed);
-    return sealed;
+    const chained = "chain" in event ? { ...event, chain: chain.of(event) } : event;
+    chain.add(chained);
+    return chained;
   });
 }
 

@@ -97,10 +97,10 @@ export function reportedRun(scores: readonly (number | null)[], options: RunOpti
         text: textOf(at),
         outcome: measured(scores[at] ?? null),
       });
-    bodies.push({ type: "round-closed", round, seal: "" });
+    bodies.push({ type: "round-closed", round, chain: "" });
   }
   if (options.ends !== false) {
-    bodies.push({ type: "run-ended", reason: "budget", seal: "" });
+    bodies.push({ type: "run-ended", reason: "budget", chain: "" });
     const tested = (at: number) => ({
       text: textOf(at),
       outcome: measured(testOf(at, scores[at] as number)),
@@ -110,12 +110,12 @@ export function reportedRun(scores: readonly (number | null)[], options: RunOpti
     const known = within.filter((value) => value !== null);
     const winner = within.indexOf(better(...known));
     if (tests !== "none" && winner !== -1)
-      bodies.push({ type: "winner-tested", ...tested(winner), seal: "" });
+      bodies.push({ type: "winner-tested", ...tested(winner), chain: "" });
     if (tests === "oracle")
       bodies.push({
         type: "oracle-tested",
         results: [...scores.keys()].filter((at) => scores[at] !== null).map(tested),
-        seal: "",
+        chain: "",
       });
   }
   const state = fold(

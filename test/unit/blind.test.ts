@@ -275,7 +275,7 @@ describe("a blind run", () => {
     const secret =
       /quodlibet|zyzzyva|bramble|florilegium|thicket|copse|frond|glade|spinney|fescue|sorrel|heath|lichen|moss|place|1007|2003|4001/i;
     for (const searcher of [collm, solo]) {
-      for (const settings of [{}, { hints: false, wording: "coaching", structured: false }] as const) {
+      for (const settings of [{}, { promptExtras: false, wording: "coaching", structured: false }] as const) {
         const space = blindSpace(original, 2);
         const failing = (text: string): Outcome | number =>
           text.length % 5 === 0

@@ -176,8 +176,8 @@ describe("a setting that the server does not take", () => {
       {},
       { probes: "scripted" },
     );
-    const { rung, probes, notes } = await reply({ schema: { type: "object" } });
-    expect(rung).toBe("json-schema");
+    const { outputMode, probes, notes } = await reply({ schema: { type: "object" } });
+    expect(outputMode).toBe("json-schema");
     expect(probes?.map(({ finding }) => finding)).toEqual(["honoured"]);
     expect(notes).toHaveLength(1);
   });

@@ -93,9 +93,9 @@ describe("the request", () => {
     expect(soloPrompt(forgetful, tiny, 2)).not.toHaveProperty("condensed");
   });
 
-  it("counts no losses without hints, and has no best as long as all are over the limit", async () => {
+  it("counts no losses without prompt extras, and has no best as long as all are over the limit", async () => {
     const strict = await played(tiny, [[widest], [widest, smallest]], {
-      hints: false,
+      promptExtras: false,
       limits: { flops_m: 50 },
     });
     expect(prompt(strict, tiny).condensed).not.toContain("In the whole search");

@@ -61,7 +61,7 @@ const model: ModelConfig = {
   seed: null,
   contextTokens: null,
   onTruncation: "stop",
-  rung: null,
+  outputMode: null,
   stream: false,
   idleSeconds: 60,
   timeoutSeconds: 600,
@@ -89,10 +89,10 @@ describe("a configuration", () => {
       candidates: { min: 10, max: 20 },
       memory: { navigator: true, generator: false },
       structured: true,
-      hints: true,
+      promptExtras: true,
       wording: "standard",
       inform: ["coverage", "duplicates", "headroom", "costs"],
-      secondLook: false,
+      costRevision: false,
       caps: {},
       prices: {},
       paper: false,
@@ -125,10 +125,10 @@ describe("a configuration", () => {
       candidates: { min: 5, max: 8 },
       memory: { navigator: false, generator: true },
       structured: false,
-      hints: false,
+      promptExtras: false,
       wording: "concise",
       inform: ["coverage"],
-      secondLook: true,
+      costRevision: true,
       caps: { tokens: 100_000, usd: 2, seconds: 3_600 },
       prices: { small: { input: 1, output: 2, cachedInput: 0.5 } },
       paper: false,
@@ -148,7 +148,7 @@ describe("a configuration", () => {
         seed: 5,
         contextTokens: 32_768,
         onTruncation: "shorten",
-        rung: "json-object",
+        outputMode: "json-object",
         stream: true,
         idleSeconds: 20,
         timeoutSeconds: 30,
@@ -235,7 +235,7 @@ describe("the paper's bundle", () => {
       overLimit: "evaluate",
       candidates: { min: 10, max: 20 },
       structured: false,
-      hints: false,
+      promptExtras: false,
     });
   });
 
@@ -744,7 +744,7 @@ const optionalKeys = [
   "onTruncation",
   "oracle",
   "prior",
-  "secondLook",
+  "costRevision",
   "wording",
 ];
 
@@ -792,14 +792,14 @@ describe("what is stored with a run", () => {
   it("has what was set otherwise than usual, and nothing of it else", async () => {
     const config = await readConfig(
       yaml(
-        "space: s\nhints: false\nwording: coaching\nblind: true\noracle: true\nprior: {op: {a: 1}}\nearly: random\ncaps: {seconds: 60}\nmodel: {name: m}",
+        "space: s\npromptExtras: false\nwording: coaching\nblind: true\noracle: true\nprior: {op: {a: 1}}\nearly: random\ncaps: {seconds: 60}\nmodel: {name: m}",
       ),
       {},
     );
     const search = searchConfigOf(config);
     expect(searchConfigSchema.parse(search)).toEqual(search);
-    // Without hints there is nothing to inform with, and no second look.
-    const hinted = ["inform", "secondLook"];
+    // Without hints there is nothing to inform with, and no cost revision.
+    const hinted = ["inform", "costRevision"];
     expect(Object.keys(search).sort()).toEqual(searchKeys.filter((key) => !hinted.includes(key)));
     expect(search.bounds).toEqual({
       navigator: { maxTokens: null, contextTokens: null },

@@ -263,13 +263,13 @@ describe("the costs of random architectures", () => {
   });
 });
 
-it("tells nothing of all this without hints", async () => {
+it("tells nothing of all this without prompt extras", async () => {
   const inform = ["coverage", "duplicates", "headroom", "costs"] as const;
   const rounds = [
     [smallest, wide],
     [smallest, next, widest],
   ];
-  const strict = { hints: false, limits: { flops_m: 50 } } satisfies Partial<SearchConfig>;
+  const strict = { promptExtras: false, limits: { flops_m: 50 } } satisfies Partial<SearchConfig>;
   const [told, silent] = [
     await played(rounds, { ...strict, inform: [...inform] }),
     await played(rounds, strict),

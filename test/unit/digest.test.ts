@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { digestOf, Seal } from "../../src/search/digest.ts";
+import { digestOf, RunningDigest } from "../../src/search/digest.ts";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
@@ -80,25 +80,25 @@ describe("a digest", () => {
   });
 });
 
-describe("a seal", () => {
-  const sealOf = (...values: unknown[]) => {
-    const seal = new Seal();
-    for (const value of values) seal.add(value);
-    return seal.value();
+describe("a chain", () => {
+  const chainOf = (...values: unknown[]) => {
+    const chain = new RunningDigest();
+    for (const value of values) chain.add(value);
+    return chain.value();
   };
 
   it("covers every value, their number and their order", () => {
     const sequences = [[], [1], [2], [1, 2], [2, 1], [12], [1, 2, 2], [[1, 2]], ["1\n2"]];
-    expect(new Set(sequences.map((values) => sealOf(...values))).size).toBe(sequences.length);
-    expect(sealOf({ a: 1, b: 2 })).toBe(sealOf({ b: 2, a: 1 }));
+    expect(new Set(sequences.map((values) => chainOf(...values))).size).toBe(sequences.length);
+    expect(chainOf({ a: 1, b: 2 })).toBe(chainOf({ b: 2, a: 1 }));
   });
 
   it("goes on after it was read", () => {
-    const seal = new Seal();
-    seal.add("first");
-    expect(seal.value()).toBe(sealOf("first"));
-    expect(seal.value()).toBe(sealOf("first"));
-    seal.add("second");
-    expect(seal.value()).toBe(sealOf("first", "second"));
+    const chain = new RunningDigest();
+    chain.add("first");
+    expect(chain.value()).toBe(chainOf("first"));
+    expect(chain.value()).toBe(chainOf("first"));
+    chain.add("second");
+    expect(chain.value()).toBe(chainOf("first", "second"));
   });
 });

@@ -275,15 +275,15 @@ describe("the prompt", () => {
     expect(free.system).not.toContain("nothing else");
   });
 
-  it("asks in the paper's form without hints: objects one after another inside one fence, no list", async () => {
-    const bare = await begun(tiny, { structured: false, hints: false });
+  it("asks in the paper's form without prompt extras: objects one after another inside one fence, no list", async () => {
+    const bare = await begun(tiny, { structured: false, promptExtras: false });
     const { system, user } = generatorPrompt(bare, tiny, "s");
     expect(system).toMatch(/```json\n\{"depth": \[.*\]\}\n\{\.\.\.\}\n```/);
     expect(system).not.toContain('architectures":');
     expect(system).not.toMatch(/Budget|share|combined|avoided|ends the search/);
     expect(system).toContain("1. Read the strategy.\n2. Write 2 to 5 architectures");
     expect(user).toContain("complete and valid, and no two may be the same");
-    const strict = generatorPrompt(await begun(tiny, { hints: false }), tiny, "s");
+    const strict = generatorPrompt(await begun(tiny, { promptExtras: false }), tiny, "s");
     expect(strict.system).toContain('{"architectures": [');
   });
 
@@ -341,7 +341,13 @@ describe("a search in the paper's form", () => {
         navigator: new ScriptedChat(["Go wide in both stages, please."]),
         generator: new ScriptedChat([content]),
       },
-      search: { rounds: 1, structured: false, hints: false, overLimit: "evaluate", limits: { flops_m: 40 } },
+      search: {
+        rounds: 1,
+        structured: false,
+        promptExtras: false,
+        overLimit: "evaluate",
+        limits: { flops_m: 40 },
+      },
     });
     const { rounds } = await run();
     expect(rounds[0]?.candidates.map(({ verdict }) => verdict.kind)).toEqual([

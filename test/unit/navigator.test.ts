@@ -331,9 +331,9 @@ describe("a refinement", () => {
   });
 });
 
-describe("without hints", () => {
+describe("without prompt extras", () => {
   const bare = {
-    hints: false,
+    promptExtras: false,
     limits: { flops_m: 40 },
     target: 99,
     task: "They tell cats from dogs.",

@@ -190,7 +190,7 @@ function equivalentWithinLimit(): RunState {
     },
     { type: "architecture-measured", round: 1, candidate: 0, text: "heavy", outcome: measured(90) },
     { type: "architecture-measured", round: 1, candidate: 2, text: "other", outcome: measured(70) },
-    { type: "run-ended", reason: "budget", seal: "" },
+    { type: "run-ended", reason: "budget", chain: "" },
   ];
   return fold(
     bodies.map((body, index) => ({

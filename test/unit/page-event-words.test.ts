@@ -87,7 +87,7 @@ test("a cap tells what was allowed, used and needed, with its unit", () => {
 });
 
 test("an end says why", () => {
-  expect(sentence({ type: "run-ended", reason: "stalled", seal: "" })).toBe(
+  expect(sentence({ type: "run-ended", reason: "stalled", chain: "" })).toBe(
     "The run ended: several rounds in a row brought nothing new.",
   );
 });

@@ -2,7 +2,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { type ReadRun, Snapshots } from "../../src/dashboard/page/snapshot.ts";
 import { type EventBody, formatVersion, type RunEvent } from "../../src/search/events.ts";
-import { reduce } from "../../src/search/state.ts";
+import { applyEvent } from "../../src/search/state.ts";
 import { runStarted, strategySet } from "../support/run-events.ts";
 
 let now = 0;
@@ -18,7 +18,7 @@ beforeEach(() => {
 function tell(body: EventBody): void {
   const event: RunEvent = { v: formatVersion, seq: events.length + 1, at: "2026-01-01T00:00:00Z", ...body };
   events.push(event);
-  run.state = reduce(run.state, event);
+  run.state = applyEvent(run.state, event);
 }
 
 const snapshots = () =>
@@ -94,7 +94,7 @@ test("events are found by type in their order, and a record that begins anew is 
   const made = snapshots();
   tell(runStarted());
   tell(strategySet(1));
-  tell({ type: "round-closed", round: 1, seal: "" });
+  tell({ type: "round-closed", round: 1, chain: "" });
   tell(strategySet(2));
   expect(made.current()?.places.get("strategy-set")).toEqual([1, 3]);
   events = [];

@@ -57,9 +57,9 @@ test("only rounds that set a strategy can be chosen", () => {
     runStarted(),
     strategySet(1),
     { type: "round-proposed", round: 1, candidates: [] },
-    { type: "round-closed", round: 1, seal: "" },
+    { type: "round-closed", round: 1, chain: "" },
     { type: "round-proposed", round: 2, candidates: [] },
-    { type: "round-closed", round: 2, seal: "" },
+    { type: "round-closed", round: 2, chain: "" },
     strategySet(3),
   ];
   const state = fold(

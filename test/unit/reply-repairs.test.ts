@@ -65,9 +65,9 @@ describe("the form asked for needs no repair", () => {
 
   it("follows from the settings of the search", () => {
     expect(askedForm({ structured: true })).toBe("json");
-    expect(askedForm({ structured: true, hints: false })).toBe("json");
+    expect(askedForm({ structured: true, promptExtras: false })).toBe("json");
     expect(askedForm({ structured: false })).toBe("fence");
-    expect(askedForm({ structured: false, hints: false })).toBe("sequence");
+    expect(askedForm({ structured: false, promptExtras: false })).toBe("sequence");
   });
 });
 

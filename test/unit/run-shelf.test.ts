@@ -173,11 +173,11 @@ describe("a bench", () => {
   const cell = { label: "l", isControl: false, space: "s", seed: 0, reason: null };
   function writeBench(at: string, statuses: readonly string[], title = "All of it"): void {
     mkdirSync(at, { recursive: true });
-    const cells = statuses.map((status, index) => ({ ...cell, folder: `runs/${index}`, status }));
+    const combinations = statuses.map((status, index) => ({ ...cell, folder: `runs/${index}`, status }));
     const bench = {
       format: 1,
       title,
-      cells,
+      combinations,
       references: [],
       command: "collm-nas bench p.yaml",
       versions: {},

@@ -27,7 +27,7 @@ import {
   isOverLimit,
   objective,
   type RunState,
-  reduce,
+  applyEvent,
   resultOf,
   roundLimit,
   sawWithinLimit,
@@ -85,7 +85,7 @@ const measured = (round: number, candidate: number, text: string, outcome: Outco
   text,
   outcome,
 });
-const closed = (round: number): EventBody => ({ type: "round-closed", round, seal: "" });
+const closed = (round: number): EventBody => ({ type: "round-closed", round, chain: "" });
 const resumed = (changes: Partial<Extract<EventBody, { type: "run-resumed" }>> = {}): EventBody => ({
   type: "run-resumed",
   budget: null,
@@ -340,7 +340,7 @@ describe("over random records", () => {
         const events = stamped(recordOf(each));
         const cut = 1 + (at % events.length);
         let state = fold(events.slice(0, cut));
-        for (const event of events.slice(cut)) state = reduce(state, event);
+        for (const event of events.slice(cut)) state = applyEvent(state, event);
         expect(state).toEqual(fold(events));
       }),
       { numRuns: 100 },
@@ -438,7 +438,7 @@ describe("the fold", () => {
 });
 
 describe("resuming", () => {
-  const ended: EventBody = { type: "run-ended", reason: "budget", seal: "" };
+  const ended: EventBody = { type: "run-ended", reason: "budget", chain: "" };
 
   it("takes new values from where it stands, and leaves the others", () => {
     const state = folded([

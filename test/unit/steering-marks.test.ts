@@ -6,13 +6,13 @@ import { LiveView } from "../../src/cli/live-view.ts";
 import { summarize, summaryLines } from "../../src/cli/summary.ts";
 import { cohortsOf, type ReportedRun } from "../../src/report/study.ts";
 import type { EventBody, RunEvent, StopReason } from "../../src/search/events.ts";
-import { reduce, type RunState } from "../../src/search/state.ts";
+import { applyEvent, type RunState } from "../../src/search/state.ts";
 import { reportedRun } from "../support/reported-runs.ts";
 
 /** A run that something more is recorded of. */
 function further(run: ReportedRun, ...bodies: readonly EventBody[]): ReportedRun {
   const { state } = run;
-  for (const body of bodies) reduce(state, { v: 1, seq: state.seq + 1, at: state.lastAt, ...body });
+  for (const body of bodies) applyEvent(state, { v: 1, seq: state.seq + 1, at: state.lastAt, ...body });
   return run;
 }
 

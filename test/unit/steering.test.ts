@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { deadlineIn } from "../../src/system/clock.ts";
 import { Interrupted, UsageError } from "../../src/errors.ts";
 import { type Observe, runSearch, type SearchPorts } from "../../src/search/coordinator.ts";
-import { digestOf, Seal } from "../../src/search/digest.ts";
+import { digestOf, RunningDigest } from "../../src/search/digest.ts";
 import type { EventBody, RunEvent, SearchConfig } from "../../src/search/events.ts";
 import type { ChatRequest, Deadline, Evaluator, Steering } from "../../src/search/ports.ts";
 import { fold, type RunState, secondsWorked } from "../../src/search/state.ts";
@@ -192,7 +192,7 @@ async function resumed(events: readonly RunEvent[], person: Person) {
 async function expectSound(events: readonly RunEvent[], state: RunState): Promise<void> {
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
   expect(facts(fold(events) as RunState)).toEqual(facts(state));
-  expectSealed(events);
+  expectChained(events);
   const hints = bodies(events, "hint-given");
   for (const { added, round, role, attempt } of bodies(events, "chat-replied")) {
     if (role !== "navigator" || attempt > 1) continue;
@@ -206,15 +206,15 @@ async function expectSound(events: readonly RunEvent[], state: RunState): Promis
   expect(facts(replayed.state)).toEqual(facts(state));
 }
 
-/** Each seal is the digest of every line before it. */
-function expectSealed(events: readonly RunEvent[]): void {
-  const seal = new Seal();
+/** Each chain digest is the digest of every line before it. */
+function expectChained(events: readonly RunEvent[]): void {
+  const chain = new RunningDigest();
   for (const event of events) {
     if (event.type === "round-closed" || event.type === "run-ended")
-      expect(event.seal, `event ${event.seq}`).toBe(seal.value());
+      expect(event.chain, `event ${event.seq}`).toBe(chain.value());
     if (event.type === "winner-tested")
-      expect(event.seal).toBe(digestOf([seal.value(), event.text, event.outcome]));
-    seal.add(event);
+      expect(event.chain).toBe(digestOf([chain.value(), event.text, event.outcome]));
+    chain.add(event);
   }
 }
 
@@ -473,7 +473,12 @@ describe("the request for a strategy", () => {
       "Weigh this as advice: follow it as far as the results and the limits allow. The form of your answer stays as it was asked for.",
       "- Look at wide\n  layers.\n- And deep ones.",
     ].join("\n\n");
-    for (const settings of [{}, { wording: "concise" }, { wording: "coaching" }, { hints: false }] as const) {
+    for (const settings of [
+      {},
+      { wording: "concise" },
+      { wording: "coaching" },
+      { promptExtras: false },
+    ] as const) {
       const events = await recorded(settings);
       for (const [round, upTo] of [
         [1, 1],

@@ -72,7 +72,10 @@ describe("a cohort", () => {
       cohortsOf([...seeds(1, { search: first }, "a"), ...seeds(1, { search: second }, "b")]).map(
         ({ label }) => label,
       );
-    expect(labels({ hints: true }, { hints: false })).toEqual(["collm, hints", "collm, no hints"]);
+    expect(labels({ promptExtras: true }, { promptExtras: false })).toEqual([
+      "collm, hints",
+      "collm, no hints",
+    ]);
     expect(labels({ oracle: false }, { oracle: true })).toEqual(["collm, no oracle", "collm, oracle"]);
     expect(labels({ wording: "standard" }, { wording: "concise" })).toEqual([
       "collm, wording standard",

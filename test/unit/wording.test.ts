@@ -1,4 +1,4 @@
-/** The wordings of the prompts: different words, the same facts, and without hints the paper's facts alone. */
+/** The wordings of the prompts: different words, the same facts, and without prompt extras the paper's facts alone. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { informSchema, type SearchConfig, type Wording, wordingSchema } from "../../src/search/events.ts";
@@ -10,7 +10,7 @@ import { measureSpread } from "../../src/searchers/cost-spread.ts";
 import { generatorPrompt } from "../../src/searchers/generator.ts";
 import { navigatorPrompt, outlineOf } from "../../src/searchers/navigator.ts";
 import { answerForm, describeSpace, figure, writeArchitecture } from "../../src/searchers/prompts.ts";
-import { secondLookPrompt } from "../../src/searchers/second-look.ts";
+import { costRevisionPrompt } from "../../src/searchers/cost-revision.ts";
 import { soloPrompt } from "../../src/searchers/solo.ts";
 import { arbitraryDescription } from "../support/arbitrary-space.ts";
 import { setUp } from "../support/core-ports.ts";
@@ -54,7 +54,7 @@ const kinds = [
   "opening",
   "refinement",
   "generator",
-  "secondLook",
+  "costRevision",
   "soloOpening",
   "solo",
   "condensed",
@@ -75,7 +75,7 @@ function promptsOf(state: RunState, space: Space, wording: Wording): Told {
     soloOpening: soloPrompt(worded, space, 1),
     solo,
     condensed: { ...long, user: long.condensed ?? "" },
-    secondLook: secondLookPrompt(worded, space, "A strategy of five words.", [
+    costRevision: costRevisionPrompt(worded, space, "A strategy of five words.", [
       { kind: "fine", architecture, measured },
       { kind: "illegal", raw: "junk", sentences: ["not readable"] },
     ]),
@@ -106,14 +106,14 @@ const settings = fc.record({
     task: fc.constantFrom(null, "They tell cats from dogs."),
     memory: fc.constantFrom({ navigator: true, generator: false }, { navigator: false, generator: true }),
   }),
-  hints: fc.boolean(),
+  promptExtras: fc.boolean(),
   inform: fc.subarray([...informSchema.options]),
 });
 
 it("every wording carries the same facts, and none names anything beyond", async () => {
   await fc.assert(
-    fc.asyncProperty(settings, async ({ seed, description, search, hints, inform }) => {
-      const told = { ...search, inform, ...(hints ? {} : { hints }) };
+    fc.asyncProperty(settings, async ({ seed, description, search, promptExtras, inform }) => {
+      const told = { ...search, inform, ...(promptExtras ? {} : { promptExtras }) };
       const { space, state } = await searched(description, told, seed);
       const standard = promptsOf(state, space, "standard");
       const last = evaluations(state).filter(({ candidate }) => candidate.round === rounds);
@@ -129,14 +129,14 @@ it("every wording carries the same facts, and none names anything beyond", async
         ...(search.target === null ? [] : ["77.5 percent"]),
         ...("size" in search.limits ? ["`size` at most 126 kB"] : []),
         ...(search.task === null ? [] : [search.task]),
-        ...(hints ? ["4321"] : []),
+        ...(promptExtras ? ["4321"] : []),
         describeSpace(space),
         "13 to 17",
       ];
       const standing = [
         ...results,
         ...(winner === null ? [] : [writeArchitecture(space, space.fromText(winner.text))]),
-        ...(hints ? [`${evaluations(state).length}`] : []),
+        ...(promptExtras ? [`${evaluations(state).length}`] : []),
       ];
       const expected: Record<keyof Told, string[]> = {
         opening: [...problem, outlineOf(state, space)],
@@ -149,7 +149,7 @@ it("every wording carries the same facts, and none names anything beyond", async
         soloOpening: [...problem, outlineOf(state, space), answerForm(state, space, '"strategy": "...", ')],
         solo: [...problem, outlineOf(state, space), ...standing],
         condensed: [...problem, outlineOf(state, space), ...standing],
-        secondLook: [
+        costRevision: [
           ...problem,
           answerForm(state, space),
           "<strategy>\nA strategy of five words.\n</strategy>",
@@ -174,7 +174,7 @@ it("every wording carries the same facts, and none names anything beyond", async
 
 describe("the words", () => {
   it("differ from wording to wording in every line that is no fact", async () => {
-    for (const hints of [true, false]) {
+    for (const promptExtras of [true, false]) {
       for (const search of [
         { overLimit: "skip", structured: true, memory: { navigator: true, generator: false } },
         {
@@ -190,7 +190,7 @@ describe("the words", () => {
             limits: { size: 500 },
             inform: [...informSchema.options],
             ...search,
-            ...(hints ? {} : { hints }),
+            ...(promptExtras ? {} : { promptExtras }),
           },
           1,
         );
@@ -230,7 +230,7 @@ describe("the words", () => {
   });
 });
 
-describe("without hints", () => {
+describe("without prompt extras", () => {
   const description = { ...tinyDescription, costs: [{ name: "size", unit: "kB", meaning: "" }] };
   const limited = { limits: { size: 126 }, target: 77.5 };
 
@@ -240,7 +240,7 @@ describe("without hints", () => {
         const { space, state } = await searched(description, { ...limited, overLimit, ...search }, 3);
         return promptsOf(state, space, wording);
       };
-      const [bare, full] = [await at({ hints: false }), await at({})];
+      const [bare, full] = [await at({ promptExtras: false }), await at({})];
       for (const kind of ["opening", "refinement", "generator", "soloOpening", "solo"] as const) {
         const [less, more] = [whole(bare[kind]), whole(full[kind])];
         expect(more).toContain("4321");
@@ -272,7 +272,7 @@ describe("without hints", () => {
     async (wording) => {
       const { space, state } = await searched(
         description,
-        { ...limited, overLimit: "evaluate", hints: false },
+        { ...limited, overLimit: "evaluate", promptExtras: false },
         3,
       );
       const told = promptsOf(state, space, wording);

@@ -12,7 +12,7 @@ import { withUnit } from "./amounts.ts";
 import type { ControlRuns } from "./control-runs.ts";
 import { mostControls } from "./controls.ts";
 import { exhibitView } from "./exhibits.ts";
-import { awaited, type Desk, fold, type Panel } from "./panel.ts";
+import { awaited, type PanelContext, fold, type Panel } from "./panel.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { unitOfCost } from "./standing-words.ts";
 import type { FigureName } from "./figure-makers.ts";
@@ -29,8 +29,8 @@ export interface FigurePanels {
   leave(): void;
 }
 
-export function figurePanels(desk: Desk, controls: ControlRuns): FigurePanels {
-  const [beside, own] = [figuresFor(() => desk.changed()), figuresFor(() => desk.changed())];
+export function figurePanels(context: PanelContext, controls: ControlRuns): FigurePanels {
+  const [beside, own] = [figuresFor(() => context.changed()), figuresFor(() => context.changed())];
   const opened = new Set<string>();
   let drawn = "";
   /** How often the figures by round were asked for, and what was there when they last were. */
@@ -48,7 +48,7 @@ export function figurePanels(desk: Desk, controls: ControlRuns): FigurePanels {
       const ask = () => {
         asks += 1;
         before = own.of("choices");
-        desk.changed();
+        context.changed();
       };
       return html`${own.of(name) === null && !isAsked() ? nothing : figureView(own, name, state, words)}
         <p class="faint">With more than ${mostRoundsUnasked} rounds this takes a while, so that it is drawn only when it is asked for.</p>
@@ -61,7 +61,7 @@ export function figurePanels(desk: Desk, controls: ControlRuns): FigurePanels {
       render: ({ state }) =>
         html`<p class="faint">${limitSentence(state)}</p>
           ${figureView(beside, "curves", state, "Its curve begins with the first result.")}
-          ${controlsView(controls, opened, desk, state)}`,
+          ${controlsView(controls, opened, context, state)}`,
     },
     cost: panel(
       "Cost and value",
@@ -78,7 +78,7 @@ export function figurePanels(desk: Desk, controls: ControlRuns): FigurePanels {
     map: {
       title: "Where it went",
       render: ({ state }) =>
-        fold({ opened, key: mapKey, desk }, "Show the architectures on a plane, by round", () =>
+        fold({ opened, key: mapKey, context }, "Show the architectures on a plane, by round", () =>
           figureView(own, "map", state, "A plane needs a few different architectures."),
         ),
     },
@@ -89,7 +89,7 @@ export function figurePanels(desk: Desk, controls: ControlRuns): FigurePanels {
       const wanted = JSON.stringify([count, isMapped, asks, runs.map(({ folder }) => folder)]);
       if (wanted === drawn) return;
       drawn = wanted;
-      const self = { folder: desk.id, state };
+      const self = { folder: context.id, state };
       beside.draw({ runs: [self], controls: runs, names: ["curves"], label: "this run" });
       own.draw({
         runs: [self],
@@ -98,7 +98,7 @@ export function figurePanels(desk: Desk, controls: ControlRuns): FigurePanels {
           ...(isByRound ? (["funnel", "choices"] as const) : []),
           ...(isMapped ? (["map"] as const) : []),
         ],
-        linkOf: (_run, { round, index }) => desk.hrefOf({ round, candidate: index + 1 }),
+        linkOf: (_run, { round, index }) => context.hrefOf({ round, candidate: index + 1 }),
       });
     },
     leave: () => {
@@ -137,7 +137,7 @@ function limitSentence(state: RunState): string {
 function controlsView(
   controls: ControlRuns,
   opened: Set<string>,
-  desk: Desk,
+  context: PanelContext,
   state: RunState,
 ): TemplateResult {
   const { possible, chosen } = controls;
@@ -145,7 +145,7 @@ function controlsView(
     return html`<p class="faint">No other finished run on this space with the same limits is in this folder to set it against. One without models takes seconds: <code>collm-nas run --space ${(state.original ?? state.space).id} --searcher random${Object.entries(state.search.limits).map(([name, limit]) => ` --limit ${name}=${limit}`)}</code></p>`;
   const isFull = chosen.length >= mostControls;
   return fold(
-    { opened, key: "controls", desk },
+    { opened, key: "controls", context },
     `Set against other runs (${chosen.length} of ${possible.length} shown)`,
     () => html`<fieldset class="choices">
     <legend>Runs to set it against, at most ${mostControls}</legend>

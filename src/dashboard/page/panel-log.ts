@@ -8,14 +8,14 @@ import { repeat } from "lit-html/directives/repeat.js";
 import type { RunEvent } from "../../search/events.ts";
 import { counted } from "./amounts.ts";
 import { eventSentence, eventTypes } from "./event-words.ts";
-import { awaited, type Desk, fold, type Panel, verbatim } from "./panel.ts";
+import { awaited, type PanelContext, fold, type Panel, verbatim } from "./panel.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { exactTime } from "./times.ts";
 
 /** How many lines are shown before a reader asks for more, and how many more then. */
 const atOnce = 100;
 
-export function logPanel(desk: Desk): Panel {
+export function logPanel(context: PanelContext): Panel {
   const opened = new Set<string>();
   let type: RunEvent["type"] | null = null;
   let most = atOnce;
@@ -30,7 +30,7 @@ export function logPanel(desk: Desk): Panel {
           const { value } = currentTarget as HTMLSelectElement;
           type = eventTypes.find((each) => each === value) ?? null;
           most = atOnce;
-          desk.changed();
+          context.changed();
         }}>
           <option value="" .selected=${type === null}>all events</option>
           ${eventTypes.map((each) => html`<option value=${each} .selected=${each === type}>${each}</option>`)}
@@ -41,14 +41,14 @@ export function logPanel(desk: Desk): Panel {
             : html`<div class="log" tabindex="0" role="group" aria-label="Events, newest first"><ol reversed start=${count}>${repeat(
                 shown,
                 ({ seq }) => seq,
-                (event) => lineView(event, opened, desk),
+                (event) => lineView(event, opened, context),
               )}</ol></div>`
         }
         ${
           shown.length < total
             ? html`<p>The newest ${shown.length} of ${total} are shown. <button type="button" @click=${() => {
                 most += atOnce;
-                desk.changed();
+                context.changed();
               }}>Show more events</button></p>`
             : nothing
         }`;
@@ -81,12 +81,12 @@ function sentenceOf(event: RunEvent): string {
   return sentence;
 }
 
-function lineView(event: RunEvent, opened: Set<string>, desk: Desk): TemplateResult {
+function lineView(event: RunEvent, opened: Set<string>, context: PanelContext): TemplateResult {
   const key = `${event.seq}`;
   return html`<li value=${event.seq}><span class="seq">${event.seq}</span>
     <time datetime=${event.at} title=${exactTime(event.at)}>${event.at.slice(11, 19)}</time>
     <code>${event.type}</code>
     <span class="sentence">${sentenceOf(event)}</span>
-    ${fold({ opened, key, desk }, html`JSON<span class="unseen"> of event ${event.seq}</span>`, () => verbatim(JSON.stringify(event, null, 2), `Event ${event.seq} as JSON`))}
+    ${fold({ opened, key, context }, html`JSON<span class="unseen"> of event ${event.seq}</span>`, () => verbatim(JSON.stringify(event, null, 2), `Event ${event.seq} as JSON`))}
   </li>`;
 }

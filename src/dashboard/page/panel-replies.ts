@@ -6,14 +6,14 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { amount, money } from "../../report/format.ts";
-import type { Message, Rung } from "../../search/events.ts";
+import type { Message, OutputMode } from "../../search/events.ts";
 import { truncationWords } from "../../report/words.ts";
 import { type RepairKind, repairKinds } from "../../search/repairs.ts";
 import { usdOf } from "../../search/spend.ts";
 import type { ChatCall } from "../../search/state.ts";
 import { counted, duration } from "./amounts.ts";
 import { roleName } from "./event-words.ts";
-import { awaited, type Desk, fold, type Panel, verbatim } from "./panel.ts";
+import { awaited, type PanelContext, fold, type Panel, verbatim } from "./panel.ts";
 import type { Replied } from "./snapshot.ts";
 import { waitingWords } from "./standing-words.ts";
 
@@ -25,7 +25,7 @@ export interface RepliesPanel extends Panel {
   open(number: number): string;
 }
 
-export function repliesPanel(desk: Desk): RepliesPanel {
+export function repliesPanel(context: PanelContext): RepliesPanel {
   const opened = new Set<string>();
   /** Every reply from this one on is shown; null: the newest few. */
   let from: number | null = null;
@@ -50,13 +50,13 @@ export function repliesPanel(desk: Desk): RepliesPanel {
         <ol class="replies" tabindex="0" aria-label="Replies, newest first" reversed start=${count}>${repeat(
           shown,
           ({ number }) => number,
-          ({ chat, number, asked }) => replyView({ chat, number, asked, opened, desk }),
+          ({ chat, number, asked }) => replyView({ chat, number, asked, opened, context }),
         )}</ol>
         ${
           first > 0
             ? html`<button type="button" @click=${() => {
                 from = Math.max(0, first - atOnce);
-                desk.changed();
+                context.changed();
               }}>Show more replies</button>`
             : nothing
         }`;
@@ -79,10 +79,10 @@ interface Shown {
   readonly number: number;
   readonly asked: Replied | undefined;
   readonly opened: Set<string>;
-  readonly desk: Desk;
+  readonly context: PanelContext;
 }
 
-function replyView({ chat, number, asked, opened, desk }: Shown): TemplateResult {
+function replyView({ chat, number, asked, opened, context }: Shown): TemplateResult {
   const { role, round, attempt, reply, rejected, repairs, condensed, truncatedTo } = chat;
   const name = `reply ${number + 1}`;
   const notes = [
@@ -94,21 +94,21 @@ function replyView({ chat, number, asked, opened, desk }: Shown): TemplateResult
     ),
     ...(reply.notes ?? []),
     ...(reply.probes ?? []).map(
-      ({ rung, finding, words }) => `Probe, ${rungWords[rung]} ${finding}: ${words}`,
+      ({ outputMode, finding, words }) => `Probe, ${outputModeWords[outputMode]} ${finding}: ${words}`,
     ),
     ...reply.failures.map((words) => `Failed attempt: ${words}`),
   ];
   return html`<li id=${replyId(number)} tabindex="-1" class=${rejected === null ? "" : "rejected"}>
-    <p><strong>${roleName(role)}</strong>, <a href=${desk.hrefOf({ round, candidate: null })}>round ${round}</a>${attempt > 1 ? `, attempt ${attempt}` : ""}
+    <p><strong>${roleName(role)}</strong>, <a href=${context.hrefOf({ round, candidate: null })}>round ${round}</a>${attempt > 1 ? `, attempt ${attempt}` : ""}
       <span class="faint">${factsOf(chat).join(" · ")}</span></p>
     ${rejected === null ? nothing : html`<p class="trouble">Could not be read: ${rejected.join("; ")}</p>`}
     ${notes.length === 0 ? nothing : html`<ul class="reasons">${notes.map((note) => html`<li>${note}</li>`)}</ul>`}
-    ${fold({ opened, key: contentKey(number), desk }, `What it said (${counted(reply.content.length, "character")})`, () => verbatim(reply.content, `Content of ${name}`))}
+    ${fold({ opened, key: contentKey(number), context }, `What it said (${counted(reply.content.length, "character")})`, () => verbatim(reply.content, `Content of ${name}`))}
     ${
       reply.reasoning === null
         ? nothing
         : fold(
-            { opened, key: `${number} reasoning`, desk },
+            { opened, key: `${number} reasoning`, context },
             `Its reasoning (${counted(reply.reasoning.length, "character")})`,
             () => verbatim(reply.reasoning ?? "", `Reasoning of ${name}`),
           )
@@ -116,14 +116,14 @@ function replyView({ chat, number, asked, opened, desk }: Shown): TemplateResult
     ${
       asked === undefined
         ? nothing
-        : fold({ opened, key: `${number} asked`, desk }, `What was asked (${askedWords(asked)})`, () =>
+        : fold({ opened, key: `${number} asked`, context }, `What was asked (${askedWords(asked)})`, () =>
             askedView(asked.added, name),
           )
     }
   </li>`;
 }
 
-const rungWords: Readonly<Record<Rung, string>> = {
+const outputModeWords: Readonly<Record<OutputMode, string>> = {
   "json-schema": "JSON under a schema",
   "json-object": "a JSON object",
   text: "JSON in words",
@@ -142,7 +142,7 @@ function factsOf({ reply, price }: ChatCall): string[] {
       : []),
     duration(reply.seconds),
     ...(reply.finishReason === null ? [] : [`finished: ${reply.finishReason}`]),
-    ...(reply.rung === undefined ? [] : [`asked for ${rungWords[reply.rung]}`]),
+    ...(reply.outputMode === undefined ? [] : [`asked for ${outputModeWords[reply.outputMode]}`]),
   ];
 }
 

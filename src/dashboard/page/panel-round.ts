@@ -10,11 +10,11 @@ import type { Candidate, Round, RunState } from "../../search/state.ts";
 import { objective } from "../../search/state.ts";
 import { counted, withUnit } from "./amounts.ts";
 import { type Alike, alikeIn, type CandidateWords, candidateWords, keyOf } from "./candidate-words.ts";
-import { awaited, type Desk, type Panel } from "./panel.ts";
+import { awaited, type PanelContext, type Panel } from "./panel.ts";
 import { isUnderWay, unitOfCost, waitingWords } from "./standing-words.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-export function roundPanel(desk: Desk): Panel {
+export function roundPanel(context: PanelContext): Panel {
   const opened = new Set<string>();
   return {
     title: "Rounds",
@@ -23,15 +23,15 @@ export function roundPanel(desk: Desk): Panel {
     render: (snapshot) => {
       const { state, standing } = snapshot;
       const newest = state.rounds.length;
-      const place = desk.place();
+      const place = context.place();
       const round = state.rounds[(place?.round ?? newest) - 1];
       if (newest === 0) return awaited(waitingWords(state, standing));
       if (round === undefined)
         return html`${awaited(`The run has no round ${place?.round}; it has ${newest}.`)}
-          <p><a href=${desk.hrefOf(null)}>Show round ${newest}</a></p>`;
-      return html`${steps(round.round, newest, place !== null, desk)}
+          <p><a href=${context.hrefOf(null)}>Show round ${newest}</a></p>`;
+      return html`${steps(round.round, newest, place !== null, context)}
         <p class="faint" data-part="round">${roundWords(round, newest, snapshot)}${awaitedWords(round, newest, snapshot)}</p>
-        ${round.candidates.length === 0 ? awaited(emptyWords(round, snapshot)) : tableView(round, snapshot, desk, opened)}`;
+        ${round.candidates.length === 0 ? awaited(emptyWords(round, snapshot)) : tableView(round, snapshot, context, opened)}`;
     },
   };
 }
@@ -51,15 +51,15 @@ export function rowId(round: number, candidate: number): string {
 
 // --- internal ---
 
-function steps(round: number, newest: number, isChosen: boolean, desk: Desk): TemplateResult {
+function steps(round: number, newest: number, isChosen: boolean, context: PanelContext): TemplateResult {
   const go = (to: number) => () => {
-    if (to >= 1 && to <= newest) location.hash = desk.hrefOf({ round: to, candidate: null });
+    if (to >= 1 && to <= newest) location.hash = context.hrefOf({ round: to, candidate: null });
   };
   return html`<div class="row">
     <button type="button" aria-disabled=${round <= 1} @click=${go(round - 1)}>Earlier round</button>
     <span>Round ${round} of ${newest}</span>
     <button type="button" aria-disabled=${round >= newest} @click=${go(round + 1)}>Later round</button>
-    ${isChosen ? html`<a href=${desk.hrefOf(null)}>Follow the newest</a>` : nothing}
+    ${isChosen ? html`<a href=${context.hrefOf(null)}>Follow the newest</a>` : nothing}
   </div>`;
 }
 
@@ -95,15 +95,20 @@ function emptyWords(round: Round, { state, standing }: Snapshot): string {
       : "The Generator is being asked for candidates.";
 }
 
-function tableView(round: Round, snapshot: Snapshot, desk: Desk, opened: Set<string>): TemplateResult {
+function tableView(
+  round: Round,
+  snapshot: Snapshot,
+  context: PanelContext,
+  opened: Set<string>,
+): TemplateResult {
   const { state } = snapshot;
   const metric = objective(state);
   const costs = state.space.costs.map(({ name }) => name);
   const reply = replyBehind(state, round.round);
-  const place = desk.place();
+  const place = context.place();
   const aimed = place?.round === round.round ? place.candidate : null;
   const row = (candidate: Candidate) =>
-    rowView(candidate, snapshot, desk, { costs, reply, isAimedAt: aimed === candidate.index + 1 });
+    rowView(candidate, snapshot, context, { costs, reply, isAimedAt: aimed === candidate.index + 1 });
   const { single, alike } = alikeIn(round.candidates, (candidate) =>
     candidateWords(state, candidate, snapshot.open),
   );
@@ -114,7 +119,7 @@ function tableView(round: Round, snapshot: Snapshot, desk: Desk, opened: Set<str
     const isOpen = isAimedAt || opened.has(key);
     const turn = () => {
       if (!opened.delete(key)) opened.add(key);
-      desk.changed();
+      context.changed();
     };
     return [
       { key, view: alikeView(group, isOpen, turn, columns) },
@@ -164,7 +169,7 @@ function alikeView(
 function rowView(
   candidate: Candidate,
   { state, open, improvers, best }: Snapshot,
-  desk: Desk,
+  context: PanelContext,
   {
     costs,
     reply,
@@ -176,13 +181,13 @@ function rowView(
   const isBest = best !== null && best.candidate === candidate;
   const isImproved = improvers.has(keyOf(candidate));
   return html`<tr id=${rowId(candidate.round, number)} tabindex="-1" class=${[`verdict-${candidate.verdict.kind}`, ...(isAimedAt ? ["aimed"] : [])].join(" ")}>
-    <th scope="row" class="right"><a href=${desk.hrefOf({ round: candidate.round, candidate: number })} aria-label="Candidate ${number}">${number}</a></th>
+    <th scope="row" class="right"><a href=${context.hrefOf({ round: candidate.round, candidate: number })} aria-label="Candidate ${number}">${number}</a></th>
     <td><code class="architecture">${words.text}</code></td>
     <td>${words.fate}${isBest ? html` <strong class="better">${state.ended === null ? "★ best so far" : "★ the winner"}</strong>` : isImproved ? html` <strong class="better">▲ improved the best</strong>` : nothing}
       ${reasonsView(words.reasons)}</td>
     ${costs.map((name) => html`<td class="right">${withUnit(words.costs[name], "")}</td>`)}
     <td class="right">${withUnit(words.value, "")}</td>
-    ${reply === null ? nothing : html`<td class="proposed"><button type="button" class="link" @click=${() => desk.showReply(reply)}>reply ${reply + 1}</button></td>`}
+    ${reply === null ? nothing : html`<td class="proposed"><button type="button" class="link" @click=${() => context.showReply(reply)}>reply ${reply + 1}</button></td>`}
   </tr>`;
 }
 

@@ -8,7 +8,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { amount, money } from "../../report/format.ts";
 import { objective, secondsWorked } from "../../search/state.ts";
 import { duration, withUnit } from "./amounts.ts";
-import { awaited, type Desk, factsView, meter, type Panel } from "./panel.ts";
+import { awaited, type PanelContext, factsView, meter, type Panel } from "./panel.ts";
 import type { Connection } from "./run-stream.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { nextStep, noWinnerYet, roundsWords, timeLeftWords, unitOfCost } from "./standing-words.ts";
@@ -22,12 +22,12 @@ export interface Beside {
 }
 
 /** @param beside asked at each drawing */
-export function standingPanel(desk: Desk, beside: () => Beside): Panel {
+export function standingPanel(context: PanelContext, beside: () => Beside): Panel {
   return {
     title: "Standing",
     render: (snapshot) => {
       const { state, evaluated, standing, secondsLeft } = snapshot;
-      return html`${bestView(snapshot, desk)}
+      return html`${bestView(snapshot, context)}
         ${factsView([
           [
             "Evaluations",
@@ -52,7 +52,7 @@ export function standingPanel(desk: Desk, beside: () => Beside): Panel {
 
 // --- internal ---
 
-function bestView({ state, best, open, standing }: Snapshot, desk: Desk): TemplateResult {
+function bestView({ state, best, open, standing }: Snapshot, context: PanelContext): TemplateResult {
   if (best === null) return awaited(noWinnerYet(state, standing));
   const { round, index } = best.candidate;
   const { name, unit, higherIsBetter } = objective(state);
@@ -61,7 +61,7 @@ function bestView({ state, best, open, standing }: Snapshot, desk: Desk): Templa
   );
   return html`<p class="headline"><span class="value" data-part="best">${withUnit(best.value, unit)}</span>
       <span>best ${name}, ${higherIsBetter ? "higher" : "lower"} is better</span></p>
-    <p>Found in <a href=${desk.hrefOf({ round, candidate: index + 1 })}>round ${round}, candidate ${index + 1}</a>:
+    <p>Found in <a href=${context.hrefOf({ round, candidate: index + 1 })}>round ${round}, candidate ${index + 1}</a>:
       <code class="architecture">${open(best.text)}</code></p>
     <p class="faint">${costs.join(", ")}</p>`;
 }

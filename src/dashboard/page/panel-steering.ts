@@ -6,7 +6,7 @@
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Answer, Order } from "../protocol.ts";
-import { awaited, type Desk, type Panel } from "./panel.ts";
+import { awaited, type PanelContext, type Panel } from "./panel.ts";
 import { announce } from "./parts.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { onToken, setToken, token } from "./token.ts";
@@ -14,7 +14,7 @@ import { onToken, setToken, token } from "./token.ts";
 /** How long the second press may take, in milliseconds. */
 const confirmMs = 8_000;
 
-export function steeringPanel(desk: Desk): Panel {
+export function steeringPanel(context: PanelContext): Panel {
   let isStopping = false;
   let stoppingTimer: ReturnType<typeof setTimeout> | null = null;
   let isAsking = false;
@@ -22,12 +22,12 @@ export function steeringPanel(desk: Desk): Panel {
   let typed = "";
   /** What was answered last. */
   let answer: Answer | null = null;
-  const ignore = onToken(() => desk.changed());
+  const ignore = onToken(() => context.changed());
 
   const say = (said: Answer) => {
     answer = said;
     announce(said.words);
-    desk.changed();
+    context.changed();
   };
 
   const notStopping = () => {
@@ -40,8 +40,8 @@ export function steeringPanel(desk: Desk): Panel {
     if (isAsking) return;
     isAsking = true;
     notStopping();
-    desk.changed();
-    const said = await sendOrder(desk.id, order);
+    context.changed();
+    const said = await sendOrder(context.id, order);
     isAsking = false;
     if (said.ok && order.order === "hint") hint = "";
     say(said);
@@ -55,10 +55,10 @@ export function steeringPanel(desk: Desk): Panel {
     isStopping = true;
     stoppingTimer = setTimeout(() => {
       notStopping();
-      desk.changed();
+      context.changed();
     }, confirmMs);
     announce("Press once more to stop the run.");
-    desk.changed();
+    context.changed();
   };
 
   const take = async (event: Event): Promise<void> => {

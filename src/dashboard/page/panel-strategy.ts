@@ -7,11 +7,11 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { RunState } from "../../search/state.ts";
 import { strategySummary } from "../../search/strategy.ts";
 import type { Standing } from "../protocol.ts";
-import { awaited, type Desk, type Panel } from "./panel.ts";
+import { awaited, type PanelContext, type Panel } from "./panel.ts";
 import { isUnderWay, waitingWords } from "./standing-words.ts";
 import { type Piece, roundsWithStrategy, strategyChange } from "./strategy-change.ts";
 
-export function strategyPanel(desk: Desk): Panel {
+export function strategyPanel(context: PanelContext): Panel {
   /** Null: the newest. */
   let chosen: number | null = null;
   let isChangeShown = true;
@@ -26,7 +26,7 @@ export function strategyPanel(desk: Desk): Panel {
 
   const choose = (round: number | null) => {
     chosen = round;
-    desk.changed();
+    context.changed();
   };
 
   return {
@@ -54,7 +54,7 @@ export function strategyPanel(desk: Desk): Panel {
             )}</select></label>
           <label><input type="checkbox" role="switch" .checked=${isChangeShown} ?disabled=${before === undefined} @change=${() => {
             isChangeShown = !isChangeShown;
-            desk.changed();
+            context.changed();
           }}> Show changes</label>
         </div>
         ${hintsOf(state, round)}

@@ -21,7 +21,7 @@ export interface Panel {
 }
 
 /** The page around the panels. */
-export interface Desk {
+export interface PanelContext {
   /** The run's id. */
   readonly id: string;
   /** What a reader chose in a panel has changed: draws again. */
@@ -36,7 +36,11 @@ export interface Desk {
 
 /** Content that is put in only while it is unfolded, for what is long; unfolded ones are kept in `opened` by key. */
 export function fold(
-  { opened, key, desk }: { readonly opened: Set<string>; readonly key: string; readonly desk: Desk },
+  {
+    opened,
+    key,
+    context,
+  }: { readonly opened: Set<string>; readonly key: string; readonly context: PanelContext },
   summary: TemplateResult | string,
   content: () => TemplateResult | string,
 ): TemplateResult {
@@ -46,7 +50,7 @@ export function fold(
     if (open === opened.has(key)) return;
     if (open) opened.add(key);
     else opened.delete(key);
-    desk.changed();
+    context.changed();
   };
   return html`<details ?open=${isOpen} @toggle=${toggled}><summary>${summary}</summary>${isOpen ? content() : nothing}</details>`;
 }

@@ -1,10 +1,10 @@
 /**
  * One run as it grows: the server's stream of its record, folded in this browser.
  *
- * Owns the connection, the order and the pace of folding. Adds nothing up itself: that is `reduce` of the search.
+ * Owns the connection, the order and the pace of folding. Adds nothing up itself: that is `applyEvent` of the search.
  */
 import type { RunEvent } from "../../search/events.ts";
-import { reduce, type RunState } from "../../search/state.ts";
+import { applyEvent, type RunState } from "../../search/state.ts";
 import type { Standing } from "../protocol.ts";
 import { takeEarly } from "./preload.ts";
 import { oncePerFrame, whileSeen, yielded } from "./tasks.ts";
@@ -170,7 +170,7 @@ class FoldedStream implements RunStream {
       // The server has read it strictly before it sent it.
       const event = JSON.parse(line) as RunEvent;
       if (event.seq <= (this.state?.seq ?? 0)) return;
-      this.state = reduce(this.state, event);
+      this.state = applyEvent(this.state, event);
       this.events.push(event);
     } catch (error) {
       this.trouble ??= error instanceof Error ? error.message : String(error);

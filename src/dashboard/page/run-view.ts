@@ -7,7 +7,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { guard } from "lit-html/directives/guard.js";
 import { repeat } from "lit-html/directives/repeat.js";
 import { ControlRuns } from "./control-runs.ts";
-import type { Desk, Panel } from "./panel.ts";
+import type { PanelContext, Panel } from "./panel.ts";
 import { figurePanels } from "./panel-figures.ts";
 import { logPanel } from "./panel-log.ts";
 import { repliesPanel } from "./panel-replies.ts";
@@ -79,7 +79,7 @@ class RunView implements View {
       this.#version += 1;
       update();
     };
-    const desk: Desk = {
+    const context: PanelContext = {
       id,
       changed,
       place: () => this.#place,
@@ -94,27 +94,27 @@ class RunView implements View {
       this.#offerControls();
       update();
     });
-    this.#figures = figurePanels(desk, this.#controls);
-    this.#replies = repliesPanel(desk);
+    this.#figures = figurePanels(context, this.#controls);
+    this.#replies = repliesPanel(context);
     // Beside each other stands what is of one height.
     this.#panels = [
-      standingPanel(desk, () => ({
+      standingPanel(context, () => ({
         connection: this.#stream.connection,
         isCaughtUp: this.#stream.isCaughtUp,
         folder: this.#folder(),
       })),
       this.#figures.curves,
-      strategyPanel(desk),
+      strategyPanel(context),
       this.#figures.cost,
       winnerPanel(),
-      steeringPanel(desk),
-      roundPanel(desk),
+      steeringPanel(context),
+      roundPanel(context),
       this.#figures.funnel,
       this.#figures.choices,
       spendPanel(),
       this.#figures.map,
       this.#replies,
-      logPanel(desk),
+      logPanel(context),
     ];
   }
 

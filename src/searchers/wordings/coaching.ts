@@ -9,27 +9,27 @@ export const coaching: Texts = {
   problem: {
     heading: "# What we are after",
     objective: (direction, metric) => `We want to ${direction} ${metric}`,
-    target: ({ hints }, target) =>
+    target: ({ promptExtras }, target) =>
       target === null
         ? "Nobody has set a goal, so let us see how far we get."
-        : `Our goal is ${target}.${hints ? " Once we are there, the search is over." : ""}`,
+        : `Our goal is ${target}.${promptExtras ? " Once we are there, the search is over." : ""}`,
     limit: (limit) => `One rule is strict: ${limit}.`,
     budget: (evaluations) => `We can afford ${evaluations} evaluated architectures altogether.`,
-    nearLimit: ({ hints, skipsOverLimit }) => {
+    nearLimit: ({ promptExtras, skipsOverLimit }) => {
       const over = skipsOverLimit
         ? "Whatever exceeds a limit is put aside unevaluated. "
         : "Whatever exceeds a limit costs us an evaluation and still cannot win. ";
-      return `${hints ? over : ""}Think of a limit as room to be used: an architecture that stays far below it gives capacity away and will likely do worse, so come close to it from below.`;
+      return `${promptExtras ? over : ""}Think of a limit as room to be used: an architecture that stays far below it gives capacity away and will likely do worse, so come close to it from below.`;
     },
   },
   example: (architecture) =>
     `So that you can picture one, here is a whole architecture (do not read anything into its choices):\n\n${architecture}`,
   navigator: {
     role: (scene) => {
-      const { min, max, hints } = scene;
+      const { min, max, promptExtras } = scene;
       return [
         "Welcome to our neural architecture search. You know network design well, so you are our Navigator: you look at what we have learnt and decide where we go next.",
-        hints
+        promptExtras
           ? `Beside you works a Generator. Leave the listing of candidates to it: you explain in words what you have in mind, as a strategy, and the Generator makes ${min} to ${max} concrete architectures out of it. Write for a colleague without memory: the Generator has only your latest strategy before it, so spell everything out, and do not lean on earlier strategies or on results that it never saw. ${evaluated(scene)}`
           : `Beside you works a Generator: you explain in words what you have in mind, as a strategy, and the Generator makes ${min} to ${max} concrete architectures out of it. ${evaluated(scene)}`,
       ].join("\n\n");
@@ -87,11 +87,11 @@ export const coaching: Texts = {
   },
   opening: {
     heading: "Some things to turn over in your mind:",
-    considerations: ({ hints, isLimited }, dimensions) => [
+    considerations: ({ promptExtras, isLimited }, dimensions) => [
       `What do the choices in ${dimensions} buy us in capacity, and what do they cost? Where does it matter more, in early or in late slots?`,
       "Can you imagine three or more families of architectures that really differ, and say what makes each of them one?",
       "Which principles of network design would you trust here, and which would you rather put to the test?",
-      ...(hints
+      ...(promptExtras
         ? [
             isLimited
               ? "How could each family end up close under the limit: where would you spend, and where save for it?"
@@ -163,7 +163,7 @@ export const coaching: Texts = {
     role: "Welcome to our neural architecture search. You are our Generator: a Navigator has put a strategy into words, and you make concrete architectures out of them, which we then evaluate.",
     work: (scene) =>
       `# How to go about it\n${numbered([
-        scene.hints
+        scene.promptExtras
           ? "Take in the strategy first: which slots and choices does it favour, and in which shares? What should go together, and what should not?"
           : "Take in the strategy first.",
         ...candidateSteps(scene),
@@ -183,7 +183,7 @@ export const coaching: Texts = {
         `<strategy>\n${strategy}\n</strategy>`,
         `Please make ${min} to ${max} architectures in its spirit. See that each one is complete and valid, and that none comes twice.`,
       ].join("\n\n"),
-    secondLook: ({ min, max }, strategy, draft, more) =>
+    costRevision: ({ min, max }, strategy, draft, more) =>
       [
         "Let us look at your draft together before we evaluate any of it. First, the strategy again:",
         `<strategy>\n${strategy}\n</strategy>`,
@@ -200,17 +200,17 @@ function within({ isLimited }: Scene): string {
   return isLimited ? " within the limit" : "";
 }
 
-function evaluated({ hints, isLimited, skipsOverLimit }: Scene): string {
-  if (!hints) return "We evaluate them and show you what came out.";
+function evaluated({ promptExtras, isLimited, skipsOverLimit }: Scene): string {
+  if (!promptExtras) return "We evaluate them and show you what came out.";
   const onlyWithin = isLimited && skipsOverLimit ? ", and within the limit," : "";
   return `Whatever among them is legal and new${onlyWithin} we evaluate, and you will see the scores.`;
 }
 
-function strategySteps({ hints }: Scene): string[] {
+function strategySteps({ promptExtras }: Scene): string[] {
   return [
     "Begin wide, because we cannot choose between regions that we have never seen: let the first rounds visit clearly different ones.",
     "After a round, put the good architectures beside the bad ones. What unites the good ones, in single slots and in combinations? What does the objective do as cost changes?",
-    ...(hints
+    ...(promptExtras
       ? [
           "Then move in on what scores well. Keep some of every round for combinations nobody has tried, so that we do not get stuck, and say which ones you mean.",
           "Be specific, since only that can be acted on: call slots and choices by the names that the space gives them. If your advice would suit any space, it says nothing about this one.",
@@ -226,12 +226,12 @@ function candidateSteps({ min, max }: Scene): string[] {
   ];
 }
 
-function sections({ hints }: Scene): string {
+function sections({ promptExtras }: Scene): string {
   return [
     "- Under Summary, tell us in two sentences where we should look now, and why there.",
     "- Under What worked and why, share the patterns you see in the scores and how you explain them (in the first round: what you expect, and for which reasons).",
     "- Under Directions, go through the dimensions: which choices belong into which slots, and what belongs together?",
-    ...(hints
+    ...(promptExtras
       ? [
           "- Under Ranges, give each slot that matters a line: in what share of the architectures should it hold which choice?",
           "- Under Avoid, warn us of choices and combinations that would be a waste of evaluations.",

@@ -9,24 +9,24 @@ export const concise: Texts = {
   problem: {
     heading: "# Task",
     objective: (direction, metric) => `To ${direction}: ${metric}`,
-    target: ({ hints }, target) =>
+    target: ({ promptExtras }, target) =>
       target === null
         ? "No target; the further, the better."
-        : `Target ${target}${hints ? "; the search stops there" : ""}.`,
+        : `Target ${target}${promptExtras ? "; the search stops there" : ""}.`,
     limit: (limit) => `Hard limit: ${limit}.`,
     budget: (evaluations) => `Total evaluations: ${evaluations}.`,
-    nearLimit: ({ hints, skipsOverLimit }) => {
+    nearLimit: ({ promptExtras, skipsOverLimit }) => {
       const over = skipsOverLimit ? "dropped, not evaluated" : "costs an evaluation, cannot win";
-      return `${hints ? `Over a limit: ${over}. ` : ""}Far below the limit: capacity wasted, probably worse. Stay just under.`;
+      return `${promptExtras ? `Over a limit: ${over}. ` : ""}Far below the limit: capacity wasted, probably worse. Stay just under.`;
     },
   },
   example: (architecture) => `Form of an architecture (arbitrary choices):\n\n${architecture}`,
   navigator: {
     role: (scene) => {
-      const { min, max, hints } = scene;
+      const { min, max, promptExtras } = scene;
       return [
         "Role: Navigator in a neural architecture search, expert in network design. You pick the region to search.",
-        hints
+        promptExtras
           ? `Output: a strategy in words, no candidates. A Generator makes ${min} to ${max} architectures from it. It has no memory and reads your latest strategy only: keep it self-contained, without pointing back to earlier ones or to results. ${evaluated(scene)}`
           : `Output: a strategy in words. A Generator makes ${min} to ${max} architectures from it. ${evaluated(scene)}`,
       ].join("\n\n");
@@ -74,11 +74,11 @@ export const concise: Texts = {
   },
   opening: {
     heading: "Weigh:",
-    considerations: ({ hints, isLimited }, dimensions) => [
+    considerations: ({ promptExtras, isLimited }, dimensions) => [
       `capacity against cost in ${dimensions}; early against late slots`,
       "at least three distinct families of architectures, with the defining pattern of each",
       "principles of network design: which hold here, which to test",
-      ...(hints
+      ...(promptExtras
         ? [
             isLimited
               ? "for each family, where to spend and where to save so that it ends close under the limit"
@@ -148,7 +148,7 @@ export const concise: Texts = {
     role: "Role: Generator in a neural architecture search. You turn a Navigator's strategy into concrete architectures, which are then evaluated.",
     work: (scene) =>
       `# Method\n${numbered([
-        scene.hints
+        scene.promptExtras
           ? "Read the strategy: favoured slots and choices, their shares, what to combine, what to avoid."
           : "Strategy first: read all of it.",
         ...candidateSteps(scene),
@@ -168,7 +168,7 @@ export const concise: Texts = {
         `<strategy>\n${strategy}\n</strategy>`,
         `Now ${min} to ${max} architectures that follow it: complete, valid, no repeats.`,
       ].join("\n\n"),
-    secondLook: ({ min, max }, strategy, draft, more) =>
+    costRevision: ({ min, max }, strategy, draft, more) =>
       [
         "Strategy, again:",
         `<strategy>\n${strategy}\n</strategy>`,
@@ -185,17 +185,17 @@ function within({ isLimited }: Scene): string {
   return isLimited ? ", within the limit" : "";
 }
 
-function evaluated({ hints, isLimited, skipsOverLimit }: Scene): string {
-  if (!hints) return "They are evaluated; you get the results.";
+function evaluated({ promptExtras, isLimited, skipsOverLimit }: Scene): string {
+  if (!promptExtras) return "They are evaluated; you get the results.";
   const onlyWithin = isLimited && skipsOverLimit ? ", within the limit" : "";
   return `Evaluated is whatever is legal and new${onlyWithin}; you get the scores.`;
 }
 
-function strategySteps({ hints }: Scene): string[] {
+function strategySteps({ promptExtras }: Scene): string[] {
   return [
     "First rounds wide: distinct regions of the space.",
     "After every round: good against bad. What do the good ones share, per slot and in combination? How does the objective follow cost?",
-    ...(hints
+    ...(promptExtras
       ? [
           "Then narrow to what scores well, with part of each round for untried combinations, named.",
           "Exact names of slots and choices. Nothing that would suit any space.",
@@ -211,12 +211,12 @@ function candidateSteps({ min, max }: Scene): string[] {
   ];
 }
 
-function sections({ hints }: Scene): string {
+function sections({ promptExtras }: Scene): string {
   return [
     "- Summary: where to search now and why; two sentences.",
     "- What worked and why: patterns in the scores, explained (first round: expectations, with reasons).",
     "- Directions: per dimension, which choices in which slots, combined how.",
-    ...(hints
+    ...(promptExtras
       ? [
           "- Ranges: a line per slot that matters: the share of each choice among the architectures.",
           "- Avoid: choices and combinations not worth an evaluation.",

@@ -9,17 +9,17 @@ export const standard: Texts = {
   problem: {
     heading: "# The problem",
     objective: (direction, metric) => `Objective: ${direction} ${metric}`,
-    target: ({ hints }, target) =>
+    target: ({ promptExtras }, target) =>
       target === null
         ? "Target: none given; get as far as possible."
-        : `Target: ${target}.${hints ? " Reaching it ends the search." : ""}`,
+        : `Target: ${target}.${promptExtras ? " Reaching it ends the search." : ""}`,
     limit: (limit) => `Strict limit: ${limit}.`,
     budget: (evaluations) => `Budget: ${evaluations} evaluated architectures in all.`,
-    nearLimit: ({ hints, skipsOverLimit }) => {
+    nearLimit: ({ promptExtras, skipsOverLimit }) => {
       const over = skipsOverLimit
         ? "is thrown away without being evaluated"
         : "uses up an evaluation and can never win";
-      const subject = hints ? `An architecture over a limit ${over}. One` : "An architecture";
+      const subject = promptExtras ? `An architecture over a limit ${over}. One` : "An architecture";
       return `${subject} far below the limit leaves capacity unused and is likely worse: aim close under it.`;
     },
   },
@@ -27,10 +27,10 @@ export const standard: Texts = {
     `A whole architecture looks like this; its choices mean nothing:\n\n${architecture}`,
   navigator: {
     role: (scene) => {
-      const { min, max, hints } = scene;
+      const { min, max, promptExtras } = scene;
       return [
         "You are the Navigator of a neural architecture search: an expert in network design who decides where to look next.",
-        hints
+        promptExtras
           ? `You work with a Generator. You never list the next candidates yourself: you write a strategy in words, and the Generator turns it into ${min} to ${max} concrete architectures. The Generator remembers nothing and sees nothing but your latest strategy, so each strategy must stand alone: no "as before", no reference to results it cannot see. ${evaluated(scene)}`
           : `You work with a Generator: you write a strategy in words, and the Generator turns it into ${min} to ${max} concrete architectures. ${evaluated(scene)}`,
       ].join("\n\n");
@@ -85,11 +85,11 @@ export const standard: Texts = {
   },
   opening: {
     heading: "Consider:",
-    considerations: ({ hints, isLimited }, dimensions) => [
+    considerations: ({ promptExtras, isLimited }, dimensions) => [
       `how the choices in ${dimensions} trade capacity against cost, and which early and late slots matter most;`,
       "three or more clearly different families of architectures, each with the pattern that defines it;",
-      `which general principles of network design apply here, and which of them are worth testing${hints ? ";" : "."}`,
-      ...(hints
+      `which general principles of network design apply here, and which of them are worth testing${promptExtras ? ";" : "."}`,
+      ...(promptExtras
         ? [
             isLimited
               ? "how each family can be kept close under the limit: where to spend, and where to save for it."
@@ -161,7 +161,7 @@ export const standard: Texts = {
     role: "You are the Generator of a neural architecture search: you turn a strategy, written by a Navigator, into concrete architectures that are then evaluated.",
     work: (scene) =>
       `# How to work\n${numbered([
-        scene.hints
+        scene.promptExtras
           ? "Read the strategy: which slots and choices it favours, in which shares, what it wants combined and what avoided."
           : "Read the strategy.",
         ...candidateSteps(scene),
@@ -181,7 +181,7 @@ export const standard: Texts = {
         `<strategy>\n${strategy}\n</strategy>`,
         `Give ${min} to ${max} architectures that follow it. Each must be complete and valid, and no two may be the same.`,
       ].join("\n\n"),
-    secondLook: ({ min, max }, strategy, draft, more) =>
+    costRevision: ({ min, max }, strategy, draft, more) =>
       [
         "Here is the strategy for this round once more:",
         `<strategy>\n${strategy}\n</strategy>`,
@@ -198,17 +198,17 @@ function within({ isLimited }: Scene): string {
   return isLimited ? " within the limit" : "";
 }
 
-function evaluated({ hints, isLimited, skipsOverLimit }: Scene): string {
-  if (!hints) return "They are evaluated, and you are shown the results.";
+function evaluated({ promptExtras, isLimited, skipsOverLimit }: Scene): string {
+  if (!promptExtras) return "They are evaluated, and you are shown the results.";
   const onlyWithin = isLimited && skipsOverLimit ? " and within the limit" : "";
   return `Every one that is legal and new${onlyWithin} is evaluated, and you are shown the scores.`;
 }
 
-function strategySteps({ hints }: Scene): string[] {
+function strategySteps({ promptExtras }: Scene): string[] {
   return [
     "Start broad: make the first rounds cover clearly different regions of the space.",
     "After each round, compare the good architectures with the bad ones. Look for what the good ones share, slot by slot and in combination, and for how the objective moves with cost.",
-    ...(hints
+    ...(promptExtras
       ? [
           "Narrow towards what scores well, but keep a part of every round for combinations that have not been tried. Say which.",
           "Be concrete: name slots and choices exactly as the space writes them. A strategy that fits any space is worth nothing.",
@@ -224,12 +224,12 @@ function candidateSteps({ min, max }: Scene): string[] {
   ];
 }
 
-function sections({ hints }: Scene): string {
+function sections({ promptExtras }: Scene): string {
   return [
     "- Summary: two sentences, the region to search now and why.",
     "- What worked and why: patterns in the scores and your explanation (in the first round: your expectations and the reasons for them).",
     "- Directions: for each dimension, which choices to use in which slots, and what to combine.",
-    ...(hints
+    ...(promptExtras
       ? [
           "- Ranges: one line for each slot that matters, with the share of architectures in which it should hold each choice.",
           "- Avoid: choices and combinations that waste evaluations.",

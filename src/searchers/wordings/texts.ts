@@ -15,7 +15,7 @@ export interface Scene {
   /** Whether architectures over a limit are left unevaluated. */
   readonly skipsOverLimit: boolean;
   /** Whether a text may say more than the paper's does. */
-  readonly hints: boolean;
+  readonly promptExtras: boolean;
   /** Whether whoever writes the strategy keeps its conversation. */
   readonly remembers: boolean;
   /** Whether architectures are asked for as JSON under a schema, or in free text. */
@@ -126,7 +126,7 @@ export interface Texts {
     readonly answer: (scene: Scene, form: string) => string;
     readonly request: (scene: Scene, strategy: string) => string;
     /** Shows a draft, an architecture a line, and asks for it again; `more` of its architectures are not shown. */
-    readonly secondLook: (scene: Scene, strategy: string, draft: string, more: number) => string;
+    readonly costRevision: (scene: Scene, strategy: string, draft: string, more: number) => string;
   };
 }
 

@@ -19,7 +19,7 @@ export interface AnthropicOptions {
 
 export const anthropic: ServerKind<AnthropicOptions> = {
   name: "Anthropic",
-  rung: "text",
+  outputMode: "text",
   model: "claude-small",
   start: ({ strictTemperature = false, contextTokens = 200_000 } = {}) =>
     startPlayed({

@@ -26,7 +26,7 @@ export interface DeepSeekOptions {
 
 export const deepseek: ServerKind<DeepSeekOptions> = {
   name: "DeepSeek",
-  rung: "json-object",
+  outputMode: "json-object",
   model: "deepseek-chat",
   start: ({ thinks = false, blank = [] } = {}) => {
     let answers = 0;

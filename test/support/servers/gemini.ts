@@ -19,10 +19,10 @@ import {
 } from "./http.ts";
 import { eachSchema } from "./small-model.ts";
 
-/** The rung holds for a space with numeric choices. */
+/** The output mode holds for a space with numeric choices. */
 export const gemini: ServerKind = {
   name: "Gemini",
-  rung: "json-object",
+  outputMode: "json-object",
   model: "gemini-flash",
   start: () =>
     startPlayed({

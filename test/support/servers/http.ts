@@ -6,7 +6,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Rung } from "../../../src/search/events.ts";
+import type { OutputMode } from "../../../src/search/events.ts";
 import { type Random, randomStream } from "../../../src/search/random.ts";
 import type { ChatBody, ModelRequest, ModelServer, Schema } from "../model-server.ts";
 import { type Constraint, speak, tokensIn } from "./small-model.ts";
@@ -14,8 +14,8 @@ import { type Constraint, speak, tokensIn } from "./small-model.ts";
 /** A server that can be played. */
 export interface ServerKind<Options = Record<never, never>> {
   readonly name: string;
-  /** The strictest rung that it honours. */
-  readonly rung: Rung;
+  /** The strictest output mode that it honours. */
+  readonly outputMode: OutputMode;
   /** A model that it has. */
   readonly model: string;
   start(options?: Options): Promise<PlayedServer>;

@@ -21,7 +21,7 @@ export interface LlamaCppPythonOptions {
 
 export const llamaCppPython: ServerKind<LlamaCppPythonOptions> = {
   name: "llama-cpp-python",
-  rung: "json-object",
+  outputMode: "json-object",
   model: "qwen2.5-0.5b",
   start: ({ contextTokens = 32_768 } = {}) =>
     startPlayed({

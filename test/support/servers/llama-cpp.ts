@@ -33,7 +33,7 @@ export interface LlamaCppOptions {
 
 export const llamaCpp: ServerKind<LlamaCppOptions> = {
   name: "llama.cpp",
-  rung: "json-schema",
+  outputMode: "json-schema",
   model: "qwen2.5-0.5b-instruct-q4_k_m.gguf",
   start: ({ thinks = false, loading = 0, contextTokens = 32_768 } = {}) =>
     startPlayed({

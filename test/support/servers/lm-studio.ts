@@ -15,7 +15,7 @@ export interface LmStudioOptions {
 
 export const lmStudio: ServerKind<LmStudioOptions> = {
   name: "LM Studio",
-  rung: "json-schema",
+  outputMode: "json-schema",
   model: "qwen2.5-0.5b-instruct",
   start: ({ thinks = false } = {}) =>
     startPlayed({

@@ -24,7 +24,7 @@ export const ollamaCloud = kind("Ollama's cloud", "qwen3:480b-cloud", false);
 function kind(name: string, model: string, enforces: boolean): ServerKind<OllamaOptions> {
   return {
     name,
-    rung: enforces ? "json-schema" : "text",
+    outputMode: enforces ? "json-schema" : "text",
     model,
     start: ({ thinks = false, contextTokens = Number.POSITIVE_INFINITY } = {}) =>
       startPlayed({

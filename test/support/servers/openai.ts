@@ -36,7 +36,7 @@ export interface OpenAIOptions {
 
 export const openai: ServerKind<OpenAIOptions> = {
   name: "OpenAI",
-  rung: "json-schema",
+  outputMode: "json-schema",
   model: "gpt-small",
   start: ({ thinks = false, tooSoon = [], emptyFrom = Number.POSITIVE_INFINITY } = {}) =>
     startPlayed({

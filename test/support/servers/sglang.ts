@@ -15,7 +15,7 @@ export interface SglangOptions {
 
 export const sglang: ServerKind<SglangOptions> = {
   name: "SGLang",
-  rung: "json-schema",
+  outputMode: "json-schema",
   model: "qwen/qwen2.5-0.5b-instruct",
   start: ({ thinks = false } = {}) =>
     startPlayed({

@@ -35,7 +35,7 @@ export interface VllmOptions {
 
 export const vllm: ServerKind<VllmOptions> = {
   name: "vLLM",
-  rung: "json-schema",
+  outputMode: "json-schema",
   model: "Qwen/Qwen3-0.6B",
   start: ({ errors = "nested", thinks = false, parsesThoughts = false, maxModelLen = 32_768 } = {}) => {
     const refused = (status: number, message: string, type: string): Refusal => {

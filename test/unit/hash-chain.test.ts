@@ -1,5 +1,5 @@
 /**
- * The seals of a record: no change before one goes unnoticed, and whoever reads a finished run notices it.
+ * The chain digests of a record: no change before one goes unnoticed, and whoever reads a finished run notices it.
  *
  * The records are those of real searches and the kept one of test/fixtures; one character is changed at a time.
  */
@@ -23,7 +23,7 @@ import { parseConfig } from "../../src/settings/config.ts";
 import { rowOf, withHolder } from "../../src/dashboard/run-row.ts";
 import { JournalDamaged } from "../../src/errors.ts";
 import { readEvent, type RunEvent } from "../../src/search/events.ts";
-import { RecordSeal } from "../../src/search/hash-chain.ts";
+import { HashChain } from "../../src/search/hash-chain.ts";
 import { linesOf, searchedRecord, writeRun } from "../support/live-runs.ts";
 
 const fixture = readFileSync(new URL("../fixtures/run-v1/journal.jsonl", import.meta.url), "utf8")
@@ -46,9 +46,9 @@ afterAll(() => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-/** The first line whose seal does not hold; null: all of them do. "unreadable": a line is no event any more. */
+/** The first line whose chain digest does not hold; null: all of them do. "unreadable": a line is no event any more. */
 function firstBroken(lines: readonly string[]): number | "unreadable" | null {
-  const seal = new RecordSeal();
+  const chain = new HashChain();
   for (const [index, line] of lines.entries()) {
     let value: unknown;
     try {
@@ -58,13 +58,13 @@ function firstBroken(lines: readonly string[]): number | "unreadable" | null {
     }
     const read = readEvent(value);
     if (!read.ok) return "unreadable";
-    if (seal.check(read.event) !== null) return index + 1;
+    if (chain.check(read.event) !== null) return index + 1;
   }
   return null;
 }
 
-function sealAtOrBehind(lines: readonly string[], number: number): number {
-  return lines.findIndex((line, index) => index + 1 >= number && line.includes('"seal":"')) + 1;
+function chainAtOrAfter(lines: readonly string[], number: number): number {
+  return lines.findIndex((line, index) => index + 1 >= number && line.includes('"chain":"')) + 1;
 }
 
 describe("the seals of a record", () => {
@@ -75,7 +75,9 @@ describe("the seals of a record", () => {
   it("do not hold once any letter or digit that one of them covers is another, its own included", () => {
     const place = fc.nat({ max: records.length - 1 }).chain((record) =>
       fc
-        .nat({ max: (records[record] as readonly string[]).findLastIndex((line) => line.includes('"seal"')) })
+        .nat({
+          max: (records[record] as readonly string[]).findLastIndex((line) => line.includes('"chain"')),
+        })
         .chain((index) => {
           const line = records[record]?.[index] as string;
           const columns = Array.from(line).flatMap((character, column) =>
@@ -92,15 +94,15 @@ describe("the seals of a record", () => {
       fc.property(place, fc.constantFrom(..."123456789abcxyz".split("")), ({ record, index, column }, by) => {
         const lines = records[record] as readonly string[];
         const line = lines[index] as string;
-        const isLast = sealAtOrBehind(lines, index + 2) === 0;
+        const isLast = chainAtOrAfter(lines, index + 2) === 0;
         fc.pre(line[column] !== by);
-        // The time of the last sealed line stands behind every seal, and so does a number written otherwise.
+        // The time of the last sealed line stands behind every chain digest, and so does a number written otherwise.
         fc.pre(!isLast);
         const changed = `${line.slice(0, column)}${by}${line.slice(column + 1)}`;
         fc.pre(!isSameValue(line, changed));
         const broken = firstBroken(lines.with(index, changed));
         if (broken === "unreadable") return;
-        expect([sealAtOrBehind(lines, index + 1), sealAtOrBehind(lines, index + 2)]).toContain(broken);
+        expect([chainAtOrAfter(lines, index + 1), chainAtOrAfter(lines, index + 2)]).toContain(broken);
       }),
       { numRuns: 150 },
     );
@@ -185,7 +187,7 @@ describe("a finished run in whose record a result was changed", () => {
     return searched.filter(({ type }) => type === "round-closed").length;
   }
 
-  it.each(readers)("is refused by %s, with the line of the seal", async (name, read) => {
+  it.each(readers)("is refused by %s, with the line of the chain", async (name, read) => {
     printed = [];
     const folder = damaged(`refused by ${name}`);
     const error = await read(folder).then(
@@ -194,13 +196,13 @@ describe("a finished run in whose record a result was changed", () => {
     );
     expect(error).toBeInstanceOf(JournalDamaged);
     const { message } = error as JournalDamaged;
-    expect(message).toMatch(/journal\.jsonl, line (\d+): its seal does not fit/);
-    expect(Number(/line (\d+): its seal/.exec(message)?.[1])).toBeGreaterThan(changedLine);
+    expect(message).toMatch(/journal\.jsonl, line (\d+): its chain does not fit/);
+    expect(Number(/line (\d+): its chain/.exec(message)?.[1])).toBeGreaterThan(changedLine);
     expect(message).toContain("restore the file from a copy");
     expect(printed.join("\n")).not.toContain("99.9");
   });
 
-  it("is shown up to the last seal that holds, marked, and with the exit code of damage", async () => {
+  it("is shown up to the last chain that holds, marked, and with the exit code of damage", async () => {
     printed = [];
     await show(damaged("shown"), {}, output);
     expect(printed.join("\n")).toContain("DAMAGED");
@@ -217,7 +219,7 @@ describe("a finished run in whose record a result was changed", () => {
     expect(study.unreadable.map(({ folder }) => folder)).toEqual([bad]);
   });
 
-  it("is damaged in the list of runs and tells nothing that its seal covers", async () => {
+  it("is damaged in the list of runs and tells nothing that its chain covers", async () => {
     const list = join(scratch, "list");
     damaged("list/bad");
     const of = (id: string, state: Parameters<typeof rowOf>[1], trouble: string | null) =>
@@ -232,7 +234,7 @@ describe("a finished run in whose record a result was changed", () => {
       const row = rows.find(({ id }) => id === "bad");
       if (row === undefined) continue;
       expect(row).toMatchObject({ condition: "damaged", ended: null });
-      expect(row.trouble).toContain("its seal does not fit");
+      expect(row.trouble).toContain("its chain digest does not match");
       expect(row.best).toBeLessThan(95);
       break;
     }
@@ -253,11 +255,11 @@ describe("a finished run in whose record a result was changed", () => {
 
   it("is believed again once it is mended, and not once it is changed after it was read", async () => {
     const folder = damaged("read twice");
-    await expect(readRun(folder)).rejects.toThrow("its seal");
+    await expect(readRun(folder)).rejects.toThrow("its chain");
     writeRun(folder, searched);
     expect((await readRun(folder)).events).toEqual(searched);
     damaged("read twice");
-    await expect(readRun(folder)).rejects.toThrow("its seal");
+    await expect(readRun(folder)).rejects.toThrow("its chain");
     expect((await readRunUnchecked(folder)).events).toHaveLength(searched.length);
   });
 });

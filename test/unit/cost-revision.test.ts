@@ -1,4 +1,4 @@
-/** The second look: what a Generator is shown of its draft, and what becomes of its answer. */
+/** The cost revision: what a Generator is shown of its draft, and what becomes of its answer. */
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../../src/errors.ts";
 import { informSchema, type SearchConfig } from "../../src/search/events.ts";
@@ -41,13 +41,13 @@ async function played(
       navigator: new ScriptedChat(({ round }) => `Strategy of round ${round}, in some words.`),
       generator,
     },
-    search: { rounds: 1, secondLook: true, ...changes },
+    search: { rounds: 1, costRevision: true, ...changes },
   });
   const state = await run();
   return { generator, journal, state };
 }
 
-/** The draft as the last second look shows it. */
+/** The draft as the last cost revision shows it. */
 function shown({ requests }: ScriptedChat): string[] {
   const text = requests.at(-1)?.messages.at(-1)?.content ?? "";
   return text.split("\n").filter((line) => /^\d+\. /.test(line));
@@ -127,7 +127,7 @@ describe("the answer", () => {
   it("is not asked for without a draft, without the setting, or without hints", async () => {
     const unread = await played([answer(smallest), answer(smallest), "No.", "Still no."], { rounds: 2 });
     expect(unread.generator.requests.filter(({ round }) => round === 2)).toHaveLength(2);
-    const strict = await played([answer(smallest)], { hints: false });
+    const strict = await played([answer(smallest)], { promptExtras: false });
     expect(strict.generator.requests).toHaveLength(1);
     const { journal, run } = await setUp({
       searcher: collm,
@@ -180,7 +180,7 @@ describe("the rules", () => {
     const space = vectorSpaces.get(description.id) ?? tiny;
     const settings: Partial<SearchConfig> = {
       inform: [...informSchema.options],
-      secondLook: true,
+      costRevision: true,
       limits: limitFor(space, 0.5),
       budget: 40,
       rounds: null,
@@ -194,7 +194,7 @@ describe("the rules", () => {
       expect(state.ended).toBe("budget");
       expect(await replaySearch(events, collm)).toMatchObject({ complete: true });
     }
-    const { secondLook: _none, ...others } = settings;
+    const { costRevision: _none, ...others } = settings;
     const alone = await search(solo, description, { search: others });
     expect(alone.state.ended).toBe("budget");
     expect(await replaySearch(alone.events, solo)).toMatchObject({ complete: true });
@@ -203,10 +203,10 @@ describe("the rules", () => {
 
 it("is refused where one model plays alone, in a portfolio too", () => {
   const refused = (settings: Parameters<typeof checkSettings>[1]) => () => checkSettings(tiny, settings);
-  expect(refused({ searcher: "solo", secondLook: true })).toThrow(UsageError);
-  expect(refused({ searcher: "solo", secondLook: true })).toThrow(/secondLook: "solo" .*"collm"/);
-  expect(refused({ searcher: "portfolio", early: "solo", secondLook: true })).toThrow(/secondLook/);
+  expect(refused({ searcher: "solo", costRevision: true })).toThrow(UsageError);
+  expect(refused({ searcher: "solo", costRevision: true })).toThrow(/costRevision: "solo" .*"collm"/);
+  expect(refused({ searcher: "portfolio", early: "solo", costRevision: true })).toThrow(/costRevision/);
   expect(refused({ searcher: "solo" })).not.toThrow();
-  expect(refused({ searcher: "collm", secondLook: true })).not.toThrow();
-  expect(refused({ searcher: "random", secondLook: true })).not.toThrow();
+  expect(refused({ searcher: "collm", costRevision: true })).not.toThrow();
+  expect(refused({ searcher: "random", costRevision: true })).not.toThrow();
 });

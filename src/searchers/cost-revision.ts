@@ -1,5 +1,5 @@
 /**
- * The second look: a Generator sees the exact costs of its draft and may correct it once.
+ * The cost revision: a Generator sees the exact costs of its draft and may correct it once.
  *
  * Owns what is found out about a draft and the request that shows it. Nothing of the draft is evaluated before.
  */
@@ -9,7 +9,7 @@ import type { Architecture, Space } from "../search/space.ts";
 import { isOverLimit, type RunState } from "../search/state.ts";
 import { costsOf, knownOf, percent } from "./feedback.ts";
 import { askedForm, type GeneratorBrief, generatorPrompt, readArchitectures } from "./generator.ts";
-import { figure, givesHints, sceneOf, textsOf, writeArchitecture } from "./prompts.ts";
+import { figure, hasPromptExtras, sceneOf, textsOf, writeArchitecture } from "./prompts.ts";
 
 /** So many times the largest round is shown of a draft, and no more. */
 const mostRounds = 2;
@@ -34,10 +34,10 @@ export async function lookAgain(
   draft: readonly unknown[],
 ): Promise<readonly unknown[]> {
   const { search, capReached } = turn.state;
-  if (search.secondLook !== true || !givesHints(search) || capReached !== null) return draft;
+  if (search.costRevision !== true || !hasPromptExtras(search) || capReached !== null) return draft;
   if (turn.allowance === 0 || draft.length === 0) return draft;
   const findings = await findingsOf(turn, draft);
-  const prompt = secondLookPrompt(turn.state, turn.space, strategy, findings);
+  const prompt = costRevisionPrompt(turn.state, turn.space, strategy, findings);
   return (
     (await turn.ask("generator", prompt, readArchitectures(turn.space, askedForm(turn.state.search)))) ??
     draft
@@ -45,7 +45,7 @@ export async function lookAgain(
 }
 
 /** The request that shows a draft with what was found out about it; stands alone, whatever was asked before. */
-export function secondLookPrompt(
+export function costRevisionPrompt(
   state: RunState,
   space: Space,
   strategy: string,
@@ -59,7 +59,7 @@ export function secondLookPrompt(
   );
   return {
     system,
-    user: textsOf(state.search).generator.secondLook(
+    user: textsOf(state.search).generator.costRevision(
       sceneOf(state, "generator"),
       strategy,
       lines.join("\n"),

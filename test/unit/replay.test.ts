@@ -296,7 +296,7 @@ describe("a replay", () => {
     }
   });
 
-  it("of an unfinished record notices a change in its sealed part", async () => {
+  it("of an unfinished record notices a change in its chained part", async () => {
     const kept = record.slice(
       0,
       record.findIndex(({ type, ...rest }) => type === "round-closed" && "round" in rest && rest.round === 3),
@@ -432,16 +432,16 @@ describe("a changed field", () => {
     return found;
   }
 
-  it("anywhere before the last seal is noticed, with the number of an event", async () => {
-    const sealed = record.findLastIndex(({ type }) => type === "run-ended");
-    const changes = Array.from({ length: sealed }, (_, at) => changesOf(at)).flat();
+  it("anywhere before the last chain is noticed, with the number of an event", async () => {
+    const chained = record.findLastIndex(({ type }) => type === "run-ended");
+    const changes = Array.from({ length: chained }, (_, at) => changesOf(at)).flat();
     expect(changes.length).toBeGreaterThan(1_000);
     expect(await unnoticed(changes)).toEqual([]);
   });
 
-  it("in the seal or the reason of the end is noticed", async () => {
+  it("in the chain or the reason of the end is noticed", async () => {
     const ended = record.findLastIndex(({ type }) => type === "run-ended");
-    const changes = changesOf(ended).filter(({ what }) => /, (seal|reason)/.test(what));
+    const changes = changesOf(ended).filter(({ what }) => /, (chain|reason)/.test(what));
     expect(changes.length).toBeGreaterThan(2);
     expect(await unnoticed(changes)).toEqual([]);
   });
@@ -452,7 +452,7 @@ describe("a changed field", () => {
     expect(await unnoticed(changes)).toEqual([]);
   });
 
-  // No seal comes after the winner's test. Once one does, this test fails and takes the place of the one above.
+  // No chain digest comes after the winner's test. Once one does, this test fails and takes the place of the one above.
   it("in the numbers of the winner's test is noticed", async () => {
     const changes = changesOf(record.length - 1).filter(({ what }) => !/, (at|seq)/.test(what));
     expect(changes.length).toBeGreaterThan(2);

@@ -56,10 +56,10 @@ describe("the way to ask is found out before the first request under a schema", 
   test("a server that honours a schema is asked once, and then for real", async () => {
     const { server, reply } = await open((kind) => (kind === "probe json_schema" ? honoured : real));
     const first = await reply({ schema });
-    expect(first).toMatchObject({ content: value, rung: "json-schema" });
+    expect(first).toMatchObject({ content: value, outputMode: "json-schema" });
     expect(first.probes).toEqual([
       {
-        rung: "json-schema",
+        outputMode: "json-schema",
         finding: "honoured",
         words: "the answer follows the schema",
         inputTokens: 11,
@@ -69,7 +69,7 @@ describe("the way to ask is found out before the first request under a schema", 
     ]);
     expect(chatReplySchema.parse(first)).toEqual(first);
     const second = await reply({ schema });
-    expect(second.rung).toBe("json-schema");
+    expect(second.outputMode).toBe("json-schema");
     expect(second).not.toHaveProperty("probes");
     expect(server.requests.map(kindOf)).toEqual([
       "probe json_schema",
@@ -81,7 +81,7 @@ describe("the way to ask is found out before the first request under a schema", 
   test("a request without a schema asks nothing of the kind", async () => {
     const { server, reply } = await open(() => real);
     const read = await reply();
-    expect(read).not.toHaveProperty("rung");
+    expect(read).not.toHaveProperty("outputMode");
     expect(read).not.toHaveProperty("probes");
     expect(server.requests.map(kindOf)).toEqual(["real text"]);
   });
@@ -95,12 +95,12 @@ describe("the way to ask is found out before the first request under a schema", 
     const { server, reply, clock } = await open((kind) =>
       kind.endsWith("json_schema") ? answer : kind.startsWith("probe") ? honoured : real,
     );
-    const { rung, probes, content, failures } = await reply({ schema });
-    expect(rung).toBe("json-object");
+    const { outputMode, probes, content, failures } = await reply({ schema });
+    expect(outputMode).toBe("json-object");
     expect(content).toBe(value);
     expect(failures).toEqual([]);
     expect(clock.slept).toEqual([]);
-    expect(probes?.map((each) => [each.rung, each.finding, each.inputTokens])).toEqual([
+    expect(probes?.map((each) => [each.outputMode, each.finding, each.inputTokens])).toEqual([
       ["json-schema", "refused", null],
       ["json-object", "honoured", 11],
     ]);
@@ -115,9 +115,9 @@ describe("the way to ask is found out before the first request under a schema", 
 
   test("a server that takes json_schema and ignores it is noticed; text is the last way", async () => {
     const { server, reply } = await open((kind) => (kind.startsWith("probe") ? hello : real));
-    const { rung, probes } = await reply({ schema });
-    expect(rung).toBe("text");
-    expect(probes?.map((each) => [each.rung, each.finding])).toEqual([
+    const { outputMode, probes } = await reply({ schema });
+    expect(outputMode).toBe("text");
+    expect(probes?.map((each) => [each.outputMode, each.finding])).toEqual([
       ["json-schema", "ignored"],
       ["json-object", "ignored"],
     ]);
@@ -138,8 +138,8 @@ describe("the way to ask is found out before the first request under a schema", 
             ? anObject
             : real,
     );
-    const { rung, probes } = await reply({ schema });
-    expect(rung).toBe("json-object");
+    const { outputMode, probes } = await reply({ schema });
+    expect(outputMode).toBe("json-object");
     expect(probes?.map(({ finding }) => finding)).toEqual(["refused", "refused", "honoured"]);
     expect(server.requests.at(-1)?.body.response_format).toEqual({ type: "json_object" });
   });
@@ -152,7 +152,7 @@ describe("the way to ask is found out before the first request under a schema", 
           ? json(400, { error: "'response_format.type' must be 'json_schema' or 'text'" })
           : real,
     );
-    expect((await reply({ schema })).rung).toBe("text");
+    expect((await reply({ schema })).outputMode).toBe("text");
   });
 
   test.each([
@@ -161,10 +161,10 @@ describe("the way to ask is found out before the first request under a schema", 
     ["of nothing but thoughts", chat("<think>Hm, the user", { finishReason: "length" })],
     ["withheld by a filter", chat("Hello", { finishReason: "content_filter" })],
     ["that is a refusal", chat(null, { message: { refusal: "I would rather not." } })],
-  ])("an answer %s tells nothing: the rung stays", async (_name, answer) => {
+  ])("an answer %s tells nothing: the output mode stays", async (_name, answer) => {
     const { reply } = await open((kind) => (kind.startsWith("probe") ? answer : real));
-    const { rung, probes } = await reply({ schema });
-    expect(rung).toBe("json-schema");
+    const { outputMode, probes } = await reply({ schema });
+    expect(outputMode).toBe("json-schema");
     expect(probes?.map(({ finding }) => finding)).toEqual(["unclear"]);
   });
 
@@ -221,7 +221,7 @@ describe("the way to ask is found out before the first request under a schema", 
     const replies = await Promise.all([1, 2, 3, 4].map((seed) => reply({ schema, seed })));
     expect(server.requests.filter((request) => kindOf(request).startsWith("probe"))).toHaveLength(1);
     expect(replies.flatMap(({ probes = [] }) => probes)).toHaveLength(1);
-    expect(replies.map(({ rung }) => rung)).toEqual(Array(4).fill("json-schema"));
+    expect(replies.map(({ outputMode }) => outputMode)).toEqual(Array(4).fill("json-schema"));
   });
 
   test("who waits for another's question is not stopped with it", async () => {
@@ -233,7 +233,7 @@ describe("the way to ask is found out before the first request under a schema", 
     const second = reply({ schema });
     setTimeout(() => stop.abort(), 100);
     expect(await first).toBeInstanceOf(Interrupted);
-    expect((await second).rung).toBe("json-schema");
+    expect((await second).outputMode).toBe("json-schema");
   });
 
   test("who waits for another's question shares its failure, but not what it took", async () => {
@@ -256,13 +256,13 @@ describe("an outage is never taken for an objection to the form", () => {
     ["a greeting that broke off", chat("Hello! How can", { finishReason: "error" })],
     ["an aborted greeting", chat("Hello! How can", { finishReason: "abort" })],
     ["an error with success", json(200, { choices: [], error: { message: "gone" } })],
-  ])("%s: asked again on the same rung", async (_name, answer) => {
+  ])("%s: asked again on the same output mode", async (_name, answer) => {
     const { server, reply } = await open(
       (kind, _request, index) => (index === 0 ? answer : kind.startsWith("probe") ? honoured : real),
       { timeoutSeconds: 0.5 },
     );
     const read = await reply({ schema });
-    expect(read.rung).toBe("json-schema");
+    expect(read.outputMode).toBe("json-schema");
     expect(read.failures).toHaveLength(1);
     expect(server.requests.map(kindOf)).toEqual([
       "probe json_schema",
@@ -307,23 +307,23 @@ describe("an outage is never taken for an objection to the form", () => {
 describe("a real request that is refused", () => {
   const tooComplex = refusal(400, "Invalid schema for response_format: enum is not supported");
 
-  test("goes down a rung, says so, and is remembered once it works", async () => {
+  test("goes down an output mode, says so, and is remembered once it works", async () => {
     const { server, reply } = await open((kind) =>
       kind === "real json_schema" ? tooComplex : kind.startsWith("probe") ? honoured : real,
     );
     const first = await reply({ schema });
-    expect(first.rung).toBe("json-object");
-    expect(first.probes?.map((each) => each.rung)).toEqual(["json-schema", "json-object"]);
+    expect(first.outputMode).toBe("json-object");
+    expect(first.probes?.map((each) => each.outputMode)).toEqual(["json-schema", "json-object"]);
     expect(first.notes?.join()).toContain("json-object");
     expect(first.notes?.join()).toContain("enum is not supported");
     const before = server.requests.length;
     const second = await reply({ schema });
-    expect(second.rung).toBe("json-object");
+    expect(second.outputMode).toBe("json-object");
     expect(second).not.toHaveProperty("notes");
     expect(server.requests.slice(before).map(kindOf)).toEqual(["real json_object"]);
   });
 
-  test("on every rung is reported as it was first refused, and nothing is remembered", async () => {
+  test("on every output mode is reported as it was first refused, and nothing is remembered", async () => {
     const { server, failure } = await open((kind) =>
       kind === "probe json_schema"
         ? honoured
@@ -348,7 +348,7 @@ describe("a real request that is refused", () => {
     ],
     ["llama.cpp", "request (913 tokens) exceeds the available context size (512 tokens)", "512"],
     ["Anthropic", "prompt is too long: 210000 tokens > 200000 maximum", "200000"],
-  ])("as too long keeps its rung and names the window: %s", async (_name, words, tokens) => {
+  ])("as too long keeps its output mode and names the window: %s", async (_name, words, tokens) => {
     const { server, failure } = await open((kind) =>
       kind.startsWith("probe") ? honoured : refusal(400, words),
     );
@@ -358,37 +358,37 @@ describe("a real request that is refused", () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  test("a reply that is no JSON at all is noted, and the rung stays", async () => {
+  test("a reply that is no JSON at all is noted, and the output mode stays", async () => {
     const { reply } = await open((kind) =>
       kind.startsWith("probe") ? honoured : chat("I would rather not."),
     );
     for (const _ of [1, 2]) {
-      const { notes, rung } = await reply({ schema });
+      const { notes, outputMode } = await reply({ schema });
       expect(notes?.join()).toContain("asked for JSON as json-schema");
-      expect(rung).toBe("json-schema");
+      expect(outputMode).toBe("json-schema");
     }
   });
 });
 
-describe("a rung that is given", () => {
+describe("an output mode that is given", () => {
   test.each([
     ["json-schema", "real json_schema"],
     ["json-object", "real json_object"],
     ["text", "real text"],
-  ] as const)("%s is used without a question, forced or known", async (rung, kind) => {
-    for (const changed of [{ rung }, { known: rung }]) {
+  ] as const)("%s is used without a question, forced or known", async (outputMode, kind) => {
+    for (const changed of [{ outputMode }, { known: outputMode }]) {
       const { server, reply, model } = await open(() => real, changed);
       const read = await reply({ schema });
-      expect(read.rung).toBe(rung);
+      expect(read.outputMode).toBe(outputMode);
       expect(read).not.toHaveProperty("probes");
       expect(server.requests.map(kindOf)).toEqual([kind]);
-      expect(await model.learn(new AbortController().signal)).toEqual({ rung, probes: [] });
+      expect(await model.learn(new AbortController().signal)).toEqual({ outputMode, probes: [] });
     }
   });
 
   test("forced, is never left", async () => {
     const { server, failure } = await open(() => refusal(400, "no response_format here"), {
-      rung: "json-schema",
+      outputMode: "json-schema",
     });
     expect((await failure({ schema })).message).toContain("no response_format here");
     expect(server.requests).toHaveLength(1);
@@ -400,18 +400,18 @@ describe("a rung that is given", () => {
         kind.endsWith("json_schema") ? refusal(400, "gone") : kind.startsWith("probe") ? honoured : real,
       { known: "json-schema" },
     );
-    expect((await reply({ schema })).rung).toBe("json-object");
+    expect((await reply({ schema })).outputMode).toBe("json-object");
   });
 
   test("is the user's own when the extra body holds a response_format", async () => {
     const own = { type: "regex", pattern: ".*" };
     const { server, reply } = await open(() => real, { extraBody: { response_format: own } });
-    expect(await reply({ schema })).not.toHaveProperty("rung");
+    expect(await reply({ schema })).not.toHaveProperty("outputMode");
     expect(server.requests.map(({ body }) => body.response_format)).toEqual([own]);
   });
 });
 
-test("learning by itself tells the rung and what it took, once", async () => {
+test("learning by itself tells the output mode and what it took, once", async () => {
   const { model, reply, server } = await open((kind) =>
     kind === "probe json_schema"
       ? refusal(400, `not with ${key}`)
@@ -419,8 +419,8 @@ test("learning by itself tells the rung and what it took, once", async () => {
         ? anObject
         : real,
   );
-  const { rung, probes } = await model.learn(new AbortController().signal);
-  expect(rung).toBe("json-object");
+  const { outputMode, probes } = await model.learn(new AbortController().signal);
+  expect(outputMode).toBe("json-object");
   expect(probes.map(({ words }) => words)).toEqual([
     "400: not with [key]",
     "the answer is JSON, but does not follow the schema sent with it",
