@@ -6,7 +6,7 @@
  */
 import { Interrupted } from "../../src/errors.ts";
 import { type Observe, runSearch, type SearchPorts } from "../../src/search/coordinator.ts";
-import type { EventBody, RunEvent, SearchConfig } from "../../src/search/events.ts";
+import type { EventBody, RunEvent, SearchConfig, Verdict } from "../../src/search/events.ts";
 import type { Clock, Evaluator, Searcher } from "../../src/search/ports.ts";
 import type { SpaceDescription } from "../../src/search/space.ts";
 import type { RunState } from "../../src/search/state.ts";
@@ -85,6 +85,17 @@ export async function setUp(options: CoreOptions) {
 /** The bodies of one type in a record. */
 export function bodies<T extends EventBody["type"]>(events: readonly RunEvent[], type: T) {
   return events.filter((event): event is RunEvent & Extract<EventBody, { type: T }> => event.type === type);
+}
+
+/** The verdicts of a round, in the order proposed. */
+export function verdicts(events: readonly RunEvent[], round: number): Verdict[] {
+  return bodies(events, "round-proposed")
+    .filter((event) => event.round === round)
+    .flatMap(({ candidates }) => candidates.map(({ verdict }) => verdict));
+}
+
+export function kinds(events: readonly RunEvent[], round: number): Verdict["kind"][] {
+  return verdicts(events, round).map(({ kind }) => kind);
 }
 
 /** All that a state holds but when it came about and how often the run was taken up again. */

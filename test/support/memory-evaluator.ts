@@ -123,3 +123,15 @@ export class MemoryEvaluator implements Evaluator, SpaceCatalog {
     });
   }
 }
+
+/** An evaluator that answers as given, and for all else as the one in memory. */
+export function evaluatorWith(
+  changes: Partial<Evaluator>,
+  usual: Evaluator = new MemoryEvaluator(),
+): Evaluator {
+  return {
+    measureCosts: (request, signal) => usual.measureCosts(request, signal),
+    evaluate: (request, signal) => usual.evaluate(request, signal),
+    ...changes,
+  };
+}
