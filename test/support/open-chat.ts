@@ -8,7 +8,7 @@ import { expect, onTestFinished } from "vitest";
 import { OpenAIChat, type OpenAIChatOptions } from "../../src/models/openai-chat.ts";
 import { ChatUnavailable } from "../../src/errors.ts";
 import type { ChatRequest, Clock } from "../../src/search/ports.ts";
-import { type ModelServer, type Script, type ServerOptions, startModelServer } from "./model-server.ts";
+import { chat, type ModelServer, type Script, type ServerOptions, startModelServer } from "./model-server.ts";
 
 /** A clock whose waits are recorded and over at once. */
 export class RecordingClock implements Clock {
@@ -28,6 +28,9 @@ export class RecordingClock implements Clock {
     this.time += seconds;
   }
 }
+
+/** The answer of tests that are about something else. */
+export const good = chat("fine");
 
 export const key = "sk-test-4f9a0c77d1e2b3a4";
 export const ask: ChatRequest = {

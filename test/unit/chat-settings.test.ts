@@ -20,9 +20,7 @@ import {
   stalledBody,
   stalledHeaders,
 } from "../support/model-server.ts";
-import { ask, everythingIn, open } from "../support/open-chat.ts";
-
-const good = chat("fine");
+import { ask, everythingIn, good, open } from "../support/open-chat.ts";
 
 describe("further settings", () => {
   test("a seed of the user's own is sent in place of the request's", async () => {

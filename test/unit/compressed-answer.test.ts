@@ -2,10 +2,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { brotliCompressSync, constants, createGzip, deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { type Answer, chat } from "../support/model-server.ts";
-import { open } from "../support/open-chat.ts";
-
-const good = chat("fine");
+import type { Answer } from "../support/model-server.ts";
+import { good, open } from "../support/open-chat.ts";
 
 describe("a compressed answer, which was not asked for,", () => {
   const text = JSON.stringify({
