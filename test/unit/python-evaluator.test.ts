@@ -21,6 +21,7 @@ import {
 } from "../../src/evaluator/python-evaluator.ts";
 import { EvaluatorUnavailable, Interrupted, UsageError } from "../../src/errors.ts";
 import { Space } from "../../src/search/space.ts";
+import { failureOf } from "../support/failure.ts";
 
 const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
 const quiet = new AbortController().signal;
@@ -66,15 +67,6 @@ function local(options: Partial<LocalEvaluatorOptions> = {}): LocalEvaluator {
   });
   cleanups.push(() => evaluator.close());
   return evaluator;
-}
-
-/** What a call fails with. */
-async function failureOf(call: Promise<unknown>): Promise<Error> {
-  const failure = await call.then(
-    () => new Error("it did not fail"),
-    (error: unknown) => error,
-  );
-  return failure as Error;
 }
 
 /** Waits until something is so; the time limit of the test bounds it. */
@@ -306,7 +298,7 @@ describe.skipIf(python === null)("the Python server (skipped without .venv: run 
 
   it("ends by itself when its parent is killed", async () => {
     const program = join(folder, "parent.mjs");
-    const adapter = pathToFileURL(join(packageRoot, "dist/evaluator/python-evaluator.js")).href;
+    const adapter = pathToFileURL(join(packageRoot, "dist/adapters/python-evaluator.js")).href;
     const options = JSON.stringify({ python, environment: process.env, configFile: null, packageRoot });
     writeFileSync(
       program,

@@ -34,6 +34,7 @@ import { readConfig } from "../../src/settings/config.ts";
 import { runRowSchema } from "../../src/dashboard/run-row.ts";
 import { CollmError } from "../../src/errors.ts";
 import { readPlan } from "../../src/app/plan.ts";
+import { failureOf } from "../support/failure.ts";
 
 let scratch: string;
 let server: Server;
@@ -61,15 +62,6 @@ afterAll(async () => {
 
 const names = ["named pipe", "folder", "socket", "device", "link to a named pipe"];
 const silent: Output = { json: true, exitCode: 0, result: () => {} };
-
-async function failureOf(action: () => unknown): Promise<Error> {
-  try {
-    await action();
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error("expected a failure, but it succeeded");
-}
 
 describe.each(names)("a %s", (name) => {
   /** A folder in which the thing bears a name. */
@@ -150,7 +142,7 @@ describe.each(names)("a %s", (name) => {
 
 describe("whoever opens a file to read it", () => {
   /** Files of the program itself, which nobody else puts where they are. */
-  const own = new Set(["cli/main.ts", "dashboard/page-modules.ts", "system/regular-file.ts"]);
+  const own = new Set(["cli.ts", "dashboard/page-modules.ts", "adapters/regular-file.ts"]);
   const source = fileURLToPath(new URL("../../src", import.meta.url));
   const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((path) =>
     path.endsWith(".ts"),
