@@ -77,6 +77,22 @@ export function runStarted(
   };
 }
 
+/** A run that is taken up again as it was. */
+export function runResumed(
+  changes: Partial<Omit<BodyOf<"run-resumed">, "type">> = {},
+): BodyOf<"run-resumed"> {
+  return {
+    type: "run-resumed",
+    budget: null,
+    rounds: null,
+    setup: null,
+    models: null,
+    versions: {},
+    repairs: [],
+    ...changes,
+  };
+}
+
 /** A fact of no weight, told from its like by round and text. */
 export function strategySet(round: number, text = `strategy of round ${round}`): BodyOf<"strategy-set"> {
   return { type: "strategy-set", round, text };
