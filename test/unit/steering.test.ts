@@ -1,112 +1,21 @@
-/** A person beside a run: whatever is asked of it, and whenever, its record replays and its prompts hold what it says. */
+/** A person beside a run: whatever is asked of it, and whenever, its record replays and keeps its chain digests. */
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { deadlineIn } from "../../src/system/clock.ts";
 import { Interrupted, UsageError } from "../../src/errors.ts";
-import { type Observe, runSearch, type SearchPorts } from "../../src/search/coordinator.ts";
+import { runSearch } from "../../src/search/coordinator.ts";
 import { digestOf, RunningDigest } from "../../src/search/digest.ts";
-import type { EventBody, RunEvent, SearchConfig } from "../../src/search/events.ts";
-import type { ChatRequest, Deadline, Evaluator, Steering } from "../../src/search/ports.ts";
+import type { RunEvent } from "../../src/search/events.ts";
+import type { Deadline, Steering } from "../../src/search/ports.ts";
 import { fold, type RunState, secondsWorked } from "../../src/search/state.ts";
 import { replaySearch, resumeSearch } from "../../src/search/replay.ts";
 import { collm } from "../../src/searchers/collm.ts";
-import { navigatorPrompt } from "../../src/searchers/navigator.ts";
-import { soloPrompt } from "../../src/searchers/solo.ts";
-import { bodies, facts, StillClock, started } from "../support/core-ports.ts";
-import { MemoryEvaluator } from "../support/memory-evaluator.ts";
+import { bodies, facts, StillClock } from "../support/core-ports.ts";
 import { MemoryJournal } from "../support/memory-journal.ts";
-import { ScriptedChat } from "../support/scripted-chat.ts";
-import { tinySpace } from "../support/tiny-space.ts";
-
-const space = tinySpace();
-const all = [...space.all()].map(({ text }) => text);
-const never = new AbortController().signal;
-
-/** Replies that depend on the request alone; some cannot be read. */
-function content({ role, round, attempt }: ChatRequest): string {
-  if (role === "navigator" && round % 3 === 2 && attempt === 1) return "no";
-  if (role === "navigator") return `strategy ${round} in more than five words`;
-  const from = (7 * round) % 90;
-  return `{"architectures": [${all.slice(from, from + 3).join(", ")}]}`;
-}
-
-// ----- A person -----
-
-type Deed = "hint" | "two hints" | "pause" | "resume" | "pause and resume";
-
-/** What a person does, and at which of the moments that a search comes by. */
-interface Plan {
-  readonly deeds: readonly { readonly at: number; readonly deed: Deed }[];
-  /** How many turns of the event loop each moment takes, over and over. */
-  readonly turns: readonly number[];
-}
-
-/** A person who follows a plan; a pause is ended once the search waits in it, after another hint perhaps. */
-class Person implements Steering {
-  /** The round of each hint that was taken. */
-  readonly told = new Map<string, number>();
-  readonly refused: unknown[] = [];
-  readonly #plan: Plan;
-  readonly #name: string;
-  #take: ((text: string) => Promise<number>) | null = null;
-  #isPaused = false;
-  #moments = 0;
-  #hints = 0;
-  readonly #given: Promise<void>[] = [];
-
-  constructor(plan: Plan, name = "hint") {
-    this.#plan = plan;
-    this.#name = name;
-  }
-
-  isPaused(): boolean {
-    return this.#isPaused;
-  }
-
-  async continued(): Promise<void> {
-    await this.moment();
-    this.#isPaused = false;
-  }
-
-  hintsTo(take: (text: string) => Promise<number>): void {
-    this.#take = take;
-  }
-
-  hint(): void {
-    const text = `${this.#name} number ${this.#hints++}.`;
-    const take = this.#take;
-    if (take === null) return;
-    this.#given.push(
-      take(text).then(
-        (round) => void this.told.set(text, round),
-        (error: unknown) => void this.refused.push(error),
-      ),
-    );
-  }
-
-  /** The search comes by. */
-  async moment(): Promise<void> {
-    const now = this.#moments++;
-    for (const { at, deed } of this.#plan.deeds) {
-      if (at !== now) continue;
-      if (deed.includes("hint")) this.hint();
-      if (deed === "two hints") this.hint();
-      if (deed.startsWith("pause")) this.#isPaused = true;
-      if (deed.endsWith("resume")) this.#isPaused = false;
-    }
-    const { turns } = this.#plan;
-    for (let left = turns[now % turns.length] ?? 0; left > 0; left--) await turn();
-  }
-
-  get given(): number {
-    return this.#hints;
-  }
-
-  async allAnswered(): Promise<void> {
-    await Promise.all(this.#given);
-  }
-}
+import { type Deed, Person, type Plan } from "../support/person.ts";
+import { runResumed } from "../support/run-events.ts";
+import { begin, never, slowJournal, steered, watched } from "../support/steered-search.ts";
 
 const plans: fc.Arbitrary<Plan> = fc.record({
   deeds: fc.array(
@@ -119,70 +28,9 @@ const plans: fc.Arbitrary<Plan> = fc.record({
   turns: fc.array(fc.nat(3), { minLength: 1, maxLength: 6 }),
 });
 
-// ----- A search that a person watches -----
-
-/** Ports whose every call and every append is a moment of the person's. */
-function watched(person: Person, journal: MemoryJournal): SearchPorts & { readonly chat: ScriptedChat } {
-  const chat = new ScriptedChat(async (request) => {
-    await person.moment();
-    return content(request);
-  });
-  const inner = new MemoryEvaluator();
-  const evaluator: Evaluator = {
-    measureCosts: async (request, signal) => {
-      await person.moment();
-      return await inner.measureCosts(request, signal);
-    },
-    async *evaluate(request, signal) {
-      for await (const message of inner.evaluate(request, signal)) {
-        await person.moment();
-        yield message;
-      }
-    },
-  };
-  return {
-    searcher: collm,
-    evaluator,
-    models: { navigator: chat, generator: chat },
-    journal,
-    clock: new StillClock(),
-    steering: person,
-    chat,
-  };
-}
-
-function slowJournal(person: Person, events: readonly RunEvent[] = []): MemoryJournal {
-  return new MemoryJournal({ events, beforeAppend: () => person.moment() });
-}
-
-const begin = (search: Partial<SearchConfig> = {}): EventBody =>
-  ({
-    ...started({ budget: 9, ...search }),
-    models: { navigator: "scripted", generator: "scripted" },
-  }) as EventBody;
-
-async function search(person: Person, observe?: Observe) {
-  const journal = slowJournal(person);
-  await journal.append([begin()]);
-  const ports = watched(person, journal);
-  const state = await runSearch([...journal.events], ports, never, observe);
-  await person.allAnswered();
-  return { state, events: journal.events, chat: ports.chat };
-}
-
-const resumption: EventBody = {
-  type: "run-resumed",
-  budget: null,
-  rounds: null,
-  setup: null,
-  models: null,
-  versions: {},
-  repairs: [],
-};
-
 async function resumed(events: readonly RunEvent[], person: Person) {
   const journal = slowJournal(person, events);
-  await journal.append([resumption]);
+  await journal.append([runResumed()]);
   const state = await resumeSearch([...journal.events], watched(person, journal), never);
   await person.allAnswered();
   return { state, events: journal.events };
@@ -218,8 +66,6 @@ function expectChained(events: readonly RunEvent[]): void {
   }
 }
 
-// ----- What has to hold -----
-
 describe("a run that a person steers", () => {
   it("replays and keeps its seals, whatever is asked of it and whenever", async () => {
     let hints = 0;
@@ -227,7 +73,7 @@ describe("a run that a person steers", () => {
     await fc.assert(
       fc.asyncProperty(plans, async (plan) => {
         const person = new Person(plan);
-        const { state, events } = await search(person);
+        const { state, events } = await steered(person);
         expect(state.ended).toBe("budget");
         await expectSound(events, state);
         const recorded = bodies(events, "hint-given").map(({ text, round }) => [text, round]);
@@ -246,7 +92,7 @@ describe("a run that a person steers", () => {
   it("goes on from anywhere in its record, steered again, and replays", async () => {
     await fc.assert(
       fc.asyncProperty(plans, plans, async (plan, later) => {
-        const { events } = await search(new Person(plan));
+        const { events } = await steered(new Person(plan));
         for (let cut = 1; cut <= events.length; cut++) {
           const person = new Person(later, `later ${cut}`);
           const again = await resumed(events.slice(0, cut), person);
@@ -260,7 +106,7 @@ describe("a run that a person steers", () => {
 
   it("is told of a hint in the round after the one under way, of one between rounds in the next", async () => {
     const person = new Person({ deeds: [], turns: [0] });
-    const { state, events } = await search(person, (notice) => {
+    const { state, events } = await steered(person, (notice) => {
       if (notice.kind !== "recorded") return;
       if (notice.event.type === "strategy-set" && notice.event.round === 1) person.hint();
       if (notice.event.type === "round-closed" && notice.event.round === 2) person.hint();
@@ -291,7 +137,7 @@ describe("a run that a person steers", () => {
 
   it("refuses hints once nothing more will be asked, and more than a prompt can bear", async () => {
     const person = new Person({ deeds: [], turns: [0] });
-    const { events } = await search(person, (notice) => {
+    const { events } = await steered(person, (notice) => {
       if (notice.kind !== "recorded") return;
       if (notice.event.type === "strategy-set" && notice.event.round === 1)
         for (let hint = 0; hint < 25; hint++) person.hint();
@@ -306,12 +152,12 @@ describe("a run that a person steers", () => {
   });
 
   it("takes no hint and no pause while it decides again what is recorded", async () => {
-    const { events } = await search(new Person({ deeds: [], turns: [1] }));
+    const { events } = await steered(new Person({ deeds: [], turns: [1] }));
     const cut = events.findLastIndex(({ type }) => type === "architecture-measured");
     const person = new Person({ deeds: [{ at: 0, deed: "pause" }], turns: [1] });
     let given = 0;
     const journal = slowJournal(person, events.slice(0, cut));
-    await journal.append([resumption]);
+    await journal.append([runResumed()]);
     const ports = watched(person, journal);
     const early: Steering = {
       isPaused: () => person.isPaused(),
@@ -417,7 +263,7 @@ describe("a pause", () => {
     await expect(running).rejects.toThrow(Interrupted);
     expect(fold(journal.events)?.isPaused).toBe(true);
     clock.pass(1_000);
-    await journal.append([resumption]);
+    await journal.append([runResumed()]);
     const { steering: _nobody, ...alone } = ports;
     const state = await resumeSearch([...journal.events], alone, never);
     expect(state.ended).toBe("budget");
@@ -439,90 +285,5 @@ describe("the end of the time that a run may take", () => {
     expect([deadline.isOver(), deadline.signal.aborted]).toEqual([false, false]);
     vi.advanceTimersByTime(200);
     expect([deadline.isOver(), deadline.signal.aborted]).toEqual([true, true]);
-  });
-});
-
-describe("the request for a strategy", () => {
-  async function recorded(settings: Partial<SearchConfig> = {}): Promise<readonly RunEvent[]> {
-    const journal = new MemoryJournal();
-    await journal.append([begin(settings)]);
-    const { steering: _nobody, ...ports } = watched(new Person({ deeds: [], turns: [0] }), journal);
-    await runSearch([...journal.events], ports, never);
-    return journal.events;
-  }
-
-  /** The state as if hints had been given at the end of a record. */
-  const hinted = (events: readonly RunEvent[], ...hints: readonly [round: number, text: string][]) =>
-    fold([
-      ...events,
-      ...hints.map(
-        ([round, text], index): RunEvent => ({
-          v: 1,
-          seq: events.length + index + 1,
-          at: "2026-01-02T00:00:00.000Z",
-          type: "hint-given",
-          round,
-          text,
-        }),
-      ),
-    ]) as RunState;
-
-  it("ends with the hints of its round as advice, first strategy or not, whatever the wording", async () => {
-    const told = [
-      "# From the person who watches the search",
-      "Weigh this as advice: follow it as far as the results and the limits allow. The form of your answer stays as it was asked for.",
-      "- Look at wide\n  layers.\n- And deep ones.",
-    ].join("\n\n");
-    for (const settings of [
-      {},
-      { wording: "concise" },
-      { wording: "coaching" },
-      { promptExtras: false },
-    ] as const) {
-      const events = await recorded(settings);
-      for (const [round, upTo] of [
-        [1, 1],
-        [2, events.findIndex(({ type }) => type === "round-closed") + 1],
-      ] as const) {
-        const kept = events.slice(0, upTo);
-        const without = navigatorPrompt(fold(kept) as RunState, space, round);
-        const state = hinted(kept, [round, "Look at wide\nlayers."], [round, "And deep ones."]);
-        expect(navigatorPrompt(state, space, round).user).toBe(`${without.user}\n\n${told}`);
-        expect(navigatorPrompt(state, space, round).system).toBe(without.system);
-      }
-    }
-  });
-
-  it("holds no hint of another round, but a conversation that begins anew is told of the earlier ones", async () => {
-    const events = await recorded();
-    const without = navigatorPrompt(fold(events) as RunState, space, 4);
-    const state = hinted(events, [2, "Once upon a time."], [4, "Now."], [5, "Not yet."]);
-    const { user, condensed = "" } = navigatorPrompt(state, space, 4);
-    expect(user).toContain("- Now.");
-    expect(user).not.toMatch(/Once upon|Not yet/);
-    expect(condensed).toContain(
-      "# What the person who watches the search advised before\n\n- round 2: Once upon a time.",
-    );
-    expect(condensed.endsWith(user)).toBe(true);
-    expect(condensed).not.toContain("Not yet");
-    expect(without.condensed).not.toContain("the person");
-  });
-
-  it("stays bounded in a conversation that begins anew, however many hints were given", async () => {
-    const events = await recorded();
-    const hints = Array.from({ length: 60 }, (_, index): [number, string] => [
-      2,
-      `${"long ".repeat(390)}${index}`,
-    ]);
-    const { condensed = "" } = navigatorPrompt(hinted(events, ...hints), space, 4);
-    const without = navigatorPrompt(fold(events) as RunState, space, 4).condensed ?? "";
-    expect(condensed.length - without.length).toBeLessThan(6_000);
-  });
-
-  it("of one model that plays both roles is the same with and without", async () => {
-    const events = await recorded();
-    expect(soloPrompt(hinted(events, [4, "Now."]), space, 4).user).toBe(
-      soloPrompt(fold(events) as RunState, space, 4).user,
-    );
   });
 });
