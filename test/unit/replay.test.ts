@@ -1,111 +1,20 @@
-import fc from "fast-check";
+/** A record replays to its own end, and a change anywhere in it is noticed. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { EvaluatorUnavailable, ReplayDivergence, UnusableReply } from "../../src/errors.ts";
-import { type SearchPorts } from "../../src/search/coordinator.ts";
-import {
-  type EventBody,
-  type Outcome,
-  type RunEvent,
-  readEvent,
-  type SearchConfig,
-} from "../../src/search/events.ts";
-import type { ChatRequest, Searcher } from "../../src/search/ports.ts";
-import { best, budgetSpent, fold, funnel, type RunState, trace } from "../../src/search/state.ts";
-import { replaySearch, resumeSearch } from "../../src/search/replay.ts";
-import { bodies, facts, setUp, StillClock } from "../support/core-ports.ts";
-import { MemoryEvaluator } from "../support/memory-evaluator.ts";
-import { MemoryJournal } from "../support/memory-journal.ts";
+import { ReplayDivergence, UnusableReply } from "../../src/errors.ts";
+import { readEvent, type RunEvent } from "../../src/search/events.ts";
+import { budgetSpent, fold, funnel, type RunState } from "../../src/search/state.ts";
+import { replaySearch } from "../../src/search/replay.ts";
+import { facts, setUp } from "../support/core-ports.ts";
 import { ScriptedChat } from "../support/scripted-chat.ts";
 import { askingSearcher, scriptedSearcher } from "../support/scripted-searcher.ts";
-import { tinyScore, tinySpace } from "../support/tiny-space.ts";
-
-const space = tinySpace();
-const all = [...space.all()].map(({ text }) => text);
-const never = new AbortController().signal;
-
-/** Asks both roles, and for costs before it proposes; adds draws of its own to what the Generator says. */
-const searcher: Searcher = {
-  name: "everything",
-  summary: "does all that a searcher can do",
-  async propose(turn) {
-    const asked = await askingSearcher.propose(turn);
-    const random = turn.random("draws");
-    const drawn = [space.sample(random), space.sample(random)];
-    const costs = await turn.costs(drawn);
-    return [...asked, ...costs.map(({ text }) => text)];
-  },
-};
-
-/** Replies that depend on the request alone: some cannot be read, some hold nonsense and repeats. */
-function content({ role, round, attempt }: ChatRequest): string {
-  const isMute =
-    (role === "navigator" && round % 3 === 2 && attempt === 1) || (role === "generator" && round === 3);
-  if (isMute) return `? ${role} ${round}.${attempt}`;
-  if (role === "navigator") return `strategy ${round}`;
-  const from = (round * 29) % 100;
-  return JSON.stringify([
-    ...all.slice(from, from + 3),
-    all[0],
-    all.at(-1),
-    "nonsense",
-    { depth: [3, round] },
-  ]);
-}
-
-const failed: Outcome = { kind: "failure", failure: "crashed", message: "every fifth one" };
-
-/** A world that answers the same questions in the same way each time it is made. */
-function world() {
-  const models = { navigator: new ScriptedChat(content, "N"), generator: new ScriptedChat(content, "G") };
-  const evaluator = new MemoryEvaluator({
-    order: "shuffled",
-    equivalenceKey: ({ text }) => `${text.length}${text.includes("24")}${text.includes("32,")}${text.at(-3)}`,
-    score: (architecture, split) =>
-      all.indexOf(architecture.text) % 5 === 1 ? failed : tinyScore(architecture, split),
-  });
-  return { searcher, models, evaluator, clock: new StillClock() };
-}
-
-const search: Partial<SearchConfig> = {
-  budget: 12,
-  limits: { flops_m: 50 },
-  equivalent: "skip",
-  candidates: { min: 1, max: 3 },
-};
-
-const resumption: EventBody = {
-  type: "run-resumed",
-  budget: null,
-  rounds: null,
-  setup: null,
-  models: null,
-  versions: {},
-  repairs: [],
-};
-
-async function resumed(
-  events: readonly RunEvent[],
-  changes: Partial<typeof resumption> = {},
-  ports: Omit<SearchPorts, "journal"> = world(),
-) {
-  const journal = new MemoryJournal({ events });
-  await journal.append([{ ...resumption, ...changes } as EventBody]);
-  const state = await resumeSearch([...journal.events], { ...ports, journal }, never);
-  return { state, events: journal.events };
-}
-
-async function expectReplays(events: readonly RunEvent[], state: RunState): Promise<void> {
-  const replay = await replaySearch(events, searcher);
-  expect(replay.complete).toBe(true);
-  expect(facts(replay.state)).toEqual(facts(state));
-  expect(facts(fold(events) as RunState)).toEqual(facts(state));
-}
+import { expectReplays, failed, resumed, searcher, space, wholeSearch, world } from "../support/whole-run.ts";
 
 let record: readonly RunEvent[];
+
 let final: RunState;
 
 beforeAll(async () => {
-  const { journal, run } = await setUp({ ...world(), search });
+  const { journal, run } = await setUp({ ...world(), search: wholeSearch });
   final = await run();
   record = journal.events;
 });
@@ -137,136 +46,10 @@ it("the run that is cut and changed below holds every kind of event and of verdi
   expect(final.ended).toBe("budget");
 });
 
-describe("a resumed run", () => {
-  it("ends as the uninterrupted one, wherever its record was cut, and pays for nothing twice", async () => {
-    for (let cut = 1; cut <= record.length; cut++) {
-      const kept = record.slice(0, cut);
-      const ports = world();
-      const { state, events } = await resumed(kept, {}, ports);
-      expect(facts(state), `cut after event ${cut}`).toEqual(facts(final));
-      expect(state.resumes).toBe(1);
-      expect(events.slice(0, cut)).toEqual(kept);
-      expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
-      const asked = ports.models.navigator.requests.length + ports.models.generator.requests.length;
-      expect(asked, `chat calls after event ${cut}`).toBe(
-        final.chats.length - bodies(kept, "chat-replied").length,
-      );
-      const measured = bodies(kept, "architecture-measured").length + bodies(kept, "winner-tested").length;
-      expect(ports.evaluator.evaluated.length, `evaluations after event ${cut}`).toBe(
-        budgetSpent(final) + 1 - measured,
-      );
-    }
-  });
-
-  it("replays, wherever it was cut", async () => {
-    for (let cut = 1; cut <= record.length; cut++) {
-      const { state, events } = await resumed(record.slice(0, cut));
-      await expectReplays(events, state);
-    }
-  });
-
-  it("ends as the uninterrupted one and replays after any number of cuts, in resumed rounds too", async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 2, maxLength: 5 }),
-        async (cuts) => {
-          let events: readonly RunEvent[] = record;
-          let state = final;
-          for (const cut of cuts)
-            ({ state, events } = await resumed(events.slice(0, 1 + Math.floor(cut * (events.length - 1)))));
-          expect(facts(state)).toEqual(facts(final));
-          await expectReplays(events, state);
-        },
-      ),
-      { numRuns: 20 },
-    );
-  });
-
-  it("takes up a run that its evaluator had left, with the answers that came before", async () => {
-    const ports = world();
-    const { journal, run } = await setUp({ ...ports, search });
-    ports.evaluator.breakAfter(1);
-    const broken = run(undefined, (notice) => {
-      if (notice.kind === "waiting") ports.evaluator.goAway(1_000);
-    });
-    await expect(broken).rejects.toThrow(EvaluatorUnavailable);
-    expect(bodies(journal.events, "architecture-measured")).toHaveLength(1);
-    const { state, events } = await resumed(journal.events);
-    expect(facts(state)).toEqual(facts(final));
-    await expectReplays(events, state);
-  });
-
-  it("does nothing more when it had ended", async () => {
-    const ports = world();
-    const { state, events } = await resumed(record, {}, ports);
-    expect(facts(state)).toEqual(facts(final));
-    expect(events).toHaveLength(record.length + 1);
-    expect(ports.evaluator.calls).toMatchObject({ evaluate: 0, measureCosts: 0 });
-  });
-
-  it("goes on from its end when its budget is prolonged, and tests another winner only", async () => {
-    const { state, events } = await resumed(record, { budget: 30 });
-    expect(budgetSpent(state)).toBe(30);
-    expect(state.ended).toBe("budget");
-    expect(trace(state).slice(0, 12)).toEqual(trace(final));
-    const winners = new Set([best(final)?.text, best(state)?.text]);
-    expect(bodies(events, "winner-tested").map(({ text }) => text)).toEqual([...winners]);
-    await expectReplays(events, state);
-  });
-
-  it("goes on from the middle of a round when its budget is prolonged, wherever it was cut", async () => {
-    for (let cut = 1; cut <= record.length; cut += 3) {
-      const { state, events } = await resumed(record.slice(0, cut), { budget: 15 });
-      expect(budgetSpent(state), `cut after event ${cut}`).toBe(15);
-      await expectReplays(events, state);
-    }
-  });
-
-  it("stops at once when its budget is cut below what was spent", async () => {
-    const { state, events } = await resumed(record.slice(0, -3), { budget: 1 });
-    expect(state.ended).toBe("budget");
-    expect(budgetSpent(state)).toBe(12);
-    await expectReplays(events, state);
-  });
-
-  it("goes on for more rounds when it had used up its rounds", async () => {
-    const short = await setUp({ ...world(), search: { ...search, rounds: 2 } });
-    expect((await short.run()).ended).toBe("rounds");
-    const { state, events } = await resumed(short.journal.events, { rounds: 3 });
-    expect([state.ended, state.rounds.length]).toEqual(["rounds", 3]);
-    await expectReplays(events, state);
-  });
-
-  it("goes on after it was given up, and is given up anew after as many failures", async () => {
-    const broken = { ...world(), evaluator: new MemoryEvaluator({ score: () => failed }) };
-    const short = await setUp({ ...broken, search: { ...search, giveUpAfter: 3 } });
-    const first = await short.run();
-    expect(first.ended).toBe("nothing-succeeded");
-    const budget = budgetSpent(final);
-    const again = await resumed(short.journal.events, { budget }, broken);
-    expect(again.state.ended).toBe("nothing-succeeded");
-    expect(budgetSpent(again.state)).toBeGreaterThanOrEqual(budgetSpent(first) + 3);
-    await expectReplays(again.events, again.state);
-    const mended = await resumed(short.journal.events, { budget }, world());
-    expect(best(mended.state)).not.toBeNull();
-    await expectReplays(mended.events, mended.state);
-  });
-
-  it("notices when the searcher decides otherwise than it did", async () => {
-    const afterProposal = record.slice(0, record.findIndex(({ type }) => type === "round-proposed") + 1);
-    const other: Searcher = { ...searcher, propose: async (turn) => (await searcher.propose(turn)).slice(1) };
-    await expect(resumed(afterProposal, {}, { ...world(), searcher: other })).rejects.toThrow(
-      new RegExp(
-        `^event ${afterProposal.length}: candidates\\.0\\.raw is .* in the record, but comes out as `,
-      ),
-    );
-  });
-});
-
 describe("a replay", () => {
   it("comes to the recorded end without model, evaluator, clock or chance", async () => {
     const ports = world();
-    const { journal, run } = await setUp({ ...ports, search });
+    const { journal, run } = await setUp({ ...ports, search: wholeSearch });
     await run();
     const asked = () => [
       ports.models.navigator.requests.length,
