@@ -15,7 +15,7 @@ const optionalKeys = [
   "bounds",
   "caps",
   "early",
-  "hints",
+  "promptExtras",
   "inform",
   "onTruncation",
   "oracle",
@@ -42,7 +42,7 @@ describe("what is stored with a run", () => {
     );
     const search = searchConfigOf(config);
     expect(searchConfigSchema.parse(search)).toEqual(search);
-    // Without hints there is nothing to inform with, and no cost revision.
+    // Without prompt extras there is nothing to inform with, and no cost revision.
     const hinted = ["inform", "costRevision"];
     expect(Object.keys(search).sort()).toEqual(searchKeys.filter((key) => !hinted.includes(key)));
     expect(search.bounds).toEqual({

@@ -1,8 +1,8 @@
 /** The gRPC adapter against servers whose answers are wrong, too large, or not in the contract. */
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import type { EvaluateResponse } from "../../src/adapters/contract/collm_nas/v1/EvaluateResponse.ts";
-import type { FailureKind } from "../../src/adapters/contract/collm_nas/v1/FailureKind.ts";
+import type { EvaluateResponse } from "../../src/evaluator/contract/collm_nas/v1/EvaluateResponse.ts";
+import type { FailureKind } from "../../src/evaluator/contract/collm_nas/v1/FailureKind.ts";
 import { GrpcEvaluator } from "../../src/evaluator/grpc-evaluator.ts";
 import { ContractViolation, UsageError } from "../../src/errors.ts";
 import { failureOf } from "../support/failure.ts";

@@ -196,7 +196,7 @@ describe("a finished run in whose record a result was changed", () => {
     );
     expect(error).toBeInstanceOf(JournalDamaged);
     const { message } = error as JournalDamaged;
-    expect(message).toMatch(/journal\.jsonl, line (\d+): its chain does not fit/);
+    expect(message).toMatch(/journal\.jsonl, line (\d+): its chain digest does not match/);
     expect(Number(/line (\d+): its chain/.exec(message)?.[1])).toBeGreaterThan(changedLine);
     expect(message).toContain("restore the file from a copy");
     expect(printed.join("\n")).not.toContain("99.9");

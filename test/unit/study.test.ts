@@ -73,8 +73,8 @@ describe("a cohort", () => {
         ({ label }) => label,
       );
     expect(labels({ promptExtras: true }, { promptExtras: false })).toEqual([
-      "collm, hints",
-      "collm, no hints",
+      "collm, promptExtras",
+      "collm, no promptExtras",
     ]);
     expect(labels({ oracle: false }, { oracle: true })).toEqual(["collm, no oracle", "collm, oracle"]);
     expect(labels({ wording: "standard" }, { wording: "concise" })).toEqual([
