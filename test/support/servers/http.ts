@@ -8,7 +8,8 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import type { AddressInfo } from "node:net";
 import type { OutputMode } from "../../../src/search/events.ts";
 import { type Random, randomStream } from "../../../src/search/random.ts";
-import type { ChatBody, ModelRequest, ModelServer, Schema } from "../model-server.ts";
+import type { ChatBody, ModelRequest, ModelServer } from "../model-server.ts";
+import type { Schema } from "../schema-values.ts";
 import { type Constraint, speak, tokensIn } from "./small-model.ts";
 
 /** A server that can be played. */

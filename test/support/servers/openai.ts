@@ -22,7 +22,7 @@ import {
   startPlayed,
   type Usage,
 } from "./http.ts";
-import type { Schema } from "../model-server.ts";
+import type { Schema } from "../schema-values.ts";
 import { eachSchema } from "./small-model.ts";
 
 export interface OpenAIOptions {

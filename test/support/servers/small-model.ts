@@ -6,7 +6,8 @@
  * stands in the prompt, and of HTTP nothing.
  */
 import { pick, type Random } from "../../../src/search/random.ts";
-import { type ChatBody, numberOr, type Schema, strategyText } from "../model-server.ts";
+import { type ChatBody, strategyText } from "../model-server.ts";
+import { numberOr, type Schema } from "../schema-values.ts";
 
 /** How the form of an answer is enforced: to a schema, to any JSON object, or not at all. */
 export type Constraint =

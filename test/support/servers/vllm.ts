@@ -22,7 +22,7 @@ import {
   type ServerKind,
   startPlayed,
 } from "./http.ts";
-import type { Schema } from "../model-server.ts";
+import type { Schema } from "../schema-values.ts";
 
 export interface VllmOptions {
   /** The form of an error: of older versions, or of newer ones. */
