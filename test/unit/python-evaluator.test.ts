@@ -21,6 +21,7 @@ import {
 } from "../../src/evaluator/python-evaluator.ts";
 import { EvaluatorUnavailable, Interrupted, UsageError } from "../../src/errors.ts";
 import { Space } from "../../src/search/space.ts";
+import { cleanUps } from "../support/clean-ups.ts";
 import { failureOf } from "../support/failure.ts";
 
 const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
@@ -28,17 +29,14 @@ const quiet = new AbortController().signal;
 const python = findPython(packageRoot);
 let folder: string;
 
-/** Run after each test, the last one first. */
-const cleanups: (() => unknown)[] = [];
-
 beforeEach(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), "collm-nas-")));
 });
 
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+// Named after the hook above, and so run before it.
+const cleanups = cleanUps();
 
 /** A program that is started in the place of Python. */
 function script(...lines: string[]): string {
