@@ -33,7 +33,7 @@ from collm_nas_evaluator.backends import autoformer, ofa, spos
 from collm_nas_evaluator.backends.base import Measurement, Outcome
 from collm_nas_evaluator.backends.supernet import (
     Calibration,
-    Photographs,
+    ImageSplits,
     Served,
     Supernet,
     SupernetBackend,
@@ -81,8 +81,8 @@ def _from_files(timed: "_Timed", theirs: Any, folders: Mapping[str, Path], cache
     """Pairs evaluations of a folder of images, and returns those to calibrate and to score with as network inputs."""
     images = {name: ImageSet.open(path, FOLDERS) for name, path in folders.items()}
     served = Served("ofa-w1.2", "Made up", ofa.dimensions((PIXELS,)))
-    photographs = Photographs({"search": (images["val"], "All images.")}, images["train"], cache)
-    backend = SupernetBackend(served, cast(Supernet, timed), photographs, Device())
+    image_splits = ImageSplits({"search": (images["val"], "All images.")}, images["train"], cache)
+    backend = SupernetBackend(served, cast(Supernet, timed), image_splits, Device())
     architecture = backend.describe().parse(CANDIDATE)
     assert isinstance(architecture, Architecture)
     validation, calibration = backend.crops()

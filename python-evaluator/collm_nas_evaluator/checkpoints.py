@@ -51,7 +51,7 @@ class Checkpoint:
             raise CheckpointUnusable(self.path, f'"{name}" is {list(found.shape)}, and has {axes} axes in a supernet')
         return tuple(found.shape)
 
-    def held_against(self, layout: Mapping[str, Shape], of_what: str, device: torch.device) -> dict[str, Tensor]:
+    def matched(self, layout: Mapping[str, Shape], of_what: str, device: torch.device) -> dict[str, Tensor]:
         """The tensors of `layout` in its order, as float32 on `device`; counters of batches are left out.
 
         Raises CheckpointUnusable naming the first tensor that is missing, has another shape, holds a value that is no

@@ -99,10 +99,10 @@ def _duration(seconds: float) -> str:
 
 
 def _retrain(options: argparse.Namespace) -> None:
-    from collm_nas_evaluator import retrain  # noqa: PLC0415 - loads PyTorch
+    from collm_nas_evaluator import retrain_spos  # noqa: PLC0415 - loads PyTorch
 
     settings = {name: value for name, value in vars(options).items() if name not in ("command", "config")}
-    retrain.run(retrain.Settings(**settings), sys.stdout)
+    retrain_spos.run(retrain_spos.Settings(**settings), sys.stdout)
 
 
 def _cache_images(entries: list[server.Entry], wanted: list[str] | None) -> None:

@@ -12,14 +12,14 @@ from pathlib import Path
 from collm_nas_evaluator import scoring
 from collm_nas_evaluator.backends import autoformer, ofa, spos
 from collm_nas_evaluator.backends.base import Unavailable
-from collm_nas_evaluator.backends.supernet import Member, Photographs, Served, Supernet, SupernetBackend
+from collm_nas_evaluator.backends.supernet import CheckpointSpec, ImageSplits, Served, Supernet, SupernetBackend
 from collm_nas_evaluator.config import Configuration
 from collm_nas_evaluator.errors import CheckpointMissing, CheckpointUnusable, ImagesUnusable
 from collm_nas_evaluator.imagenet import ImageSet, held_out
 from collm_nas_evaluator.scoring import Device
 from collm_nas_evaluator.store import Store
 
-MEMBERS: Mapping[str, Member] = {**ofa.MEMBERS, **spos.MEMBERS, **autoformer.MEMBERS}
+MEMBERS: Mapping[str, CheckpointSpec] = {**ofa.MEMBERS, **spos.MEMBERS, **autoformer.MEMBERS}
 
 
 def load(configuration: Configuration) -> list[SupernetBackend | Unavailable]:
@@ -37,7 +37,7 @@ def load(configuration: Configuration) -> list[SupernetBackend | Unavailable]:
         member = MEMBERS[space_id]
         try:
             supernet, served = _open(space_id, path, configuration, device)
-            photographs = _photographs(configuration, supernet, images)
+            image_splits = _image_splits(configuration, supernet, images)
         except (CheckpointMissing, CheckpointUnusable, ImagesUnusable) as error:
             spaces.append(Unavailable(space_id, member.title, str(error)))
         except (RuntimeError, MemoryError) as error:
@@ -47,7 +47,7 @@ def load(configuration: Configuration) -> list[SupernetBackend | Unavailable]:
             spaces.append(Unavailable(space_id, member.title, what))
         else:
             spaces.append(
-                SupernetBackend(served, supernet, photographs, _fitting(device, space_id, configuration), store)
+                SupernetBackend(served, supernet, image_splits, _fitting(device, space_id, configuration), store)
             )
     return spaces
 
@@ -84,7 +84,7 @@ def _check_member(space_id: str, path: Path, size: Mapping[str, float]) -> None:
             raise CheckpointUnusable(path, f"has {what} {size[what]:g}, and {space_id} needs {what} {number:g}{advice}")
 
 
-def _photographs(configuration: Configuration, supernet: Supernet, images: Callable[..., ImageSet]) -> Photographs:
+def _image_splits(configuration: Configuration, supernet: Supernet, images: Callable[..., ImageSet]) -> ImageSplits:
     """The images of every split, which have the same classes. Raises ImagesUnusable, which names the key."""
     folders = configuration.images
     if folders.val is None:
@@ -110,7 +110,7 @@ def _photographs(configuration: Configuration, supernet: Supernet, images: Calla
         raise ImagesUnusable("imagenet.train", what)
     if folders.search is not None:
         splits["search"] = (opened("search", folders.search, val), "Images set aside to search with.")
-    return Photographs({name: splits[name] for name in ("search", "test")}, training, configuration.cache_dir)
+    return ImageSplits({name: splits[name] for name in ("search", "test")}, training, configuration.cache_dir)
 
 
 def _fitting(device: Device, space_id: str, configuration: Configuration) -> Device:

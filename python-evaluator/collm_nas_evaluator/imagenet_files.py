@@ -194,12 +194,12 @@ def _archive(archive: Path, wanted: _Wanted) -> Listing:
     return Listing(archive, names, labels, classes, _spans(members))
 
 
-def _training(archive: Path, file: BinaryIO, inner: list["Member"], wanted: _Wanted) -> Listing:
+def _training(archive: Path, file: BinaryIO, inner: list["ArchiveFile"], wanted: _Wanted) -> Listing:
     places = {name.removesuffix(".tar"): (name, offset, size) for name, offset, size in inner}
     if len(places) != len(inner):
         raise ImagesUnusable(archive, "holds a class twice; download it again")
     classes = wanted.classes(archive, "class archive", list(places))
-    found: list[Member] = []
+    found: list[ArchiveFile] = []
     labels: list[int] = []
     for label, name in enumerate(classes.names):
         tar, offset, size = places[name]
@@ -214,11 +214,11 @@ def _training(archive: Path, file: BinaryIO, inner: list["Member"], wanted: _Wan
     return Listing(archive, [name for name, _, _ in found], np.array(labels, np.int64), classes, _spans(found))
 
 
-Member = tuple[str, int, int]
+ArchiveFile = tuple[str, int, int]
 """Name, offset in the outermost archive, and bytes of a file in an archive."""
 
 
-def _members(archive: Path, file: BinaryIO, start: int, end: int) -> Iterator[Member]:
+def _members(archive: Path, file: BinaryIO, start: int, end: int) -> Iterator[ArchiveFile]:
     """The files of the archive that lies in `file` from `start` to `end`."""
     damaged = "is cut or damaged; download it again"
     try:
@@ -238,7 +238,7 @@ def _members(archive: Path, file: BinaryIO, start: int, end: int) -> Iterator[Me
         raise ImagesUnusable(archive, f"{damaged} (at byte {last})")
 
 
-def _spans(members: Sequence[Member]) -> NDArray[np.int64]:
+def _spans(members: Sequence[ArchiveFile]) -> NDArray[np.int64]:
     return np.array([member[1:] for member in members], np.int64).reshape(-1, 2)
 
 

@@ -28,7 +28,7 @@ MOST_WAITING = 256
 
 
 @dataclass
-class _Held:
+class _Load:
     calls: int = 0
     architectures: int = 0
 
@@ -48,15 +48,15 @@ class Admission:
     for_one_machine: Bounds = FOR_ONE_MACHINE
     in_all: Bounds = IN_ALL
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _all: _Held = field(default_factory=_Held)
-    _machines: dict[str, _Held] = field(default_factory=dict)
+    _all: _Load = field(default_factory=_Load)
+    _machines: dict[str, _Load] = field(default_factory=dict)
 
     def enter(self, machine: str, architectures: int) -> Callable[[], None] | str:
         """Lets a call of a machine begin: what to call, once, when it is over. Else why it may not begin now."""
         with self._lock:
-            held = self._machines.get(machine, _Held())
+            load = self._machines.get(machine, _Load())
             for who, which, bounds in (
-                (machine, held, self.for_one_machine),
+                (machine, load, self.for_one_machine),
                 ("all machines", self._all, self.in_all),
             ):
                 if which.is_full(bounds, architectures):
@@ -64,17 +64,17 @@ class Admission:
                         f"{which.calls} calls of {who} with {which.architectures} architectures are under way, of at "
                         f"most {bounds.calls} calls with {bounds.architectures}; read one to its end, then ask again"
                     )
-            self._machines[machine] = held
-            for each in (held, self._all):
+            self._machines[machine] = load
+            for each in (load, self._all):
                 each.add(1, architectures)
         return lambda: self._leave(machine, architectures)
 
     def _leave(self, machine: str, architectures: int) -> None:
         with self._lock:
-            held = self._machines[machine]
-            for each in (held, self._all):
+            load = self._machines[machine]
+            for each in (load, self._all):
                 each.add(-1, -architectures)
-            if held.calls == 0:
+            if load.calls == 0:
                 del self._machines[machine]
 
 

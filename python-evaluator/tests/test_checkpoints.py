@@ -119,7 +119,7 @@ def test_what_wrappers_put_into_names_is_left_out(path: Path, wrapper: str, is_z
     inside = {name.replace("blocks.", f"blocks.{wrapper}"): each for name, each in expected.items()}
     for box in (around, inside, {"n_averaged": torch.tensor(5), **around}):
         found = read(path, {"state_dict": box}, is_zip=is_zip)
-        assert same(found.held_against(dict.fromkeys(expected, (2, 3)), "a test", CPU), expected)
+        assert same(found.matched(dict.fromkeys(expected, (2, 3)), "a test", CPU), expected)
 
 
 def test_two_spellings_of_one_name_are_refused(path: Path) -> None:
@@ -144,7 +144,7 @@ def test_two_spellings_of_one_name_are_refused(path: Path) -> None:
 )
 def test_weights_are_found_wherever_people_put_them(path: Path, boxed: Callable[[Box], Box], is_zip: bool) -> None:
     found = read(path, boxed(weights()), is_zip=is_zip)
-    assert same(found.held_against(dict.fromkeys(weights(), (2, 3)), "a test", CPU), weights())
+    assert same(found.matched(dict.fromkeys(weights(), (2, 3)), "a test", CPU), weights())
 
 
 BESIDE: Mapping[str, Any] = {
@@ -224,13 +224,13 @@ def test_a_weight_that_is_no_finite_number_is_refused_by_the_name_of_the_first(
     with pytest.raises(
         CheckpointUnusable, match=rf'"blocks\.{place}\.weight" holds {value} at \[1, 2\]; .* get another'
     ):
-        found.held_against(dict.fromkeys(wrong, (2, 3)), "a test", CPU)
+        found.matched(dict.fromkeys(wrong, (2, 3)), "a test", CPU)
 
 
 def test_a_number_that_no_float_of_32_bits_holds_is_refused(path: Path) -> None:
     found = read(path, {"x": torch.tensor([1.0, 1e300, 1e300], dtype=torch.float64)})
     with pytest.raises(CheckpointUnusable, match=r'"x" holds inf at \[1\] and 1 more values'):
-        found.held_against({"x": (3,)}, "a test", CPU)
+        found.matched({"x": (3,)}, "a test", CPU)
 
 
 # ----- what is refused -----

@@ -17,7 +17,7 @@ import pytest
 from client import PACKAGE_ROOT, Client, process
 from PIL import Image
 
-from collm_nas_evaluator import errors, flags, retrain
+from collm_nas_evaluator import errors, flags, retrain_spos
 
 COMMAND = [sys.executable, "-m", "collm_nas_evaluator"]
 
@@ -264,7 +264,7 @@ def test_a_retraining_that_is_stopped_says_so_and_goes_on(tmp_path: Path) -> Non
 
 
 def test_the_help_of_retrain_tells_the_defaults() -> None:
-    settings = {each.name: each.default for each in dataclasses.fields(retrain.Settings)}
+    settings = {each.name: each.default for each in dataclasses.fields(retrain_spos.Settings)}
     for name, (kind, text) in flags.RETRAINING.items():
         assert text.endswith(f"(default {settings[name]})")
         assert isinstance(settings[name], kind)

@@ -10,7 +10,7 @@ from client import PACKAGE_ROOT
 
 PACKAGE = PACKAGE_ROOT / "collm_nas_evaluator"
 WITH_TORCH = {
-    *("hosting", "scoring", "batchnorm", "checkpoints", "imagenet", "imagenet_files", "crops", "retrain"),
+    *("hosting", "scoring", "batchnorm", "checkpoints", "imagenet", "imagenet_files", "crops", "retrain_spos"),
     *("ofa", "spos", "autoformer", "supernet"),
 }
 """The modules that are loaded only when a supernet is served."""

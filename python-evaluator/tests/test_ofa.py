@@ -61,7 +61,7 @@ def test_the_official_answers(case: int, tmp_path: Path) -> None:
 def test_the_published_costs(
     architecture: dict[str, Any], printed: int, wide: tuple[float, ...], narrow: tuple[float, ...]
 ) -> None:
-    values = read_architecture(ofa.held(), architecture)
+    values = read_architecture(ofa.full_space(), architecture)
     for width, figures in ((1.2, wide), (1.0, narrow)):
         cost = ofa.Counts(width, 1000).cost(values)
         assert (round(cost["flops_m"], 2), round(cost["macs_m"], 2), round(cost["params_m"], 3)) == figures
@@ -72,15 +72,15 @@ def test_the_published_costs(
     ("resolution", "least", "most"), [(160, 98, 423), (176, 116, 502), (208, 161, 700), (224, 188, 822)]
 )
 def test_the_range_of_costs(resolution: int, least: int, most: int) -> None:
-    counts, held = ofa.Counts(1.2, 1000), ofa.held()
+    counts, space = ofa.Counts(1.2, 1000), ofa.full_space()
     ends = ({**reduced.SMALLEST, "r": [resolution]}, {**reduced.LARGEST, "r": [resolution]})
-    found = [round(counts.cost(read_architecture(held, each))["flops_m"]) for each in ends]
+    found = [round(counts.cost(read_architecture(space, each))["flops_m"]) for each in ends]
     assert found == [least, most]
 
 
 @pytest.mark.parametrize("architecture", [reduced.SMALLEST, reduced.MIXED, reduced.LARGEST])
 def test_multiply_adds_and_parameters_are_those_of_the_network(supernet: ofa.Ofa, architecture: dict[str, Any]) -> None:
-    values = read_architecture(supernet.held, architecture)
+    values = read_architecture(supernet.full_space, architecture)
     network = supernet.network(values)
     network.load_state_dict(supernet.activated(values), assign=True)
     counted = 0
@@ -103,7 +103,7 @@ def test_multiply_adds_and_parameters_are_those_of_the_network(supernet: ofa.Ofa
 def test_recalibration_is_the_official_rule(supernet: ofa.Ofa) -> None:
     """The official rule written out: every batch norm uses the batch, and averages of batch statistics are kept."""
     batches = [reduced.pictures(40, count, seed) * (1 + seed) for seed, count in enumerate((6, 6, 4))]
-    values = read_architecture(supernet.held, reduced.MIXED)
+    values = read_architecture(supernet.full_space, reduced.MIXED)
     network = supernet.network(values)
     network.load_state_dict({name: each.clone() for name, each in supernet.activated(values).items()}, assign=True)
     network.eval()
@@ -301,7 +301,7 @@ def test_training_reaches_every_weight(supernet: ofa.Ofa) -> None:
     weights = {name: each.clone().requires_grad_("running" not in name) for name, each in supernet.weights.items()}
     learner = copy.copy(supernet)
     learner.weights = weights
-    values = read_architecture(supernet.held, {**reduced.LARGEST, "ks": [3] * 20})
+    values = read_architecture(supernet.full_space, {**reduced.LARGEST, "ks": [3] * 20})
     network = learner.network(values)
     torch.func.functional_call(network, learner.activated(values), (reduced.pictures(48, 4),)).square().sum().backward()
     unreached = [name for name, each in weights.items() if each.requires_grad and each.grad is None]

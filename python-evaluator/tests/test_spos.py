@@ -56,7 +56,7 @@ def supernet(tmp_path_factory: pytest.TempPathFactory) -> spos.Spos:
 
 
 def unfolded(supernet: spos.Spos, architecture: dict[str, Any]) -> spos.Network:
-    values = read_architecture(supernet.held, architecture)
+    values = read_architecture(supernet.full_space, architecture)
     network = supernet.network(values)
     network.load_state_dict({name: each.clone() for name, each in supernet.activated(values).items()}, assign=True)
     return network.requires_grad_(False).eval()
@@ -132,7 +132,7 @@ def test_multiply_adds_and_parameters_are_those_of_the_network(
     network(pictures(1))
     cost = supernet.cost(architecture)
     assert cost["flops_m"] * 1e6 == pytest.approx(counted, rel=1e-12)
-    values = read_architecture(supernet.held, architecture)
+    values = read_architecture(supernet.full_space, architecture)
     alone = spos.Network(supernet.widths, values, supernet.classes, affine=True)
     assert cost["params_m"] * 1e6 == pytest.approx(sum(each.numel() for each in alone.parameters()), rel=1e-12)
 
@@ -335,7 +335,7 @@ def test_what_a_search_is_told(supernet: spos.Spos) -> None:
 
 
 def test_how_images_reach_a_network(supernet: spos.Spos) -> None:
-    values = read_architecture(supernet.held, PAPER)
+    values = read_architecture(supernet.full_space, PAPER)
     assert supernet.validation(values).hash == imagenet.spos_validation(PIXELS).hash
     calibration = supernet.calibration(values)
     assert (calibration.recipe.hash, calibration.batch) == (imagenet.spos_training(PIXELS).hash, 128)

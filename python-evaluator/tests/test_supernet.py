@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from collm_nas_evaluator.backends.base import Failure, FailureKind, Measurement, Outcome, Progress
-from collm_nas_evaluator.backends.supernet import Calibration, Photographs, Served, SupernetBackend
+from collm_nas_evaluator.backends.supernet import Calibration, ImageSplits, Served, SupernetBackend
 from collm_nas_evaluator.contract import evaluator_pb2 as pb
 from collm_nas_evaluator.imagenet import ImageSet
 from collm_nas_evaluator.scoring import Device
@@ -60,8 +60,8 @@ def make(folders: dict[str, Path], supernets: dict[str, Any], tmp_path: Path) ->
         train = ImageSet.open(folders["train"], reduced.OFA_CLASSES) if training else None
         splits = {"search": (val, "All images."), "test": (val, "All images.")}
         served = Served(f"{family}-reduced", "A small random one", reduced.dimensions(family), "choices: the suite's")
-        photographs = Photographs(splits, train, tmp_path / "cache")
-        return SupernetBackend(served, change or supernets[family], photographs, Device(), store)
+        image_splits = ImageSplits(splits, train, tmp_path / "cache")
+        return SupernetBackend(served, change or supernets[family], image_splits, Device(), store)
 
     return backend
 
@@ -282,9 +282,9 @@ def test_a_damaged_image_ends_the_call_with_its_path(
     broken = damaged / "class3" / "4.jpg"
     broken.write_bytes(broken.read_bytes()[:300])
     images = ImageSet.open(damaged, reduced.OFA_CLASSES)
-    photographs = Photographs({"search": (images, "")}, images, tmp_path / "cache")
+    image_splits = ImageSplits({"search": (images, "")}, images, tmp_path / "cache")
     served = Served("ofa-reduced", "", reduced.dimensions("ofa"))
-    backend = SupernetBackend(served, supernets["ofa"], photographs, Device())
+    backend = SupernetBackend(served, supernets["ofa"], image_splits, Device())
     client, space = serve([backend]), backend.describe()
     call = client.evaluate(space.id, space.digest, [architectures(backend, 1)[0].text])
     status, text = status_of(lambda: list(call))
@@ -332,8 +332,8 @@ def test_the_digest_tells_what_a_number_depends_on(
     assert make("ofa", change=other).describe().digest != digest
     images = ImageSet.open(folders["train"], reduced.OFA_CLASSES)
     served = Served("ofa-reduced", "A small random one", reduced.dimensions("ofa"))
-    photographs = Photographs({"search": (images, ""), "test": (images, "")}, images, tmp_path)
-    assert SupernetBackend(served, supernets["ofa"], photographs, Device()).describe().digest != digest
+    image_splits = ImageSplits({"search": (images, ""), "test": (images, "")}, images, tmp_path)
+    assert SupernetBackend(served, supernets["ofa"], image_splits, Device()).describe().digest != digest
 
 
 def test_a_family_without_batch_norm_needs_no_training_images(make: Make) -> None:

@@ -16,7 +16,7 @@ sys.path[:0] = [str(root), str(root / "tests")]
 import reduced  # noqa: E402
 from collm_nas_evaluator import server  # noqa: E402
 from collm_nas_evaluator.addresses import Address  # noqa: E402
-from collm_nas_evaluator.backends.supernet import Photographs, Served, SupernetBackend  # noqa: E402
+from collm_nas_evaluator.backends.supernet import ImageSplits, Served, SupernetBackend  # noqa: E402
 from collm_nas_evaluator.imagenet import ImageSet  # noqa: E402
 from collm_nas_evaluator.scoring import Device  # noqa: E402
 
@@ -28,7 +28,7 @@ for label in range(reduced.CLASSES):
         coarse = source.randint(0, 255, (6, 8, 3)).astype(np.uint8)
         Image.fromarray(coarse).resize((90, 70)).save(folder / "images" / f"class{label}" / f"{number}.png")
 images = ImageSet.open(folder / "images", reduced.CLASSES)
-photographs = Photographs(
+image_splits = ImageSplits(
     {"search": (images, "All images."), "test": (images, "All images.")}, images, folder / "cache"
 )
 device = Device()
@@ -36,7 +36,7 @@ entries = [
     SupernetBackend(
         Served(f"{family}-reduced", "A small random supernet", reduced.dimensions(family), max_batch=8),
         reduced.load(family, folder),
-        photographs,
+        image_splits,
         device,
     )
     for family in ("ofa", "spos", "autoformer")

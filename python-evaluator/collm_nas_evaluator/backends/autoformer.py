@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from collm_nas_evaluator import checkpoints, imagenet
-from collm_nas_evaluator.backends.supernet import Member, Values, extracted, read_architecture
+from collm_nas_evaluator.backends.supernet import CheckpointSpec, Values, extracted, read_architecture
 from collm_nas_evaluator.checkpoints import Shape
 from collm_nas_evaluator.dimension import Dimension, Group
 from collm_nas_evaluator.errors import CheckpointUnusable
@@ -42,19 +42,19 @@ _DOWNLOAD = (
 )
 
 MEMBERS = {
-    "autoformer-tiny": Member(
+    "autoformer-tiny": CheckpointSpec(
         title="AutoFormer-T, vision transformer supernet",
         resolutions=(224,),
         size={"dim": 256, "heads": 4, "depth": 14},
         where_from=_DOWNLOAD.format(file="supernet-tiny.pth", megabytes=47, id="autoformer-tiny"),
     ),
-    "autoformer-small": Member(
+    "autoformer-small": CheckpointSpec(
         title="AutoFormer-S, vision transformer supernet",
         resolutions=(224,),
         size={"dim": 448, "heads": 7, "depth": 14},
         where_from=_DOWNLOAD.format(file="supernet-small.pth", megabytes=139, id="autoformer-small"),
     ),
-    "autoformer-base": Member(
+    "autoformer-base": CheckpointSpec(
         title="AutoFormer-B, vision transformer supernet",
         resolutions=(224,),
         size={"dim": 640, "heads": 10, "depth": 16},
@@ -240,7 +240,7 @@ class AutoFormer:
             f"an AutoFormer supernet of width {sizes.dim} with {sizes.heads} heads, {sizes.depth} layers, MLP ratio "
             f"{sizes.ratio:g}, {sizes.grid}x{sizes.grid} patches and {sizes.classes} classes"
         )
-        self.weights = checkpoint.held_against(layout(sizes), name, device)
+        self.weights = checkpoint.matched(layout(sizes), name, device)
         self.size: Mapping[str, float] = {
             "dim": sizes.dim,
             "heads": sizes.heads,
@@ -253,7 +253,7 @@ class AutoFormer:
             ratios=tuple(step * _RATIO_STEP for step in range(1, 1 + int(sizes.ratio / _RATIO_STEP))),
             heads=tuple(range(1, 1 + sizes.heads)),
         )
-        self.held = Space(everything.dimensions(), id="autoformer")
+        self.full_space = Space(everything.dimensions(), id="autoformer")
         self.counts = Counts(sizes)
         self._buckets, distances = (each.to(device) for each in _geometry(sizes.grid))
         self._positions = [self._positions_of(layer, distances) for layer in range(sizes.depth)]
@@ -271,7 +271,7 @@ class AutoFormer:
     ) -> Generator[int, None, nn.Module]:
         """Returns what `subnet` returns, and yields nothing."""
         yield from ()
-        values = read_architecture(self.held, architecture)
+        values = read_architecture(self.full_space, architecture)
         if calibration is not None:
             raise ValueError("an AutoFormer has no batch norm to calibrate; leave the calibration out")
         network = self.network(values)
@@ -283,7 +283,7 @@ class AutoFormer:
 
         Raises ArchitectureRejected.
         """
-        return self.cost_of(read_architecture(self.held, architecture))
+        return self.cost_of(read_architecture(self.full_space, architecture))
 
     def cost_of(self, values: Values) -> dict[str, float]:
         """`cost` of an architecture that is known to be legal."""

@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from collm_nas_evaluator import batchnorm, checkpoints, imagenet
-from collm_nas_evaluator.backends.supernet import Calibration, Member, Values, extracted, read_architecture
+from collm_nas_evaluator.backends.supernet import Calibration, CheckpointSpec, Values, extracted, read_architecture
 from collm_nas_evaluator.batchnorm import ConvNorm
 from collm_nas_evaluator.checkpoints import Shape
 from collm_nas_evaluator.dimension import Dimension, Group
@@ -37,19 +37,19 @@ _DOWNLOAD = (
 )
 
 MEMBERS = {
-    "ofa-w1.0": Member(
+    "ofa-w1.0": CheckpointSpec(
         title="Once-for-All MobileNetV3 supernet, width 1.0",
         resolutions=(160, 176, 192, 208, 224),
         size={"width": 1.0},
         where_from=_DOWNLOAD.format(file="ofa_mbv3_d234_e346_k357_w1.0", megabytes=31, id="ofa-w1.0"),
     ),
-    "ofa-w1.2": Member(
+    "ofa-w1.2": CheckpointSpec(
         title="Once-for-All MobileNetV3 supernet, width 1.2",
         resolutions=(160, 176, 192, 208, 224),
         size={"width": 1.2},
         where_from=_DOWNLOAD.format(file="ofa_mbv3_d234_e346_k357_w1.2", megabytes=43, id="ofa-w1.2"),
     ),
-    "ofa-digits": Member(
+    "ofa-digits": CheckpointSpec(
         title="Once-for-All MobileNetV3 supernet of handwritten digits, width 0.3",
         resolutions=(32,),
         size={"width": 0.3, "classes": 10},
@@ -115,7 +115,7 @@ def dimensions(resolutions: Iterable[int]) -> tuple[Dimension, ...]:
     )
 
 
-def held() -> Space:
+def full_space() -> Space:
     """Everything that the weights of a supernet hold; resolutions are no weights, and any multiple of 4 will do."""
     return Space(dimensions(range(16, 257, 4)), id="ofa")
 
@@ -182,9 +182,9 @@ class Ofa:
         self.width = round(mix / _WIDTHS[-1], 4)
         shapes = {_short(name): shape for name, shape in layout(self.width, self.classes).items()}
         name = f"a MobileNetV3 supernet of width {self.width} with {self.classes} classes"
-        self.weights = checkpoint.held_against(shapes, name, device)
+        self.weights = checkpoint.matched(shapes, name, device)
         self.size = {"width": self.width, "classes": self.classes}
-        self.held = held()
+        self.full_space = full_space()
         self.counts = Counts(self.width, self.classes)
         self.costs = (FLOPS, MACS, PARAMS) if self.counts.table is not None else (MACS, PARAMS)
 
@@ -201,7 +201,7 @@ class Ofa:
         self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None
     ) -> Generator[int, None, nn.Module]:
         """Returns what `subnet` returns; yields after each calibration batch how many images have passed."""
-        values = read_architecture(self.held, architecture)
+        values = read_architecture(self.full_space, architecture)
         network = self.network(values)
         network.load_state_dict(self.activated(values), assign=True)
         network.requires_grad_(False).eval().to(memory_format=torch.channels_last)
@@ -214,7 +214,7 @@ class Ofa:
         """Millions of multiply-adds by the table (`flops_m`, official widths only) and truly (`macs_m`), of parameters
         (`params_m`). Raises ArchitectureRejected.
         """
-        return self.cost_of(read_architecture(self.held, architecture))
+        return self.cost_of(read_architecture(self.full_space, architecture))
 
     def cost_of(self, values: Values) -> dict[str, float]:
         """`cost` of an architecture that is known to be legal."""

@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from collm_nas_evaluator import batchnorm, checkpoints, imagenet
-from collm_nas_evaluator.backends.supernet import Calibration, Member, Values, extracted, read_architecture
+from collm_nas_evaluator.backends.supernet import Calibration, CheckpointSpec, Values, extracted, read_architecture
 from collm_nas_evaluator.batchnorm import ConvNorm
 from collm_nas_evaluator.checkpoints import Shape
 from collm_nas_evaluator.dimension import Dimension, Group
@@ -34,7 +34,7 @@ _STRIDED = tuple(sum(DEPTHS[:stage]) for stage in range(len(DEPTHS)))
 """The blocks that halve the feature map, the first of each stage."""
 
 MEMBERS = {
-    "spos": Member(
+    "spos": CheckpointSpec(
         title="Single Path One-Shot supernet of ShuffleNetV2 blocks",
         size={},
         where_from=(
@@ -194,10 +194,10 @@ class Spos:
         self.checkpoint, self.calibration_images, self.pixels = checkpoint, calibration_images, pixels
         self.widths, self.classes = _widths(checkpoint)
         name = f"a ShuffleNetV2 supernet of widths {_shown(self.widths)} with {self.classes} classes"
-        self.weights = checkpoint.held_against(layout(self.widths, self.classes), name, device)
+        self.weights = checkpoint.matched(layout(self.widths, self.classes), name, device)
         stages = {f"width of stage {stage}": width for stage, width in enumerate(self.widths.stages, 1)}
         self.size: Mapping[str, float] = {**stages, "classes": self.classes}
-        self.held = Space(dimensions(), id="spos")
+        self.full_space = Space(dimensions(), id="spos")
         self.counts = Counts(self.widths, self.classes, pixels)
 
     def subnet(self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None) -> nn.Module:
@@ -213,7 +213,7 @@ class Spos:
         self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None
     ) -> Generator[int, None, nn.Module]:
         """Returns what `subnet` returns; yields after each calibration batch how many images have passed."""
-        values = read_architecture(self.held, architecture)
+        values = read_architecture(self.full_space, architecture)
         network = self.network(values)
         network.load_state_dict(self.activated(values), assign=True)
         network.requires_grad_(False).eval()
@@ -224,7 +224,7 @@ class Spos:
 
     def cost(self, architecture: Mapping[str, Any]) -> dict[str, float]:
         """Millions of multiply-adds (`flops_m`) and of parameters (`params_m`). Raises ArchitectureRejected."""
-        return self.cost_of(read_architecture(self.held, architecture))
+        return self.cost_of(read_architecture(self.full_space, architecture))
 
     def cost_of(self, values: Values) -> dict[str, float]:
         """`cost` of an architecture that is known to be legal."""

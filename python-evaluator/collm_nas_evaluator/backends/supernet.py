@@ -50,7 +50,7 @@ _THREADS = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class CheckpointSpec:
     """One of a family's published supernets: what the file has to hold and where it comes from."""
 
     title: str
@@ -109,7 +109,7 @@ class Supernet(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Photographs:
+class ImageSplits:
     """The images by split ("search", "test"), those to calibrate with, and where their crops are cached."""
 
     splits: Mapping[str, tuple[ImageSet, str]]
@@ -136,20 +136,20 @@ class SupernetBackend:
     """
 
     def __init__(
-        self, served: Served, supernet: Supernet, photographs: Photographs, device: Device, store: Store | None = None
+        self, served: Served, supernet: Supernet, image_splits: ImageSplits, device: Device, store: Store | None = None
     ) -> None:
-        self._supernet, self._photographs, self._device, self._store = supernet, photographs, device, store
+        self._supernet, self._image_splits, self._device, self._store = supernet, image_splits, device, store
         values = {each.name: [each.values[0]] for each in served.dimensions if each.name == RESOLUTION}
         calibration, validation = supernet.calibration(values), supernet.validation(values)
         self._pool = None
         if calibration is not None:
-            assert photographs.training is not None  # noqa: S101 - whoever serves a supernet with batch norm gives them
-            self._pool = subset(photographs.training, calibration.images)
-        sets = [images for images, _ in photographs.splits.values()]
+            assert image_splits.training is not None  # noqa: S101 - whoever serves a supernet with batch norm gives them
+            self._pool = subset(image_splits.training, calibration.images)
+        sets = [images for images, _ in image_splits.splits.values()]
         remarks = sorted({each.classes.remark for each in sets if each.classes.remark})
-        behind = {
+        fingerprint = {
             "checkpoint": supernet.checkpoint.sha256,
-            "images": {name: images.hash for name, (images, _) in photographs.splits.items()},
+            "images": {name: images.hash for name, (images, _) in image_splits.splits.items()},
             "validation": validation.hash,
             "calibration": calibration and self._pool and [calibration.recipe.hash, calibration.batch, self._pool.hash],
             "precision": device.precision,
@@ -162,7 +162,7 @@ class SupernetBackend:
             metrics=METRICS,
             costs=supernet.costs,
             splits=tuple(
-                Split(name, meaning, data=images.hash) for name, (images, meaning) in photographs.splits.items()
+                Split(name, meaning, data=images.hash) for name, (images, meaning) in image_splits.splits.items()
             ),
             parallelism=1,
             max_batch=served.max_batch,
@@ -176,7 +176,7 @@ class SupernetBackend:
                     str(device),
                 ]
             ),
-            data_hash=hashlib.sha256(json.dumps(behind, sort_keys=True).encode()).hexdigest(),
+            data_hash=hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).hexdigest(),
         )
 
     def describe(self) -> Space:
@@ -204,7 +204,7 @@ class SupernetBackend:
 
     def crops(self) -> list[Crops]:
         """All prepared images that evaluations of this space's architectures look at, calibration last."""
-        sets = {images.hash: images for images, _ in self._photographs.splits.values()}
+        sets = {images.hash: images for images, _ in self._image_splits.splits.values()}
         validated, calibrated = [], []
         for resolution in next((each.values for each in self._space.dimensions if each.name == RESOLUTION), (0.0,)):
             values = {RESOLUTION: [resolution]}
@@ -215,7 +215,7 @@ class SupernetBackend:
         return validated + calibrated
 
     def _crops(self, images: ImageSet, recipe: Recipe) -> Crops:
-        return Crops(images, recipe, self._photographs.cache_dir, _THREADS)
+        return Crops(images, recipe, self._image_splits.cache_dir, _THREADS)
 
     def _evaluate(
         self, architecture: Architecture, split: str, stop: threading.Event
@@ -224,7 +224,7 @@ class SupernetBackend:
 
         How far is the share of the images that pass the network, be it to calibrate it or to score it.
         """
-        images, _ = self._photographs.splits[split]
+        images, _ = self._image_splits.splits[split]
         key = Key(self._space.digest, images.hash, architecture.text)
         if self._store is not None and (known := self._store.find(key)) is not None:
             yield Measurement(known.metrics, 0.0)
@@ -304,12 +304,12 @@ def values_of(space: Space, architecture: Architecture) -> dict[str, list[float 
     }
 
 
-def read_architecture(held: Space, raw: Mapping[str, Any]) -> dict[str, list[float | None]]:
+def read_architecture(full_space: Space, raw: Mapping[str, Any]) -> dict[str, list[float | None]]:
     """Reads a raw architecture in any form of proto/README.md. Raises ArchitectureRejected with every reason."""
-    parsed = held.parse(raw)
+    parsed = full_space.parse(raw)
     if not isinstance(parsed, Architecture):
         raise ArchitectureRejected("; ".join(reason.sentence for reason in parsed))
-    return values_of(held, parsed)
+    return values_of(full_space, parsed)
 
 
 def _metrics(hits: Hits) -> dict[str, float]:

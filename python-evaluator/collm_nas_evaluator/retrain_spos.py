@@ -116,12 +116,12 @@ def run(settings: Settings, out: TextIO) -> Retrained:
     ends with the same bits as one that was not. Raises ArchitectureRejected with every reason before anything is
     read, ImagesUnusable, and UsageError.
     """
-    held = Space(spos.dimensions(), id="spos")
-    architecture = held.parse(settings.architecture)
+    full_space = Space(spos.dimensions(), id="spos")
+    architecture = full_space.parse(settings.architecture)
     if not isinstance(architecture, Architecture):
         raise ArchitectureRejected("; ".join(reason.sentence for reason in architecture))
     settings = dataclasses.replace(settings, architecture=architecture.text)
-    values = values_of(held, architecture)
+    values = values_of(full_space, architecture)
     device = torch.device(scoring.choose(settings.device))
     if settings.precision != "fp32" and device.type != "cuda":
         raise UsageError(f"precision {settings.precision} needs a CUDA device, and this is {device}; leave it out")
@@ -151,7 +151,7 @@ class _Training:
         self._network = _initialised(settings, values).to(device).to(memory_format=torch.channels_last)
         self._norms = [each for each in self._network.modules() if isinstance(each, nn.BatchNorm2d)]
         self._optimizer = _optimizer(self._network, settings)
-        self._behind = _behind(settings, train)
+        self._fingerprint = _fingerprint(settings, train)
         self._done = 0
 
     def run(self) -> Retrained:
@@ -225,7 +225,7 @@ class _Training:
         path = settings.folder / RETRAINED
         state = {f"module.{name}": each.cpu() for name, each in self._network.official_state().items()}
         _write(path, lambda file: torch.save(state, file))
-        result = {"top1": top1, "top5": top5, "images": len(self._val), **self._costs, **self._behind}
+        result = {"top1": top1, "top5": top5, "images": len(self._val), **self._costs, **self._fingerprint}
         text = json.dumps(result, indent=1) + "\n"
         _write(settings.folder / RESULT, lambda file: file.write(text.encode()))
         terminal.say(self._out, f"{self._line(top1, top5)}; {path}")
@@ -238,7 +238,7 @@ class _Training:
     def _keep(self) -> None:
         box = {
             "iteration": self._done,
-            "behind": self._behind,
+            "fingerprint": self._fingerprint,
             "network": self._network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
         }
@@ -256,11 +256,13 @@ class _Training:
         except (FileRefused, *saved_tensors.UNREADABLE, *_NOT_LOADABLE) as error:
             why = " ".join(str(error).split())[:160]
             raise UsageError(f"{path} is no checkpoint that training goes on from; move it away ({why})") from error
-        behind = box.get("behind") if isinstance(box, dict) else None
-        if not isinstance(behind, dict):
+        fingerprint = box.get("fingerprint") if isinstance(box, dict) else None
+        if not isinstance(fingerprint, dict):
             raise UsageError(f"{path} is no checkpoint of this command; move it away")
         others = [
-            f"{name} {behind.get(name)}, not {here}" for name, here in self._behind.items() if behind.get(name) != here
+            f"{name} {fingerprint.get(name)}, not {here}"
+            for name, here in self._fingerprint.items()
+            if fingerprint.get(name) != here
         ]
         if others:
             raise UsageError(f"{path} is of another training ({'; '.join(others)}); give this one a folder of its own")
@@ -389,7 +391,7 @@ def _optimizer(network: nn.Module, settings: Settings) -> torch.optim.SGD:
     )
 
 
-def _behind(settings: Settings, train: ImageSet) -> Mapping[str, Any]:
+def _fingerprint(settings: Settings, train: ImageSet) -> Mapping[str, Any]:
     """What the weights depend on, as plain data: the settings that change them, and the images with their labels."""
     free = ("class_order", "train", "val", "folder", "device", "workers", "checkpoint_every", "validate_every")
     fields = {each.name: getattr(settings, each.name) for each in dataclasses.fields(settings) if each.name not in free}

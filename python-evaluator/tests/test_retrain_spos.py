@@ -19,7 +19,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torch import nn
 
-from collm_nas_evaluator import retrain
+from collm_nas_evaluator import retrain_spos
 from collm_nas_evaluator.backends import spos
 from collm_nas_evaluator.errors import ArchitectureRejected, ImagesUnusable, UsageError
 from collm_nas_evaluator.imagenet import ImageSet, spos_training
@@ -52,8 +52,8 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(digits: Path, tmp_path: Path) -> retrain.Settings:
-    return retrain.Settings(
+def settings(digits: Path, tmp_path: Path) -> retrain_spos.Settings:
+    return retrain_spos.Settings(
         architecture=ARCHITECTURE,
         train=digits / "train",
         val=digits / "val",
@@ -77,27 +77,27 @@ def weights_of(path: Path) -> dict[str, torch.Tensor]:
     return state
 
 
-def test_a_short_training_learns(settings: retrain.Settings) -> None:
+def test_a_short_training_learns(settings: retrain_spos.Settings) -> None:
     out = io.StringIO()
     longer = dataclasses.replace(
         settings, iterations=60, validate_every=40, checkpoint_every=20, statistics_iterations=10
     )
-    retrained = retrain.run(longer, out)
+    retrained = retrain_spos.run(longer, out)
     losses = [float(text.partition(",")[0]) for text in out.getvalue().split("loss ")[1:]]
     assert losses[0] > 2.2
     assert losses[-1] < losses[0] - 0.2
     assert "iteration 40: validation top-1" in out.getvalue()
     assert "images/s" in out.getvalue()
-    result = json.loads((longer.folder / retrain.RESULT).read_text())
+    result = json.loads((longer.folder / retrain_spos.RESULT).read_text())
     assert (result["top1"], result["top5"], result["images"]) == (retrained.top1, retrained.top5, 60)
     assert retrained.top5 > 65
-    assert retrained.path == longer.folder / retrain.RETRAINED
+    assert retrained.path == longer.folder / retrain_spos.RETRAINED
 
 
-def test_the_recipe_is_the_official_one(settings: retrain.Settings) -> None:
+def test_the_recipe_is_the_official_one(settings: retrain_spos.Settings) -> None:
     """The official loop written out on the same crops: schedule, decay of weights only, smoothing, statistics."""
     few = dataclasses.replace(settings, iterations=3, learning_rate=0.001, dropout=0.0, weight_decay=20.0)
-    retrained = retrain.run(few, io.StringIO())
+    retrained = retrain_spos.run(few, io.StringIO())
     torch.manual_seed(0)
     network = spos.Network(reduced.SPOS_WIDTHS, VALUES, 10, affine=True)
     for name, module in network.named_modules():
@@ -136,8 +136,8 @@ def test_the_recipe_is_the_official_one(settings: retrain.Settings) -> None:
         assert furthest < 0.01, name
 
 
-def test_the_file_has_the_official_names(settings: retrain.Settings) -> None:
-    state = weights_of(retrain.run(settings, io.StringIO()).path)
+def test_the_file_has_the_official_names(settings: retrain_spos.Settings) -> None:
+    state = weights_of(retrain_spos.run(settings, io.StringIO()).path)
     assert all(name.startswith("module.") for name in state)
     official = {
         name.replace(f".{operation}.branch", ".branch", 1)
@@ -152,19 +152,19 @@ def test_the_file_has_the_official_names(settings: retrain.Settings) -> None:
 
 @pytest.mark.parametrize(("done", "cut"), [(3, 4), (6, 7)])
 def test_a_training_that_was_cut_off_ends_with_the_same_bits(
-    settings: retrain.Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: int, cut: int
+    settings: retrain_spos.Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: int, cut: int
 ) -> None:
-    whole = retrain.run(dataclasses.replace(settings, folder=tmp_path / "whole"), io.StringIO())
+    whole = retrain_spos.run(dataclasses.replace(settings, folder=tmp_path / "whole"), io.StringIO())
     with monkeypatch.context() as patch:
         patch.setattr(F, "cross_entropy", _cut_after(cut))
         with pytest.raises(Cut):
-            retrain.run(settings, io.StringIO())
-    kept = torch.load(settings.folder / retrain.CHECKPOINT, weights_only=True)
+            retrain_spos.run(settings, io.StringIO())
+    kept = torch.load(settings.folder / retrain_spos.CHECKPOINT, weights_only=True)
     assert kept["iteration"] == done
     torch.manual_seed(99)
     torch.rand(3)
     # Where images are decoded and how often checkpoints are written changes nothing.
-    resumed = retrain.run(dataclasses.replace(settings, workers=2, checkpoint_every=1), io.StringIO())
+    resumed = retrain_spos.run(dataclasses.replace(settings, workers=2, checkpoint_every=1), io.StringIO())
     before, after = weights_of(whole.path), weights_of(resumed.path)
     assert all(torch.equal(each, after[name]) for name, each in before.items())
     assert (whole.top1, whole.top5) == (resumed.top1, resumed.top5)
@@ -183,40 +183,40 @@ def _cut_after(iterations: int) -> Callable[..., torch.Tensor]:
     return cross_entropy
 
 
-def test_a_finished_training_is_only_validated_again(settings: retrain.Settings) -> None:
-    first, random = retrain.run(settings, io.StringIO()), torch.get_rng_state()
+def test_a_finished_training_is_only_validated_again(settings: retrain_spos.Settings) -> None:
+    first, random = retrain_spos.run(settings, io.StringIO()), torch.get_rng_state()
     before = weights_of(first.path)
-    assert retrain.run(settings, io.StringIO()) == first
+    assert retrain_spos.run(settings, io.StringIO()) == first
     assert all(torch.equal(each, before[name]) for name, each in weights_of(first.path).items())
     assert torch.equal(torch.get_rng_state(), random)
     assert not list(settings.folder.glob("*.part"))
 
 
-def test_another_training_in_the_same_folder_is_refused(settings: retrain.Settings) -> None:
-    retrain.run(settings, io.StringIO())
+def test_another_training_in_the_same_folder_is_refused(settings: retrain_spos.Settings) -> None:
+    retrain_spos.run(settings, io.StringIO())
     with pytest.raises(UsageError, match=r"another training \(learning_rate 0\.1, not 0\.2\); give this one a folder"):
-        retrain.run(dataclasses.replace(settings, learning_rate=0.2), io.StringIO())
-    (settings.folder / retrain.CHECKPOINT).write_bytes(b"<html>")
+        retrain_spos.run(dataclasses.replace(settings, learning_rate=0.2), io.StringIO())
+    (settings.folder / retrain_spos.CHECKPOINT).write_bytes(b"<html>")
     with pytest.raises(UsageError, match="is no checkpoint that training goes on from; move it away"):
-        retrain.run(settings, io.StringIO())
-    torch.save({"state_dict": {}}, settings.folder / retrain.CHECKPOINT)
+        retrain_spos.run(settings, io.StringIO())
+    torch.save({"state_dict": {}}, settings.folder / retrain_spos.CHECKPOINT)
     with pytest.raises(UsageError, match="is no checkpoint of this command; move it away"):
-        retrain.run(settings, io.StringIO())
-    with zipfile.ZipFile(settings.folder / retrain.CHECKPOINT, "w") as archive:
+        retrain_spos.run(settings, io.StringIO())
+    with zipfile.ZipFile(settings.folder / retrain_spos.CHECKPOINT, "w") as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02cbuiltins\nbytearray\n\x8a\x06\0\0\0\0\0\x40\x85R.")
     with pytest.raises(
         UsageError, match=r"no checkpoint that training goes on from; move it away \(builtins\.bytearray"
     ):
-        retrain.run(settings, io.StringIO())
-    (settings.folder / retrain.CHECKPOINT).unlink()
-    os.mkfifo(settings.folder / retrain.CHECKPOINT)
+        retrain_spos.run(settings, io.StringIO())
+    (settings.folder / retrain_spos.CHECKPOINT).unlink()
+    os.mkfifo(settings.folder / retrain_spos.CHECKPOINT)
     with pytest.raises(UsageError, match=r"that training goes on from; move it away .*it is a pipe"):
-        retrain.run(settings, io.StringIO())
+        retrain_spos.run(settings, io.StringIO())
 
 
-def test_each_epoch_has_its_own_order_and_crops(settings: retrain.Settings) -> None:
+def test_each_epoch_has_its_own_order_and_crops(settings: retrain_spos.Settings) -> None:
     def batches(done: int, seed: int = 0) -> list[list[tuple[int, int]]]:
-        return list(retrain.Batches(10, dataclasses.replace(settings, batch=4, seed=seed), done, 10))
+        return list(retrain_spos.Batches(10, dataclasses.replace(settings, batch=4, seed=seed), done, 10))
 
     flat = [each for batch in batches(0) for each in batch]
     epochs = [flat[start : start + 10] for start in range(0, 40, 10)]
@@ -229,27 +229,27 @@ def test_each_epoch_has_its_own_order_and_crops(settings: retrain.Settings) -> N
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_an_image_that_cannot_be_read_is_named(settings: retrain.Settings, tmp_path: Path, workers: int) -> None:
+def test_an_image_that_cannot_be_read_is_named(settings: retrain_spos.Settings, tmp_path: Path, workers: int) -> None:
     for label in range(10):
         (tmp_path / "train" / f"digit {label}").mkdir(parents=True)
         (tmp_path / "train" / f"digit {label}" / "cut.png").write_bytes(b"\x89PNG")
     with pytest.raises(UsageError, match=r"cut\.png: "):
-        retrain.run(dataclasses.replace(settings, train=tmp_path / "train", workers=workers), io.StringIO())
+        retrain_spos.run(dataclasses.replace(settings, train=tmp_path / "train", workers=workers), io.StringIO())
 
 
-def test_a_loss_that_is_no_number_ends_it_before_the_checkpoint(settings: retrain.Settings) -> None:
+def test_a_loss_that_is_no_number_ends_it_before_the_checkpoint(settings: retrain_spos.Settings) -> None:
     with pytest.raises(UsageError, match="the loss is no number at iteration 3; lower the learning rate"):
-        retrain.run(dataclasses.replace(settings, learning_rate=1e30), io.StringIO())
-    assert not (settings.folder / retrain.CHECKPOINT).exists()
+        retrain_spos.run(dataclasses.replace(settings, learning_rate=1e30), io.StringIO())
+    assert not (settings.folder / retrain_spos.CHECKPOINT).exists()
 
 
-def test_what_is_refused_before_anything_is_written(settings: retrain.Settings, tmp_path: Path) -> None:
+def test_what_is_refused_before_anything_is_written(settings: retrain_spos.Settings, tmp_path: Path) -> None:
     with pytest.raises(ArchitectureRejected, match=r'"op\[0\]" is 9.*"op\[19\]" is null'):
-        retrain.run(dataclasses.replace(settings, architecture=f'{{"op":[9{",0" * 18},null]}}'), io.StringIO())
+        retrain_spos.run(dataclasses.replace(settings, architecture=f'{{"op":[9{",0" * 18},null]}}'), io.StringIO())
     with pytest.raises(ImagesUnusable):
-        retrain.run(dataclasses.replace(settings, classes=11), io.StringIO())
+        retrain_spos.run(dataclasses.replace(settings, classes=11), io.StringIO())
     with pytest.raises(UsageError, match="precision bf16 needs a CUDA device"):
-        retrain.run(dataclasses.replace(settings, precision="bf16"), io.StringIO())
+        retrain_spos.run(dataclasses.replace(settings, precision="bf16"), io.StringIO())
     assert not settings.folder.exists()
     for change, says in (
         ({"batch": 1}, "batch is 1; it has to be at least 2"),
@@ -264,7 +264,7 @@ def test_what_is_refused_before_anything_is_written(settings: retrain.Settings, 
 
 
 def test_the_defaults_are_the_official_ones() -> None:
-    fields = {each.name: each.default for each in dataclasses.fields(retrain.Settings)}
+    fields = {each.name: each.default for each in dataclasses.fields(retrain_spos.Settings)}
     assert [fields[name] for name in ("iterations", "batch", "learning_rate", "momentum", "weight_decay")] == [
         300_000,
         1024,
@@ -276,12 +276,12 @@ def test_the_defaults_are_the_official_ones() -> None:
 
 
 def test_other_classes_in_validation_are_refused_before_anything_is_written(
-    settings: retrain.Settings, digits: Path, tmp_path: Path
+    settings: retrain_spos.Settings, digits: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "val"
     other.mkdir()
     for folder in (digits / "val").iterdir():
         (other / folder.name.replace("digit 9", "nine")).symlink_to(folder)
     with pytest.raises(ImagesUnusable, match=r'has the class "nine", which the other images lack, .* "digit 9"'):
-        retrain.run(dataclasses.replace(settings, val=other), io.StringIO())
+        retrain_spos.run(dataclasses.replace(settings, val=other), io.StringIO())
     assert not settings.folder.exists()
