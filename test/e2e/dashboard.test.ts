@@ -251,7 +251,7 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
   test("a point of the cost figure leads to its candidate, and that to the reply that proposed it", async () => {
     const page = await visitRun(shown, "talked");
     const point = panel(page, "Cost and value").locator("svg a").last();
-    const href = (await point.getAttribute("xlink:href")) ?? "";
+    const href = (await point.getAttribute("href")) ?? "";
     expect(href).toMatch(/^#\/run\/talked\/round-\d+\/candidate-\d+$/);
     await point.dispatchEvent("click");
     await expect.poll(() => page.url()).toContain(href);
@@ -328,7 +328,7 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
     expect(await main.locator("table").count()).toBeGreaterThan(1);
     expect(await main.locator("svg").count()).toBeGreaterThan(3);
     expect(await main.textContent()).toMatch(/One run has not finished/);
-    expect(await main.locator("svg a").first().getAttribute("xlink:href")).toMatch(/^#\/run\/\w+\/round-/);
+    expect(await main.locator("svg a").first().getAttribute("href")).toMatch(/^#\/run\/\w+\/round-/);
     await page.goBack();
     expect(await page.getByLabel("Compare talked").isChecked()).toBe(true);
   });
@@ -700,7 +700,7 @@ async function expectHarmless(page: Page): Promise<void> {
     ran: window.__pwned,
     put: document.querySelectorAll(".evil, main img, main iframe, main script, main link, main meta, main form[action], main style, math").length,
     scripts: [...document.scripts].filter(({ src, type }) => !src.startsWith(location.origin + "/") && !["importmap", "application/json"].includes(type)).length,
-    links: [...document.querySelectorAll("a")].map((link) => link.getAttribute("href") ?? link.getAttribute("xlink:href")).filter((href) => !href.startsWith("#")),
+    links: [...document.querySelectorAll("a")].map((link) => link.getAttribute("href")).filter((href) => !href.startsWith("#")),
     handlers: [...document.querySelectorAll("*")].filter((element) => [...element.attributes].some(({ name }) => name.startsWith("on"))).length,
   })`);
   expect(found).toEqual({ put: 0, scripts: 0, links: [], handlers: 0 });

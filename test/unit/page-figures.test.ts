@@ -39,10 +39,7 @@ describe("a mark of the cost figure", () => {
 
   test("leads to its candidate and says in words where it is from and what it is", () => {
     const { links } = drawn(subjectOf([run], linkOf));
-    const told = links.map((link) => [
-      link.getAttribute("href") ?? link.getAttribute("xlink:href"),
-      link.querySelector("title")?.textContent,
-    ]);
+    const told = links.map((link) => [link.getAttribute("href"), link.querySelector("title")?.textContent]);
     expect(told).toContainEqual(["#/run/r/1/1", "round 1, candidate 2: 91.50 %, 20 M"]);
     expect(told).toContainEqual(["#/run/r/2/0", "round 2, candidate 1: 93.13 %, 60 M"]);
   });

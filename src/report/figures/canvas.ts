@@ -76,7 +76,7 @@ export function draw({ id, label, key = [], keyTop = 0, hasLinks = false, ...opt
   svg.setAttribute("xmlns", svgNamespace);
   // What is one picture to a reader has no parts that lead anywhere.
   svg.setAttribute("role", hasLinks ? "group" : "img");
-  if (hasLinks) for (const link of svg.querySelectorAll("a")) link.setAttribute("tabindex", "-1");
+  if (hasLinks) for (const link of svg.querySelectorAll("a")) prepareLink(link);
   svg.setAttribute(
     "aria-label",
     escapes(svg) ? label : label.replaceAll("&", "&amp;").replaceAll("<", "&lt;"),
@@ -280,6 +280,7 @@ export function thinned<Item>(items: readonly Item[], most: number): readonly It
 interface SvgElement {
   readonly outerHTML: string;
   textContent: string | null;
+  getAttribute(name: string): string | null;
   setAttribute(name: string, value: string): void;
   removeAttribute(name: string): void;
   append(child: SvgElement): void;
@@ -298,6 +299,14 @@ const labelGap = 14;
 const longestName = 60;
 /** Beside lines with short names. */
 const leastRoom = 190;
+
+/** A browser writes the library's href as xlink:href, and a file that does not declare this prefix cannot be opened. */
+function prepareLink(link: SvgElement): void {
+  const href = link.getAttribute("href") ?? "";
+  link.removeAttribute("href");
+  link.setAttribute("href", href);
+  link.setAttribute("tabindex", "-1");
+}
 
 /** Whether a document writes what an attribute holds as markup: a browser does; linkedom escapes quotation marks alone. */
 function escapes(element: SvgElement): boolean {
