@@ -14,7 +14,7 @@ import { openRowIndex, type RowIndex } from "../runs/row-index.ts";
 import { type RowMaking, RunShelf } from "../runs/run-shelf.ts";
 import { codeOf } from "../system/system-error.ts";
 import { cacheFromEnvironment } from "../settings/config.ts";
-import { openPageModules, programFolder } from "../dashboard/page-modules.ts";
+import { readPageFiles } from "../dashboard/page-files.ts";
 import type { RunRow } from "../dashboard/protocol.ts";
 import { rowOf, runRowSchema, withHolder } from "../dashboard/run-row.ts";
 import { serverOf } from "../dashboard/server.ts";
@@ -55,7 +55,7 @@ export async function dashboard(
   let hosts: ReadonlySet<string> = new Set();
   const app = serverOf({
     shelf,
-    modules: await openPageModules(programFolder),
+    files: await readPageFiles(),
     token,
     hosts: () => hosts,
     signal: ending,

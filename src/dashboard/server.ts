@@ -6,7 +6,7 @@
  * address as such, so that no other site can reach it under a name of its own, and what a browser says of where a request
  * comes from must be this page.
  */
-import { timingSafeEqual } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
 import { isIPv4 } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { type Context, Hono } from "hono";
@@ -15,8 +15,8 @@ import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { z } from "zod";
 import { plain } from "../report/format.ts";
-import { documentOf, favicon } from "./document.ts";
-import { type Asset, type PageModules, tagOf } from "./page-modules.ts";
+import { documentOf, favicon, filesUnder, policy } from "./document.ts";
+import type { PageFiles } from "./page-files.ts";
 import { pageStyle } from "./page-style.ts";
 import type { Answer, Order, RunsMessage, Standing } from "./protocol.ts";
 
@@ -43,7 +43,7 @@ export type RecordNews =
 
 export interface ServerParts {
   readonly shelf: RunShelf;
-  readonly modules: PageModules;
+  readonly files: PageFiles;
   /** What steers runs; null: nobody may. */
   readonly token: string | null;
   /** What may stand in Host beside loopback addresses, each with its port. Asked anew each time. */
@@ -54,8 +54,8 @@ export interface ServerParts {
 
 /** The server as a function from requests to responses. */
 export function serverOf(parts: ServerParts): Hono {
-  const { shelf, modules, token, hosts, signal } = parts;
-  const { html, policy } = documentOf(modules);
+  const { shelf, files, token, hosts, signal } = parts;
+  const html = documentOf(files);
   const app = new Hono();
 
   app.use(async (context, next) => {
@@ -68,14 +68,16 @@ export function serverOf(parts: ServerParts): Hono {
   });
 
   app.get("/", (context) => context.html(html));
-  app.get("/favicon.svg", (context) => sent(context, fixed("image/svg+xml", favicon)));
-  app.get("/style.css", (context) => sent(context, fixed("text/css; charset=utf-8", pageStyle)));
-  const module = async (context: Context) => {
-    const asset = await modules.find(context.req.path);
-    return asset === null ? context.notFound() : await sent(context, asset);
-  };
-  app.get("/modules/*", module);
-  app.get("/packages/*", module);
+  app.get("/favicon.svg", (context) => sent(context, "image/svg+xml", favicon));
+  app.get("/style.css", (context) => sent(context, "text/css; charset=utf-8", pageStyle));
+  app.get(`${filesUnder}:name`, (context) => {
+    const name = context.req.param("name");
+    const text = files.texts.get(name);
+    if (text === undefined) return context.notFound();
+    const type = name.endsWith(".map") ? "application/json" : "text/javascript; charset=utf-8";
+    // The name changes with the content.
+    return context.body(text, 200, { "Content-Type": type, "Cache-Control": "max-age=31536000, immutable" });
+  });
 
   app.get("/api/runs", (context) =>
     streamed(context, signal, async (stream, until) => {
@@ -204,17 +206,13 @@ function tokenRefusal({ req }: Context, token: string | null): Answer | null {
     : { ok: false, words: "this is not the token that the command printed with its address" };
 }
 
-function fixed(type: string, text: string): Asset {
-  return { type, tag: tagOf(text), read: async () => text };
-}
-
-/** Sends a file, or says that the browser has it. */
-async function sent(context: Context, asset: Asset): Promise<Response> {
-  const etag = `"${asset.tag}"`;
+/** Sends a text, or says that the browser has it. */
+function sent(context: Context, type: string, text: string): Response {
+  const etag = `"${createHash("sha256").update(text).digest("hex").slice(0, 16)}"`;
   context.header("Cache-Control", "no-cache");
   context.header("ETag", etag);
   if (context.req.header("If-None-Match") === etag) return context.body(null, 304);
-  return context.body(await asset.read(), 200, { "Content-Type": asset.type });
+  return context.body(text, 200, { "Content-Type": type });
 }
 
 /** An event stream that ends when its reader goes away or the server ends. */

@@ -4,7 +4,7 @@
  * Owns the shapes and the format version, and reads them strictly. Knows nothing of files, nor of what the facts add
  * up to (state.ts). Effects and decisions are stored; sums and bests never are.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { rejectionSchema, spaceDescriptionSchema } from "./space.ts";
 
 /** The version written into every line. A reader of a newer program still reads every older version. */

@@ -4,7 +4,7 @@
  * Owns the one spelling of an architecture (proto/README.md states the rules; the evaluator follows the same ones,
  * and both read proto/vectors). Knows no space by name, no accuracy and no search method.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { ContractViolation } from "../errors.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
 import { pick, type Random } from "./random.ts";

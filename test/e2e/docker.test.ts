@@ -78,8 +78,8 @@ test("the control plane, built as its image is, searches with an evaluator elsew
   }
   const built = spawnSync("docker/build-control.sh", [], { cwd: build, encoding: "utf8" });
   expect(built.status, built.stderr + built.stdout).toBe(0);
-  // Types, tests and formatters are not shipped.
-  for (const gone of ["typescript", "vitest", "@biomejs/biome", "oxlint"])
+  // Compilers, tests and formatters are not shipped.
+  for (const gone of ["typescript", "esbuild", "vitest", "@biomejs/biome", "oxlint"])
     expect(existsSync(join(build, "node_modules", gone)), gone).toBe(false);
 
   const image = temporaryFolder();

@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { serverOf } from "../../src/dashboard/server.ts";
-import type { PageModules } from "../../src/dashboard/page-modules.ts";
+import type { PageFiles } from "../../src/dashboard/page-files.ts";
 
-const modules: PageModules = { importMap: "{}", paths: [], later: [], find: async () => null };
+const files: PageFiles = { atOnce: [], later: [], texts: new Map() };
 
 /** A server without runs that answers to one name beside loopback addresses. */
 const server = serverOf({
@@ -15,7 +15,7 @@ const server = serverOf({
     standing: async () => null,
     order: async () => ({ answer: { ok: false, words: "" }, isReached: false }),
   },
-  modules,
+  files,
   token: null,
   hosts: () => new Set(["box.example:8477"]),
   signal: new AbortController().signal,

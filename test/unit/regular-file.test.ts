@@ -142,7 +142,7 @@ describe.each(names)("a %s", (name) => {
 
 describe("whoever opens a file to read it", () => {
   /** Files of the program itself, which nobody else puts where they are. */
-  const own = new Set(["cli.ts", "dashboard/page-modules.ts", "adapters/regular-file.ts"]);
+  const own = new Set(["cli/main.ts", "dashboard/page-files.ts", "system/regular-file.ts"]);
   const source = fileURLToPath(new URL("../../src", import.meta.url));
   const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((path) =>
     path.endsWith(".ts"),

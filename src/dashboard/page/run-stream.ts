@@ -6,7 +6,6 @@
 import type { RunEvent } from "../../search/events.ts";
 import { applyEvent, type RunState } from "../../search/state.ts";
 import type { Standing } from "../protocol.ts";
-import { takeEarly } from "./preload.ts";
 import { oncePerFrame, whileSeen, yielded } from "./tasks.ts";
 
 /** How the page and the server hear each other. */
@@ -77,9 +76,7 @@ class FoldedStream implements RunStream {
     this.#hangUp();
     // What came before is not told again, unless the record is another one by now.
     const after = this.#lastSeq;
-    const early = after === 0 ? takeEarly(this.#address) : null;
-    const source =
-      early?.source ?? new EventSource(after === 0 ? this.#address : `${this.#address}?after=${after}`);
+    const source = new EventSource(after === 0 ? this.#address : `${this.#address}?after=${after}`);
     this.#source = source;
     const told: Readonly<Record<string, (event: MessageEvent<string>) => void>> = {
       open: () => this.#connect("open"),
@@ -94,18 +91,15 @@ class FoldedStream implements RunStream {
         this.#changed();
       },
     };
-    for (const event of early?.told ?? []) told[event.type]?.(event);
     for (const [kind, hear] of Object.entries(told))
       source.addEventListener(kind, (event) => hear(event as MessageEvent<string>));
-    const refused = () => {
+    source.addEventListener("error", () => {
       this.#connect("lost");
       if (source.readyState !== EventSource.CLOSED || this.#isClosed) return;
       // The browser asks again by itself unless it was refused.
       this.#again = setTimeout(() => this.open(), againMs);
       void this.#askWhy();
-    };
-    source.addEventListener("error", refused);
-    if (source.readyState === EventSource.CLOSED) refused();
+    });
   }
 
   close(): void {
