@@ -28,5 +28,5 @@ COPY --from=build /opt/collm-nas/dist/ /opt/collm-nas/dist/
 ENV NODE_ENV=production
 USER 1000:1000
 VOLUME /srv/runs
-ENTRYPOINT ["node", "/opt/collm-nas/dist/cli.js"]
+ENTRYPOINT ["node", "/opt/collm-nas/dist/cli/main.js"]
 CMD ["--help"]

@@ -659,9 +659,9 @@ describe("a run with its page", () => {
 
   it("goes on without one that does not start, and says why", async () => {
     const run = writeRun(join(temporaryFolder(), "a"), record);
-    // There is no compiled program beside the sources.
-    const { words, close } = await dashboardBeside(join(run, ".."), run);
-    expect(words).toMatch(/^no page of this run: .*cli\.js/);
+    // The page is of a folder.
+    const { words, close } = await dashboardBeside(join(run, "journal.jsonl"), run);
+    expect(words).toMatch(/^no page of this run: .*journal\.jsonl is a file/);
     await close();
   });
 

@@ -171,7 +171,7 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
     expect(bests.length).toBeGreaterThan(5);
     expect(bests).toEqual(bests.toSorted((one, other) => other - one));
 
-    await page.getByLabel("Filter runs").fill("random combinations");
+    await page.getByLabel("Filter runs").fill("random cells");
     await expect.poll(async () => (await ids(page)).toSorted()).toEqual(["drawn", "torn"]);
     await page.getByLabel("State").selectOption("finished");
     await expect.poll(() => ids(page)).toEqual(["drawn"]);
@@ -323,7 +323,7 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
     await page.getByLabel("Compare drawn").check();
     await page.getByLabel("Compare left").check();
     await page.getByRole("link", { name: "Compare 3 runs" }).click();
-    await page.getByRole("heading", { level: 2, name: "combinations" }).waitFor();
+    await page.getByRole("heading", { level: 2, name: "cells" }).waitFor();
     const main = page.locator("main");
     expect(await main.locator("table").count()).toBeGreaterThan(1);
     expect(await main.locator("svg").count()).toBeGreaterThan(3);
