@@ -1,7 +1,7 @@
 /**
  * What both roles cost, and whether a cap on money can hold.
  *
- * Owns which server's price is whose. Where prices are from is adapters/prices.ts's business.
+ * Owns which server's price is whose. Where prices are from is models/prices.ts's business.
  */
 import { type PriceTable, priceOf } from "../models/prices.ts";
 import { type GivenPrice, type ModelConfig, serverOf } from "../settings/config.ts";

@@ -2,7 +2,7 @@
  * The record of a ranking experiment on disk.
  *
  * Owns which line comes next. The shape of the lines is ranking/record.ts, and how they are stored for good is
- * adapters/json-lines.ts.
+ * runs/json-lines.ts.
  */
 import { JsonLines } from "../runs/json-lines.ts";
 import {

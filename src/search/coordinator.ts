@@ -2,7 +2,7 @@
  * The Coordinator: Algorithm 1 of the paper over ports.
  *
  * Owns the loop, the verdict on every candidate, the re-asking of roles and the waiting for an evaluator that went
- * away. Knows no way to propose (searchers/), no server and no file (adapters/). It decides from folded state alone,
+ * away. Knows no way to propose (searchers/), no server and no file. It decides from folded state alone,
  * so that a live run, a resumed one and a replay take the same path.
  */
 import {

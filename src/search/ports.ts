@@ -1,7 +1,7 @@
 /**
  * What a search needs from the world, as interfaces of two or three members.
  *
- * Owns the shapes of the requests and answers. Knows no implementation: adapters/ has the real ones, searchers/ the
+ * Owns the shapes of the requests and answers. Knows no implementation: models/, evaluator/ and runs/ have the real ones, searchers/ the
  * ways to propose, and test/contract/ one suite for each port that every implementation must pass.
  */
 import type { ChatReply, EventBody, MeasuredCost, Message, Outcome, Role, RunEvent } from "./events.ts";

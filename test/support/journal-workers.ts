@@ -14,7 +14,7 @@ import type { RunEvent } from "../../src/search/events.ts";
 
 /** What a child does: opens and closes runs on command, or appends without end and tells what was acknowledged. */
 const worker = `
-import { createRun, openRun } from "./adapters/journal-file.js";
+import { createRun, openRun } from "./runs/journal-file.js";
 const clock = { now: () => new Date().toISOString() };
 const strategy = (round) => ({ type: "strategy-set", round, text: "s".repeat(round % 300) });
 let journal = null;

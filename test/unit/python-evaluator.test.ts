@@ -296,7 +296,7 @@ describe.skipIf(python === null)("the Python server (skipped without .venv: run 
 
   it("ends by itself when its parent is killed", async () => {
     const program = join(folder, "parent.mjs");
-    const adapter = pathToFileURL(join(packageRoot, "dist/adapters/python-evaluator.js")).href;
+    const adapter = pathToFileURL(join(packageRoot, "dist/evaluator/python-evaluator.js")).href;
     const options = JSON.stringify({ python, environment: process.env, configFile: null, packageRoot });
     writeFileSync(
       program,
