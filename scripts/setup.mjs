@@ -5,6 +5,7 @@
  *   supernet  that, and PyTorch for the supernets and the examples that train one
  *   test      that, and everything the test suite needs
  *   bench     that, and the official code that measurements are paired with
+ *   docs      the Node packages and what builds the site from docs/; it can be added to any of the others
  *   llm       what runs a model from a GGUF file, and nothing else; `llm cuda` and `llm vulkan` add those binaries
  *
  * Owns node_modules/, .venv/ and llm/. A stamp inside each says what it was made from, so that a second call has only
@@ -41,6 +42,8 @@ const requirements = {
 };
 /** The levels, each with all that the ones before it have. */
 const levels = Object.keys(requirements);
+/** What builds the site. Its versions are those of the tests wherever both need a package. */
+requirements.docs = [{ file: "docs.txt" }];
 
 /** The installer of everything else in .venv: one version, and the digests of its wheels for Linux and macOS. */
 const uv = {
@@ -74,10 +77,10 @@ let child;
 let interrupted;
 
 const [level, ...extras] = process.argv.slice(2);
-const isLevel = levels.includes(level) && extras.length === 0;
+const isLevel = Object.hasOwn(requirements, level ?? "") && extras.length === 0;
 const isLlm = level === "llm" && extras.every((extra) => Object.hasOwn(llmExtras, extra));
 if (!isLevel && !isLlm) {
-  stop(`usage: node scripts/setup.cjs ${levels.join("|")}|llm [${Object.keys(llmExtras).join("|")}]`);
+  stop(`usage: node scripts/setup.cjs ${Object.keys(requirements).join("|")}|llm [${Object.keys(llmExtras).join("|")}]`);
 }
 if (dueSteps().length > 0) {
   await takeLock();
@@ -267,7 +270,7 @@ async function installPackages() {
     });
   }
   stamp[level] = packagesMade(level);
-  for (const below of levels.slice(0, levels.indexOf(level))) stamp[below] = packagesMade(below);
+  for (const below of levels.slice(0, Math.max(0, levels.indexOf(level)))) stamp[below] = packagesMade(below);
   finishVenv(stamp);
 }
 
