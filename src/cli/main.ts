@@ -40,7 +40,7 @@ Examples:
   collm-nas run search.yaml --budget 50
   collm-nas run --space my-space --evaluator localhost:50051 --model qwen3 --base-url http://localhost:8000/v1
 
-FILE is YAML with the long names of these flags and more; the README lists every key.`,
+FILE is YAML with the long names of these flags and more; docs/reference/configuration.md lists every key.`,
   resume: `
 Examples:
   collm-nas resume runs/NAME
@@ -82,7 +82,7 @@ Examples:
   collm-nas bench plan.yaml --seeds 3 --budget 20
   collm-nas bench plan.yaml --model qwen3 --base-url http://localhost:8000/v1
 
-The README explains a plan's keys. Runs that are finished are not made again.`,
+docs/guides/benches.md explains the keys of a plan. Runs that are finished are not made again.`,
   report: `
 Examples:
   collm-nas report benches/NAME --out report.html
