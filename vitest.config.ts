@@ -6,7 +6,7 @@
  * - "e2e": all of test/e2e. One process per file, one Python evaluator for all of them.
  * - "long": every NAME.sweep.test.ts. Such a file checks one thing over very many cases: a few of them in `npm test`,
  *   all of them in `npm run test:long` (see test/support/sweep.ts). Its few cases run in one of the other projects.
- * - "shared": the unit and contract files that use nothing of their process. They share a thread and its modules, which
+ * - "shared": the unit and contract files that use nothing of their process. They share a process and its modules, which
  *   is many times quicker. `usesItsProcess` decides.
  * - "alone": all other unit and contract files. One process per file.
  */
@@ -18,7 +18,7 @@ import { configDefaults, defineConfig } from "vitest/config";
 const root = dirname(fileURLToPath(import.meta.url));
 const common = { testTimeout: 60_000, hookTimeout: 60_000 };
 
-/** What a file may import and still share a thread, besides the sources and test files for which the same is true. */
+/** What a file may import and still share a process, besides the sources and test files for which the same is true. */
 const harmless = new Set(
   "crypto events fs fs/promises http net os path stream stream/promises timers/promises url util zlib"
     .split(" ")
@@ -79,7 +79,7 @@ export default defineConfig({
           ...common,
           name: "shared",
           include: shared,
-          pool: "threads",
+          pool: "forks",
           isolate: false,
           restoreMocks: true,
           provide: { sweep: "few" },

@@ -8,12 +8,11 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   collmNas,
+  evaluator,
   type Ended,
-  type EvaluatorProcess,
   json,
   newRun,
   type Settings,
-  startEvaluator,
   temporaryFile,
   temporaryFolder,
 } from "../support/cli.ts";
@@ -21,12 +20,10 @@ import {
 const space = "analognas-baseline";
 const cell = "|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|";
 
-let evaluator: EvaluatorProcess;
 /** A run of two evaluations that has ended. */
 let ended: string;
 
 beforeAll(async () => {
-  evaluator = await startEvaluator();
   ended = newRun();
   const flags = ["--space", space, "--budget", "2", "--evaluator", evaluator.address];
   await json(["run", ...flags, "--out", ended]);

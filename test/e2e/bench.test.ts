@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { RunShelf } from "../../src/runs/run-shelf.ts";
 import { rowMaking } from "../../src/cli/dashboard.ts";
 import { readStudy } from "../../src/app/read-study.ts";
@@ -13,8 +13,8 @@ import type { BenchRecord } from "../../src/report/bench-record.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import {
   collmNas,
+  evaluator,
   type Ended,
-  type EvaluatorProcess,
   events,
   start,
   startEvaluator,
@@ -31,12 +31,8 @@ import {
   unauthorized,
 } from "../support/model-server.ts";
 
-let evaluator: EvaluatorProcess;
 const servers: ModelServer[] = [];
 
-beforeAll(async () => {
-  evaluator = await startEvaluator();
-});
 afterAll(() => Promise.all(servers.map((each) => each.close())));
 
 const lines = [

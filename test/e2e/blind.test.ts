@@ -1,13 +1,11 @@
 /** A blind search as a person makes one: nothing that is sent names the space's own words, and the winner is told in them. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { collmNas, type EvaluatorProcess, json, newRun, startEvaluator } from "../support/cli.ts";
+import { collmNas, evaluator, json, newRun } from "../support/cli.ts";
 import { type ModelServer, playRoles, startModelServer } from "../support/model-server.ts";
 
-let evaluator: EvaluatorProcess;
 let server: ModelServer;
 
 beforeAll(async () => {
-  evaluator = await startEvaluator();
   server = await startModelServer(playRoles());
 });
 afterAll(() => server.close());

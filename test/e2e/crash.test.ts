@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   collmNas,
+  evaluator as quick,
   decisions,
   type Ended,
   type EvaluatorProcess,
@@ -39,11 +40,10 @@ const space = "analognas-baseline";
 /** Three rounds of four. */
 const small = `space: ${space}\nbudget: 12\ncandidates: {min: 4, max: 4}\n`;
 
-let quick: EvaluatorProcess;
 let slow: EvaluatorProcess;
 
 beforeAll(async () => {
-  [quick, slow] = await Promise.all([startEvaluator(), startEvaluator({ slowSeconds: 0.15 })]);
+  slow = await startEvaluator({ slowSeconds: 0.15 });
 });
 
 /** What a configuration comes to when nothing happens to it. */

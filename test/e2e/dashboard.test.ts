@@ -10,6 +10,7 @@ import { best, fold, type RunState } from "../../src/search/state.ts";
 import { browserNote, chromiumPath, contrast } from "../support/browser.ts";
 import {
   collmNas,
+  evaluator,
   type EvaluatorProcess,
   events,
   json,
@@ -292,7 +293,6 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
 
   test("the winner is copied in every form, and its command gives the value that is shown", async () => {
     const folder = temporaryFolder();
-    const evaluator = await startEvaluator();
     const out = join(folder, "real");
     const { best: found } = await json(
       `run --space analognas-baseline --budget 30 --evaluator ${evaluator.address} --out ${out}`.split(" "),
@@ -474,13 +474,13 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
   // ----- Steering -----
 
   describe("a run under way", () => {
-    let evaluator: EvaluatorProcess;
+    let slow: EvaluatorProcess;
     let model: ModelServer;
     let folder: string;
 
     beforeAll(async () => {
       const answer = playRoles();
-      evaluator = await startEvaluator({ slowSeconds: 0.02 });
+      slow = await startEvaluator({ slowSeconds: 0.02 });
       model = await startModelServer((request) => async (response) => {
         await wait(150);
         await answer(request)(response, request);
@@ -500,7 +500,7 @@ model: {name: test-model, baseUrl: "${model.baseUrl}", keyVariable: TEST_KEY}
 `,
       );
       const out = join(folder, name);
-      return start(["run", file, "--evaluator", evaluator.address, "--out", out, "--json"]);
+      return start(["run", file, "--evaluator", slow.address, "--out", out, "--json"]);
     }
 
     test("waits, is told a hint and goes on as the page says, with the token alone", async () => {

@@ -9,7 +9,7 @@ import { accessSync, constants, cpSync, existsSync, mkdirSync, readFileSync, sta
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { root, startEvaluator, temporaryFolder } from "../support/cli.ts";
+import { root, evaluator, temporaryFolder } from "../support/cli.ts";
 
 const dockerfiles = ["evaluator", "control"] as const;
 
@@ -91,22 +91,17 @@ test("the control plane, built as its image is, searches with an evaluator elsew
   }
   const work = join(image, "work");
   mkdirSync(work);
-  const evaluator = await startEvaluator();
-  try {
-    const [program, script] = JSON.parse(
-      instructions("control").find(({ keyword }) => keyword === "ENTRYPOINT")?.rest ?? "[]",
-    ) as [string, string];
-    const search = ["run", "--space", "analognas-baseline", "--budget", "20"];
-    const ran = spawnSync(
-      program,
-      [join(image, script), ...search, "--evaluator", evaluator.address, "--json"],
-      { cwd: work, encoding: "utf8" },
-    );
-    expect(ran.status, ran.stderr).toBe(0);
-    expect(existsSync(join(work, "runs"))).toBe(true);
-  } finally {
-    await evaluator.kill();
-  }
+  const [program, script] = JSON.parse(
+    instructions("control").find(({ keyword }) => keyword === "ENTRYPOINT")?.rest ?? "[]",
+  ) as [string, string];
+  const search = ["run", "--space", "analognas-baseline", "--budget", "20"];
+  const ran = spawnSync(
+    program,
+    [join(image, script), ...search, "--evaluator", evaluator.address, "--json"],
+    { cwd: work, encoding: "utf8" },
+  );
+  expect(ran.status, ran.stderr).toBe(0);
+  expect(existsSync(join(work, "runs"))).toBe(true);
 }, 180_000);
 
 describe("docker/compose.yaml", () => {

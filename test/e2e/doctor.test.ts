@@ -1,14 +1,13 @@
 /** Whether a run would work, and what it will take: both commands as a user calls them. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import {
   collmNas,
+  evaluator,
   type Ended,
   events,
-  type EvaluatorProcess,
   newRun,
-  startEvaluator,
   temporaryFile,
   temporaryFolder,
 } from "../support/cli.ts";
@@ -30,12 +29,8 @@ const space = "analognas-baseline";
 const good = playRoles();
 const key = "sk-test-0123456789abcdef";
 
-let evaluator: EvaluatorProcess;
 const servers: ModelServer[] = [];
 
-beforeAll(async () => {
-  evaluator = await startEvaluator();
-});
 afterAll(() => Promise.all(servers.map((each) => each.close())));
 
 async function serve(script: (request: ModelRequest) => Answer): Promise<ModelServer> {

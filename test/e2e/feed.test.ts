@@ -20,6 +20,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   collmNas,
+  evaluator as quick,
   type EvaluatorProcess,
   journalLines,
   json,
@@ -42,13 +43,12 @@ const small = `space: ${space}\nbudget: 12\ncandidates: {min: 4, max: 4}\n`;
 /** Long enough for whoever is started beside it to find it under way. */
 const long = small.replace("budget: 12", "budget: 40");
 
-let quick: EvaluatorProcess;
 let slow: EvaluatorProcess;
 /** A run that has ended. */
 let finished: string;
 
 beforeAll(async () => {
-  [quick, slow] = await Promise.all([startEvaluator(), startEvaluator({ slowSeconds: 0.25 })]);
+  slow = await startEvaluator({ slowSeconds: 0.25 });
   finished = newRun();
   await json(["run", temporaryFile("search.yaml", small), "--evaluator", quick.address, "--out", finished]);
 });

@@ -5,12 +5,11 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   collmNas,
-  type EvaluatorProcess,
+  evaluator,
   events,
   json,
   newRun,
   start,
-  startEvaluator,
   temporaryFile,
   untilRecorded,
 } from "../support/cli.ts";
@@ -22,10 +21,8 @@ if (missing !== null) console.warn(`searches with gguf: ${missing}`);
 /** Characters are its tokens, so that its prompts are long. */
 const window = 16_384;
 
-let evaluator: EvaluatorProcess;
 let model: string;
 beforeAll(async () => {
-  evaluator = await startEvaluator();
   model = temporaryFile("random.gguf", randomGguf({ contextTokens: window }));
 });
 

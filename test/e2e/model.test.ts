@@ -4,19 +4,18 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import {
   collmNas,
+  evaluator,
   decisions,
   type Ended,
-  type EvaluatorProcess,
   events,
   json,
   killAt,
   newRun,
   outcome,
   start,
-  startEvaluator,
   type Summary,
   temporaryFile,
   until,
@@ -46,12 +45,8 @@ import {
 const space = "analognas-baseline";
 const good = playRoles();
 
-let evaluator: EvaluatorProcess;
 const servers: ModelServer[] = [];
 
-beforeAll(async () => {
-  evaluator = await startEvaluator();
-});
 afterAll(() => Promise.all(servers.map((each) => each.close())));
 
 /** A server that plays both roles well, but for the requests of these numbers, counted from 0. */

@@ -10,8 +10,8 @@ import type { Trial } from "../../src/ranking/record.ts";
 import { Space, type SpaceDescription } from "../../src/search/space.ts";
 import {
   collmNas,
+  evaluator,
   type Ended,
-  type EvaluatorProcess,
   killAt,
   root,
   type Settings,
@@ -37,7 +37,6 @@ const spaceId = "analognas-baseline";
 const trials = 9;
 const one = expect.closeTo(1, 9);
 
-let evaluator: EvaluatorProcess;
 let space: Space;
 /** The controls of the experiment that the models are put to, and the accuracies of what is drawn in it. */
 let controls: RankingSummary;
@@ -48,7 +47,6 @@ let rightRequests: readonly ModelRequest[];
 const servers: { close(): Promise<void> }[] = [];
 
 beforeAll(async () => {
-  evaluator = await startEvaluator();
   const described = await collmNas(["spaces", spaceId, "--json", "--evaluator", evaluator.address]);
   const { size: _size, ...description } = JSON.parse(described.stdout) as SpaceDescription & { size: string };
   space = new Space(description);

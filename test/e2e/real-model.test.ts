@@ -5,7 +5,7 @@
  */
 import { basename, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { events, json, newRun, startEvaluator, temporaryFile } from "../support/cli.ts";
+import { evaluator, events, json, newRun, temporaryFile } from "../support/cli.ts";
 import { withoutLlama } from "../support/random-gguf.ts";
 
 const path = process.env["COLLM_TEST_GGUF"] ?? "";
@@ -17,7 +17,6 @@ const patienceMs = 30 * 60_000;
 
 describe.skipIf(missing !== null)(missing ?? `a search with ${basename(path)}`, () => {
   test("spends its budget on architectures of the space", { timeout: patienceMs }, async () => {
-    const evaluator = await startEvaluator();
     const run = newRun();
     const file = temporaryFile(
       "search.yaml",

@@ -11,7 +11,7 @@ import {
   openBrowser,
   openFile,
 } from "../support/browser.ts";
-import { collmNas, type Ended, json, startEvaluator, temporaryFolder } from "../support/cli.ts";
+import { collmNas, evaluator, type Ended, json, temporaryFolder } from "../support/cli.ts";
 
 /** A folder with four runs on one space and nothing else. */
 let runs: string;
@@ -19,7 +19,6 @@ let runs: string;
 let page: string;
 
 beforeAll(async () => {
-  const evaluator = await startEvaluator();
   const folder = temporaryFolder();
   [runs, page] = [join(folder, "runs"), join(folder, "report.html")];
   mkdirSync(runs);

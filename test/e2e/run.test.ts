@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   collmNas,
+  evaluator,
   decisions,
-  type EvaluatorProcess,
   evaluatorOf,
   events,
   isRunning,
@@ -17,7 +17,6 @@ import {
   root,
   type Settings,
   start,
-  startEvaluator,
   type Summary,
   temporaryFile,
   temporaryFolder,
@@ -38,12 +37,6 @@ const searchers = [
   "costliest-first",
   "portfolio",
 ] as const;
-
-let evaluator: EvaluatorProcess;
-
-beforeAll(async () => {
-  evaluator = await startEvaluator();
-});
 
 /** A run on the evaluator that all tests of this file share. */
 async function search(flags: readonly string[], settings?: Settings): Promise<Summary> {

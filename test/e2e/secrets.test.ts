@@ -5,14 +5,13 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import {
   collmNas,
+  evaluator,
   type Ended,
-  type EvaluatorProcess,
   events,
   newRun,
-  startEvaluator,
   temporaryFile,
   temporaryFolder,
 } from "../support/cli.ts";
@@ -39,12 +38,6 @@ const spellings: Readonly<Record<string, (secret: string) => string>> = {
   "in percents": encodeURIComponent,
   "in Base64": (secret) => Buffer.from(secret).toString("base64"),
 };
-
-let evaluator: EvaluatorProcess;
-beforeAll(async () => {
-  evaluator = await startEvaluator();
-});
-afterAll(() => evaluator.kill());
 
 /** What a server was told in secret, in every spelling. */
 function overheard({ headers }: ModelRequest): string {

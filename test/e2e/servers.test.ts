@@ -8,11 +8,10 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import type { ChatReply } from "../../src/search/events.ts";
 import {
   collmNas,
+  evaluator,
   type Ended,
-  type EvaluatorProcess,
   events,
   newRun,
-  startEvaluator,
   type Summary,
   temporaryFile,
 } from "../support/cli.ts";
@@ -32,15 +31,14 @@ import { vllm } from "../support/servers/vllm.ts";
 // Texts as choices, and numbers as choices: not every server can be held to both.
 const spaces = { texts: "analognas-baseline", numbers: "tiny" } as const;
 const addresses = { texts: "", numbers: "" };
-let evaluator: EvaluatorProcess;
 let tiny: GrpcServer;
 
 beforeAll(async () => {
-  [evaluator, tiny] = await Promise.all([startEvaluator(), startGrpcServer()]);
+  tiny = await startGrpcServer();
   addresses.texts = evaluator.address;
   addresses.numbers = tiny.address;
 });
-afterAll(() => Promise.all([evaluator.kill(), tiny.kill()]));
+afterAll(() => tiny.kill());
 
 interface Searched {
   readonly run: string;

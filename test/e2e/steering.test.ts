@@ -6,10 +6,10 @@ import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
 import { type IncomingMessage, request as httpRequest } from "node:http";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import {
   collmNas,
-  type EvaluatorProcess,
+  evaluator,
   events,
   json,
   newRun,
@@ -31,15 +31,10 @@ import {
 const space = "analognas-baseline";
 const good = playRoles();
 
-let evaluator: EvaluatorProcess;
 const servers: ModelServer[] = [];
 
-beforeAll(async () => {
-  evaluator = await startEvaluator();
-});
 afterAll(async () => {
   await Promise.all(servers.map((each) => each.close()));
-  await evaluator.kill();
 });
 
 /** A model that plays both roles well, and holds back the answers to the requests of these numbers until it is let go. */

@@ -2,7 +2,7 @@
  * A search of 100 evaluations against a server that fails three calls in ten: it comes to the same as with a server that
  * never fails, and being asked to slow down costs neither a candidate nor a round.
  */
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { openModels } from "../../src/app/compose.ts";
 import { parseConfig } from "../../src/settings/config.ts";
 import type { RunEvent } from "../../src/search/events.ts";
@@ -14,11 +14,10 @@ import { replaySearch } from "../../src/search/replay.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import {
   collmNas,
+  evaluator,
   decisions,
-  type EvaluatorProcess,
   events,
   newRun,
-  startEvaluator,
   type Summary,
   temporaryFile,
 } from "../support/cli.ts";
@@ -152,12 +151,6 @@ describe("100 evaluations, and three calls in ten fail", () => {
 });
 
 // ----- As a person runs it -----
-
-let evaluator: EvaluatorProcess;
-beforeAll(async () => {
-  evaluator = await startEvaluator();
-});
-afterAll(() => evaluator.kill());
 
 test("the command line, with the real evaluator, comes to the same and says what it waits for", async () => {
   const searchThere = async (answer: (request: ModelRequest) => Answer) => {

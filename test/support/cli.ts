@@ -21,7 +21,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll, expect } from "vitest";
+import { afterAll, expect, inject } from "vitest";
 import type { Summary } from "../../src/cli/summary.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 
@@ -152,6 +152,11 @@ async function closed(stream: NodeJS.ReadableStream & { readonly closed?: boolea
 }
 
 // ----- Evaluators -----
+
+/**
+ * The evaluator that all end-to-end files share. Nothing may kill, stop or slow it: what needs that starts one of its own.
+ */
+export const evaluator = { address: inject("evaluator") };
 
 export interface EvaluatorProcess {
   /** HOST:PORT. */
