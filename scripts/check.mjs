@@ -1,6 +1,7 @@
 /**
  * Every check of this repository, in order, up to the first that fails: `node scripts/check.mjs [STEP…]`, where a
- * STEP is one of the names below, and none means all. `npm test` runs it after set-up.
+ * STEP is one of the names below, and none means all but "long". `npm test` runs it after set-up. "long" is the sweeps
+ * over very many cases, of which the other steps take a few; `npm run test:long` runs it.
  *
  * Owns which tools judge the tree and how they are called; their settings are in their own files. What a tool prints
  * is shown as it comes, and its exit code is this script's.
@@ -41,8 +42,9 @@ const steps = [
     command: [python("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", "docker/compose.yaml"],
   },
   { name: "build", tool: "collm-nas", command: ["bin/collm-nas", "--version"] },
-  { name: "typescript", tool: "vitest", command: [node("vitest"), "run"] },
+  { name: "typescript", tool: "vitest", command: [node("vitest"), "run", "--project=!long"] },
   { name: "python", tool: "pytest", command: [python("python"), "-m", "pytest"], folder: evaluator },
+  { name: "long", tool: "vitest", command: [node("vitest"), "run", "--project=long"] },
 ];
 
 const wanted = process.argv.slice(2);
@@ -56,7 +58,7 @@ if (unknown.length > 0) {
 const rows = [];
 let failure = 0;
 for (const { name, tool, command, folder } of steps) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  if (wanted.length > 0 ? !wanted.includes(name) : name === "long") continue;
   const title = `${name} (${tool})`;
   console.log(`\n── ${title}`);
   const begin = Date.now();
