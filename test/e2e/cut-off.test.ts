@@ -9,7 +9,6 @@ import {
   evaluatorOf,
   evaluatorsOf,
   isRunning,
-  json,
   newRun,
   slowPython,
   slowWords,

@@ -8,7 +8,6 @@ import {
   type EvaluatorProcess,
   evaluatorOf,
   isRunning,
-  json,
   killAt,
   newRun,
   type Process,

@@ -11,7 +11,6 @@ import {
   decisions,
   events,
   journalLines,
-  json,
   killAt,
   newRun,
   outcome,
@@ -23,7 +22,6 @@ import {
   forEach,
   resumed,
   small,
-  space,
   type Undisturbed,
   undisturbed,
 } from "../support/disturbed-runs.ts";
