@@ -1,6 +1,6 @@
 /** Whole HTTP with a body in a wrong coding: compressed, in another form, cut, or no JSON. */
 import { gzipSync } from "node:zlib";
-import { type Answer, json } from "../../model-server.ts";
+import { type Answer } from "../../model-server.ts";
 import { bytes, goodBytes, goodText, megabyte, type Row, typed, words } from "./parts.ts";
 
 function events(...lines: readonly string[]): Answer {
