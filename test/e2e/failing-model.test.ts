@@ -112,7 +112,7 @@ test("the key stands in no file of a run and in nothing that is printed", async 
   expect(files.join("")).toContain("[key]");
 });
 
-test("may go on with another model at another address, which is recorded", async () => {
+test("a run may continue with another model at another address, which is recorded", async () => {
   const first = await server();
   const run = newRun();
   await collmNas(commandLine(first.baseUrl, run), { env: killAt(10) });
