@@ -29,7 +29,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 import official
-from collm_nas_evaluator.backends import autoformer, ofa, spos
+from collm_nas_evaluator.families import autoformer, ofa, spos
 from collm_nas_evaluator.backends.base import Measurement, Outcome
 from collm_nas_evaluator.backends.supernet import (
     Calibration,
@@ -80,7 +80,7 @@ def ofa_part(folder: Path) -> None:
 def _from_files(timed: "_Timed", theirs: Any, folders: Mapping[str, Path], cache: Path) -> tuple[Tensor, Tensor]:
     """Pairs evaluations of a folder of images, and returns those to calibrate and to score with as network inputs."""
     images = {name: ImageSet.open(path, FOLDERS) for name, path in folders.items()}
-    served = Served("ofa-w1.2", "Made up", ofa.dimensions((PIXELS,)))
+    served = Served("ofa-w1.2", "Made up", ofa.dimensions_with((PIXELS,)))
     image_splits = ImageSplits({"search": (images["val"], "All images.")}, images["train"], cache)
     backend = SupernetBackend(served, cast(Supernet, timed), image_splits, Device())
     architecture = backend.describe().parse(CANDIDATE)
@@ -239,10 +239,10 @@ def costs_part(folder: Path) -> None:
     tiny = autoformer.Sizes(dim=256, heads=4, depth=14)
     w12 = ofa.load(write(folder / "ofa", "state_dict", ofa.layout(WIDTH, CLASSES)))
     families = {
-        "OFA": (w12, ofa.dimensions((160, 176, 192, 208, 224)), "under 0.1 ms"),
+        "OFA": (w12, ofa.dimensions_with((160, 176, 192, 208, 224)), "under 0.1 ms"),
         "SPOS": (
             spos.load(write(folder / "spos", "state_dict", spos.layout(spos.OFFICIAL, CLASSES))),
-            spos.dimensions(),
+            spos.DIMENSIONS,
             "under 0.1 ms",
         ),
         "AutoFormer": (

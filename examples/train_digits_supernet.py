@@ -21,8 +21,8 @@ from random import Random
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from collm_nas_evaluator.backends import ofa
 from collm_nas_evaluator.backends.supernet import Values, values_of
+from collm_nas_evaluator.families import ofa
 from collm_nas_evaluator.imagenet import ImageSet, Recipe, ofa_training, subset
 from collm_nas_evaluator.space import Space
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ SIDE = 37
 """Of an image: what validation shrinks an image to before it cuts the middle 32 pixels out."""
 VARIANTS = {"train": 4, "search": 12, "test": 12}
 """How often a scan is in each folder, each time elsewhere, of another size and with other noise."""
-SPACE = Space(ofa.dimensions((PIXELS,)), id="ofa-digits")
+SPACE = Space(ofa.dimensions_with((PIXELS,)), id="ofa-digits")
 LARGEST, SMALLEST = (
     values_of(SPACE, SPACE.parse({"r": PIXELS, "d": [depth] * 5, "ks": [kernel] * 20, "e": [expansion] * 20}))
     for depth, kernel, expansion in ((4, 7, 6), (2, 3, 3))

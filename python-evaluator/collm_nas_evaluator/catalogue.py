@@ -10,7 +10,7 @@ from collm_nas_evaluator.backends.base import Backend, Unavailable
 from collm_nas_evaluator.backends.nasbench201 import NasBench201, Numbers
 from collm_nas_evaluator.cell import CELLS, Network
 from collm_nas_evaluator.config import Configuration
-from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
+from collm_nas_evaluator.errors import PackageMissing, TableDamaged, TableMissing, UsageError
 from collm_nas_evaluator.tables import analognas, csv_table, packed_table
 from collm_nas_evaluator.tables.table import Table
 
@@ -49,13 +49,13 @@ def load(configuration: Configuration) -> list[Backend | Unavailable]:
 def _supernets(configuration: Configuration) -> Sequence[Backend | Unavailable]:
     try:
         from collm_nas_evaluator import hosting  # noqa: PLC0415 - PyTorch takes seconds, and tables do without
+
+        return hosting.load(configuration)
     except ModuleNotFoundError as error:
-        reason = (
-            f"{error.name} is not installed: run `node scripts/setup.cjs supernet` in a checkout, or install "
-            "collm-nas-evaluator[supernets]"
-        )
-        return [Unavailable(space_id, f"a supernet, {space_id}", reason) for space_id in configuration.checkpoints]
-    return hosting.load(configuration)
+        reason = str(PackageMissing(error.name or "a package"))
+    except PackageMissing as error:
+        reason = str(error)
+    return [Unavailable(space_id, f"a supernet, {space_id}", reason) for space_id in configuration.checkpoints]
 
 
 def _nasbench201(configuration: Configuration) -> list[Backend | Unavailable]:

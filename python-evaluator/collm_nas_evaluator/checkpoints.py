@@ -12,15 +12,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from collm_nas_evaluator import files, saved_tensors
+from collm_nas_evaluator import families, files, saved_tensors
 from collm_nas_evaluator.errors import CheckpointMissing, CheckpointUnusable
 from collm_nas_evaluator.saved_tensors import FileRefused, Foreign, Saved, SavedTensor
 from collm_nas_evaluator.tables.pickle_stream import NameRefused, Record
 
 Shape = tuple[int, ...]
 
-_MARKS = {"AutoFormer": "cls_token", "SPOS": "features.", "Once-for-All": "blocks.0.conv."}
-"""How the name of some tensor begins in each family, for the sentence about a file of another one."""
 _CONTAINERS = ("state_dict", "model", "model_state_dict", "network", "net")
 """Under which keys people save the weights; one may be inside another."""
 _DEEPEST = 3
@@ -84,9 +82,12 @@ class Checkpoint:
                 self.path, f'"{name}" holds {what}{also}; its training failed or the file is damaged: get another'
             )
 
+    def _has(self, mark: str) -> bool:
+        return any(name.startswith(mark) for name in self.tensors)
+
     def _first(self) -> str:
-        families = [family for family, mark in _MARKS.items() if any(name.startswith(mark) for name in self.tensors)]
-        looks = f"; it looks like a supernet of {families[0]}" if families else ""
+        title = next((each.TITLE for each in families.every() if self._has(each.MARK)), "")
+        looks = f"; it looks like a supernet of {title}" if title else ""
         return f', the first being "{next(iter(self.tensors))}"{looks}'
 
 

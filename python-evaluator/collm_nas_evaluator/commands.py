@@ -1,4 +1,4 @@
-"""The commands: serving the configured spaces, listing them, preparing their images, importing and retraining.
+"""The commands: serving the configured spaces, listing them, preparing their images, importing, retraining, reference.
 
 Owns what is printed on standard output. Knows no flag's form, no table and no message.
 """
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from collm_nas_evaluator import catalogue, config, server, terminal
+from collm_nas_evaluator import catalogue, config, reference, server, terminal
 from collm_nas_evaluator.addresses import Address
 from collm_nas_evaluator.backends.base import Unavailable
 from collm_nas_evaluator.errors import TableMissing, UsageError
@@ -46,6 +46,9 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if options.command == "import-nasbench201":
         _import_nasbench201(options)
+        return 0
+    if options.command == "reference":
+        sys.stdout.write(reference.text())
         return 0
     entries = catalogue.load(config.read(options.config) if options.config else config.default())
     if options.command == "spaces":

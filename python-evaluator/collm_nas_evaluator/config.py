@@ -1,10 +1,11 @@
-"""The configuration file: which spaces to serve, from where.
+"""The configuration file: which spaces to serve, and the files they are made of.
 
-Owns the keys and their meaning, and is their only reader. Knows no table and no server.
+Owns the keys that belong to no family, what each means, and the reading of the file. The keys of supernets come from
+the registry of families. Knows no table and no server.
 """
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,40 +13,104 @@ from typing import Any
 import platformdirs
 import yaml
 
-from collm_nas_evaluator import files
+from collm_nas_evaluator import families, files, keys
 from collm_nas_evaluator.class_names import ORDERS, Order
-from collm_nas_evaluator.errors import UsageError
+from collm_nas_evaluator.errors import PackageMissing, UsageError
+from collm_nas_evaluator.keys import Key
 from collm_nas_evaluator.tables.accuracy import UNITS, Unit
 
 _LARGEST = 1 << 20
-"""Bytes of a configuration."""
-SUPERNETS = ("ofa-w1.0", "ofa-w1.2", "ofa-digits", "spos", "autoformer-tiny", "autoformer-small", "autoformer-base")
-KEYS = (
+"""The most bytes that a configuration may have."""
+CHECKPOINTS = "checkpoints."
+"""How the key of a supernet's file begins; the id of the space follows."""
+
+CSV: Key[Path | None] = Key(
     "nasbench201.csv",
-    "nasbench201.table",
-    "nasbench201.latency_csv",
-    "nasbench201.accuracy_unit",
-    "analognas",
-    *(f"checkpoints.{space_id}" for space_id in SUPERNETS),
-    "imagenet.val",
-    "imagenet.train",
-    "imagenet.search",
-    "imagenet.held_out",
-    "imagenet.class_order",
-    "spos.calibration_images",
-    "autoformer.choices",
-    "device",
-    "precision",
-    "cache_dir",
+    keys.PATH,
+    None,
+    "The accuracies of all NAS-Bench-201 cells as one CSV file. Set this or `nasbench201.table`, not both.",
 )
+TABLE: Key[Path | None] = Key(
+    "nasbench201.table",
+    keys.PATH,
+    None,
+    "The same accuracies as a packed table. `collm-nas-evaluator import-nasbench201` makes it of an official release.",
+)
+LATENCY_CSV: Key[Path | None] = Key(
+    "nasbench201.latency_csv",
+    keys.PATH,
+    None,
+    "The latencies of all cells on several devices. They become costs of the two CIFAR-10 spaces.",
+)
+ACCURACY_UNIT: Key[Unit] = Key(
+    "nasbench201.accuracy_unit", keys.one_of(*UNITS), "percent", "The unit of the accuracies in `nasbench201.csv`."
+)
+ANALOGNAS = Key("analognas", keys.FLAG, True, "Whether the spaces of the installed package analog-nasbench are served.")
+VAL: Key[Path | None] = Key(
+    "imagenet.val",
+    keys.PATH,
+    None,
+    "The validation images: one folder for each class, the official flat folder or the official archive.",
+    "none; every supernet needs it",
+)
+TRAIN: Key[Path | None] = Key(
+    "imagenet.train",
+    keys.PATH,
+    None,
+    "The training images, which set the batch-norm statistics of a candidate.",
+    "none; supernets with batch norm need it",
+)
+SEARCH: Key[Path | None] = Key(
+    "imagenet.search",
+    keys.PATH,
+    None,
+    "Images that the search uses; the test keeps the validation images to itself.",
+    "the images of `imagenet.val`",
+)
+HELD_OUT = Key(
+    "imagenet.held_out",
+    keys.COUNT,
+    0,
+    "How many training images to set aside for the search, the same number of each class. Set this or "
+    "`imagenet.search`, not both.",
+    "none",
+)
+CLASS_ORDER: Key[Order | None] = Key(
+    "imagenet.class_order",
+    keys.one_of(*ORDERS),
+    None,
+    "How class folders are numbered when their names have two orders: 2 before 10, or 10 before 2.",
+    "by number when the names are just 0 to N-1 or 1 to N; otherwise the two orders have to agree",
+)
+DEVICE = Key("device", keys.WORD, "auto", "Where supernets run: `cpu`, `cuda`, `cuda:1`, or `auto`.")
+PRECISION: Key[str | None] = Key(
+    "precision",
+    keys.one_of("fp32", "fp16", "bf16"),
+    None,
+    "The precision of supernets. Only a GPU has another one than fp32.",
+    "fp32; on a GPU the one of the family",
+)
+CACHE_DIR: Key[Path | None] = Key(
+    "cache_dir",
+    keys.PATH,
+    None,
+    "Where prepared images, parsed tables and finished evaluations are kept.",
+    "the user's cache folder for collm-nas",
+)
+BASE: tuple[Key[Any], ...] = (
+    *(CSV, TABLE, LATENCY_CSV, ACCURACY_UNIT),
+    *(VAL, TRAIN, SEARCH, HELD_OUT, CLASS_ORDER),
+    *(ANALOGNAS, DEVICE, PRECISION, CACHE_DIR),
+)
+"""The keys that belong to no family."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where images are: those a winner is tested on, those to calibrate with, and those to search with.
+    """Where the images are that test a winner (`val`), calibrate networks (`train`) and drive a search (`search`).
 
-    The search sees `search`, or `held_out` images of `train`, or, when neither is given, the same ones as the test.
-    `class_order` numbers the classes where their names have two orders.
+    The search uses `search`, or `held_out` images of `train`, or, when neither is given, the same images as the test.
+    `class_order` numbers the classes when their names have two orders.
     """
 
     val: Path | None = None
@@ -57,8 +122,10 @@ class Folders:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What to serve: a CSV of the whole benchmark (and its unit) or its packed table, a CSV of latencies, the installed
-    analog-nasbench package, and supernets by space id, with the images to score them on and the device that does it.
+    """What to serve: a CSV file of the whole benchmark (and its unit) or its packed table, a CSV file of latencies, the
+    installed package analog-nasbench, and supernets by space id, with the images and the device that score them.
+
+    `family_values` has the values of families' own keys by dotted name.
     """
 
     cache_dir: Path
@@ -69,21 +136,30 @@ class Configuration:
     analognas: bool = True
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
     images: Folders = Folders()
-    spos_calibration_images: int = 25_600
-    autoformer_choices: str = "released"
+    family_values: Mapping[str, object] = field(default_factory=dict)
     device: str = "auto"
     precision: str | None = None
 
 
 def default() -> Configuration:
-    """What is served without a configuration file: the installed package's spaces."""
+    """What is served without a configuration file: the spaces of the installed package."""
     return Configuration(cache_dir=platformdirs.user_cache_path("collm-nas"))
+
+
+def every_key() -> dict[str, Key[Any]]:
+    """All keys by name, those of the families too. Raises PackageMissing."""
+    files_of = [
+        Key(f"{CHECKPOINTS}{space_id}", keys.PATH, None, f"{spec.title}. If the file is missing: {spec.where_from}.")
+        for space_id, spec in families.members().items()
+    ]
+    own = [key for family in families.every() for key in family.KEYS]
+    return {key.name: key for key in (*BASE, *files_of, *own)}
 
 
 def read(path: Path) -> Configuration:
     """Reads a YAML file; relative paths in it are relative to its folder.
 
-    Raises UsageError, which names the file, the line and the key, for an unknown key (with the nearest known one), a
+    Raises UsageError, which names the file, the line and the key, for an unknown key (with the nearest known key), a
     key given twice, a value of the wrong type, and a file that cannot be read.
     """
     try:
@@ -91,65 +167,68 @@ def read(path: Path) -> Configuration:
     except OSError as error:
         raise UsageError(f"the configuration {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"the configuration {path} is no UTF-8 text (byte {error.start})") from error
+        raise UsageError(f"the configuration {path} is not UTF-8 text (byte {error.start})") from error
     except RecursionError as error:
         raise UsageError(f"the configuration {path} is nested too deeply") from error
     except yaml.YAMLError as error:
-        raise UsageError(f"the configuration {path} is no YAML: {' '.join(str(error).split())}") from error
+        raise UsageError(f"the configuration {path} is not YAML: {' '.join(str(error).split())}") from error
     values: dict[str, Any] = {}
     if root is not None and root.tag != "tag:yaml.org,2002:null":
         values = _Reader(path).mapping(root, "")
-    tables = [key for key in ("nasbench201.csv", "nasbench201.table") if key in values]
-    if len(tables) == 2:
-        raise UsageError(f"{path}: nasbench201.csv and nasbench201.table both name the accuracies; leave one out")
-    if "nasbench201.latency_csv" in values and not tables:
-        what = "nasbench201.latency_csv needs nasbench201.csv or nasbench201.table beside it, which name the cells"
-        raise UsageError(f"{path}: {what}")
-    if "nasbench201.accuracy_unit" in values and "nasbench201.csv" not in values:
-        raise UsageError(f"{path}: nasbench201.accuracy_unit is the unit of nasbench201.csv, which is not set")
-    if "imagenet.search" in values and "imagenet.held_out" in values:
-        raise UsageError(f"{path}: imagenet.search and imagenet.held_out both say what to search with; leave one out")
-    if "imagenet.held_out" in values and "imagenet.train" not in values:
-        raise UsageError(f"{path}: imagenet.held_out needs imagenet.train, the images to hold some out of")
-    fields = {name: values[key] for key, name in _FIELDS.items() if key in values}
+    _check_together(path, values)
+    of_no_family = {key.name for key in BASE}
     return Configuration(
-        cache_dir=values.get("cache_dir", default().cache_dir),
-        checkpoints={each: values[f"checkpoints.{each}"] for each in SUPERNETS if f"checkpoints.{each}" in values},
-        images=Folders(**{key.removeprefix("imagenet."): values[key] for key in values if key.startswith("imagenet.")}),
-        **fields,
+        cache_dir=CACHE_DIR.of(values) or default().cache_dir,
+        nasbench201_csv=CSV.of(values),
+        nasbench201_table=TABLE.of(values),
+        nasbench201_latency_csv=LATENCY_CSV.of(values),
+        nasbench201_accuracy_unit=ACCURACY_UNIT.of(values),
+        analognas=ANALOGNAS.of(values),
+        checkpoints={
+            name.removeprefix(CHECKPOINTS): value for name, value in values.items() if name.startswith(CHECKPOINTS)
+        },
+        images=Folders(
+            VAL.of(values), TRAIN.of(values), SEARCH.of(values), HELD_OUT.of(values), CLASS_ORDER.of(values)
+        ),
+        family_values={
+            name: value
+            for name, value in values.items()
+            if name not in of_no_family and not name.startswith(CHECKPOINTS)
+        },
+        device=DEVICE.of(values),
+        precision=PRECISION.of(values),
     )
 
 
-_FIELDS = {
-    "nasbench201.csv": "nasbench201_csv",
-    "nasbench201.table": "nasbench201_table",
-    "nasbench201.latency_csv": "nasbench201_latency_csv",
-    "nasbench201.accuracy_unit": "nasbench201_accuracy_unit",
-    "analognas": "analognas",
-    "spos.calibration_images": "spos_calibration_images",
-    "autoformer.choices": "autoformer_choices",
-    "device": "device",
-    "precision": "precision",
-}
-"""The field of the configuration that a key of its own fills."""
+def _check_together(path: Path, values: Mapping[str, object]) -> None:
+    """Raises UsageError for keys that exclude each other and for keys that need another one."""
+    for one, other, what in (
+        (CSV, TABLE, "both name the accuracies"),
+        (SEARCH, HELD_OUT, "both say which images the search uses"),
+    ):
+        if one.name in values and other.name in values:
+            raise UsageError(f"{path}: {one.name} and {other.name} {what}; leave one out")
+    if LATENCY_CSV.name in values and not {CSV.name, TABLE.name} & values.keys():
+        what = f"{LATENCY_CSV.name} needs {CSV.name} or {TABLE.name} beside it, which name the cells"
+        raise UsageError(f"{path}: {what}")
+    if ACCURACY_UNIT.name in values and CSV.name not in values:
+        raise UsageError(f"{path}: {ACCURACY_UNIT.name} is the unit of {CSV.name}, which is not set")
+    if HELD_OUT.name in values and TRAIN.name not in values:
+        raise UsageError(f"{path}: {HELD_OUT.name} needs {TRAIN.name}, the images to set some aside from")
 
 
 class _Reader:
-    """Turns the nodes of one file into values by dotted key, strictly."""
+    """Turns the nodes of one file into values by dotted key, strictly.
+
+    The families are loaded only when the file has a key that is not one of BASE. Where PyTorch is not installed, every
+    id below `checkpoints` and every key of a family is accepted: the spaces are then unavailable, with the reason.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        others: Mapping[str, Callable[[yaml.Node, str], Any]] = {
-            "nasbench201.accuracy_unit": self._one_of(*UNITS),
-            "analognas": self._flag,
-            "imagenet.held_out": self._count,
-            "imagenet.class_order": self._one_of(*ORDERS),
-            "spos.calibration_images": self._count,
-            "autoformer.choices": self._one_of("released", "paper"),
-            "precision": self._one_of("fp32", "fp16", "bf16"),
-            "device": self._text,
-        }
-        self._leaves = {key: others.get(key, self._file) for key in KEYS}
+        self._keys: Mapping[str, Key[Any]] = {key.name: key for key in BASE}
+        self._unchecked: set[str] = set()
+        self._has_families = False
 
     def mapping(self, node: yaml.Node, place: str) -> dict[str, Any]:
         """The values below a mapping node, by dotted key; `place` is the mapping's own key with a dot after it."""
@@ -158,71 +237,49 @@ class _Reader:
         values: dict[str, Any] = {}
         seen: set[str] = set()
         for key_node, value_node in node.value:
-            key = f"{place}{key_node.value}" if isinstance(key_node, yaml.ScalarNode) else ""
-            if "." in key.removeprefix(place) and place != "checkpoints.":  # the ids of supernets have dots
-                above, _, below = key.removeprefix(place).partition(".")
+            name = f"{place}{key_node.value}" if isinstance(key_node, yaml.ScalarNode) else ""
+            if "." in name.removeprefix(place) and place != CHECKPOINTS:  # the ids of supernets have dots
+                above, _, below = name.removeprefix(place).partition(".")
                 raise self._error(
-                    key_node, f'unknown key "{key}"; a key "{below}" stands on a line of its own below "{above}:"'
+                    key_node, f'unknown key "{name}"; write the key "{below}" on a line of its own below "{above}:"'
                 )
-            if key in seen:
-                raise self._error(key_node, f"{key} is given twice")
-            seen.add(key)
-            if key in self._leaves:
-                values[key] = self._leaves[key](value_node, key)
-            elif any(known.startswith(f"{key}.") for known in KEYS):
-                values |= self.mapping(value_node, f"{key}.")
-            else:
-                raise self._error(key_node, f'unknown key "{key}"{_nearest(key)}')
+            if name in seen:
+                raise self._error(key_node, f"{name} is given twice")
+            seen.add(name)
+            if name not in self._keys and not self._is_section(name):
+                self._load_families()
+            if name in self._keys:
+                values[name] = self._value(self._keys[name], value_node)
+            elif self._is_section(name):
+                values |= self.mapping(value_node, f"{name}.")
+            elif place == CHECKPOINTS and self._unchecked:
+                values[name] = self._value(Key(name, keys.PATH, None, ""), value_node)
+            elif place[:-1] not in self._unchecked:
+                raise self._error(key_node, f'unknown key "{name}"{_nearest(name, self._keys)}')
         return values
 
-    def _flag(self, node: yaml.Node, key: str) -> bool:
-        if node.tag != "tag:yaml.org,2002:bool":
-            raise self._error(node, f"{key} must be true or false")
-        return yaml.SafeLoader.bool_values[str(node.value).lower()]
+    def _is_section(self, name: str) -> bool:
+        return name in self._unchecked or any(known.startswith(f"{name}.") for known in self._keys)
 
-    def _count(self, node: yaml.Node, key: str) -> int:
-        if node.tag != "tag:yaml.org,2002:int" or not str(node.value).isdecimal() or int(node.value) < 1:
-            raise self._error(node, f"{key} must be a whole number, at least 1")
-        return int(node.value)
-
-    def _one_of(self, *words: str) -> Callable[[yaml.Node, str], str]:
-        def read_word(node: yaml.Node, key: str) -> str:
-            if node.value not in words:
-                raise self._error(node, f"{key} must be one of {', '.join(words)}")
-            return str(node.value)
-
-        return read_word
-
-    def _text(self, node: yaml.Node, key: str) -> str:
-        if node.tag != "tag:yaml.org,2002:str" or not node.value:
-            raise self._error(node, f"{key} must be a word")
-        return str(node.value)
-
-    def _file(self, node: yaml.Node, key: str) -> Path:
-        if node.tag != "tag:yaml.org,2002:str" or not node.value or "\0" in node.value:
-            raise self._error(node, f"{key} must be a path")
+    def _load_families(self) -> None:
+        if self._has_families:
+            return
+        self._has_families = True
         try:
-            return self._path.parent / path_of(str(node.value))
+            self._keys = every_key()
+        except PackageMissing:
+            self._unchecked = {CHECKPOINTS[:-1], *families.names()}
+
+    def _value(self, key: Key[Any], node: yaml.Node) -> Any:
+        try:
+            return key.read(node, self._path.parent)
         except ValueError as error:
-            raise self._error(node, f"{key} {error}") from error
+            raise self._error(node, f"{key.name} {error}") from error
 
     def _error(self, node: yaml.Node, what: str) -> UsageError:
         return UsageError(f"{self._path}, line {node.start_mark.line + 1}: {what}")
 
 
-def path_of(text: str) -> Path:
-    """`text` as a path, with `~` and `~/…` read as a shell reads them.
-
-    Raises ValueError, in words that follow the name of the path, for the folder of somebody else.
-    """
-    if text.startswith("~") and text[1:2] not in ("", "/"):
-        raise ValueError(
-            f"begins with ~, which stands for your own folder only as ~ or ~/…; write the whole path, or ./{text}"
-        )
-    # A path loses its leading ./, and would be somebody's folder then.
-    return Path(text).expanduser() if text.startswith("~") else Path(text)
-
-
-def _nearest(key: str) -> str:
-    near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0)
-    return f'; the nearest known key is "{near[0]}" (all: {", ".join(KEYS)})' if near else ""
+def _nearest(name: str, known: Mapping[str, Key[Any]]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0)
+    return f'; the nearest known key is "{near[0]}" (all: {", ".join(known)})' if near else ""

@@ -22,6 +22,16 @@ class TableMissing(Exception):
     """A table is not on this machine; the text says where it was expected and how to get it."""
 
 
+class PackageMissing(UsageError):
+    """A Python package that a supernet needs is not installed; the text says which one and how to install it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} is not installed: run `node scripts/setup.cjs supernet` in a checkout, or install "
+            "collm-nas-evaluator[supernets]"
+        )
+
+
 class CheckpointMissing(Exception):
     """A checkpoint is not on this machine; the text says what to download, from where, and where it was looked for."""
 

@@ -10,8 +10,8 @@ from typing import NoReturn
 
 from collm_nas_evaluator import __version__, addresses
 from collm_nas_evaluator.class_names import ORDERS
-from collm_nas_evaluator.config import path_of
 from collm_nas_evaluator.errors import UsageError
+from collm_nas_evaluator.keys import path_of
 
 
 def read(arguments: list[str] | None) -> argparse.Namespace:
@@ -43,6 +43,9 @@ def read(arguments: list[str] | None) -> argparse.Namespace:
     space_help = "only for this space; may be given several times (default: every space that looks at images)"
     cache.add_argument("--space", action="append", metavar="ID", help=space_help)
     _import(commands.add_parser("import-nasbench201", help="make a table of official files", allow_abbrev=False))
+    commands.add_parser(
+        "reference", help="print the reference of the YAML file's keys, as Markdown", allow_abbrev=False
+    )
     _retrain(commands.add_parser("retrain", help="train a winner of SPOS from scratch", allow_abbrev=False))
     return parser.parse_args(arguments)
 

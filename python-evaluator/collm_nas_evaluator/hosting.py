@@ -1,7 +1,7 @@
-"""Which supernets a configuration serves: the file, the images and the device behind each.
+"""Which supernets a configuration serves: the file, the images and the device of each.
 
-Owns the choice of family and the sentences about what is missing. Knows no network and no transport. Loading this
-module loads PyTorch.
+Owns the way from a configuration to a served supernet, and the sentences about what is missing. Knows no family by
+name, no network and no transport. Loading this module loads PyTorch.
 """
 
 import dataclasses
@@ -9,17 +9,15 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from collm_nas_evaluator import scoring
-from collm_nas_evaluator.backends import autoformer, ofa, spos
+from collm_nas_evaluator import families, scoring
 from collm_nas_evaluator.backends.base import Unavailable
 from collm_nas_evaluator.backends.supernet import CheckpointSpec, ImageSplits, Served, Supernet, SupernetBackend
 from collm_nas_evaluator.config import Configuration
 from collm_nas_evaluator.errors import CheckpointMissing, CheckpointUnusable, ImagesUnusable
+from collm_nas_evaluator.families import Family
 from collm_nas_evaluator.imagenet import ImageSet, held_out
 from collm_nas_evaluator.scoring import Device
 from collm_nas_evaluator.store import Store
-
-MEMBERS: Mapping[str, CheckpointSpec] = {**ofa.MEMBERS, **spos.MEMBERS, **autoformer.MEMBERS}
 
 
 def load(configuration: Configuration) -> list[SupernetBackend | Unavailable]:
@@ -34,49 +32,39 @@ def load(configuration: Configuration) -> list[SupernetBackend | Unavailable]:
     images = cache(ImageSet.open)
     spaces: list[SupernetBackend | Unavailable] = []
     for space_id, path in configuration.checkpoints.items():
-        member = MEMBERS[space_id]
+        family = families.of_member(space_id)
+        title = family.MEMBERS[space_id].title
         try:
-            supernet, served = _open(space_id, path, configuration, device)
+            supernet = family.open(space_id, path, device.torch, configuration)
+            _check_member(space_id, path, supernet.size, family.MEMBERS)
             image_splits = _image_splits(configuration, supernet, images)
         except (CheckpointMissing, CheckpointUnusable, ImagesUnusable) as error:
-            spaces.append(Unavailable(space_id, member.title, str(error)))
+            spaces.append(Unavailable(space_id, title, str(error)))
         except (RuntimeError, MemoryError) as error:
             if not scoring.is_out_of_memory(error):
                 raise
             what = f"{path}: its weights do not fit into the memory of {device.torch}; free some, or write device: cpu"
-            spaces.append(Unavailable(space_id, member.title, what))
+            spaces.append(Unavailable(space_id, title, what))
         else:
-            spaces.append(
-                SupernetBackend(served, supernet, image_splits, _fitting(device, space_id, configuration), store)
-            )
+            served = Served(space_id, title, family.dimensions(space_id, configuration), supernet.source)
+            fitting = dataclasses.replace(device, precision=_precision(device, configuration, family))
+            spaces.append(SupernetBackend(served, supernet, image_splits, fitting, store))
     return spaces
 
 
-def _open(space_id: str, path: Path, configuration: Configuration, device: Device) -> tuple[Supernet, Served]:
-    member = MEMBERS[space_id]
-    supernet: ofa.Ofa | spos.Spos | autoformer.AutoFormer
-    if space_id in ofa.MEMBERS:
-        supernet = ofa.load(path, device.torch, member.where_from)
-        dimensions, source = ofa.dimensions(member.resolutions), ofa.SOURCE
-    elif space_id in spos.MEMBERS:
-        supernet = spos.load(path, device.torch, member.where_from, configuration.spos_calibration_images)
-        dimensions, source = spos.dimensions(), ""
-    else:
-        supernet = autoformer.load(path, device.torch, member.where_from)
-        choices = autoformer.CHOICES[space_id][configuration.autoformer_choices]
-        dimensions, source = choices.dimensions(), choices.source
-    _check_member(space_id, path, supernet.size)
-    return supernet, Served(space_id, member.title, dimensions, source)
+def _precision(device: Device, configuration: Configuration, family: Family) -> str:
+    """The precision that the configuration names, or the family's own."""
+    return configuration.precision or (family.CUDA_PRECISION if device.torch.type == "cuda" else "fp32")
 
 
-def _check_member(space_id: str, path: Path, size: Mapping[str, float]) -> None:
-    """Raises CheckpointUnusable for the file of another member, naming the key that would take it."""
-    wanted = MEMBERS[space_id].size
+def _check_member(space_id: str, path: Path, size: Mapping[str, float], members: Mapping[str, CheckpointSpec]) -> None:
+    """Raises CheckpointUnusable for the file of another member of the family, naming the key that would take it."""
+    wanted = members[space_id].size
     for what, number in wanted.items():
         if size[what] != number:
             others = (
                 other
-                for other, member in MEMBERS.items()
+                for other, member in members.items()
                 if member.size.keys() == wanted.keys() and all(size[key] == each for key, each in member.size.items())
             )
             other = next(others, None)
@@ -111,9 +99,3 @@ def _image_splits(configuration: Configuration, supernet: Supernet, images: Call
     if folders.search is not None:
         splits["search"] = (opened("search", folders.search, val), "Images set aside to search with.")
     return ImageSplits({name: splits[name] for name in ("search", "test")}, training, configuration.cache_dir)
-
-
-def _fitting(device: Device, space_id: str, configuration: Configuration) -> Device:
-    """The device in the family's own precision, unless the configuration names one."""
-    is_half = space_id in autoformer.MEMBERS and device.torch.type == "cuda"
-    return dataclasses.replace(device, precision=configuration.precision or ("fp16" if is_half else "fp32"))

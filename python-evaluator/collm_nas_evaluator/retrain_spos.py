@@ -30,10 +30,10 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from collm_nas_evaluator import files, saved_tensors, scoring, terminal
-from collm_nas_evaluator.backends import spos
 from collm_nas_evaluator.backends.supernet import Values, values_of
 from collm_nas_evaluator.class_names import Order
 from collm_nas_evaluator.errors import ArchitectureRejected, ImagesUnusable, UsageError
+from collm_nas_evaluator.families import spos
 from collm_nas_evaluator.imagenet import ImageSet, Recipe, spos_training, spos_validation
 from collm_nas_evaluator.saved_tensors import FileRefused
 from collm_nas_evaluator.space import Architecture, Space
@@ -116,7 +116,7 @@ def run(settings: Settings, out: TextIO) -> Retrained:
     ends with the same bits as one that was not. Raises ArchitectureRejected with every reason before anything is
     read, ImagesUnusable, and UsageError.
     """
-    full_space = Space(spos.dimensions(), id="spos")
+    full_space = Space(spos.DIMENSIONS, id="spos")
     architecture = full_space.parse(settings.architecture)
     if not isinstance(architecture, Architecture):
         raise ArchitectureRejected("; ".join(reason.sentence for reason in architecture))

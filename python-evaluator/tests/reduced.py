@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from collm_nas_evaluator.backends import autoformer, ofa, spos
 from collm_nas_evaluator.dimension import Dimension
+from collm_nas_evaluator.families import autoformer, ofa, spos
 
 CLASSES = 5
 OFA_WIDTH, OFA_CLASSES = 0.1, CLASSES
@@ -70,5 +70,5 @@ def load(family: str, folder: Path, seed: int = 0) -> ofa.Ofa | spos.Spos | auto
 def dimensions(family: str) -> tuple[Dimension, ...]:
     """What a search may choose in a small supernet."""
     if family == "ofa":
-        return ofa.dimensions((32, 48))
-    return spos.dimensions() if family == "spos" else AUTOFORMER_CHOICES.dimensions()
+        return ofa.dimensions_with((32, 48))
+    return spos.DIMENSIONS if family == "spos" else AUTOFORMER_CHOICES.dimensions()

@@ -14,10 +14,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from collm_nas_evaluator import imagenet
-from collm_nas_evaluator.backends import autoformer
-from collm_nas_evaluator.backends.autoformer import CHOICES, MEMBERS, AutoFormer, Choices, Counts, Sizes, layout
 from collm_nas_evaluator.backends.supernet import Supernet, values_of
 from collm_nas_evaluator.errors import ArchitectureRejected, CheckpointMissing, CheckpointUnusable
+from collm_nas_evaluator.families import autoformer
+from collm_nas_evaluator.families.autoformer import CHOICES, MEMBERS, AutoFormer, Choices, Counts, Sizes, layout
 from collm_nas_evaluator.space import Space
 
 CASE = "autoformer-tiny"

@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from collm_nas_evaluator import checkpoints, saved_tensors
-from collm_nas_evaluator.backends import ofa
 from collm_nas_evaluator.errors import CheckpointUnusable
+from collm_nas_evaluator.families import ofa
 
 CPU = torch.device("cpu")
 Box = Mapping[str, Any]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from collm_nas_evaluator.backends import ofa
+from collm_nas_evaluator.families import ofa
 from collm_nas_evaluator.imagenet import ImageSet
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -12,12 +12,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from collm_nas_evaluator import catalogue, config, hosting
-from collm_nas_evaluator.backends import autoformer, ofa, spos
+from collm_nas_evaluator import catalogue
 from collm_nas_evaluator.backends.base import Unavailable
 from collm_nas_evaluator.backends.supernet import SupernetBackend
 from collm_nas_evaluator.config import Configuration, Folders
 from collm_nas_evaluator.errors import UsageError
+from collm_nas_evaluator.families import autoformer, ofa, spos
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +75,6 @@ def reason(settings: Configuration) -> str:
     return entry.reason
 
 
-def test_the_configuration_knows_every_member() -> None:
-    assert set(config.SUPERNETS) == set(hosting.MEMBERS)
-
-
 def test_the_published_supernets(settings: Configuration) -> None:
     spaces = {}
     for entry in catalogue.load(settings):
@@ -107,7 +103,7 @@ def test_the_published_supernets(settings: Configuration) -> None:
 def test_the_choices_of_autoformer_are_a_matter_of_configuration(
     settings: Configuration, choices: str, ratios: tuple[str, ...]
 ) -> None:
-    space = hosted(replace(only(settings, "autoformer-tiny"), autoformer_choices=choices)).describe()
+    space = hosted(replace(only(settings, "autoformer-tiny"), family_values={"autoformer.choices": choices})).describe()
     offered = {each.name: [float(token) for token in each.choices] for each in space.dimensions}
     assert offered["mlp"] == [float(each) for each in ratios]
     assert "choices: " in space.provenance

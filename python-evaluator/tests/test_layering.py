@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from client import PACKAGE_ROOT
 
+from collm_nas_evaluator import families
+
 PACKAGE = PACKAGE_ROOT / "collm_nas_evaluator"
 WITH_TORCH = {
     *("hosting", "scoring", "batchnorm", "checkpoints", "imagenet", "imagenet_files", "crops", "retrain_spos"),
-    *("ofa", "spos", "autoformer", "supernet"),
+    "supernet",
+    *families.names(),
 }
 """The modules that are loaded only when a supernet is served."""
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.name != "evaluator_pb2.py"]

@@ -14,9 +14,9 @@ import reduced
 import torch
 from torch import Tensor, nn
 
-from collm_nas_evaluator.backends import ofa
 from collm_nas_evaluator.backends.supernet import read_architecture
 from collm_nas_evaluator.errors import ArchitectureRejected, CheckpointMissing, CheckpointUnusable
+from collm_nas_evaluator.families import ofa
 
 T = {
     "r": [176],

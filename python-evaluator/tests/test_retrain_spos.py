@@ -20,8 +20,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from collm_nas_evaluator import retrain_spos
-from collm_nas_evaluator.backends import spos
 from collm_nas_evaluator.errors import ArchitectureRejected, ImagesUnusable, UsageError
+from collm_nas_evaluator.families import spos
 from collm_nas_evaluator.imagenet import ImageSet, spos_training
 
 pytestmark = pytest.mark.usefixtures("one_thread")

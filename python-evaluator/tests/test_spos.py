@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from collm_nas_evaluator import imagenet
-from collm_nas_evaluator.backends import spos
 from collm_nas_evaluator.backends.supernet import read_architecture
 from collm_nas_evaluator.errors import ArchitectureRejected, CheckpointMissing, CheckpointUnusable
+from collm_nas_evaluator.families import spos
 from collm_nas_evaluator.space import Space
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -95,7 +95,7 @@ def test_the_official_answers(case: int, tmp_path: Path) -> None:
     ],
 )
 def test_the_published_costs(architecture: dict[str, Any], flops: int, params: int | None) -> None:
-    values = read_architecture(Space(spos.dimensions()), architecture)
+    values = read_architecture(Space(spos.DIMENSIONS), architecture)
     cost = spos.Counts(spos.OFFICIAL, 1000).cost(values)
     assert cost["flops_m"] == pytest.approx(flops / 1e6, abs=0.005 if flops % 10_000 == 0 else 1e-9)
     assert params is None or cost["params_m"] * 1e6 == pytest.approx(params, rel=1e-12)
@@ -325,11 +325,11 @@ def test_stages_may_be_given_as_lists(supernet: spos.Spos) -> None:
 
 
 def test_what_a_search_is_told(supernet: spos.Spos) -> None:
-    (dimension,) = spos.dimensions()
+    (dimension,) = spos.DIMENSIONS
     assert (dimension.name, dimension.choices, dimension.numeric) == ("op", ("0", "1", "2", "3"), True)
     assert [group.size for group in dimension.groups] == [4, 4, 8, 4]
     assert (dimension.slot_names[0], dimension.slot_names[15]) == ("stage 1, block 1", "stage 3, block 8")
-    assert Space(spos.dimensions()).size == 4**20
+    assert Space(spos.DIMENSIONS).size == 4**20
     told = spos.SUMMARY + dimension.meaning + "".join(each.meaning for each in supernet.costs)
     assert not any(word in told.lower() for word in ("imagenet", "spos", "single path", "shuffle", "xception"))
 

@@ -9,6 +9,7 @@ import json
 import os
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,8 @@ class Supernet(Protocol):
     checkpoint: Checkpoint
     classes: int
     summary: str
+    source: str
+    """Where the choices of the search come from; empty when that needs no words."""
     needs_training_images: bool
 
     @property
@@ -87,7 +90,7 @@ class Supernet(Protocol):
         ...
 
     def extraction(
-        self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None
+        self, values: Values, calibration: Iterable[Tensor] | None = None
     ) -> Generator[int, None, nn.Module]:
         """Returns a static network in evaluation mode, [N, 3, r, r] to [N, classes].
 
@@ -106,6 +109,39 @@ class Supernet(Protocol):
     def calibration(self, values: Values) -> Calibration | None:
         """Which images set an architecture's statistics; None for a network without batch norm."""
         ...
+
+
+class ForNotebooks(ABC):
+    """The two calls of a notebook. They take an architecture in any raw form of proto/README.md.
+
+    Everything else takes an architecture in numbers that is known to be legal.
+    """
+
+    full_space: Space
+    """Every architecture that the weights hold; a search may choose among fewer."""
+
+    @abstractmethod
+    def extraction(
+        self, values: Values, calibration: Iterable[Tensor] | None = None
+    ) -> Generator[int, None, nn.Module]:
+        """As of a Supernet."""
+
+    @abstractmethod
+    def cost_of(self, values: Values) -> dict[str, float]:
+        """As of a Supernet."""
+
+    def subnet(self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None) -> nn.Module:
+        """The subnet as a network of its own in evaluation mode, [N, 3, r, r] to [N, classes] logits.
+
+        Its batch-norm statistics are those of the file, or those of the `calibration` batches by the official rule.
+        Batches are [N, 3, r, r]: augmented training images at the architecture's resolution. Raises
+        ArchitectureRejected with every reason.
+        """
+        return extracted(self.extraction(read_architecture(self.full_space, architecture), calibration))
+
+    def cost(self, architecture: Mapping[str, Any]) -> dict[str, float]:
+        """A value for each of the family's costs, in millions. Raises ArchitectureRejected."""
+        return self.cost_of(read_architecture(self.full_space, architecture))
 
 
 @dataclass(frozen=True, slots=True)

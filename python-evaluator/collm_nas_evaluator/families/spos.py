@@ -13,12 +13,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from collm_nas_evaluator import batchnorm, checkpoints, imagenet
-from collm_nas_evaluator.backends.supernet import Calibration, CheckpointSpec, Values, extracted, read_architecture
+from collm_nas_evaluator import batchnorm, checkpoints, imagenet, keys
+from collm_nas_evaluator.backends.supernet import Calibration, CheckpointSpec, ForNotebooks, Values
 from collm_nas_evaluator.batchnorm import ConvNorm
 from collm_nas_evaluator.checkpoints import Shape
+from collm_nas_evaluator.config import Configuration
 from collm_nas_evaluator.dimension import Dimension, Group
 from collm_nas_evaluator.errors import CheckpointUnusable
+from collm_nas_evaluator.keys import Key
 from collm_nas_evaluator.space import Cost, Space
 
 DEPTHS = (4, 4, 8, 4)
@@ -33,7 +35,7 @@ PLACES = range(len(_STAGES))
 _STRIDED = tuple(sum(DEPTHS[:stage]) for stage in range(len(DEPTHS)))
 """The blocks that halve the feature map, the first of each stage."""
 
-MEMBERS = {
+MEMBERS: Mapping[str, CheckpointSpec] = {
     "spos": CheckpointSpec(
         title="Single Path One-Shot supernet of ShuffleNetV2 blocks",
         size={},
@@ -74,6 +76,15 @@ CALIBRATION_IMAGES = 25_600
 _CALIBRATION_BATCH = 128
 PIXELS = 224
 
+TITLE, MARK, CUDA_PRECISION = "SPOS", "features.", "fp32"
+_CALIBRATION_KEY = Key(
+    "spos.calibration_images",
+    keys.COUNT,
+    CALIBRATION_IMAGES,
+    "How many training images set the batch-norm statistics of each candidate. The default is the official number.",
+)
+KEYS: tuple[Key[Any], ...] = (_CALIBRATION_KEY,)
+
 
 class Widths(NamedTuple):
     """Channels of the stem, of the four stages and before the head."""
@@ -106,12 +117,27 @@ class _Layer(NamedTuple):
 Branches = Mapping[str, Sequence[_Layer]]
 
 
-def dimensions() -> tuple[Dimension, ...]:
-    """The one dimension of the space: the operation of each block."""
+def open(member: str, path: Path, device: torch.device, configuration: Configuration) -> "Spos":  # noqa: A001
+    """The supernet of a member, as every family opens one."""
+    images = _CALIBRATION_KEY.of(configuration.family_values)
+    return load(path, device, MEMBERS[member].where_from, images)
+
+
+def dimensions(member: str, configuration: Configuration) -> tuple[Dimension, ...]:
+    """What a search of a member can choose."""
+    del member, configuration
+    return DIMENSIONS
+
+
+def _dimensions() -> tuple[Dimension, ...]:
     stages = [(f"stage {stage}", depth) for stage, depth in enumerate(DEPTHS, 1)]
     names = tuple(f"{stage}, block {block}" for stage, depth in stages for block in range(1, 1 + depth))
     groups = tuple(Group(stage, depth) for stage, depth in stages)
     return (Dimension("op", tuple(map(str, OPERATIONS)), groups, numeric=True, meaning=_MEANING, slot_names=names),)
+
+
+DIMENSIONS = _dimensions()
+"""The one dimension of the space: the operation of each block."""
 
 
 def load(
@@ -174,13 +200,13 @@ def branches(place: int, operation: int, widths: Widths) -> Branches:
     return {"main": main, "proj": [_Layer(inputs, inputs, kernel, stride), _Layer(inputs, inputs, 1)]}
 
 
-class Spos:
+class Spos(ForNotebooks):
     """A supernet of this family: `widths`, `classes`, and every subnet of it.
 
-    An architecture is a mapping {"op": [...20 of 0 to 3]}.
+    An architecture is a mapping {"op": [...20 of 0 to 3]}. Its network takes images in BGR from 0 to 255.
     """
 
-    summary = SUMMARY
+    summary, source = SUMMARY, ""
     costs = (FLOPS, PARAMS)
     needs_training_images = True
 
@@ -197,23 +223,13 @@ class Spos:
         self.weights = checkpoint.matched(layout(self.widths, self.classes), name, device)
         stages = {f"width of stage {stage}": width for stage, width in enumerate(self.widths.stages, 1)}
         self.size: Mapping[str, float] = {**stages, "classes": self.classes}
-        self.full_space = Space(dimensions(), id="spos")
+        self.full_space = Space(DIMENSIONS, id="spos")
         self.counts = Counts(self.widths, self.classes, pixels)
 
-    def subnet(self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None) -> nn.Module:
-        """The subnet as a network of its own in evaluation mode, [N, 3, r, r] (BGR, 0 to 255) to [N, classes] logits.
-
-        Its batch-norm statistics are those of the file, or of the `calibration` batches ([N, 3, r, r], augmented
-        training images) by the official rule; then they are folded into the convolutions. Raises ArchitectureRejected
-        with every reason.
-        """
-        return extracted(self.extraction(architecture, calibration))
-
     def extraction(
-        self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None
+        self, values: Values, calibration: Iterable[Tensor] | None = None
     ) -> Generator[int, None, nn.Module]:
-        """Returns what `subnet` returns; yields after each calibration batch how many images have passed."""
-        values = read_architecture(self.full_space, architecture)
+        """As of every supernet. The batch norms are folded into the convolutions at the end."""
         network = self.network(values)
         network.load_state_dict(self.activated(values), assign=True)
         network.requires_grad_(False).eval()
@@ -222,12 +238,8 @@ class Spos:
         batchnorm.fold(network)
         return network.to(memory_format=torch.channels_last)
 
-    def cost(self, architecture: Mapping[str, Any]) -> dict[str, float]:
-        """Millions of multiply-adds (`flops_m`) and of parameters (`params_m`). Raises ArchitectureRejected."""
-        return self.cost_of(read_architecture(self.full_space, architecture))
-
     def cost_of(self, values: Values) -> dict[str, float]:
-        """`cost` of an architecture that is known to be legal."""
+        """Millions of multiply-adds (`flops_m`) and of parameters (`params_m`)."""
         return self.counts.cost(values)
 
     def validation(self, values: Values) -> imagenet.Recipe:

@@ -15,11 +15,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from collm_nas_evaluator import checkpoints, imagenet
-from collm_nas_evaluator.backends.supernet import CheckpointSpec, Values, extracted, read_architecture
+from collm_nas_evaluator import checkpoints, imagenet, keys
+from collm_nas_evaluator.backends.supernet import CheckpointSpec, ForNotebooks, Values
 from collm_nas_evaluator.checkpoints import Shape
+from collm_nas_evaluator.config import Configuration
 from collm_nas_evaluator.dimension import Dimension, Group
 from collm_nas_evaluator.errors import CheckpointUnusable
+from collm_nas_evaluator.keys import Key
 from collm_nas_evaluator.space import Cost, Space
 
 PATCH = 16
@@ -41,7 +43,7 @@ _DOWNLOAD = (
     "checkpoints.{id}"
 )
 
-MEMBERS = {
+MEMBERS: Mapping[str, CheckpointSpec] = {
     "autoformer-tiny": CheckpointSpec(
         title="AutoFormer-T, vision transformer supernet",
         resolutions=(224,),
@@ -170,6 +172,32 @@ CHOICES: Mapping[str, Mapping[str, Choices]] = {
 """For each member what may be searched: "released" with its weights, and as the "paper" states it."""
 
 
+TITLE, MARK, CUDA_PRECISION = "AutoFormer", "cls_token", "fp16"
+_CHOICES_KEY = Key(
+    "autoformer.choices",
+    keys.one_of("released", "paper"),
+    "released",
+    "What a search can choose: the choices that the weights were trained with, or those of the CoLLM-NAS paper.",
+)
+KEYS: tuple[Key[Any], ...] = (_CHOICES_KEY,)
+
+
+def open(member: str, path: Path, device: torch.device, configuration: Configuration) -> "AutoFormer":  # noqa: A001
+    """The supernet of a member, as every family opens one."""
+    supernet = load(path, device, MEMBERS[member].where_from)
+    supernet.source = _choices(member, configuration).source
+    return supernet
+
+
+def dimensions(member: str, configuration: Configuration) -> tuple[Dimension, ...]:
+    """What a search of a member can choose."""
+    return _choices(member, configuration).dimensions()
+
+
+def _choices(member: str, configuration: Configuration) -> Choices:
+    return CHOICES[member][_CHOICES_KEY.of(configuration.family_values)]
+
+
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """What tells one supernet of this family from another: the widest, deepest subnet and its input and output.
@@ -221,7 +249,7 @@ def layout(sizes: Sizes) -> dict[str, Shape]:
     return shapes
 
 
-class AutoFormer:
+class AutoFormer(ForNotebooks):
     """A supernet of this family: `sizes`, `classes`, and every subnet of it.
 
     An architecture is a mapping such as {"depth": [13], "dim": [192], "mlp": [...13], "heads": [...13]}; the two lists
@@ -229,6 +257,7 @@ class AutoFormer:
     """
 
     summary = SUMMARY
+    source = ""
     costs: tuple[Cost, ...] = (PARAMS, FLOPS)
     needs_training_images = False
 
@@ -258,35 +287,22 @@ class AutoFormer:
         self._buckets, distances = (each.to(device) for each in _geometry(sizes.grid))
         self._positions = [self._positions_of(layer, distances) for layer in range(sizes.depth)]
 
-    def subnet(self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None) -> nn.Module:
-        """The subnet as a network of its own in evaluation mode, [N, 3, r, r] normalised to [N, classes] logits.
-
-        It shares the supernet's memory but for the query-key-value weights. There is no batch norm, so a `calibration`
-        is a ValueError. Raises ArchitectureRejected with every reason.
-        """
-        return extracted(self.extraction(architecture, calibration))
-
     def extraction(
-        self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None
+        self, values: Values, calibration: Iterable[Tensor] | None = None
     ) -> Generator[int, None, nn.Module]:
-        """Returns what `subnet` returns, and yields nothing."""
+        """As of every supernet, but nothing is yielded: there is no batch norm, so a `calibration` is a ValueError.
+
+        The subnet shares the supernet's memory, apart from the query-key-value weights.
+        """
         yield from ()
-        values = read_architecture(self.full_space, architecture)
         if calibration is not None:
             raise ValueError("an AutoFormer has no batch norm to calibrate; leave the calibration out")
         network = self.network(values)
         network.load_state_dict(self.activated(values), assign=True)
         return network.requires_grad_(False).eval()
 
-    def cost(self, architecture: Mapping[str, Any]) -> dict[str, float]:
-        """Millions of parameters (`params_m`) and of multiply-adds by the authors' counter (`flops_m`).
-
-        Raises ArchitectureRejected.
-        """
-        return self.cost_of(read_architecture(self.full_space, architecture))
-
     def cost_of(self, values: Values) -> dict[str, float]:
-        """`cost` of an architecture that is known to be legal."""
+        """Millions of parameters (`params_m`) and of multiply-adds by the authors' counter (`flops_m`)."""
         return self.counts.cost(values)
 
     def validation(self, values: Values) -> imagenet.Recipe:

@@ -15,10 +15,12 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from collm_nas_evaluator import batchnorm, checkpoints, imagenet
-from collm_nas_evaluator.backends.supernet import Calibration, CheckpointSpec, Values, extracted, read_architecture
+from collm_nas_evaluator.backends.supernet import Calibration, CheckpointSpec, ForNotebooks, Values
 from collm_nas_evaluator.batchnorm import ConvNorm
 from collm_nas_evaluator.checkpoints import Shape
+from collm_nas_evaluator.config import Configuration
 from collm_nas_evaluator.dimension import Dimension, Group
+from collm_nas_evaluator.keys import Key
 from collm_nas_evaluator.space import Cost, Space
 
 STAGES, DEEPEST = 5, 4
@@ -31,12 +33,15 @@ _WIDTHS = (16, 16, 24, 40, 80, 112, 160, 960, 1280)
 """Stem, block 0, the five stages, final expansion and feature mix at width 1."""
 _WIDEST = 6
 
+TITLE, MARK, CUDA_PRECISION = "Once-for-All", "blocks.0.conv.", "fp32"
+KEYS: tuple[Key[Any], ...] = ()
+
 _DOWNLOAD = (
     "download {file} (about {megabytes} MB) from https://raw.githubusercontent.com/han-cai/files/master/ofa/ofa_nets/"
     " and put it there, or correct checkpoints.{id}"
 )
 
-MEMBERS = {
+MEMBERS: Mapping[str, CheckpointSpec] = {
     "ofa-w1.0": CheckpointSpec(
         title="Once-for-All MobileNetV3 supernet, width 1.0",
         resolutions=(160, 176, 192, 208, 224),
@@ -97,7 +102,19 @@ _CALIBRATION_IMAGES, _CALIBRATION_BATCH = 2000, 200
 SOURCE = "choices: the file's name (d234 e346 k357) and the resolutions of the authors' own search"
 
 
-def dimensions(resolutions: Iterable[int]) -> tuple[Dimension, ...]:
+def open(member: str, path: Path, device: torch.device, configuration: Configuration) -> "Ofa":  # noqa: A001
+    """The supernet of a member, as every family opens one."""
+    del configuration
+    return load(path, device, MEMBERS[member].where_from)
+
+
+def dimensions(member: str, configuration: Configuration) -> tuple[Dimension, ...]:
+    """What a search of a member can choose."""
+    del configuration
+    return dimensions_with(MEMBERS[member].resolutions)
+
+
+def dimensions_with(resolutions: Iterable[int]) -> tuple[Dimension, ...]:
     """The four dimensions of the space, with the resolutions to choose from."""
     stages = [f"stage {stage}" for stage in range(1, 1 + STAGES)]
     blocks = tuple(Group(stage, DEEPEST) for stage in stages)
@@ -117,7 +134,7 @@ def dimensions(resolutions: Iterable[int]) -> tuple[Dimension, ...]:
 
 def full_space() -> Space:
     """Everything that the weights of a supernet hold; resolutions are no weights, and any multiple of 4 will do."""
-    return Space(dimensions(range(16, 257, 4)), id="ofa")
+    return Space(dimensions_with(range(16, 257, 4)), id="ofa")
 
 
 def load(path: str | Path, device: str | torch.device = "cpu", where_from: str = "") -> "Ofa":
@@ -168,13 +185,13 @@ def layout(width: float, classes: int) -> dict[str, Shape]:
     return shapes
 
 
-class Ofa:
+class Ofa(ForNotebooks):
     """A supernet of this family: `width`, `classes`, and every subnet of it.
 
     An architecture is a mapping such as {"r": [176], "d": [...5], "ks": [...20], "e": [...20]}.
     """
 
-    summary = SUMMARY
+    summary, source = SUMMARY, SOURCE
     needs_training_images = True
 
     def __init__(self, checkpoint: checkpoints.Checkpoint, device: torch.device) -> None:
@@ -188,20 +205,10 @@ class Ofa:
         self.counts = Counts(self.width, self.classes)
         self.costs = (FLOPS, MACS, PARAMS) if self.counts.table is not None else (MACS, PARAMS)
 
-    def subnet(self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None) -> nn.Module:
-        """The subnet as a network of its own in evaluation mode, [N, 3, r, r] normalised to [N, classes] logits.
-
-        Its batch-norm statistics are those of the file, or of the `calibration` batches ([N, 3, r, r], augmented
-        training images at the architecture's resolution) by the official rule; then they are folded into the
-        convolutions. Raises ArchitectureRejected with every reason.
-        """
-        return extracted(self.extraction(architecture, calibration))
-
     def extraction(
-        self, architecture: Mapping[str, Any], calibration: Iterable[Tensor] | None = None
+        self, values: Values, calibration: Iterable[Tensor] | None = None
     ) -> Generator[int, None, nn.Module]:
-        """Returns what `subnet` returns; yields after each calibration batch how many images have passed."""
-        values = read_architecture(self.full_space, architecture)
+        """As of every supernet. The batch norms are folded into the convolutions at the end."""
         network = self.network(values)
         network.load_state_dict(self.activated(values), assign=True)
         network.requires_grad_(False).eval().to(memory_format=torch.channels_last)
@@ -210,14 +217,10 @@ class Ofa:
         batchnorm.fold(network)
         return network
 
-    def cost(self, architecture: Mapping[str, Any]) -> dict[str, float]:
-        """Millions of multiply-adds by the table (`flops_m`, official widths only) and truly (`macs_m`), of parameters
-        (`params_m`). Raises ArchitectureRejected.
-        """
-        return self.cost_of(read_architecture(self.full_space, architecture))
-
     def cost_of(self, values: Values) -> dict[str, float]:
-        """`cost` of an architecture that is known to be legal."""
+        """Millions of multiply-adds by the table (`flops_m`, official widths only) and true ones (`macs_m`), and of
+        parameters (`params_m`).
+        """
         return self.counts.cost(values)
 
     def validation(self, values: Values) -> imagenet.Recipe:
