@@ -71,7 +71,7 @@ def single_file(folder: Path, samples: Sequence[Raw], archs: Sequence[str], leas
 
 
 class Template:
-    """A record as the bytes of a pickle in protocol 2, in which number, text and memo can be set anew."""
+    """A record as the bytes of a pickle in protocol 2, in which number, text and memo can be replaced."""
 
     def __init__(self, record: Mapping[str, dict[str, Any]]) -> None:
         marked = {
@@ -227,7 +227,7 @@ def in_a_process(*arguments: str) -> dict[str, float]:
 def resident(line: str = "VmRSS") -> float:
     """Megabytes of memory that the process has now, or had at its most (VmHWM)."""
     status = Path("/proc/self/status")
-    if not status.exists():  # macOS, which tells only the most, in bytes
+    if not status.exists():  # macOS, which reports only the most, in bytes
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return next(int(each.split()[1]) for each in status.read_text().splitlines() if each.startswith(line)) * 1024 / 1e6
 

@@ -59,7 +59,7 @@ class Evaluator(services.EvaluatorServiceServicer):
         texts = list(request.architectures)
         unknown = [place for place, text in enumerate(texts) if text not in KERNELS]
         if unknown:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"architectures{unknown[:1]} is no canonical text")
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"architectures{unknown[:1]} is not in canonical form")
         if not 1 <= len(texts) <= SPACE.max_batch or getattr(request, "split", "search") != "search":
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"1 to {SPACE.max_batch} architectures, split search")
         return texts

@@ -1,4 +1,4 @@
-"""Writes collm_nas_evaluator/contract/ anew from proto/collm_nas/v1/evaluator.proto.
+"""Writes collm_nas_evaluator/contract/ again from proto/collm_nas/v1/evaluator.proto.
 
 Owns where the generated messages live and how they are made. Run it after every change of the .proto; a test fails
 until its output is committed.

@@ -43,8 +43,19 @@ const steps = [
   },
   { name: "build", tool: "collm-nas", command: ["bin/collm-nas", "--version"] },
   { name: "typescript", tool: "vitest", command: [node("vitest"), "run", "--project=!long"] },
-  { name: "python", tool: "pytest", command: [python("python"), "-m", "pytest"], folder: evaluator },
+  {
+    name: "python",
+    tool: "pytest",
+    command: [python("python"), "-m", "pytest", "-n", "2", "--dist", "loadfile"],
+    folder: evaluator,
+  },
   { name: "long", tool: "vitest", command: [node("vitest"), "run", "--project=long"] },
+  {
+    name: "long",
+    tool: "pytest",
+    command: [python("python"), "-m", "pytest", "-n", "2", "-m", "long"],
+    folder: evaluator,
+  },
 ];
 
 const wanted = process.argv.slice(2);

@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         terminal.say(sys.stderr, f"collm-nas-evaluator: {' '.join(str(error).split())}")
         return 2
     except KeyboardInterrupt as error:
-        then = str(error) or "the same command goes on from here"
+        then = str(error) or "the same command continues from here"
         terminal.say(sys.stderr, f"collm-nas-evaluator: stopped; {then}")
         return 130
     except BrokenPipeError:

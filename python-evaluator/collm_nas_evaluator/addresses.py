@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from collm_nas_evaluator.errors import UsageError
 
 _SCHEMES = {"unix", "unix-abstract", "vsock"}
-"""What stands for something else before a colon where gRPC reads an address."""
+"""Words before a colon that gRPC takes for something else than a host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +25,26 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def is_remote(self) -> bool:
-        """Whether other machines reach it: any of the addresses that the host stands for is no loopback address.
+        """Whether other machines reach it: at least one address of the host is not a loopback address.
 
-        Raises UsageError when the host stands for none.
+        Raises UsageError when the host has no address.
         """
         try:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         except (OSError, UnicodeError) as error:
-            raise UsageError(f"cannot listen on {self}; {self.host!r} is no address and no name of one") from error
+            raise UsageError(
+                f"cannot listen on {self}; {self.host!r} is neither an address nor the name of one"
+            ) from error
         return reach_others(str(address[0]) for *_, address in found)
 
 
 def reach_others(numbers: Iterable[str]) -> bool:
-    """Whether any of the addresses, IPv4 or IPv6 in figures, is no loopback address."""
+    """Whether any of the addresses, IPv4 or IPv6 in figures, is not a loopback address."""
     return not all(_is_loopback(number) for number in numbers)
 
 
 def read(text: str) -> Address | None:
-    """Reads HOST:PORT, where an IPv6 address may stand in brackets; None when it is none."""
+    """Reads HOST:PORT, where an IPv6 address may be in brackets; None when the text has another form."""
     host, _, port = text.rpartition(":")
     if not host or host in _SCHEMES or not port.isascii() or not port.isdigit() or int(port) > 65535:
         return None

@@ -1,6 +1,6 @@
-"""How this process gets memory and how its threads wait, set before PyTorch is loaded.
+"""Sets how this process gets memory and how its threads wait, before PyTorch is loaded.
 
-Owns the three settings of glibc and the one of OpenMP, and that those of the environment go before them. Knows no
+Owns the three settings of glibc and the one of OpenMP; those of the environment have priority. Knows no
 tensor; elsewhere than on glibc it sets no memory.
 """
 

@@ -1,7 +1,7 @@
-"""Batch norm of an extracted network: new statistics from calibration images, and its end inside the convolution.
+"""Sets the batch-norm statistics of a network from calibration images, and folds batch norm into convolutions.
 
 Owns the two official recalibration rules and the folding. A recalibration is a generator, so that its caller can
-say how far it is; the network is whole after its end. Knows no family and no image file.
+report progress; the network is complete when the generator ends. Knows no family and no image file.
 """
 
 from collections.abc import Iterable, Iterator
@@ -54,9 +54,9 @@ def recalibrate_by_average(network: nn.Module, batches: Iterable[Tensor]) -> Ite
     """Sets the statistics to averages over the batches, weighted by their sizes: of means, and of biased variances.
 
     During the pass every layer is normalised by the batch's own statistics. This is `set_running_statistics` of
-    ofa/imagenet_classification/elastic_nn/utils.py; no momentum, and what stood there before does not matter.
-    `batches` are [N, 3, H, W]. Yields after each how many images have passed. Raises ValueError when there is none, or
-    one with a single value a channel.
+    ofa/imagenet_classification/elastic_nn/utils.py; no momentum, and the earlier values do not matter. `batches` are
+    [N, 3, H, W]. Yields after each how many images have passed. Raises ValueError when there is no batch, or when one
+    has a single value a channel.
     """
     norms = _norms(network)
     sums = {norm: (torch.zeros_like(norm.running_mean), torch.zeros_like(norm.running_var)) for norm in norms}
@@ -84,8 +84,8 @@ def recalibrate_by_momentum(network: nn.Module, batches: Iterable[Tensor], momen
     """Starts from mean 0 and variance 1 and runs the batches in training mode, so that later ones weigh more.
 
     This is `get_cand_err` of Search/tester.py in megvii-model/SinglePathOneShot; the variance is the unbiased one.
-    `batches` are [N, 3, H, W]. Yields after each how many images have passed. Raises ValueError when there is none, or
-    one with a single value a channel.
+    `batches` are [N, 3, H, W]. Yields after each how many images have passed. Raises ValueError when there is no batch,
+    or when one has a single value a channel.
     """
     yield from _pass(network, _norms(network), momentum, batches)
 
@@ -100,7 +100,7 @@ def _pass(network: nn.Module, norms: list[Any], momentum: float, batches: Iterab
     images = 0
     kept = [(norm.momentum, norm.training) for norm in norms]
     for norm in norms:
-        # New tensors: those that stand here may be slices of the supernet's.
+        # New tensors, because the current ones may be slices of the supernet's.
         norm.running_mean, norm.running_var = torch.zeros_like(norm.running_mean), torch.ones_like(norm.running_var)
         norm.momentum = momentum
         norm.train()

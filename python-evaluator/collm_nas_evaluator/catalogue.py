@@ -1,6 +1,6 @@
-"""Which spaces a configuration serves, in the order to show them: the one place that chooses backends.
+"""Lists the spaces that a configuration serves, in the order to show them: the one place that chooses backends.
 
-Owns the ids of the spaces and which numbers stand behind each. Knows no file format and no transport.
+Owns the ids of the table spaces and which columns each is served from. Knows no file format and no transport.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _NASBENCH201 = {
     "nasbench201-cifar100-e12": ("c100", 12),
     "nasbench201-imagenet16-120-e12": ("in16", 12),
 }
-"""Data set and epochs of training behind each space's search split; the test split is always that of 200 epochs."""
+"""Data set and epochs of training of each space's search split; the test split is always that of 200 epochs."""
 
 
 def load(configuration: Configuration) -> list[Backend | Unavailable]:
@@ -95,7 +95,7 @@ def _accuracies(configuration: Configuration) -> Table | None:
 
 
 def _columns(data: str, epochs: int) -> dict[str, str]:
-    """The column behind each split."""
+    """The column of each split."""
     return {"search": f"{data}_valid_{epochs}", "test": f"{data}_test_200"}
 
 

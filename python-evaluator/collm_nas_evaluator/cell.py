@@ -29,7 +29,7 @@ def number_of(choices: Sequence[int]) -> int:
 
 
 def choices_of(text: str) -> list[int] | None:
-    """The six operation indices of a cell in its usual text; None when the text is no cell."""
+    """The six operation indices of a cell in its usual text; None when the text is not a cell."""
     found = _TEXT.fullmatch(text)
     if found is None or not set(found.groups()) <= set(OPERATIONS):
         return None

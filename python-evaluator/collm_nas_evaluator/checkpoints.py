@@ -1,7 +1,7 @@
-"""Checkpoint files as their authors published them: read without running anything, then held against a layout.
+"""Reads checkpoint files as their authors published them, without running anything, and compares them with a layout.
 
 Owns which of a file's tensors are its weights, under which names people save them, its digest, and the sentence about
-the first tensor that differs. Bounds, and what may stand in a file, are those of `saved_tensors`. Knows no family.
+the first tensor that differs. `saved_tensors` bounds what may be in a file. Knows no family by name.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ class Checkpoint:
     tensors: Mapping[str, Tensor]
 
     def shape(self, name: str, axes: int | None = None) -> Shape:
-        """The shape of a tensor that tells a member of the family from another.
+        """The shape of a tensor that differs among the members of a family.
 
         Raises CheckpointUnusable when it is not there, or has another number of axes.
         """
@@ -52,8 +52,8 @@ class Checkpoint:
     def matched(self, layout: Mapping[str, Shape], of_what: str, device: torch.device) -> dict[str, Tensor]:
         """The tensors of `layout` in its order, as float32 on `device`; counters of batches are left out.
 
-        Raises CheckpointUnusable naming the first tensor that is missing, has another shape, holds a value that is no
-        finite number, or is none of the layout's.
+        Raises CheckpointUnusable naming the first tensor that is missing, has another shape, has a value that is not a
+        finite number, or is not in the layout.
         """
         weights = {}
         for name, shape in layout.items():
@@ -68,7 +68,7 @@ class Checkpoint:
             weights[name] = values.to(device)
         for name in self.tensors:
             if name not in layout and name.rpartition(".")[2] not in _COUNTERS:
-                raise CheckpointUnusable(self.path, f'"{name}" is no tensor of {of_what}')
+                raise CheckpointUnusable(self.path, f'"{name}" is not a tensor of {of_what}')
         return weights
 
     def _check_finite(self, name: str, values: Tensor) -> None:
@@ -77,7 +77,7 @@ class Checkpoint:
             place = wrong.nonzero()[0]
             what = f"{values[tuple(place)].item()} at {place.tolist()}" if values.ndim else str(values.item())
             more = int(wrong.sum()) - 1
-            also = f" and {more} more values that are no finite numbers" if more else ""
+            also = f" and {more} more values that are not finite numbers" if more else ""
             raise CheckpointUnusable(
                 self.path, f'"{name}" holds {what}{also}; its training failed or the file is damaged: get another'
             )
@@ -94,9 +94,10 @@ class Checkpoint:
 def read(path: Path, container: str, rename: Callable[[str], str] = str, where_from: str = "") -> Checkpoint:
     """Reads a file of torch.save in either of its serializations; nothing in it is run.
 
-    `container` is the key of the weights beside which training state may stand; other usual ones and a bare dictionary
-    of tensors are taken too. `rename` brings a tensor's name to its one spelling. Raises CheckpointMissing (with
-    `where_from`, which says where to get the file), CheckpointUnusable, and MemoryError where the weights do not fit.
+    `container` is the usual key of the weights; there may be training state beside it. Other usual keys and a bare
+    dictionary of tensors are read too. `rename` brings a tensor's name to its one spelling. Raises CheckpointMissing
+    (with `where_from`, which says where to get the file), CheckpointUnusable, and MemoryError where the weights do not
+    fit.
     """
     try:
         with files.opened(path) as file:
@@ -115,7 +116,7 @@ def read(path: Path, container: str, rename: Callable[[str], str] = str, where_f
     except OSError as error:
         raise CheckpointUnusable(path, f"cannot be read: {error.strerror or error}") from error
     except saved_tensors.UNREADABLE as error:
-        what = f"is no PyTorch checkpoint, or a cut one; download it again ({_line(str(error))[:160]})"
+        what = f"is not a PyTorch checkpoint, or a cut one; download it again ({_line(str(error))[:160]})"
         raise CheckpointUnusable(path, what) from error
     return Checkpoint(path, digest, tensors)
 

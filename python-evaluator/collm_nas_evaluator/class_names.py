@@ -1,4 +1,4 @@
-"""The names of the classes of an image set: in which order they are numbered, and how two sets' names differ.
+"""Orders the names of the classes of an image set, and finds how two sets' names differ.
 
 Owns the order and when it is in doubt. A label is the place of its class's name, so another order is another label.
 Knows no file and no image.
@@ -57,7 +57,7 @@ def difference(names: Sequence[str], like: Classes) -> str:
     missing, other = sorted(set(like.names) - set(names)), sorted(set(names) - set(like.names))
     if not missing and not other:
         return ""
-    cure = "; a class has the same name in every set of images: rename it, or take away what is no class"
+    cure = "; a class has the same name in every set of images: rename it, or remove what is not a class"
     if not missing:
         return f"has a class more than the other images, {_shown(other[0])}{cure}"
     if not other:

@@ -28,8 +28,8 @@ SECONDS_BETWEEN = 5.0
 def run(options: argparse.Namespace) -> int:
     """Runs the command that `flags.read` read, and returns 0.
 
-    Serving ends with SystemExit at SIGINT or SIGTERM, what can be gone on with by KeyboardInterrupt, which has a text
-    when there is something else to say. Raises UsageError for whatever a person has to correct.
+    Serving ends with SystemExit at SIGINT or SIGTERM. A command that can be continued ends with KeyboardInterrupt,
+    which has a text when there is more to say. Raises UsageError for everything that a person has to correct.
     """
     log = logging.StreamHandler(sys.stderr)
     log.setFormatter(terminal.LineFormatter("%(levelname)s %(name)s: %(message)s"))
@@ -48,7 +48,8 @@ def run(options: argparse.Namespace) -> int:
         _import_nasbench201(options)
         return 0
     if options.command == "reference":
-        sys.stdout.write(reference.text())
+        for line in reference.text().splitlines():
+            terminal.say(sys.stdout, line)
         return 0
     entries = catalogue.load(config.read(options.config) if options.config else config.default())
     if options.command == "spaces":
@@ -71,7 +72,7 @@ def _import_nasbench201(options: argparse.Namespace) -> None:
     except TableMissing as error:
         raise UsageError(str(error)) from error
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("nothing was written; the same command begins anew") from None
+        raise KeyboardInterrupt("nothing was written; the same command starts again from the beginning") from None
     often = ", ".join(f"{count:,} trained {times} x" for times, count in sorted(release.trained.items()))
     terminal.say(sys.stdout, f"{options.out}: {release.table.provenance}")
     terminal.say(sys.stdout, f"{often} for 200 epochs")
@@ -116,7 +117,7 @@ def _cache_images(entries: list[server.Entry], wanted: list[str] | None) -> None
     offered = {entry.id if isinstance(entry, Unavailable) else entry.describe().id: entry for entry in entries}
     unknown = [space_id for space_id in wanted or () if space_id not in offered]
     if unknown:
-        raise UsageError(f"--space {unknown[0]} is none of {', '.join(offered)}")
+        raise UsageError(f"--space {unknown[0]} is not one of {', '.join(offered)}")
     prepared: dict[str, crops.Crops] = {}
     reasons = []
     for space_id in wanted or offered:
@@ -135,7 +136,7 @@ def _cache_images(entries: list[server.Entry], wanted: list[str] | None) -> None
 
 
 def _end_with_stdin() -> None:
-    """Reads standard input to its end, then ends the process with whatever it is doing."""
+    """Reads standard input to its end, then ends the process at once."""
     try:
         while os.read(0, 65536):
             pass

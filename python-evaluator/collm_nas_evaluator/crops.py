@@ -1,7 +1,7 @@
-"""The crops of an image set by one recipe, in order: decoded as they are asked for, or from a cache on disk.
+"""Makes the crops of an image set by one recipe, in order: decoded when they are needed, or read from a cache on disk.
 
-Owns the cache's files and when they are a whole cache, and how much is decoded ahead. Knows no model and no layout of
-images.
+Owns the files of the cache, the rule when they are complete, and how many images are decoded ahead. Knows no model and
+no layout of images.
 """
 
 import errno
@@ -28,7 +28,7 @@ from collm_nas_evaluator.errors import UsageError
 from collm_nas_evaluator.imagenet import ImageSet, Pixels, Recipe
 
 Progress = Callable[[int, int], None]
-"""Is told how many images are done, of how many."""
+"""Called with the number of images that are done, and the number of all."""
 
 _CHUNK = 256
 _PIECE = 16
@@ -56,7 +56,7 @@ class Crops:
 
     @property
     def bytes(self) -> int:
-        """What the cache takes on disk, short of a few kilobytes."""
+        """The size of the cache on disk, without a few kilobytes."""
         return len(self) * self._image_bytes
 
     @property
@@ -95,7 +95,7 @@ class Crops:
     def cache(self, progress: Progress, stop: threading.Event | None = None) -> None:
         """Builds the cache, or what is missing of it; returns early, with what is done kept, when `stop` is set.
 
-        Another process at the same work is waited for. Raises ImagesUnusable for an image that cannot be decoded,
+        It waits for another process that does the same work. Raises ImagesUnusable for an image that cannot be decoded,
         UsageError when the disk is full or cannot be written.
         """
         stop = stop or threading.Event()
@@ -175,7 +175,7 @@ class Crops:
             if os.fstat(file.fileno()).st_size != self.bytes:
                 log.forget()
                 _allocate(file, self.bytes)
-            log.mend()
+            log.repair()
             done = set(log.chunks)
             missing = [chunk for chunk in range(-(-len(self) // _CHUNK)) if chunk not in done]
             ranges = (range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, len(self))) for chunk in missing)
@@ -237,7 +237,7 @@ def cache_all(crops: Sequence[Crops], out: TextIO) -> None:
 
 
 class _Bar:
-    """Moves a progress bar on from where it is; what was there before the first call does not count as fast work."""
+    """Moves a progress bar; images that were done before the first call do not count towards its speed."""
 
     def __init__(self, bar: "tqdm[Never]") -> None:
         self._bar = bar
@@ -292,10 +292,10 @@ class _Log:
         return sorted({int(line) for line in lines if line.isdecimal()})
 
     def forget(self) -> None:
-        """Begins the log anew."""
+        """Starts the log again."""
         self._path.unlink(missing_ok=True)
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Cuts a line that was not written to its end, so that the next does not continue it."""
         whole = self._whole() if self.chunks else f"{self._header}\n".encode()
         self._path.write_bytes(whole)

@@ -15,7 +15,7 @@ from typing import Literal, NoReturn
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NUMBER_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-"""A choice is written into JSON as it stands."""
+"""A choice is written into JSON as it is."""
 
 Chosen = tuple[int | None, ...]
 """The index of the choice in each slot, None where the slot is inactive."""
@@ -23,7 +23,7 @@ Chosen = tuple[int | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why something is no architecture: a code, where, and a sentence."""
+    """Why something is not an architecture: a code, the place, and a sentence."""
 
     code: Literal["unreadable", "unknown-dimension", "missing-dimension", "wrong-length", "not-a-choice"]
     place: str
@@ -89,7 +89,7 @@ class Dimension:
 
     @cached_property
     def values(self) -> tuple[float, ...]:
-        """The number that each choice stands for; empty when the dimension is not numeric."""
+        """The number of each choice; empty when the dimension is not numeric."""
         return tuple(map(float, self.choices)) if self.numeric else ()
 
     def active(self, counts: Sequence[int] | None) -> list[bool]:

@@ -1,6 +1,6 @@
-"""Errors named by what the caller does next.
+"""The errors, each named by what the caller does next.
 
-Owns what each means. Knows nothing of where they are raised.
+Owns their meaning. Knows nothing of where they are raised.
 """
 
 import errno
@@ -37,18 +37,18 @@ class CheckpointMissing(Exception):
 
 
 class CheckpointUnusable(UsageError):
-    """A file is no checkpoint, is cut, holds more than weights, numbers that are none, or something else's weights."""
+    """A file is not a checkpoint, is cut off, has more than weights, has NaN or infinity, or has other weights."""
 
     def __init__(self, path: Path, what: str) -> None:
         super().__init__(f"{path}: {what}")
 
 
 class ArchitectureRejected(UsageError):
-    """An architecture that the weights do not hold; the text has every reason."""
+    """The weights do not contain this architecture; the text has every reason."""
 
 
 class ImagesUnusable(UsageError):
-    """A folder, archive or file is no set of images with labels for the classes at hand, or no image that is read."""
+    """A folder or archive is not a set of labelled images for these classes, or a file is not a readable image."""
 
     def __init__(self, path: Path | str, what: str) -> None:
         super().__init__(f"{path}: {what}")
@@ -56,17 +56,17 @@ class ImagesUnusable(UsageError):
 
 
 class DeviceLost(Exception):
-    """The device answers nothing any more, whatever is evaluated on it; the process has to be started again."""
+    """The device no longer answers, whatever is evaluated on it; the process has to be started again."""
 
 
 def is_out_of_files(error: BaseException) -> bool:
-    """Whether this process, or the whole machine, may open no more files: no fault of whatever was to be opened."""
+    """Whether this process or the whole machine has too many open files, so that the file itself is not at fault."""
     return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
 
 
 def out_of_files(error: OSError) -> str:
-    """What could not be done for want of open files, and what to do about it."""
-    what = f"cannot open {error.filename}" if error.filename else "cannot go on"
+    """What failed because too many files are open, and what to do about it."""
+    what = f"cannot open {error.filename}" if error.filename else "cannot continue"
     if error.errno == errno.ENFILE:
         return f"{what}: too many files are open on this machine (ENFILE); close other programs, then start again"
     return f"{what}: too many files are open (EMFILE); raise the limit on open files (ulimit -n 4096), then start again"

@@ -1,7 +1,7 @@
-"""Files that others name or made: opened only when they are regular ones, and read only up to a size.
+"""Opens files of other people: only regular files, and only up to a size.
 
-Owns the difference between a file and what is there instead (a pipe, a device, a folder), for which a reader would wait
-for ever, and between a file and what is often downloaded instead of it. Knows no format of ours.
+Owns the difference between a file and a pipe, a device or a folder, on which a reader would wait for ever, and between
+a file and what is often downloaded instead of it. Knows no format of ours.
 """
 
 import errno
@@ -83,9 +83,9 @@ def contents(path: Path, largest: int) -> bytes:
 
 
 class Pieces:
-    """An open file of which no more than a few megabytes are read at once, whatever its own headers ask for.
+    """An open file that is read at most a few megabytes at a time, whatever its own headers ask for.
 
-    What reads archives believes the size that an archive gives for its directory of members.
+    Readers of archives believe the size that an archive gives for its directory of members.
     """
 
     def __init__(self, file: BinaryIO | BufferedReader) -> None:
@@ -100,9 +100,9 @@ class Pieces:
 
 
 def instead(start: bytes) -> str:
-    """What a file is that begins with these bytes and was expected to be something else; empty when that is not known.
+    """What a file is that begins with these bytes but is not the expected one, with the next step if there is one.
 
-    With the next step, where there is one. 512 bytes tell most.
+    Empty when that is not known. 512 bytes are enough for most.
     """
     if not start.strip(b"\0"):
         return "zeros from its beginning, not all of it was downloaded; download it again" if start else _EMPTY

@@ -64,13 +64,13 @@ def _import(command: argparse.ArgumentParser) -> None:
 def _retrain(command: argparse.ArgumentParser) -> None:
     command.description = (
         "Trains one architecture from scratch by the official recipe, to which the defaults belong. The same command "
-        "goes on with a training that was cut off."
+        "continues a training that was interrupted."
     )
     command.add_argument("architecture", metavar="ARCHITECTURE", help="as text: '{\"op\":[0,0,3, ... 20 numbers]}'")
     folders = {
         "--train": "the training images, a folder a class or the official archive",
         "--val": "the validation images",
-        "--folder": "where the files go, and where a training to go on with is",
+        "--folder": "where the files go; an interrupted training there is continued",
     }
     for flag, text in folders.items():
         command.add_argument(flag, type=_path, required=True, metavar="FOLDER", help=text)
@@ -116,5 +116,5 @@ def _path(text: str) -> Path:
 def _address(text: str) -> addresses.Address:
     address = addresses.read(text)
     if address is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT with a port from 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT with a port from 0 to 65535")
     return address

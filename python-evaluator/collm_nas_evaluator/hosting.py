@@ -1,4 +1,4 @@
-"""Which supernets a configuration serves: the file, the images and the device of each.
+"""Opens the supernets of a configuration: the file, the images and the device of each.
 
 Owns the way from a configuration to a served supernet, and the sentences about what is missing. Knows no family by
 name, no network and no transport. Loading this module loads PyTorch.
@@ -23,8 +23,8 @@ from collm_nas_evaluator.store import Store
 def load(configuration: Configuration) -> list[SupernetBackend | Unavailable]:
     """Every supernet of the configuration on its device, or the reason why it cannot be served.
 
-    A file that is no checkpoint, or holds something else, costs its own space alone. Raises UsageError when the device
-    is not there.
+    A file that is not a checkpoint, or has other weights, makes only its own space unavailable. Raises UsageError when
+    the device is not there.
     """
     name = scoring.choose(configuration.device)
     device = Device(name, configuration.precision or "fp32")

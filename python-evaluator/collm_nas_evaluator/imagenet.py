@@ -1,4 +1,4 @@
-"""Photographs with labels, and how each family of networks sees one.
+"""Reads images with labels, and prepares them as each family of networks needs them.
 
 Owns the five official recipes from a photograph to an input, the decoding of an image file, and the fixed slices of a
 set. Knows no network, no cache and no layout of folders and archives.
@@ -255,7 +255,7 @@ def _pillow_centre(mode: InterpolationMode, short: int, pixels: int, image: Phot
 
 @contextmanager
 def _drawn_from(place: int) -> Iterator[None]:
-    """Within it torchvision draws from the place alone; it knows only torch's one generator, which is put back."""
+    """Within it torchvision draws from the place alone; it knows only torch's one generator, which is restored."""
     with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(zlib.crc32(b"%d" % place))  # torch.manual_seed would reset CUDA's too
         yield
@@ -306,7 +306,7 @@ def _depth(image: Photograph) -> str:
 
 def _why(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return f"is no image that can be read ({', '.join(_FORMATS)})"
+        return f"is not an image that can be read ({', '.join(_FORMATS)})"
     if isinstance(error, Image.DecompressionBombError):
         return f"has more pixels than an image may have; make it smaller ({error})"
     if isinstance(error, OSError) and error.strerror:

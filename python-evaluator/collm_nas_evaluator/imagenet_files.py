@@ -1,6 +1,6 @@
-"""Where the images of a set lie and which class each is of: class folders, the official flat folder, the archives.
+"""Finds the images of a set and the class of each: in class folders, the official flat folder, or the archives.
 
-Owns the layouts and what each must hold. Knows no pixel and opens no image; the order of class names is class_names's.
+Owns the layouts and what each must contain. Knows no pixel and opens no image; class_names decides the order of names.
 """
 
 import io
@@ -34,7 +34,7 @@ DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
 _LEFTOVER_FILES = ("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r")
 _LEFTOVER_FOLDERS = ("__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found")
 _LEFTOVER_ENDINGS = (":zone.identifier", ":encryptable")
-"""What file managers and network drives leave behind, in small letters; names that begin with a dot are skipped too."""
+"""Files that file managers and network drives leave in folders, in lower case; hidden names are skipped too."""
 _VALIDATION_NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
 _NOT_A_DEVKIT = (OSError, EOFError, KeyError, IndexError, ValueError, TypeError, NotImplementedError, zlib.error)
 
@@ -89,7 +89,7 @@ def find(path: Path, classes: int, order: Order | None = None, like: Classes | N
 
 
 def is_leftover(name: str) -> bool:
-    """Whether a file or folder of this name is nothing of the set: hidden, or left there by a file manager."""
+    """Whether a file or folder of this name does not belong to the set: hidden, or left there by a file manager."""
     low = name.lower()
     return low.startswith(".") or low in _LEFTOVER_FILES + _LEFTOVER_FOLDERS or low.endswith(_LEFTOVER_ENDINGS)
 
@@ -146,7 +146,7 @@ def _class_folders(folder: Path, names: list[str], wanted: _Wanted) -> Listing:
         empty = next((name for name in names if len(names) > wanted.count and not _has_images(folder / name)), None)
         if empty is None:
             raise
-        raise ImagesUnusable(folder, f"{error.what}; {empty} holds no images: take it away") from None
+        raise ImagesUnusable(folder, f"{error.what}; {empty} holds no images: remove it") from None
     images: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(classes.names):
@@ -168,7 +168,7 @@ def _images_of(folder: Path) -> list[str]:
             if is_leftover(entry.name):
                 continue
             if not entry.name.lower().endswith(SUFFIXES) or not entry.is_file():
-                what = "is a folder inside a class folder" if entry.is_dir() else "is no image"
+                what = "is a folder inside a class folder" if entry.is_dir() else "is not an image"
                 what = _broken_link(Path(entry.path)) or f"{what}, where only images may lie ({', '.join(SUFFIXES)})"
                 raise ImagesUnusable(folder / entry.name, what)
             names.append(entry.name)
@@ -178,10 +178,10 @@ def _images_of(folder: Path) -> list[str]:
 
 
 def _broken_link(path: Path) -> str:
-    """What to say of a link to something that is not there; empty where there is no such link."""
+    """What to say about a link whose target does not exist; empty when there is no such link."""
     if not path.is_symlink() or path.exists():
         return ""
-    return f"is a broken link, to {path.readlink()}, which is not there; mend it or take it away"
+    return f"is a broken link, to {path.readlink()}, which is not there; repair it or remove it"
 
 
 def _archive(archive: Path, wanted: _Wanted) -> Listing:
@@ -208,7 +208,7 @@ def _training(archive: Path, file: BinaryIO, inner: list["ArchiveFile"], wanted:
             raise ImagesUnusable(archive / tar, "is empty; every class needs images")
         for image, _, _ in images:
             if not image.lower().endswith(SUFFIXES):
-                raise ImagesUnusable(archive / tar / image, f"is no image ({', '.join(SUFFIXES)})")
+                raise ImagesUnusable(archive / tar / image, f"is not an image ({', '.join(SUFFIXES)})")
         found += [(f"{name}/{image}", start, length) for image, start, length in images]
         labels += [label] * len(images)
     return Listing(archive, [name for name, _, _ in found], np.array(labels, np.int64), classes, _spans(found))
@@ -251,7 +251,7 @@ def _official_validation(
     for name, official in itertools.zip_longest(names, expected):
         if name != official:
             missing = official is not None and (name is None or name > official)
-            what = f"{official} is missing" if missing else f"{name} is none of them"
+            what = f"{official} is missing" if missing else f"{name} is not one of them"
             raise ImagesUnusable(root, f"{what}; the development kit has the labels of {len(labels)} images")
     return names, labels, classes
 

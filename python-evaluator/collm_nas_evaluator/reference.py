@@ -24,7 +24,7 @@ the key.
 
 def text() -> str:
     """The whole page. Raises PackageMissing when PyTorch is not installed, because families have keys too."""
-    return "\n".join([_HEAD, *_sections(config.every_key())])
+    return "\n".join([_HEAD, *_sections(config.every_key())]).rstrip() + "\n"
 
 
 def _sections(keys: Mapping[str, Key[Any]]) -> Iterator[str]:

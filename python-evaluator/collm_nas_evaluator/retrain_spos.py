@@ -1,9 +1,9 @@
-"""Training of one ShuffleNetV2 architecture from scratch, as the authors of SPOS retrain what their search found.
+"""Trains one ShuffleNetV2 architecture from scratch, as the authors of SPOS retrain the winner of their search.
 
-Owns the recipe, the checkpoint that training goes on from, and the file it ends with. Knows no flag, no search and no
-supernet. The official code is src/Evaluation of megvii-model/SinglePathOneShot; the recipe departs from it in this:
-every batch is full and may hold the end of one epoch and the start of the next, all images are validated, and what was
-cut off goes on with the momentum of the optimizer.
+Owns the recipe, the checkpoint that an interrupted training continues from, and the final file. Knows no flag, no
+search and no supernet. The official code is src/Evaluation of megvii-model/SinglePathOneShot; the recipe departs from
+it in this: every batch is full and may hold the end of one epoch and the start of the next, all images are validated,
+and an interrupted training continues with the momentum of the optimizer.
 
 What it costs on ImageNet, as an estimate: 300,000 batches of 1,024 are 307 million images, each about three times the
 network's multiply-adds, which for 325 million is 3.0e17 in all. At 2,500 images a second, which is an assumption about
@@ -52,8 +52,8 @@ _NOT_LOADABLE = (pickle.UnpicklingError, TypeError, LookupError, AttributeError,
 class Settings:
     """What is trained, on which images and how; the defaults are the official recipe for ImageNet.
 
-    `architecture` is a text such as '{"op":[...20 of 0 to 3]}'. `folder` receives the files; a training that was cut
-    off goes on from the checkpoint there. `statistics_iterations` batches set the batch-norm statistics after the
+    `architecture` is a text such as '{"op":[...20 of 0 to 3]}'. `folder` receives the files; an interrupted training
+    continues from the checkpoint there. `statistics_iterations` batches set the batch-norm statistics after the
     training (None: one pass over the images). `class_order` numbers the classes where their names have two orders.
     `workers` processes decode the images (0: this one).
     """
@@ -110,10 +110,10 @@ class Retrained:
 
 
 def run(settings: Settings, out: TextIO) -> Retrained:
-    """Trains, or goes on with a training that was cut off, and writes progress to `out`.
+    """Trains, or continues a training that was interrupted, and writes progress to `out`.
 
-    What is random depends on the seed, the iteration and the image alone, so that on a CPU a training that was cut off
-    ends with the same bits as one that was not. Raises ArchitectureRejected with every reason before anything is
+    Random numbers depend only on the seed, the iteration and the image, so that on a CPU an interrupted training ends
+    with the same bits as one that was not interrupted. Raises ArchitectureRejected with every reason before anything is
     read, ImagesUnusable, and UsageError.
     """
     full_space = Space(spos.DIMENSIONS, id="spos")
@@ -169,7 +169,7 @@ class _Training:
                 is_kept = self._done % settings.checkpoint_every == 0 or self._done == self._last
                 if self._done % _SHOWN_EVERY == 0 or is_kept:
                     if not shown.is_finite:
-                        raise UsageError(f"the loss is no number at iteration {self._done}; lower the learning rate")
+                        raise UsageError(f"the loss is not a number at iteration {self._done}; lower the learning rate")
                     bar.set_postfix_str(shown.line(bar.format_dict["elapsed"], self._done - bar.initial), refresh=False)
                 if is_kept:
                     self._keep()
@@ -255,10 +255,12 @@ class _Training:
             return
         except (FileRefused, *saved_tensors.UNREADABLE, *_NOT_LOADABLE) as error:
             why = " ".join(str(error).split())[:160]
-            raise UsageError(f"{path} is no checkpoint that training goes on from; move it away ({why})") from error
+            raise UsageError(
+                f"{path} is not a checkpoint that training can continue from; move it away ({why})"
+            ) from error
         fingerprint = box.get("fingerprint") if isinstance(box, dict) else None
         if not isinstance(fingerprint, dict):
-            raise UsageError(f"{path} is no checkpoint of this command; move it away")
+            raise UsageError(f"{path} is not a checkpoint of this command; move it away")
         others = [
             f"{name} {fingerprint.get(name)}, not {here}"
             for name, here in self._fingerprint.items()

@@ -1,8 +1,8 @@
-"""What torch.save wrote, read as data: which tensors a file speaks of and where their bytes lie, without PyTorch.
+"""Reads a file of torch.save as data, without PyTorch: which tensors it has and where their bytes are.
 
-Owns the two serializations (the archive of today and the row of pickles before PyTorch 1.6), the names that may stand
-in them, and the bounds: on bytes, on operations, and on what tensors may ask for. No class of a file is made and no
-function is called; what stands beside the weights is read past. Knows no family and no weight's value.
+Owns the two serializations (today's archive, and the row of pickles before PyTorch 1.6), the names that may be in
+them, and the bounds: on bytes, on operations, and on the size of tensors. No class of a file is made and no function is
+called; everything beside the weights is skipped. Knows no family and no weight's value.
 """
 
 import os
@@ -181,13 +181,13 @@ class Saved:
 
 
 class FileRefused(Exception):
-    """The file is none of torch.save, or is damaged; the text says what it is instead, and the next step."""
+    """The file was not written by torch.save, or is damaged; the text says what it is instead, and the next step."""
 
 
 def look(file: BufferedReader) -> Saved:
     """Reads the description of an open file, and no weight.
 
-    Raises NameRefused when it asks for a class or function, FileRefused, and whatever UNREADABLE names.
+    Raises NameRefused when it asks for a class or function, FileRefused, and the errors of UNREADABLE.
     """
     size = file.seek(0, os.SEEK_END)
     if size > LARGEST:
@@ -201,7 +201,7 @@ def look(file: BufferedReader) -> Saved:
     if start[257:262] == b"ustar" and start.partition(b"\0")[0] in (b"sys_info", b"pickle", b"tensors", b"storages"):
         raise FileRefused("was written by PyTorch before 0.1.10; load it with such a version and save it with a later")
     what = instead(start)
-    raise FileRefused(f"is {what}" if what else "is no PyTorch checkpoint, or a cut one; download it again")
+    raise FileRefused(f"is {what}" if what else "is not a PyTorch checkpoint, or a cut one; download it again")
 
 
 UNREADABLE = (StreamRefused, OSError, EOFError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile)
@@ -216,7 +216,7 @@ def _archive(file: BufferedReader, size: int) -> Saved:
     members = {each.filename: each for each in archive.infolist()}
     root = next((name for name in members if name.count("/") == 1 and name.endswith("/data.pkl")), None)
     if root is None:
-        raise FileRefused(f"is a ZIP archive, but none of torch.save{_inside(list(members))}")
+        raise FileRefused(f"is a ZIP archive, but not one of torch.save{_inside(list(members))}")
     folder = root.removesuffix("data.pkl")
     if f"{folder}constants.pkl" in members or any(name.startswith(f"{folder}code/") for name in members):
         raise FileRefused("is a program (TorchScript); save the state_dict() of the model instead")
@@ -263,7 +263,7 @@ def _row(file: BufferedReader, size: int) -> Saved:
     file.seek(0)
     reader = _Description(file.read, size)
     if reader.load() != _MAGIC or reader.load() != _PROTOCOL or not isinstance(reader.load(), Record):
-        raise FileRefused("is a pickle, but none of torch.save; save the state_dict() of the model with torch.save")
+        raise FileRefused("is a pickle, but not one of torch.save; save the state_dict() of the model with torch.save")
     whole = reader.load()
     keys = reader.load()
     if not isinstance(keys, list):
@@ -304,7 +304,7 @@ def _filled(read: Callable[[int], bytes], memory: memoryview) -> None:
 
 
 class _Description(Reader):
-    """Reads the pickles of a file of `size` bytes; `storages` are those that the latest one speaks of, by key."""
+    """Reads the pickles of a file of `size` bytes; `storages` are those of the latest one, by key."""
 
     too_large = "it describes more than any supernet has; save its weights alone"
     longest_text = LONGEST_TEXT
@@ -331,7 +331,7 @@ class _Description(Reader):
         if isinstance(name, (Opaque, Foreign)):
             return name
         if not isinstance(name, _Maker) or not isinstance(arguments, tuple):
-            raise StreamRefused("it makes something that is no tensor")
+            raise StreamRefused("it makes something that is not a tensor")
         if name.name == "mapping":
             return _mapping(arguments)
         if name.name == "wrapped":
@@ -346,7 +346,7 @@ class _Description(Reader):
             case (_Maker() as maker, Opaque(), tuple() as inside, _) if maker.name != "wrapped":
                 return self.made(maker, inside)
             case _:
-                raise StreamRefused("it makes something that is no tensor")
+                raise StreamRefused("it makes something that is not a tensor")
 
     def made_anew(self, name: object, arguments: object) -> object:
         del arguments
@@ -368,14 +368,14 @@ class _Description(Reader):
                     found = self.storages[key] = Storage(key, kind.name, count, kind.item_bytes)
                     self._left -= found.bytes
                     if self._left < 0:
-                        raise StreamRefused("it is cut, for its tensors have more bytes than the file")
+                        raise StreamRefused("it is cut, because its tensors have more bytes than the file")
                 if found.count and (found.count, found.kind) != (count, kind.name):
                     raise StreamRefused("it gives one storage two sizes")
                 return _viewed(found, view)
             case ("module", *_):
                 raise NameRefused("a whole model; save its state_dict() instead")
             case _:
-                raise StreamRefused("it refers to something outside of it that is no storage")
+                raise StreamRefused("it refers to something outside of it that is not a storage")
 
 
 _KINDS = {
@@ -423,10 +423,10 @@ def _tensor_of(arguments: tuple[object, ...], *, is_typed: bool) -> SavedTensor 
         case (Storage() as storage, int() as start, tuple() as shape, tuple() as strides, *more):
             kind, marks = (more[2:3], more[3:4]) if is_typed else ([], more[2:3])
         case _:
-            raise StreamRefused("it makes something that is no tensor")
+            raise StreamRefused("it makes something that is not a tensor")
     if is_typed:
         if not kind or not isinstance(kind[0], _Kind):
-            raise StreamRefused("it makes something that is no tensor")
+            raise StreamRefused("it makes something that is not a tensor")
         if kind[0].name != storage.kind:
             return Foreign(f"a tensor of {kind[0].name}")
     return _tensor(storage, start, shape, strides, marks[0] if marks else None)

@@ -1,6 +1,6 @@
-"""The device that networks run on: how a batch gets there, in which precision, and how many images at a time.
+"""Runs networks on a device: moves batches there, chooses their size and precision, and counts the right answers.
 
-Owns the batch size, out-of-memory and the counting of hits. Knows no family, no space and no image file.
+Owns the batch size, the handling of full memory and the counting. Knows no family, no space and no image file.
 """
 
 import threading
@@ -57,7 +57,7 @@ class Device:
             raise UsageError(f"precision {self.precision} needs a CUDA device, and this is {self.name}; leave it out")
 
     def __str__(self) -> str:
-        """The device and its precision, as it stands beside a number."""
+        """The device and its precision, in the words that are shown beside a result."""
         has_tf32 = self.torch.type == "cuda" and self.precision == "fp32" and torch.backends.cudnn.allow_tf32
         return f"{self.precision} on {self.name}{', TF32 in convolutions' if has_tf32 else ''}"
 
@@ -138,7 +138,7 @@ class Stopped(Exception):
 
 
 def choose(name: str) -> str:
-    """The device that "auto" stands for. Raises UsageError for one that is not there."""
+    """The device that "auto" means. Raises UsageError for one that is not there."""
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
@@ -146,7 +146,7 @@ def choose(name: str) -> str:
     try:
         index = torch.device(name).index
     except RuntimeError as error:
-        raise UsageError(f"device {name} is none that PyTorch knows; write cpu, cuda, cuda:1 or auto") from error
+        raise UsageError(f"device {name} is not one that PyTorch knows; write cpu, cuda, cuda:1 or auto") from error
     if index is not None and name.startswith("cuda") and index >= torch.cuda.device_count():
         raise UsageError(f"device {name}: there are {torch.cuda.device_count()}, counted from cuda:0")
     return name

@@ -1,6 +1,6 @@
 """The gRPC surface: translates between the contract's messages and backends, and decides nothing.
 
-Owns the statuses of proto/README.md, the heartbeat, the cancelling of calls, and what becomes of a backend that raises.
+Owns the statuses of proto/README.md, the heartbeat, the cancelling of calls, and the answer when a backend raises.
 Knows no space and no table; no other module knows grpc.
 """
 
@@ -38,11 +38,11 @@ HEARTBEAT_SECONDS = 10.0
 SHORT_CALLS = 32
 """So many threads are left for calls that hold no architectures, however many others are under way."""
 CALLS_OF_ONE_CONNECTION = 256
-"""What a client asks beyond that waits at the client."""
+"""More calls than that wait at the client."""
 STOP_SECONDS = 0.3
 LONGEST_STATUS_TEXT = 1000
 OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError"}
-"""Names of classes, so that no library has to be imported to know its own."""
+"""Names of classes, so that no library has to be imported to recognise them."""
 
 _logger = logging.getLogger(__name__)
 
@@ -94,12 +94,12 @@ class EvaluatorService:
         space = backend.describe()
         splits = [split.name for split in space.splits]
         if request.split not in splits:
-            text = f"split {_quoted(request.split)} is none of {', '.join(splits)}"
+            text = f"split {_quoted(request.split)} is not one of {', '.join(splits)}"
             _abort(context, grpc.StatusCode.INVALID_ARGUMENT, text)
         self._enter(request, context)
         architectures = _architectures(space, request, context)
 
-        # The backend runs in a thread of its own, so that a silent one can be spoken for and a cancelled one stopped.
+        # The backend runs in a thread of its own, so that heartbeats go out while it is silent, and it can be stopped.
         answers = Answers()
         stop = threading.Event()
 
@@ -233,7 +233,7 @@ def _answers(
             at = asked[answer.index]
             if isinstance(answer, Outcome):
                 if at not in unanswered:
-                    _logger.error("%s was answered twice: the backend has to be mended", architectures[at].text)
+                    _logger.error("%s was answered twice: the backend has to be repaired", architectures[at].text)
                     return
                 del unanswered[at]
             yield dataclasses.replace(answer, index=at)
@@ -259,7 +259,7 @@ def _until_it_raises(
             return
         _logger.exception("an evaluation raised")
         failure = _failure(error)
-    # By now the exception is let go of, and with it whatever memory its frames hold.
+    # Here the exception is released, and with it the memory that its frames hold.
     if failure is not None:
         yield failure
 

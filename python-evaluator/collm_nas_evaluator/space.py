@@ -1,4 +1,4 @@
-"""A search space as data: what an architecture may be, and its one spelling.
+"""Describes a search space as data: which architectures it has, and the one canonical text of each.
 
 Owns the forms of a raw architecture and the canonical text (proto/README.md states the rules; the search follows the
 same ones, and both read proto/vectors). Knows no space by name, no network, no data and no transport.
@@ -68,9 +68,9 @@ class Architecture:
 class Space:
     """A search space; the fields are those of the contract's SpaceDescription.
 
-    `title` is one line for people, who may be told the data's name; `summary` is for models, who are not. `data_hash`
-    identifies the numbers behind the metrics and costs and enters the digest only. Everything but the
-    dimensions has a default, so that a space that is only spelt needs no more.
+    `title` is one line for people and may name the data; `summary` is for models and may not. `data_hash` identifies
+    the numbers of the metrics and costs and is part of the digest only. Everything but the dimensions has a default,
+    because reading and writing architectures needs no more.
 
     Raises ValueError when the description contradicts itself.
     """
@@ -140,9 +140,9 @@ class Space:
         return size
 
     def parse(self, raw: object) -> Architecture | list[Rejection]:
-        """Reads a raw architecture in any of the forms of proto/README.md, or says every reason why it is none.
+        """Reads a raw architecture in any of the forms of proto/README.md, or returns every reason why it is not one.
 
-        Reasons stand in the order of the dimensions, the unknown dimensions after them, sorted.
+        Reasons are in the order of the dimensions, then those of unknown dimensions, sorted.
         """
         entries = self._entries(raw)
         if entries is None:
@@ -196,7 +196,7 @@ class Space:
 
     @cached_property
     def _cut_template(self) -> tuple[list[str], list[tuple[int, int]]]:
-        """The template cut at its placeholders: literals[i] stands before places[i]; one literal more than places."""
+        """The template cut at its placeholders: literals[i] comes before places[i]; one literal more than places."""
         cut = _PLACEHOLDER.split(self.template)
         names, slots = cut[1::3], cut[2::3]
         return cut[0::3], [(self._positions.get(name, -1), int(slot)) for name, slot in zip(names, slots, strict=True)]
@@ -218,7 +218,7 @@ class Space:
 
     @cached_property
     def _spelt_choices(self) -> list[tuple[str, ...]]:
-        """What stands for each choice of each dimension in a canonical text."""
+        """The text of each choice of each dimension in a canonical text."""
         return [
             each.choices
             if each.numeric or self.template

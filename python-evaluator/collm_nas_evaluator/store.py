@@ -1,6 +1,6 @@
-"""The evaluations there have been, on disk: what each one measured, image by image.
+"""Keeps finished evaluations on disk, with the result for each image.
 
-Owns one SQLite file. Knows no network and no transport: a key is text, a value numbers and bits.
+Owns one SQLite file. Knows no network and no transport: a key is text, a value is numbers and bits.
 """
 
 import json
@@ -76,7 +76,7 @@ class Store:
         return Record(json.loads(metrics), seconds, correct)
 
     def keep(self, key: Key, record: Record) -> None:
-        """Writes an evaluation down; one that cannot be written is logged, and the measurement stands all the same."""
+        """Saves an evaluation. When that fails it is only logged, because the measurement is valid all the same."""
         packed = np.packbits(record.correct).tobytes()
         values = (json.dumps(dict(record.metrics)), record.seconds, len(record.correct), packed)
         try:

@@ -1,7 +1,7 @@
-"""What calls under way may hold: how many there are at once, and how many answers wait for the caller.
+"""Limits the calls that run at the same time, and the answers that wait for each caller.
 
-Owns the bounds for one machine and in all, and that a caller who does not read stops its own evaluation and nobody
-else's. Knows no transport and no space.
+Owns the bounds for one machine and for all machines. A caller who does not read stops only its own evaluation. Knows
+no transport and no space.
 """
 
 import threading
@@ -14,7 +14,7 @@ from collm_nas_evaluator.backends.base import Outcome, Progress
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """So many calls, and so many architectures in them, may be under way at once."""
+    """The most calls that may run at the same time, and the most architectures in all of them."""
 
     calls: int
     architectures: int
@@ -24,7 +24,7 @@ FOR_ONE_MACHINE = Bounds(calls=64, architectures=250_000)
 """As many searches as one bench has at once. An architecture takes about half a kilobyte as long as its call lasts."""
 IN_ALL = Bounds(calls=96, architectures=1_000_000)
 MOST_WAITING = 256
-"""So many answers of one call wait to be read."""
+"""The most answers of one call that wait to be read."""
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Admission:
     _machines: dict[str, _Load] = field(default_factory=dict)
 
     def enter(self, machine: str, architectures: int) -> Callable[[], None] | str:
-        """Lets a call of a machine begin: what to call, once, when it is over. Else why it may not begin now."""
+        """Lets a call of a machine begin, and returns what to call once at its end; or the reason why it may not."""
         with self._lock:
             load = self._machines.get(machine, _Load())
             for who, which, bounds in (
@@ -88,8 +88,8 @@ class Ended:
 class Answers:
     """The answers of one evaluation on their way from its thread to the call that asked.
 
-    Giving an outcome waits while too many are unread. Progress never waits, for an evaluation may tell of it
-    while it holds the device: the latest takes the place of what is unread, or is left out.
+    Giving an outcome waits while too many answers are unread. Progress never waits, because an evaluation may report it
+    while it uses the device: the latest progress replaces an unread one, or is left out.
     """
 
     def __init__(self, most: int = MOST_WAITING) -> None:
@@ -118,7 +118,7 @@ class Answers:
                 self._changed.notify_all()
 
     def end(self, reason: str = "", *, at_once: bool = False) -> None:
-        """Says that no answer follows: after those that wait, or at once where nobody reads them any more."""
+        """Ends the answers: after those that wait, or at once when nobody reads them any more."""
         with self._changed:
             self._end = self._end or Ended(reason)
             if at_once:

@@ -1,4 +1,4 @@
-"""What is written for people: nothing in it moves the cursor, hides, turns round or begins a line of its own.
+"""Writes text for people so that nothing in it moves the cursor, hides, turns round or begins a new line.
 
 Owns which characters are shown as they are and how the others are spelt. Names of files, what checkpoints and tables
 hold and texts of a configuration are other people's; they reach a terminal here and nowhere else. Knows no command.

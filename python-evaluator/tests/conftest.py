@@ -1,5 +1,6 @@
 """What the tests share: the published tables where they lie, a whole table of made-up numbers, and a running server."""
 
+import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
@@ -15,12 +16,32 @@ from collm_nas_evaluator.cell import CELLS, OPERATIONS, Network
 from collm_nas_evaluator.streams import Admission
 from collm_nas_evaluator.tables.csv_table import ACCURACIES, DEVICES
 
+# Before PyTorch is loaded: each of the two processes of a run computes with one thread, as small networks are slowest
+# when threads wait for each other.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 PUBLISHED = Path(__file__).parents[3] / "shared" / "nasbench201"
 
 settings.register_profile("suite", database=None, deadline=None)
-settings.load_profile("suite")
+settings.register_profile("long", database=None, deadline=None, max_examples=5000)
 
 Rows = list[list[str]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("long" if _is_long(config) else "suite")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long suite runs every property test again, with many more examples."""
+    for item in items:
+        if _is_long(config) and getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("long")
+
+
+def _is_long(config: pytest.Config) -> bool:
+    return bool(config.getoption("markexpr") == "long")
 
 
 @pytest.fixture(scope="session")
@@ -91,14 +112,3 @@ def serve() -> Iterator[Callable[..., Client]]:
     for running, client in started:
         client.close()
         running.stop()
-
-
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """Small networks are slowest when two threads of PyTorch wait for each other on a busy machine."""
-    import torch  # noqa: PLC0415 - only those who ask for this need it
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

@@ -31,7 +31,7 @@ def tensors(arrays: Any) -> list[torch.Tensor]:
 
 
 def distance(name: str, got: torch.Tensor, official: NDArray[np.float32]) -> float:
-    """The largest difference in standard deviations of the official values; printed, for whoever runs with -s."""
+    """The largest difference in standard deviations of the official values; printed, and shown with -s."""
     furthest = float(np.abs(got.numpy() - official).max() / official.std())
     print(f"{name}: {furthest:.1e} of the standard deviation")  # noqa: T201
     return furthest

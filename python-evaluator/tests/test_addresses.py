@@ -27,7 +27,7 @@ def test_other_machines_reach_everything_else(host: str) -> None:
 
 
 @pytest.mark.parametrize("found", [["127.0.0.1", "192.0.2.7"], ["192.0.2.7"], ["::1", "2001:db8::1"]])
-def test_a_name_is_as_remote_as_the_farthest_address_behind_it(found: list[str]) -> None:
+def test_a_name_is_as_remote_as_the_farthest_of_its_addresses(found: list[str]) -> None:
     assert addresses.reach_others(found)
     assert not addresses.reach_others(["127.0.0.1", "::1"])
 

@@ -1,4 +1,4 @@
-"""That a serving process keeps its memory and waits without spinning, in whichever thread, unless it was told else."""
+"""A serving process keeps its memory and waits without spinning in every thread, unless its environment differs."""
 
 import ctypes
 import json
@@ -52,9 +52,9 @@ def measured(command: str, **environment: str) -> dict[str, Any]:
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="needs glibc")
 def test_a_serving_process_gets_its_pages_once_unless_the_environment_says_otherwise() -> None:
     serving, other = measured("serve"), measured("spaces")
-    told = measured("serve", MALLOC_MMAP_MAX_="65536", MALLOC_TRIM_THRESHOLD_="131072", OMP_WAIT_POLICY="active")
-    assert serving["faults"] < min(other["faults"], told["faults"]) / 3
-    assert (serving["waiting"], other["waiting"], told["waiting"]) == ("passive", None, "active")
+    configured = measured("serve", MALLOC_MMAP_MAX_="65536", MALLOC_TRIM_THRESHOLD_="131072", OMP_WAIT_POLICY="active")
+    assert serving["faults"] < min(other["faults"], configured["faults"]) / 3
+    assert (serving["waiting"], other["waiting"], configured["waiting"]) == ("passive", None, "active")
     assert not serving["torch"]
 
 
@@ -68,7 +68,7 @@ def test_a_serving_process_gets_its_pages_once_unless_the_environment_says_other
         ({"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}, VARIABLES),
     ],
 )
-def test_each_setting_is_left_to_whoever_made_it(environment: dict[str, str], left: list[str]) -> None:
+def test_a_setting_of_the_environment_is_kept(environment: dict[str, str], left: list[str]) -> None:
     assert [each.variable for each in allocation.unset(environment)] == left
 
 

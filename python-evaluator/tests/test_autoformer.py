@@ -297,9 +297,9 @@ def test_the_two_sets_of_choices_differ_where_the_paper_departs_from_the_release
 
 
 def test_what_models_are_told_names_no_data_and_no_measurement() -> None:
-    told = [autoformer.SUMMARY, *(cost.meaning for cost in AutoFormer.costs)]
-    told += [dimension.meaning for dimension in CHOICES[CASE]["paper"].dimensions()]
-    text = " ".join(told).lower()
+    reported = [autoformer.SUMMARY, *(cost.meaning for cost in AutoFormer.costs)]
+    reported += [dimension.meaning for dimension in CHOICES[CASE]["paper"].dimensions()]
+    text = " ".join(reported).lower()
     assert not any(word in text for word in ("imagenet", "autoformer", "accuracy", "top-1", "percent", "%"))
 
 
@@ -428,11 +428,11 @@ def changed(**shapes: tuple[int, ...]) -> dict[str, Tensor]:
             without("blocks.1.attn.rel_pos_embed_k.embeddings_table_h"),
             r'"blocks.1.attn.*table_h" is missing;.*\[30, 64\]',
         ),
-        (without("blocks.1.fc1.weight"), '"blocks.1.attn.qkv.weight" is no tensor of .* 1 layers'),
+        (without("blocks.1.fc1.weight"), '"blocks.1.attn.qkv.weight" is not a tensor of .* 1 layers'),
         (changed(head__bias=(11,)), r'"head.bias" is \[11\] of float32;.*\[10\]'),
         (changed(blocks__2__fc2__weight=(128, 384)), r'"blocks.2.fc2.weight" is \[128, 384\].*\[128, 512\]'),
         (changed(blocks__0__attn__rel_pos_embed_v__embeddings_table_v=(28, 64)), r"table_v\" is \[28, 64\]"),
-        (changed(norm_pre__weight=(128,)), '"norm_pre.weight" is no tensor of an AutoFormer supernet of width 128'),
+        (changed(norm_pre__weight=(128,)), '"norm_pre.weight" is not a tensor of an AutoFormer supernet of width 128'),
         (changed(pos_embed=(1, 19, 128)), "for 19 tokens, no square and one; no AutoFormer"),
         (changed(pos_embed=(1, 33 * 33 + 1, 128)), "for 1090 tokens, more than those of 32x32 patches"),
         (changed(**{f"blocks__{layer}__fc1__weight": (1,) for layer in range(1, 49)}), "49 layers, more than 48"),

@@ -1,4 +1,4 @@
-"""Which spaces a configuration serves, and which numbers stand behind each."""
+"""Which spaces a configuration serves, and which numbers each is served from."""
 
 import threading
 from collections.abc import Callable

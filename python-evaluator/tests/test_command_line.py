@@ -153,7 +153,7 @@ def test_a_damaged_table_is_refused_before_serving(
     (tmp_path / "evaluator.yaml").write_text("nasbench201:\n  csv: table.csv\ncache_dir: cache\n")
     ran = run("serve", "--config", str(tmp_path / "evaluator.yaml"))
     assert ran.returncode == 2
-    what = "line 10, column c100_valid_200: 105 is no accuracy, from 0 to 100 (percent)"
+    what = "line 10, column c100_valid_200: 105 is not an accuracy from 0 to 100 (percent)"
     assert ran.stderr == f"collm-nas-evaluator: {path}, {what}\n"
 
 
@@ -192,7 +192,7 @@ def test_the_machine_may_have_too_many_open_files_too() -> None:
     full = OSError(errno.ENFILE, "Too many open files in system")
     assert errors.is_out_of_files(full)
     assert errors.out_of_files(full) == (
-        "cannot go on: too many files are open on this machine (ENFILE); close other programs, then start again"
+        "cannot continue: too many files are open on this machine (ENFILE); close other programs, then start again"
     )
     assert not errors.is_out_of_files(FileNotFoundError(errno.ENOENT, "No such file or directory"))
     assert not errors.is_out_of_files(ValueError("24"))
@@ -236,7 +236,7 @@ def test_images_are_cached_once(tmp_path: Path) -> None:
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert first.stdout.count(": cached\n") == 2  # validation and calibration
     assert second.stdout.count("already in") == 2
-    for space_id, what in (("spos", "spos is unavailable: "), ("ofa", "--space ofa is none of ofa-digits, spos")):
+    for space_id, what in (("spos", "spos is unavailable: "), ("ofa", "--space ofa is not one of ofa-digits, spos")):
         refused = run(*command, "--space", space_id)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert what in refused.stderr
@@ -260,7 +260,7 @@ def test_a_retraining_that_is_stopped_says_so_and_goes_on(tmp_path: Path) -> Non
         _, said = training.communicate(timeout=60)
     assert checkpoint.exists(), said
     assert training.returncode == 130
-    assert said == "collm-nas-evaluator: stopped; the same command goes on from here\n"
+    assert said == "collm-nas-evaluator: stopped; the same command continues from here\n"
 
 
 def test_the_help_of_retrain_tells_the_defaults() -> None:

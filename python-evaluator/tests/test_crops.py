@@ -187,21 +187,21 @@ def test_a_file_that_shrinks_while_it_is_read_is_named(make: Callable[..., Crops
 
 def test_progress_counts_images_and_a_stop_keeps_what_is_done(make: Callable[..., Crops]) -> None:
     recipe, places = counting(ofa_validation(8))
-    crops, stop, told = make(recipe), threading.Event(), []
+    crops, stop, reported = make(recipe), threading.Event(), []
 
     def progress(done: int, total: int) -> None:
-        told.append((done, total))
+        reported.append((done, total))
         if done >= 256:
             stop.set()
 
     crops.cache(progress, stop)
-    assert told == [(0, COUNT), (256, COUNT)]
+    assert reported == [(0, COUNT), (256, COUNT)]
     assert not crops.is_cached
-    told.clear()
+    reported.clear()
     places.clear()
-    crops.cache(lambda done, total: told.append((done, total)))
-    assert told[0] == (256, COUNT)
-    assert told[-1] == (COUNT, COUNT)
+    crops.cache(lambda done, total: reported.append((done, total)))
+    assert reported[0] == (256, COUNT)
+    assert reported[-1] == (COUNT, COUNT)
     assert min(places) == 256
     assert torch.equal(all_of(crops), uncached(crops))
 
@@ -215,9 +215,9 @@ def test_an_image_that_cannot_be_decoded_is_named_and_leaves_no_cache(folder: Pa
     damaged.unlink()
     damaged.write_bytes(b"damaged")
     crops = Crops(ImageSet.open(tmp_path / "images", 2), ofa_training(8), tmp_path / "cache", 2)
-    with pytest.raises(ImagesUnusable, match=r"c1/0150\.png: is no image"):
+    with pytest.raises(ImagesUnusable, match=r"c1/0150\.png: is not an image"):
         crops.cache(quiet)
-    with pytest.raises(ImagesUnusable, match=r"c1/0150\.png: is no image"):
+    with pytest.raises(ImagesUnusable, match=r"c1/0150\.png: is not an image"):
         all_of(crops)
     assert not crops.is_cached
 
@@ -259,9 +259,9 @@ def test_a_killed_build_goes_on_where_it_was(folder: Path, make: Callable[..., C
     assert not crops.is_cached
     with (crops.folder / "chunks").open("a") as log:
         log.write("1")  # a line that was being written; the next must not continue it
-    told: list[int] = []
-    crops.cache(lambda done, _: told.append(done))
-    assert told[0] == 512
+    reported: list[int] = []
+    crops.cache(lambda done, _: reported.append(done))
+    assert reported[0] == 512
     assert min(places) == 512
     assert crops.is_cached
     assert (crops.folder / "chunks").read_text().split("\n")[1:] == ["0", "1", "2", ""]
@@ -270,7 +270,7 @@ def test_a_killed_build_goes_on_where_it_was(folder: Path, make: Callable[..., C
 
 def test_another_builder_is_waited_for(folder: Path, make: Callable[..., Crops], tmp_path: Path) -> None:
     recipe, places = counting(ofa_validation(8))
-    crops, told = make(recipe), []
+    crops, reported = make(recipe), []
     with build(folder, tmp_path / "cache", pace=256) as other:
         assert other.stdout is not None
         assert other.stdin is not None
@@ -280,13 +280,13 @@ def test_another_builder_is_waited_for(folder: Path, make: Callable[..., Crops],
         assert not crops.is_cached
 
         def let_it_go_on(done: int, total: int) -> None:
-            told.append(done)
+            reported.append(done)
             if other.stdin and not other.stdin.closed:
                 other.stdin.close()
 
         crops.cache(let_it_go_on)
-    assert told[0] == 256
-    assert told[-1] == COUNT
+    assert reported[0] == 256
+    assert reported[-1] == COUNT
     assert not places
     assert crops.is_cached
     assert torch.equal(all_of(crops), uncached(crops))
@@ -358,7 +358,7 @@ def test_a_terminal_gets_a_bar(make: Callable[..., Crops]) -> None:
     out = Terminal()
     make(ofa_training(12)).cache(quiet)
     cache_all([make(), make(ofa_training(12)), make(ofa_training(8))], out)
-    # One bar for all that is to do, which does not begin anew.
+    # One bar for all that is to do, which does not start again.
     counts = [int(count) for count in re.findall(r"(\d+)/1400 ", out.getvalue())]
     assert counts == sorted(counts)
     assert (counts[0], "/700" in out.getvalue(), len(set(counts)) > 1) == (0, False, True)

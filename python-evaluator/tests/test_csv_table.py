@@ -72,16 +72,19 @@ def shorten_row(rows: Rows) -> None:
         (add_column, "line 1, column 18"),
         (drop_column, "line 1, column 17"),
         (shorten_row, "line 8: 16 columns instead of 17"),
-        (damage(3, "c10_test_200", "nan"), "line 4, column c10_test_200: 'nan' is no finite number"),
-        (damage(3, "c10_test_200", "1e999"), "line 4, column c10_test_200: '1e999' is no finite number"),
-        (damage(3, "c10_test_200", ""), "line 4, column c10_test_200: '' is no finite number"),
+        (damage(3, "c10_test_200", "nan"), "line 4, column c10_test_200: 'nan' is not a finite number"),
+        (damage(3, "c10_test_200", "1e999"), "line 4, column c10_test_200: '1e999' is not a finite number"),
+        (damage(3, "c10_test_200", ""), "line 4, column c10_test_200: '' is not a finite number"),
         (damage(5, "in16_valid_12", "105"), "line 6, column in16_valid_12: 105 is no accuracy"),
         (damage(5, "in16_valid_12", "-1"), "line 6, column in16_valid_12: -1 is no accuracy"),
         (
             damage(2, "arch", "|nor_conv_5x5~0|+|none~0|none~1|+|none~0|none~1|none~2|"),
             "line 3, column arch: .*nor_conv_5x5",
         ),
-        (damage(2, "arch", " |none~0|+|none~0|none~1|+|none~0|none~1|none~2|"), "line 3, column arch: .* is no cell"),
+        (
+            damage(2, "arch", " |none~0|+|none~0|none~1|+|none~0|none~1|none~2|"),
+            "line 3, column arch: .* is not a cell",
+        ),
         (damage(2, "arch", "none"), "line 3, column arch: not readable"),
         (damage(2, "index", "15625"), "line 3, column index: '15625' is no number"),
         (damage(2, "index", "-1"), "line 3, column index: '-1' is no number"),
@@ -184,7 +187,7 @@ def test_bytes_of_another_encoding_are_refused_with_the_line(table_rows: Rows, w
     lines = path.read_bytes().split(b"\n")
     lines[8] = lines[8].replace(b"|", "ö".encode("latin-1"), 1)
     path.write_bytes(b"\n".join(lines))
-    with pytest.raises(TableDamaged, match="line 9: byte 0xf6 is no UTF-8"):
+    with pytest.raises(TableDamaged, match="line 9: byte 0xf6 is not UTF-8"):
         csv_table.read(path, tmp_path / "cache")
 
 
@@ -214,7 +217,7 @@ def test_latencies_are_read_by_the_benchmarks_number(latency_rows: Rows, write: 
         (drop_row, "1 of 15625 cells are missing, the first one with index 99"),
         (repeat_row, "line 15627, column index: 3 is there before, on line 5"),
         (damage(3, "fpga", "0"), "line 4, column fpga: 0 is no time"),
-        (damage(3, "fpga", "inf"), "line 4, column fpga: 'inf' is no finite number"),
+        (damage(3, "fpga", "inf"), "line 4, column fpga: 'inf' is not a finite number"),
         (add_column, "line 1, column 9"),
     ],
 )

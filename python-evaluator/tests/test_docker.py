@@ -53,7 +53,7 @@ def read_requirements(name: str) -> str:
 
 @contextmanager
 def health_server(**statuses: int) -> Iterator[str]:
-    """A server that says of each service what it is told to; gives its address."""
+    """A server that says of each service the status it is given; gives its address."""
     server = grpc.server(ThreadPoolExecutor(2))
     checks = health.HealthServicer()
     for service, status in statuses.items():

@@ -1,4 +1,4 @@
-"""What stands in the place of a file is refused at once, whichever reader is given it, and so is a file without end."""
+"""What is not a regular file is refused at once by every reader, and so is a file without end."""
 
 import os
 import socket

@@ -222,7 +222,7 @@ def test_the_order_of_the_classes_is_said_and_in_the_digest(
     ("change", "what"),
     [
         ({"device": "cuda"}, "PyTorch finds no CUDA device here; write device: cpu, or auto"),
-        ({"device": "tpu9000"}, "device tpu9000 is none that PyTorch knows"),
+        ({"device": "tpu9000"}, "device tpu9000 is not one that PyTorch knows"),
         ({"precision": "fp16"}, "precision fp16 needs a CUDA device, and this is cpu"),
     ],
 )

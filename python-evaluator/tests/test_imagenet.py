@@ -245,8 +245,8 @@ def bomb(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "is no image that can be read"),
-        (b"not an image", "is no image that can be read"),
+        (b"", "is not an image that can be read"),
+        (b"not an image", "is not an image that can be read"),
         (encoded(photograph(10))[:-400], "is a damaged image, or a cut one"),
         (encoded(photograph(10))[:300], ""),
         (encoded(photograph(10), "PNG")[:-400], "is a damaged image, or a cut one"),
@@ -306,16 +306,16 @@ def emptied(root: Path) -> None:
     ("make", "says"),
     [
         (lambda root: root / "none", "none: cannot be read: No such file or directory"),
-        (broken(lambda root: (root / "extra").mkdir()), "; extra holds no images: take it away"),
+        (broken(lambda root: (root / "extra").mkdir()), "; extra holds no images: remove it"),
         (
             broken(lambda root: (root / "n00000001").rename(root / ".n")),
             "holds 2 class folders (n00000000 to n00000002)",
         ),
         (broken(emptied), "n00000001: is an empty class folder"),
-        (broken(lambda root: (root / "n00000001" / "a.txt").touch()), "n00000001/a.txt: is no image"),
+        (broken(lambda root: (root / "n00000001" / "a.txt").touch()), "n00000001/a.txt: is not an image"),
         (
             broken(lambda root: (root / "n00000001" / "a.JPEG").symlink_to("gone")),
-            "n00000001/a.JPEG: is a broken link, to gone, which is not there; mend it or take it away",
+            "n00000001/a.JPEG: is a broken link, to gone, which is not there; repair it or remove it",
         ),
         (broken(lambda root: (root / "n00000003").symlink_to("away")), "n00000003: is a broken link, to away"),
         (broken(lambda root: (root / "loop").symlink_to("loop")), "loop: is a broken link, to loop"),
@@ -336,7 +336,7 @@ LEFTOVERS = (".DS_Store", "._0.JPEG", ".nomedia", "Thumbs.db", "THUMBS.DB", "eht
 DOWNLOADED = ("0.JPEG:Zone.Identifier", "Thumbs.db:encryptable")
 
 
-def test_what_file_managers_leave_behind_is_no_part_of_a_set(tmp_path: Path) -> None:
+def test_leftovers_of_file_managers_are_not_part_of_a_set(tmp_path: Path) -> None:
     clean, littered = class_folders(tmp_path / "clean"), class_folders(tmp_path / "littered")
     for folder in (littered, littered / "n00000001"):
         for name in (*LEFTOVERS, *DOWNLOADED):
@@ -347,7 +347,7 @@ def test_what_file_managers_leave_behind_is_no_part_of_a_set(tmp_path: Path) -> 
     assert ImageSet.open(littered, 3).hash == ImageSet.open(clean, 3).hash
 
 
-def test_what_file_managers_leave_behind_is_no_part_of_an_archive(tmp_path: Path) -> None:
+def test_leftovers_of_file_managers_are_not_part_of_an_archive(tmp_path: Path) -> None:
     for name, litter in (("clean", []), ("littered", [*LEFTOVERS, "./.DS_Store", "__MACOSX/n10", "./a/@eaDir/n10"])):
         (tmp_path / name).mkdir()
         inner = [(f"{each}.tar", tar([("1.JPEG", b"x"), *((name, b"x") for name in litter)])) for each in WORDNET]
@@ -511,7 +511,7 @@ def flip_header(content: bytes, name: bytes) -> bytes:
         ),
         (
             {"ILSVRC2012_img_val.tar": tar([*validation_files(), ("README", b"x")]), "kit": devkit()},
-            "README is none of them",
+            "README is not one of them",
         ),
         (
             {"ILSVRC2012_img_val.tar": tar(validation_files()), "kit": devkit()[:-200]},
@@ -531,7 +531,7 @@ def flip_header(content: bytes, name: bytes) -> bytes:
         ({"ILSVRC2012_img_train.tar": training_tar(**{"n10.tar": b""})}, "holds a class twice; download it again"),
         (
             {"ILSVRC2012_img_train.tar": tar([("1.tar", tar([("a.txt", b"x")])), ("2.tar", b""), ("3.tar", b"")])},
-            "img_train.tar/1.tar/a.txt: is no image",
+            "img_train.tar/1.tar/a.txt: is not an image",
         ),
         ({"ILSVRC2012_img_train.tar": b"", "ILSVRC2012_img_val.tar": b""}, "name one of them in place of their folder"),
     ],

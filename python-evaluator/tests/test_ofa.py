@@ -200,7 +200,7 @@ def _with(name: str, tensor: Tensor) -> dict[str, Tensor]:
         (_without("classifier.linear.weight"), '"classifier.linear.weight" is not among its'),
         (_with("first_conv.conv.weight", torch.zeros(8, 3, 5, 5)), r"\[8, 3, 5, 5\] of float32; .* \[8, 3, 3, 3\]"),
         (_with("first_conv.conv.weight", torch.zeros(8, 3, 3, 3, dtype=torch.int8)), "of int8"),
-        (_with("blocks.21.conv.x", torch.zeros(1)), '"blocks.21.conv.x" is no tensor of a MobileNetV3 supernet'),
+        (_with("blocks.21.conv.x", torch.zeros(1)), '"blocks.21.conv.x" is not a tensor of a MobileNetV3 supernet'),
         (_with("classifier.linear.weight", torch.zeros(5)), r'"classifier.linear.weight" is \[5\], and has 2 axes'),
         ({"cls_token": torch.zeros(1, 1, 64)}, 'among its 1 tensors, the first being "cls_token".*AutoFormer'),
         ({"features.0.0.branch_main.0.weight": torch.zeros(1)}, "SPOS"),
@@ -252,7 +252,7 @@ def test_a_cut_file_is_refused(share: float, is_zip: bool, tmp_path: Path) -> No
     path = reduced.save(tmp_path / "cut", {"state_dict": reduced.ofa_weights()}, is_zip=is_zip)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(CheckpointUnusable, match="is no PyTorch checkpoint, or a cut one; download it again"):
+    with pytest.raises(CheckpointUnusable, match="is not a PyTorch checkpoint, or a cut one; download it again"):
         ofa.load(path)
 
 
@@ -262,7 +262,7 @@ def test_a_cut_file_is_refused(share: float, is_zip: bool, tmp_path: Path) -> No
 def test_a_foreign_file_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "foreign"
     path.write_bytes(content)
-    says = f"{path}: is (no PyTorch checkpoint, or a cut one|a pickle, but none of torch.save)"
+    says = f"{path}: is (no PyTorch checkpoint, or a cut one|a pickle, but not one of torch.save)"
     with pytest.raises(CheckpointUnusable, match=says):
         ofa.load(path)
 

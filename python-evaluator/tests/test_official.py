@@ -213,13 +213,13 @@ def test_the_digest_follows_every_file_of_the_folder(tmp_path: Path) -> None:
 
 
 def test_what_is_done_is_told_up_to_the_end(tmp_path: Path) -> None:
-    told: list[float] = []
-    official.read(as_folder(tmp_path, cells()), told.append, FEW)
-    assert told == [1 / 3, 2 / 3, 1]
-    told.clear()
-    official.read(as_old_pth(tmp_path, cells()), told.append, FEW)
-    assert told == sorted(told)
-    assert told[-1] == 1
+    reported: list[float] = []
+    official.read(as_folder(tmp_path, cells()), reported.append, FEW)
+    assert reported == [1 / 3, 2 / 3, 1]
+    reported.clear()
+    official.read(as_old_pth(tmp_path, cells()), reported.append, FEW)
+    assert reported == sorted(reported)
+    assert reported[-1] == 1
 
 
 def test_a_release_without_most_trainings_of_12_epochs_has_fewer_columns(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def accuracy_of(record: releases.Cell, value: object) -> None:
             lambda record: accuracy_of(record, float("nan")),
             "200 epochs, cifar100, seed 888, x-test: nan is no accuracy",
         ),
-        (lambda record: accuracy_of(record, 100.5), "x-test: 100.5 is no accuracy in percent"),
+        (lambda record: accuracy_of(record, 100.5), "x-test: 100.5 is not an accuracy in percent"),
         (lambda record: accuracy_of(record, -0.1), "x-test: -0.1 is no accuracy"),
         (lambda record: accuracy_of(record, float("inf")), "x-test: inf is no accuracy"),
         (lambda record: accuracy_of(record, "90"), "x-test: '90' is no accuracy"),
@@ -335,8 +335,8 @@ def test_a_missing_cell_is_counted_and_named(tmp_path: Path) -> None:
     [
         (releases.ARCHS[:-1], "no list of 15625 cells"),
         ([*releases.ARCHS[:-1], releases.ARCHS[0]], "names a cell twice"),
-        (["8:8:8:8:8", *releases.ARCHS[1:]], "number 0: '8:8:8:8:8' is no cell of this space"),
-        ([*releases.ARCHS[:-1], 5], "number 15624: 5 is no cell"),
+        (["8:8:8:8:8", *releases.ARCHS[1:]], "number 0: '8:8:8:8:8' is not a cell of this space"),
+        ([*releases.ARCHS[:-1], 5], "number 15624: 5 is not a cell"),
         ([releases.ARCHS[1], releases.ARCHS[0], *releases.ARCHS[2:]], "cell 0: its record is of "),
         (None, "no list of 15625 cells"),
     ],
@@ -370,7 +370,7 @@ def tar_of(path: Path) -> None:
 @pytest.mark.parametrize("name", ["NATS-tss-v1_1-12345", "NATS-sss-v1_0-50262-simple", "NAS-Bench-201-v2_0-abc.pth"])
 def test_another_version_is_refused_by_its_name(name: str, tmp_path: Path) -> None:
     path = as_folder(tmp_path, cells()).rename(tmp_path / name)
-    with pytest.raises(TableDamaged, match=r"NAT?S-.*-v\d_\d is none of the releases that are read here; give the"):
+    with pytest.raises(TableDamaged, match=r"NAT?S-.*-v\d_\d is not one of the releases that can be read; give the"):
         read(path)
     assert read(path.rename(tmp_path / "renamed")).name == "NATS-Bench topology by its contents"
 
@@ -385,8 +385,8 @@ def test_another_version_is_refused_by_its_name(name: str, tmp_path: Path) -> No
         ("a.pth", lambda path: releases.write_pth(path, [torch.ones(2)]), "it asks for torch._utils"),
         ("a.pth", lambda path: releases.write_pth(path, {"meta_archs": releases.ARCHS}), '"arch2infos", the mapping'),
         ("a.pth", lambda path: releases.write_pth(path, 5), "no list of 15625 cells"),
-        ("a.pth", lambda path: path.write_bytes(pickle.dumps({}, protocol=2)), "a pickle, but none of torch.save"),
-        ("a.npz", lambda path: np.savez(path, a=np.ones(2)), "an archive, but none of torch.save"),
+        ("a.pth", lambda path: path.write_bytes(pickle.dumps({}, protocol=2)), "a pickle, but not one of torch.save"),
+        ("a.npz", lambda path: np.savez(path, a=np.ones(2)), "an archive, but not one of torch.save"),
         ("a.pbz2", lambda path: path.write_bytes(bz2.compress(b"x" * 99)), "no pickle begins here"),
         ("a.pbz2", lambda path: path.write_bytes(bz2.compress(bytes([0x80, 4]) + bytes(5 << 20))), "opcode 0x00"),
     ],

@@ -178,7 +178,9 @@ def test_an_import_that_is_stopped_leaves_nothing(number: signal.Signals, made: 
         *_, last = importing.stderr.readlines()
     assert first.startswith("import-nasbench201: ")
     assert importing.returncode == 130
-    assert last == "collm-nas-evaluator: stopped; nothing was written; the same command begins anew\n"
+    assert (
+        last == "collm-nas-evaluator: stopped; nothing was written; the same command starts again from the beginning\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""Retraining: the official recipe step by step, going on after a cut, and the file it ends with."""
+"""Retraining: the official recipe step by step, continuing after an interruption, and the final file."""
 
 import colorsys
 import dataclasses
@@ -23,8 +23,6 @@ from collm_nas_evaluator import retrain_spos
 from collm_nas_evaluator.errors import ArchitectureRejected, ImagesUnusable, UsageError
 from collm_nas_evaluator.families import spos
 from collm_nas_evaluator.imagenet import ImageSet, spos_training
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 ARCHITECTURE = json.dumps({"op": [0, 1, 2, 3] * 5})
 VALUES = {"op": [0.0, 1.0, 2.0, 3.0] * 5}
@@ -197,20 +195,20 @@ def test_another_training_in_the_same_folder_is_refused(settings: retrain_spos.S
     with pytest.raises(UsageError, match=r"another training \(learning_rate 0\.1, not 0\.2\); give this one a folder"):
         retrain_spos.run(dataclasses.replace(settings, learning_rate=0.2), io.StringIO())
     (settings.folder / retrain_spos.CHECKPOINT).write_bytes(b"<html>")
-    with pytest.raises(UsageError, match="is no checkpoint that training goes on from; move it away"):
+    with pytest.raises(UsageError, match="is not a checkpoint that training can continue from; move it away"):
         retrain_spos.run(settings, io.StringIO())
     torch.save({"state_dict": {}}, settings.folder / retrain_spos.CHECKPOINT)
-    with pytest.raises(UsageError, match="is no checkpoint of this command; move it away"):
+    with pytest.raises(UsageError, match="is not a checkpoint of this command; move it away"):
         retrain_spos.run(settings, io.StringIO())
     with zipfile.ZipFile(settings.folder / retrain_spos.CHECKPOINT, "w") as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02cbuiltins\nbytearray\n\x8a\x06\0\0\0\0\0\x40\x85R.")
     with pytest.raises(
-        UsageError, match=r"no checkpoint that training goes on from; move it away \(builtins\.bytearray"
+        UsageError, match=r"not a checkpoint that training can continue from; move it away \(builtins\.bytearray"
     ):
         retrain_spos.run(settings, io.StringIO())
     (settings.folder / retrain_spos.CHECKPOINT).unlink()
     os.mkfifo(settings.folder / retrain_spos.CHECKPOINT)
-    with pytest.raises(UsageError, match=r"that training goes on from; move it away .*it is a pipe"):
+    with pytest.raises(UsageError, match=r"that training can continue from; move it away .*it is a pipe"):
         retrain_spos.run(settings, io.StringIO())
 
 
@@ -238,7 +236,7 @@ def test_an_image_that_cannot_be_read_is_named(settings: retrain_spos.Settings, 
 
 
 def test_a_loss_that_is_no_number_ends_it_before_the_checkpoint(settings: retrain_spos.Settings) -> None:
-    with pytest.raises(UsageError, match="the loss is no number at iteration 3; lower the learning rate"):
+    with pytest.raises(UsageError, match="the loss is not a number at iteration 3; lower the learning rate"):
         retrain_spos.run(dataclasses.replace(settings, learning_rate=1e30), io.StringIO())
     assert not (settings.folder / retrain_spos.CHECKPOINT).exists()
 

@@ -1,4 +1,4 @@
-"""The contract over a real port: what is answered, every status, and that the server goes on after each."""
+"""The contract over a real port: what is answered, every status, and that the server continues after each."""
 
 import dataclasses
 import json
@@ -194,7 +194,7 @@ def test_a_silent_backend_is_spoken_for(serve: Serve) -> None:
     assert [each.outcome.index for each in answers if each.HasField("outcome")] == [0, 1]
 
 
-def test_what_images_stand_behind_a_split_is_passed_on(serve: Serve) -> None:
+def test_the_images_of_a_split_are_passed_on(serve: Serve) -> None:
     class Described(Scripted):
         def describe(self) -> Space:
             splits = (Split("search", "", "images 1"), Split("test", "", "images 1"), Split("other", ""))
@@ -276,7 +276,7 @@ def test_a_bad_batch_is_an_invalid_argument_that_names_the_place(
 
 def test_an_unknown_split_is_an_invalid_argument(client: Client, digest: str) -> None:
     code, text = status_of(lambda: list(client.evaluate("cells", digest, TEXTS[:1], "train")))
-    assert (code, text) == ("INVALID_ARGUMENT", "split 'train' is none of search, test")
+    assert (code, text) == ("INVALID_ARGUMENT", "split 'train' is not one of search, test")
 
 
 def test_the_server_goes_on_after_every_status(client: Client, digest: str) -> None:
@@ -402,7 +402,7 @@ def test_an_exception_before_the_first_answer_is_one_of_the_first_architecture(s
     assert outcomes[1].HasField("measurement")
 
 
-def test_an_exception_behind_the_last_answer_costs_nothing(serve: Serve) -> None:
+def test_an_exception_after_the_last_answer_costs_nothing(serve: Serve) -> None:
     def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
         yield Outcome(0, Measurement({"accuracy": 1.0}, 0.0))
         raise ValueError("too late")
@@ -468,7 +468,7 @@ def test_calls_that_nobody_reads_leave_the_others_theirs(serve: Serve, table: Na
     until(lambda: len(list(client.evaluate("cells", table.describe().digest, TEXTS[:9]))) == 9)
 
 
-def test_a_backend_waits_for_whoever_does_not_read(serve: Serve, table: NasBench201) -> None:
+def test_a_backend_waits_for_a_client_that_does_not_read(serve: Serve, table: NasBench201) -> None:
     given: list[int] = []
 
     class Counted(NasBench201):

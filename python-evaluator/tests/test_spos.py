@@ -18,8 +18,6 @@ from collm_nas_evaluator.errors import ArchitectureRejected, CheckpointMissing, 
 from collm_nas_evaluator.families import spos
 from collm_nas_evaluator.space import Space
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 PAPER = {"op": [0, 0, 3, 3, 3, 2, 1, 3, 3, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3]}
 """SPOS of the CoLLM-NAS paper, Table 8."""
 AUTHORS = {"op": [2, 1, 0, 1, 2, 0, 2, 0, 2, 0, 2, 3, 0, 0, 0, 0, 3, 2, 3, 3]}
@@ -272,7 +270,10 @@ def _with(name: str, tensor: Tensor) -> dict[str, Tensor]:
             r"8, 16, 24, 32, 48, 64 with 5 classes has floats of shape \[8, 1, 7, 7\]",
         ),
         (_with("first_conv.1.running_var", torch.zeros(8, dtype=torch.int64)), "of int64"),
-        (_with("first_conv.1.weight", torch.zeros(8)), '"first_conv.1.weight" is no tensor of a ShuffleNetV2 supernet'),
+        (
+            _with("first_conv.1.weight", torch.zeros(8)),
+            '"first_conv.1.weight" is not a tensor of a ShuffleNetV2 supernet',
+        ),
         (
             _with("features.8.0.branch_proj.0.weight", torch.zeros(25, 1, 3, 3)),
             "has widths 8, 16, 25, 32, 48, 64; those of the stages have to be even and to grow",
@@ -311,7 +312,7 @@ def test_a_missing_or_foreign_file_is_refused(tmp_path: Path) -> None:
 def test_an_illegal_architecture_is_refused_with_every_reason(
     supernet: spos.Spos, architecture: dict[str, Any], reasons: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supernet, "weights", {})  # whoever touched the network before would find nothing
+    monkeypatch.setattr(supernet, "weights", {})  # the network could not be used before
     for ask in (supernet.subnet, supernet.cost):
         with pytest.raises(ArchitectureRejected) as caught:
             ask(architecture)
@@ -330,8 +331,8 @@ def test_what_a_search_is_told(supernet: spos.Spos) -> None:
     assert [group.size for group in dimension.groups] == [4, 4, 8, 4]
     assert (dimension.slot_names[0], dimension.slot_names[15]) == ("stage 1, block 1", "stage 3, block 8")
     assert Space(spos.DIMENSIONS).size == 4**20
-    told = spos.SUMMARY + dimension.meaning + "".join(each.meaning for each in supernet.costs)
-    assert not any(word in told.lower() for word in ("imagenet", "spos", "single path", "shuffle", "xception"))
+    reported = spos.SUMMARY + dimension.meaning + "".join(each.meaning for each in supernet.costs)
+    assert not any(word in reported.lower() for word in ("imagenet", "spos", "single path", "shuffle", "xception"))
 
 
 def test_how_images_reach_a_network(supernet: spos.Spos) -> None:

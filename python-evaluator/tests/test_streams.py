@@ -16,7 +16,7 @@ def outcome(index: int) -> Outcome:
     return Outcome(index, Measurement({"accuracy": 1.0}, 0.0))
 
 
-def test_whoever_gives_outcomes_is_never_far_ahead_of_whoever_takes_them() -> None:
+def test_outcomes_are_never_given_far_ahead_of_their_reader() -> None:
     most, count = 4, 60
     answers = Answers(most)
     given_so_far: list[int] = []
@@ -40,25 +40,27 @@ def test_whoever_gives_outcomes_is_never_far_ahead_of_whoever_takes_them() -> No
 @given(st.lists(st.booleans(), max_size=40), st.integers(1, 6))
 def test_progress_never_waits_and_keeps_its_place_among_outcomes(are_outcomes: list[bool], most: int) -> None:
     answers = Answers(most)
-    told: list[Outcome | Progress] = []
+    reported: list[Outcome | Progress] = []
     for place, is_outcome in enumerate(are_outcomes):
         if is_outcome and answers.waiting == most:
             continue  # it would wait
-        told.append(outcome(place) if is_outcome else Progress(place))
-        answers.give(told[-1])
+        reported.append(outcome(place) if is_outcome else Progress(place))
+        answers.give(reported[-1])
     answers.end("over")
     taken: list[Outcome | Progress] = []
     while isinstance(answer := answers.take(LONG), Outcome | Progress):
         taken.append(answer)
     assert answer == Ended("over")
     assert len(taken) <= most
-    assert taken == [each for each in told if each in taken]
-    assert [each for each in told if isinstance(each, Outcome)] == [each for each in taken if isinstance(each, Outcome)]
+    assert taken == [each for each in reported if each in taken]
+    assert [each for each in reported if isinstance(each, Outcome)] == [
+        each for each in taken if isinstance(each, Outcome)
+    ]
     if taken and isinstance(taken[-1], Progress):
-        assert taken[-1] == told[-1]
+        assert taken[-1] == reported[-1]
 
 
-def test_an_end_at_once_lets_go_of_whoever_waits() -> None:
+def test_an_end_at_once_releases_a_waiting_giver() -> None:
     answers = Answers(1)
     answers.give(outcome(0))
     giver = threading.Thread(target=answers.give, args=(outcome(1),))

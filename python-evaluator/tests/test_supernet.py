@@ -261,12 +261,12 @@ def test_how_far_an_evaluation_is_only_grows_and_calibration_is_part_of_it(
 ) -> None:
     backend = make(family, change=_InSteps(supernets[family]))
     answers = list(backend.evaluate(architectures(backend, 1), "search", threading.Event()))[:-1]
-    told = [(each.fraction, each.note.partition(",")[0]) for each in answers if isinstance(each, Progress)]
-    fractions = [fraction for fraction, _ in told]
+    reported = [(each.fraction, each.note.partition(",")[0]) for each in answers if isinstance(each, Progress)]
+    fractions = [fraction for fraction, _ in reported]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0, 1)
     # 50 images calibrate, 20 at a time, and 40 are scored.
-    calibrating = [fraction for fraction, note in told if note == "calibrating"]
+    calibrating = [fraction for fraction, note in reported if note == "calibrating"]
     assert calibrating == ([] if family == "autoformer" else [0, 20 / 90, 40 / 90, 50 / 90])
     assert len(fractions) - len(calibrating) >= 4
 

@@ -1,4 +1,4 @@
-"""The cache of parsed tables: used when it is whole and of the same file, made anew otherwise, never trusted."""
+"""The cache of parsed tables: used when it is whole and of the same file, made again otherwise, never trusted."""
 
 import logging
 from collections.abc import Callable

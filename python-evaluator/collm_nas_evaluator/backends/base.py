@@ -1,6 +1,6 @@
-"""What a backend is: the three members behind every space, and the values they answer with.
+"""Defines a backend: the three methods of every served space, and the values they return.
 
-Owns the vocabulary between a backend and whoever serves it. Knows no space, no network and no transport.
+Owns the vocabulary between a backend and its server. Knows no space, no network and no transport.
 """
 
 import threading
@@ -81,8 +81,8 @@ class Backend(Protocol):
         `split` is one of the description's. What goes wrong with one architecture is its outcome; an exception counts
         as one of the architecture of the latest progress, and the others are asked for again. UsageError, OSError and
         DeviceLost say that nothing can be evaluated now, and end the call. A long evaluation looks at `stop` now and
-        then and returns soon after it is set, whatever is left. Where the caller does not read, an outcome is taken
-        late: nothing that others wait for may be held while one is yielded. Progress is taken at once, always.
+        then and returns soon after it is set. When the caller does not read, an outcome is taken late: while one is
+        yielded, nothing may be locked that others wait for. Progress is always taken at once.
         """
         ...
 

@@ -1,6 +1,6 @@
-"""The NAS-Bench-201 space and a backend that looks its cells up in a table.
+"""Serves the NAS-Bench-201 space from a table of all its cells.
 
-Owns what a search is told about the space. Knows no file format: it is handed columns of numbers.
+Owns what a search learns about the space. Knows no file format: it is given columns of numbers.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
-"""What a supernet is to the evaluator, and the backend that serves one of any family.
+"""Defines a supernet, and the backend that serves a supernet of any family.
 
-Owns the description of what is served, the order of an evaluation and what can go wrong with one. Knows no family and
+Owns the description of the served space, the steps of an evaluation and its failures. Knows no family and
 no transport.
 """
 
@@ -36,10 +36,10 @@ from collm_nas_evaluator.space import Architecture, Cost, Metric, Space, Split
 from collm_nas_evaluator.store import Key, Record, Store
 
 Values = Mapping[str, Sequence[float | None]]
-"""An architecture in numbers: for each dimension what stands in each of its slots, None where it is inactive."""
+"""An architecture in numbers: for each dimension the value of each slot, None where the slot is inactive."""
 
 RESOLUTION = "r"
-"""The name of the dimension that images are prepared by, where there is one; they depend on nothing else."""
+"""The name of the dimension that decides how images are prepared, if there is one; nothing else does."""
 
 METRICS = (
     Metric("accuracy", "percent", "Share of images whose class is the network's first answer."),
@@ -52,7 +52,7 @@ _THREADS = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity
 
 @dataclass(frozen=True, slots=True)
 class CheckpointSpec:
-    """One of a family's published supernets: what the file has to hold and where it comes from."""
+    """One of a family's published supernets: the sizes that its file must have, and where the file comes from."""
 
     title: str
     size: Mapping[str, float]
@@ -81,7 +81,7 @@ class Supernet(Protocol):
 
     @property
     def size(self) -> Mapping[str, float]:
-        """What tells it from the other members of its family, such as the width."""
+        """The sizes that differ among the members of its family, such as the width."""
         ...
 
     @property
@@ -156,7 +156,7 @@ class ImageSplits:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What a search is told of a supernet: its id, a title for people, the choices, and where they come from."""
+    """What a search learns about a supernet: its id, a title for people, the choices, and where they come from."""
 
     id: str
     title: str
@@ -179,7 +179,7 @@ class SupernetBackend:
         calibration, validation = supernet.calibration(values), supernet.validation(values)
         self._pool = None
         if calibration is not None:
-            assert image_splits.training is not None  # noqa: S101 - whoever serves a supernet with batch norm gives them
+            assert image_splits.training is not None  # noqa: S101 - a supernet with batch norm is served with them
             self._pool = subset(image_splits.training, calibration.images)
         sets = [images for images, _ in image_splits.splits.values()]
         remarks = sorted({each.classes.remark for each in sets if each.classes.remark})
@@ -256,9 +256,9 @@ class SupernetBackend:
     def _evaluate(
         self, architecture: Architecture, split: str, stop: threading.Event
     ) -> Iterator[tuple[float, str] | Measurement]:
-        """Yields how far it is and what it does, and at last what was measured.
+        """Yields the progress and the current step, and at last the measurement.
 
-        How far is the share of the images that pass the network, be it to calibrate it or to score it.
+        Progress is the share of images that have passed the network, for calibration and for scoring.
         """
         images, _ = self._image_splits.splits[split]
         key = Key(self._space.digest, images.hash, architecture.text)
@@ -322,7 +322,7 @@ def extracted(extraction: Generator[int, None, nn.Module]) -> nn.Module:
 
 
 def _told(extraction: Generator[int, None, nn.Module], whole: int) -> Generator[tuple[float, str], None, nn.Module]:
-    """Says how far an extraction is, of so many images in all, and returns its network."""
+    """Yields the progress of an extraction, where `whole` is the number of all images, and returns its network."""
     while True:
         try:
             images = next(extraction)

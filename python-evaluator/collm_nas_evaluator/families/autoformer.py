@@ -200,7 +200,7 @@ def _choices(member: str, configuration: Configuration) -> Choices:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What tells one supernet of this family from another: the widest, deepest subnet and its input and output.
+    """The sizes of a supernet of this family: the widest, deepest subnet and its input and output.
 
     `grid` is the number of patches on a side.
     """
@@ -432,9 +432,9 @@ class _Block(nn.Module):
 
     The published form of attention adds to every pair of tokens the vector of their distance, to the key and to the
     value, and so handles a vector for each pair. That vector is the sum of one for the row and one for the column of
-    the key. So here each key's row and column stand behind it as a bucket each (`buckets`, [tokens, buckets] of 0 and
-    1), and what a query makes of every bucket stands behind the query: their product is the same sum. Behind a value
-    they collect how much of the attention fell into each bucket.
+    the key. So here each key is followed by a bucket for its row and one for its column (`buckets`, [tokens, buckets]
+    of 0 and 1), and each query by its product with every bucket: their product is the same sum. After a value, the
+    buckets collect how much of the attention fell into each.
     """
 
     key_positions: Tensor
@@ -473,7 +473,7 @@ class _Block(nn.Module):
 
 
 def _inferred(checkpoint: checkpoints.Checkpoint) -> Sizes:
-    """The sizes that a checkpoint's tensors speak of. Raises CheckpointUnusable when no supernet has such."""
+    """The sizes that follow from a checkpoint's tensors. Raises CheckpointUnusable when no supernet has them."""
     _, tokens, _ = checkpoint.shape("pos_embed", 3)
     rows, _ = checkpoint.shape("blocks.0.attn.qkv.weight", 2)
     hidden, _ = checkpoint.shape("blocks.0.fc1.weight", 2)
@@ -499,7 +499,7 @@ def _inferred(checkpoint: checkpoints.Checkpoint) -> Sizes:
 
 
 def _geometry(grid: int) -> tuple[Tensor, Tensor]:
-    """Where keys stand, and how far each query is from there.
+    """The buckets of each key, and the distance of each query from them.
 
     There is a bucket for each row and each column of patches, and before either one for the class token; more fill up
     to a multiple of 8, which kernels want. First which two buckets each key is in, floats [tokens, buckets]; then for

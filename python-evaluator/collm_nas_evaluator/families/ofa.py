@@ -133,7 +133,7 @@ def dimensions_with(resolutions: Iterable[int]) -> tuple[Dimension, ...]:
 
 
 def full_space() -> Space:
-    """Everything that the weights of a supernet hold; resolutions are no weights, and any multiple of 4 will do."""
+    """Everything that the weights of a supernet contain. Every resolution that is a multiple of 4 is possible."""
     return Space(dimensions_with(range(16, 257, 4)), id="ofa")
 
 

@@ -374,7 +374,7 @@ _STATISTICS = ("running_mean", "running_var")
 def _official(widths: Widths, values: Values, *, is_supernet: bool) -> Iterator[tuple[str, str, str]]:
     """For each ConvNorm of a Network its name, and the official ones of its convolution and its batch norm.
 
-    In the supernet a block's name has the operation behind the place.
+    In the supernet a block's name has the operation after the place.
     """
     yield "stem", "first_conv.0", "first_conv.1"
     for place, operation in _chosen(values):

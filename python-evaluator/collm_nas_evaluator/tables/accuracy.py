@@ -1,6 +1,6 @@
-"""What an accuracy in a table may be: a percentage, and when numbers seem to be fractions instead.
+"""Checks the accuracies of a table: they are percentages, and numbers that seem to be fractions are found.
 
-Owns the units that a file may have and the rule that tells one from the other. Knows no file's form and no space.
+Owns the units that a file may have and the rule that recognises fractions. Knows no file's form and no space.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ def in_percent(text: str, unit: Unit) -> float:
 
 
 def fractions(columns: Mapping[str, NDArray[np.float64]]) -> Iterator[tuple[str, NDArray[np.bool_], str]]:
-    """The columns in which fractions seem to stand for percentages: name, where (shape of the column), and why.
+    """The columns that seem to have fractions instead of percentages: name, where (shape of the column), and why.
 
     Either nothing in a column is above 1, or single values are below half of what guessing gets, where that is known.
     Zeros are the same in both units, and NaN is nothing.
@@ -39,8 +39,8 @@ def fractions(columns: Mapping[str, NDArray[np.float64]]) -> Iterator[tuple[str,
             continue
         some = column > 0
         if some.any() and not (column > 1).any():
-            yield name, some, "seems to be a fraction, for nothing in its column is above 1"
+            yield name, some, "seems to be a fraction, because nothing in its column is above 1"
         elif (guessing := _GUESSING.get(name.partition("_")[0])) is not None:
             low = some & (column < guessing / 2)
             if low.any():
-                yield name, low, f"seems to be a fraction among percentages, for guessing gets {guessing:.3g} %"
+                yield name, low, f"seems to be a fraction among percentages, because guessing gets {guessing:.3g} %"

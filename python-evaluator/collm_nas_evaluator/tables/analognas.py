@@ -24,7 +24,7 @@ VERSION = "0.1.3"
 DATA = "analognasbench/data.anb"
 COLUMNS = ("baseline_accuracy", "ptq_accuracy", "qat_accuracy", "noisy_accuracy", "analog_accuracy")
 
-# The package's operation numbers, and for each of our slots the place in its key, whose edges stand in the order
+# The package's operation numbers, and for each of our slots the place in its key, whose edges are in the order
 # (1,0) (2,0) (3,0) (2,1) (3,1) (3,2). Both were found by comparison with the benchmark's own accuracies.
 _OPERATION_OF = [
     OPERATIONS.index(name) for name in ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
@@ -79,7 +79,7 @@ def parse(source: bytes, path: Path) -> Columns:
 def _number_of_key(key: object, path: Path) -> int:
     well_formed = isinstance(key, tuple) and len(key) == len(_KEY_PLACES)
     if not isinstance(key, tuple) or not well_formed or not all(type(each) is int and 0 <= each <= 4 for each in key):
-        raise TableDamaged(path, "", f"{key!r} is no cell: expected six operations from 0 to 4")
+        raise TableDamaged(path, "", f"{key!r} is not a cell: expected six operations from 0 to 4")
     return number_of([_OPERATION_OF[key[place]] for place in _KEY_PLACES])
 
 
@@ -109,7 +109,7 @@ class _DriftMeasurement:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Admits exactly the two record classes of the package, as the plain stand-ins above."""
+    """Admits exactly the two record classes of the package, as the plain replacements above."""
 
     _ADMITTED: Mapping[tuple[str, str], type] = {
         ("analognasbench.data", "Architecture"): _Architecture,

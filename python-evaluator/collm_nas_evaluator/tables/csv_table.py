@@ -89,7 +89,7 @@ def _parse_accuracies(path: Path, unit: Unit, source: bytes) -> Columns:
             if name in columns:
                 if not 0 <= value <= accuracy.MOST[unit]:
                     cure = "" if value < 0 or unit == "percent" else f"; leave out {accuracy.KEY} if all are in percent"
-                    what = f"{text} is no accuracy, from 0 to {accuracy.MOST[unit]} ({unit}){cure}"
+                    what = f"{text} is not an accuracy from 0 to {accuracy.MOST[unit]} ({unit}){cure}"
                     raise TableDamaged(path, f"line {line}, column {name}", what)
                 columns[name][number] = accuracy.in_percent(text, unit)
             else:
@@ -121,7 +121,7 @@ def _parse_latencies(path: Path, source: bytes) -> Columns:
         for name, text in zip(DEVICES, row[1:], strict=True):
             value = _number(path, line, name, text)
             if value <= 0:
-                raise TableDamaged(path, f"line {line}, column {name}", f"{text} is no time in milliseconds")
+                raise TableDamaged(path, f"line {line}, column {name}", f"{text} is not a time in milliseconds")
             columns[name][index] = value
     _check_complete(path, line_of_index)
     return columns
@@ -137,7 +137,7 @@ def _rows(path: Path, source: bytes, header: Sequence[str]) -> Iterator[tuple[in
         text = source.decode("utf-8")
     except UnicodeDecodeError as error:
         line = source.count(b"\n", 0, error.start) + 1
-        raise TableDamaged(path, f"line {line}", f"byte {source[error.start]:#04x} is no UTF-8") from error
+        raise TableDamaged(path, f"line {line}", f"byte {source[error.start]:#04x} is not UTF-8") from error
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         found = next(reader, [])
@@ -150,7 +150,7 @@ def _rows(path: Path, source: bytes, header: Sequence[str]) -> Iterator[tuple[in
                 blank = blank or reader.line_num
                 continue
             if blank is not None:
-                raise TableDamaged(path, f"line {blank}", "a blank line, and rows below it; take it out")
+                raise TableDamaged(path, f"line {blank}", "a blank line, and rows below it; remove it")
             if len(row) != len(header):
                 raise TableDamaged(path, f"line {reader.line_num}", f"{len(row)} columns instead of {len(header)}")
             yield reader.line_num, row
@@ -167,7 +167,7 @@ def _first_difference(found: Sequence[str], header: Sequence[str]) -> int:
 def _cell(path: Path, line: int, text: str) -> list[int]:
     parsed = _SPELLING.parse(text)
     if not isinstance(parsed, Architecture) or parsed.text != text:
-        what = f"{text[:120]!r} is no cell" if isinstance(parsed, Architecture) else parsed[0].sentence
+        what = f"{text[:120]!r} is not a cell" if isinstance(parsed, Architecture) else parsed[0].sentence
         raise TableDamaged(path, f"line {line}, column arch", what)
     return [choice for choice in parsed.choices[0] if choice is not None]
 
@@ -175,7 +175,7 @@ def _cell(path: Path, line: int, text: str) -> list[int]:
 def _index(path: Path, line: int, text: str, line_of_index: dict[int, int]) -> int:
     index = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(CELLS)) else CELLS
     if index >= CELLS:
-        raise TableDamaged(path, f"line {line}, column index", f"{text[:40]!r} is no number from 0 to {CELLS - 1}")
+        raise TableDamaged(path, f"line {line}, column index", f"{text[:40]!r} is not a number from 0 to {CELLS - 1}")
     if line_of_index.setdefault(index, line) != line:
         raise TableDamaged(
             path, f"line {line}, column index", f"{index} is there before, on line {line_of_index[index]}"
@@ -186,7 +186,7 @@ def _index(path: Path, line: int, text: str, line_of_index: dict[int, int]) -> i
 def _number(path: Path, line: int, name: str, text: str) -> float:
     value = float(text) if NUMBER_TEXT.fullmatch(text) else math.nan
     if not math.isfinite(value):
-        raise TableDamaged(path, f"line {line}, column {name}", f"{text[:40]!r} is no finite number")
+        raise TableDamaged(path, f"line {line}, column {name}", f"{text[:40]!r} is not a finite number")
     return value
 
 

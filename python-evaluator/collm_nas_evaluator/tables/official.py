@@ -81,7 +81,7 @@ def read(path: Path, progress: Progress, indices: Sequence[int] = range(CELLS)) 
     version, cut, incomplete, damaged, or holding anything but texts and numbers.
     """
     if _official_name(path) not in ("", *_RELEASES):
-        raise TableDamaged(path, "", f"{_official_name(path)} is none of the releases that are read here; {_WANTED}")
+        raise TableDamaged(path, "", f"{_official_name(path)} is not one of the releases that can be read; {_WANTED}")
     try:
         if path.is_dir():
             archs, cells, digest = _from_folder(path, progress, indices)
@@ -120,7 +120,7 @@ def _from_folder(folder: Path, progress: Progress, indices: Sequence[int]) -> tu
     missing = [name for name in map(_RECORD.format, indices) if name not in found]
     if missing:
         what = f"{len(missing)} of {len(indices)} records are missing, the first one {missing[0]}"
-        raise TableDamaged(folder, "", f"{what}; unpack the release anew")
+        raise TableDamaged(folder, "", f"{what}; unpack the release again")
     meta, digest = _unpacked(folder / _META)
     with _refusing(folder / _META):
         archs = _archs(_only(meta))
@@ -213,7 +213,7 @@ def _from_archive(file: BinaryIO, reader: Callable[[Callable[[int], bytes]], Rea
     with zipfile.ZipFile(files.Pieces(file)) as archive:
         names = [name for name in archive.namelist() if name.rpartition("/")[2] == "data.pkl"]
         if len(names) != 1:
-            raise StreamRefused("an archive, but none of torch.save")
+            raise StreamRefused("an archive, but not one of torch.save")
         with archive.open(names[0]) as member:
             return _last(reader(member.read))
 
@@ -221,7 +221,7 @@ def _from_archive(file: BinaryIO, reader: Callable[[Callable[[int], bytes]], Rea
 def _from_old_torch(reader: Reader) -> object:
     """What torch.save wrote before: a number, a version, the machine it was on, the object, the names of weights."""
     if reader.load() != _MAGIC or reader.load() != _PROTOCOL or not isinstance(reader.load(), Record):
-        raise StreamRefused("a pickle, but none of torch.save")
+        raise StreamRefused("a pickle, but not one of torch.save")
     whole = reader.load()
     if _last(reader) != []:
         raise StreamRefused("it has weights in it")
@@ -243,10 +243,10 @@ def _archs(whole: object) -> list[str]:
     """The texts of all cells in the benchmark's order."""
     archs = whole.get("meta_archs") if isinstance(whole, Record) else None
     if not isinstance(archs, list) or len(archs) != CELLS:
-        raise RecordRefused(f'"meta_archs" is no list of {CELLS} cells')
+        raise RecordRefused(f'"meta_archs" is not a list of {CELLS} cells')
     for index, arch in enumerate(archs):
         if not isinstance(arch, str) or choices_of(arch) is None:
-            raise RecordRefused(f'"meta_archs", number {index}: {shown(arch)} is no cell of this space')
+            raise RecordRefused(f'"meta_archs", number {index}: {shown(arch)} is not a cell of this space')
     if len(set(archs)) != CELLS:
         raise RecordRefused('"meta_archs" names a cell twice')
     return archs

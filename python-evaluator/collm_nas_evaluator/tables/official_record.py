@@ -21,7 +21,7 @@ _SOURCES: Mapping[str, tuple[str, str]] = {
     "in16_valid": ("ImageNet16-120", "x-valid"),
     "in16_test": ("ImageNet16-120", "x-test"),
 }
-"""The training and the set of images behind each column."""
+"""The training and the set of images of each column."""
 _TRAININGS = (("12", "200"), ("less", "full"))
 """How NATS-Bench and NAS-Bench-201 call the trainings of 12 and of 200 epochs."""
 _MOST_SEEDS = 16
@@ -93,7 +93,7 @@ def _values(results: Record, name: str, epochs: int, place: str, *, optional: bo
         accuracies = _result(training.get("eval_acc1es"), f"{place}, seed {seed}, eval_acc1es")
         value = accuracies.at(f"{images}@{epochs - 1}")
         if type(value) is not float or not math.isfinite(value) or not 0 <= value <= 100:
-            raise RecordRefused(f"{place}, seed {seed}, {images}: {shown(value)} is no accuracy in percent")
+            raise RecordRefused(f"{place}, seed {seed}, {images}: {shown(value)} is not an accuracy in percent")
         values.append(value)
     return values
 

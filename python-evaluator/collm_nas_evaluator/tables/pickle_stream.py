@@ -1,4 +1,4 @@
-"""Pickle streams of plain records, read as data: whatever a stream says, no class is made and no function is called.
+"""Reads pickle streams of plain records as data: whatever a stream says, no class is made and no function is called.
 
 Owns which opcodes a stream may hold, which names a record of numbers may ask for, and the reading of it piece by piece:
 long stretches of numbers are checked against the grammar of pickles and kept as the bytes they are, and what belongs to
@@ -19,9 +19,9 @@ WINDOW = 1 << 20
 LONGEST = 4096
 """Longer texts, and longer anything else in one piece, are refused."""
 PLAIN_BYTES, NUMBER_BYTES = 8 << 20, 8 << 20
-"""How much may stand between two finished records, in entries of their own and in stretches of numbers."""
+"""How many bytes may be between two finished records, in single entries and in stretches of numbers."""
 OPERATIONS = 200_000
-"""How many opcodes may stand there: each makes or memorises one object at most, and one byte can cost 150 of memory.
+"""How many opcodes may be there: each makes or memorises one object at most, and one byte can cost 150 of memory.
 
 The official records have 3,300 of them and 0.4 million bytes of numbers, the list of cells before them 35,000.
 """
@@ -62,7 +62,7 @@ OPAQUE = Opaque()
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """One of the admitted names, by what it stands for here."""
+    """One of the admitted names, by its meaning here."""
 
     meaning: str
 
@@ -88,7 +88,7 @@ class Record(dict[Any, Any]):
         self.outcome: object = None
 
     def at(self, key: object) -> object:
-        """The value of a key, wherever it stands; None when it is not there."""
+        """The value of a key, wherever it is; None when it is not there."""
         for stretch in self.stretches:
             found = stretch.number(key)
             if found is not None:
@@ -98,7 +98,7 @@ class Record(dict[Any, Any]):
 
 @dataclass(frozen=True, slots=True)
 class _Grammar:
-    """How entries of a text, a whole number or a reference, and a float stand in a stream; `lead` begins a text."""
+    """How entries of a text, a whole number or a reference, and a float are written; `lead` begins a text."""
 
     stretch: re.Pattern[bytes]
     entry: re.Pattern[bytes]
@@ -106,7 +106,7 @@ class _Grammar:
     lead: Callable[[int], bytes]
 
     def token(self, key: object) -> bytes:
-        """How a key stands in a stretch; nothing for one that never does."""
+        """How a key is written in a stretch; nothing for one that never is."""
         if isinstance(key, str) and len(key) < 256 and key.isascii():
             return self.lead(len(key)) + key.encode()
         if isinstance(key, int) and 0 <= key < 1 << 16:
@@ -383,7 +383,7 @@ class Reader:
 
     def _top(self, kind: type) -> Any:
         if not self._stack or not isinstance(self._stack[-1], kind):
-            raise StreamRefused(f"it fills something that is no {'mapping' if kind is Record else 'list'}")
+            raise StreamRefused(f"it fills something that is not a {'mapping' if kind is Record else 'list'}")
         return self._stack[-1]
 
     def _tops_opaque(self) -> bool:
@@ -435,7 +435,7 @@ class Reader:
             try:
                 self._stack[-1] = content.decode()
             except UnicodeDecodeError:
-                raise StreamRefused("a text is no UTF-8") from None
+                raise StreamRefused("a text is not UTF-8") from None
 
     def _old_text(self, size_of_size: int) -> None:
         """A text of Python 2, where bytes that are no text are written the same way."""
@@ -490,7 +490,7 @@ class Reader:
             return
         record: Record = self._top(Record)
         if record.outcome is not None:
-            raise StreamRefused("it goes on with a record that was whole")
+            raise StreamRefused("it continues a record that was complete")
         remaining = iter(items)
         for key in remaining:
             if isinstance(key, _Stretch):
@@ -547,7 +547,7 @@ class Reader:
     # ----- what a kind of stream may ask for -----
 
     def named(self, module: str, name: str) -> object:
-        """What stands here for a name; nothing is imported. Raises NameRefused."""
+        """The meaning of a name here; nothing is imported. Raises NameRefused."""
         meaning = _NAMES.get((module, name))
         if meaning is None:
             why = "as stored weights do" if module.startswith("torch") else "which no record of numbers needs"
@@ -555,7 +555,7 @@ class Reader:
         return _Name(meaning)
 
     def made(self, name: object, arguments: object) -> object:
-        """What an admitted name stands for, made here from its arguments; nothing is called. Raises StreamRefused."""
+        """What an admitted name means, made here from its arguments; nothing is called. Raises StreamRefused."""
         match (name.meaning if isinstance(name, _Name) else None), arguments:
             case "mapping", ():
                 return Record()

@@ -1,7 +1,7 @@
-"""A table: columns of numbers over all cells, with where they came from, and its copy on disk.
+"""Holds a table: columns of numbers over all cells and their origin, with a copy on disk.
 
 Owns the parsed form and the cache of it, keyed and checked by the source file's SHA-256. Knows no source format: it is
-handed a function that parses.
+given a function that parses.
 """
 
 import hashlib
@@ -74,11 +74,11 @@ def _load(path: Path, digest: str, names: Sequence[str]) -> Columns | None:
     except FileNotFoundError:
         return None
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        _log.warning("the cached table %s is made anew: %s", path, error)
+        _log.warning("the cached table %s is made again: %s", path, error)
         return None
     for name, column in columns.items():
         if column.dtype != np.float64 or column.shape != (CELLS,) or not np.isfinite(column).all():
-            _log.warning("the cached table %s is made anew: column %s is damaged", path, name)
+            _log.warning("the cached table %s is made again: column %s is damaged", path, name)
             return None
     return columns
 
