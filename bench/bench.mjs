@@ -13,6 +13,7 @@ import { LocalEvaluator, startPythonEvaluator } from "../dist/evaluator/python-e
 import { GrpcEvaluator } from "../dist/evaluator/grpc-evaluator.js";
 import { createRun, readRun } from "../dist/runs/journal-file.js";
 import { systemClock } from "../dist/app/compose.js";
+import { printable } from "../dist/cli/style.js";
 import { table } from "../dist/cli/table.js";
 import { runSearch } from "../dist/search/coordinator.js";
 import { Space } from "../dist/search/space.js";
@@ -377,7 +378,7 @@ try {
     console.error(`bench: ${name} …`);
     rows.push(...(await part()));
   }
-  console.log(table(rows, ["what", "measured", "aim"]).join("\n"));
+  console.log(printable(table(rows, ["what", "measured", "aim"]).join("\n"), process.stdout));
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

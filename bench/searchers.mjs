@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { systemClock } from "../dist/app/compose.js";
+import { printable } from "../dist/cli/style.js";
 import { table } from "../dist/cli/table.js";
 import { runSearch } from "../dist/search/coordinator.js";
 import { trace } from "../dist/search/state.js";
@@ -116,9 +117,8 @@ for (const searcher of searchers.filter(({ name }) => chosen.length === 0 || cho
   }
 }
 const heads = marks.map((mark) => `best of ${mark}`);
-console.log(
-  table(lines, ["searcher", "data", ...heads, `test of best of ${budget}`, "CPU a run"]).join("\n"),
-);
+const shown = table(lines, ["searcher", "data", ...heads, `test of best of ${budget}`, "CPU a run"]);
+console.log(printable(shown.join("\n"), process.stdout));
 console.log(
   `means over ${options.seeds} seeds from ${options.first}; in brackets: the aim. prior-random and portfolio use the prior ${JSON.stringify(prior.op)}.`,
 );

@@ -4,15 +4,16 @@
  * Owns how such lines are drawn. Knows nothing of what bars and lines tell.
  */
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
+import type { TextStream } from "./style.ts";
 
 export class Bars {
-  readonly #out: NodeJS.WriteStream;
+  readonly #out: TextStream;
   readonly #bars: MultiBar;
   /** Lines that the bars have taken and not drawn yet; they forget them when they stop. */
   #undrawn: string[] = [];
 
   /** @param beforeDrawing called whenever the bars are about to be drawn */
-  constructor(out: NodeJS.WriteStream, format: string, beforeDrawing: () => void = () => {}) {
+  constructor(out: TextStream, format: string, beforeDrawing: () => void = () => {}) {
     this.#out = out;
     this.#bars = new MultiBar(
       {

@@ -20,7 +20,7 @@ export async function benchLines(folder: string): Promise<{ tables: Table[]; lin
     lines: tables
       .filter(({ id }) => drawn.test(id))
       .flatMap((each) => [
-        paint(process.stdout, "bold", each.title),
+        paint("bold", each.title),
         "",
         ...(each.id.startsWith("results-") ? narrow(each) : whole(each)),
         "",

@@ -10,8 +10,8 @@ import { duration } from "../report/format.ts";
 import type { Notice } from "../search/coordinator.ts";
 import { budgetSpent } from "../search/state.ts";
 import { Bars } from "./bars.ts";
-import { paint, printable } from "./style.ts";
-import { columnsOf, wrapped } from "./wrapped.ts";
+import { columnsOf, paint, printable, type TextStream } from "./style.ts";
+import { wrapped } from "./wrapped.ts";
 
 /** Without a terminal, nothing is said as long as something was said so recently. */
 const quietSeconds = 30;
@@ -19,7 +19,7 @@ const quietSeconds = 30;
 const watchedSeconds = 2;
 
 export class BenchView {
-  readonly #out: NodeJS.WriteStream;
+  readonly #out: TextStream;
   readonly #seconds: () => number;
   readonly #runs: number;
   /** Evaluations that each run was seen to have made; all of its budget once it is over. */
@@ -36,7 +36,7 @@ export class BenchView {
 
   /** @param seconds what only ever grows */
   constructor(
-    out: NodeJS.WriteStream,
+    out: TextStream,
     runs: readonly PlannedRun[],
     seconds: () => number = () => performance.now() / 1000,
   ) {
@@ -53,13 +53,7 @@ export class BenchView {
 
   observe(run: PlannedRun, notice: Notice): void {
     if (notice.kind === "waiting")
-      this.say(
-        paint(
-          this.#out,
-          "yellow",
-          `${nameOf(run)}: waiting ${notice.seconds.toFixed(1)} s: ${notice.reason}`,
-        ),
-      );
+      this.say(paint("yellow", `${nameOf(run)}: waiting ${notice.seconds.toFixed(1)} s: ${notice.reason}`));
     if (notice.kind !== "recorded" || notice.event.type !== "architecture-measured") return;
     const made = budgetSpent(notice.state);
     this.#watched += 1;
@@ -76,18 +70,18 @@ export class BenchView {
 
   failed(run: PlannedRun, reason: string): void {
     this.#failed += 1;
-    this.say(paint(this.#out, "yellow", `${nameOf(run)}: failed: ${reason}`));
+    this.say(paint("yellow", `${nameOf(run)}: failed: ${reason}`));
   }
 
   /** The run has come to its end with nothing to use. */
   fruitless(run: PlannedRun, reason: string): void {
-    this.say(paint(this.#out, "yellow", `${nameOf(run)}: ${reason}`));
+    this.say(paint("yellow", `${nameOf(run)}: ${reason}`));
   }
 
   /** One line that stays. */
   say(line: string): void {
     this.#saidAt = this.#seconds();
-    const text = wrapped(printable(line), columnsOf(this.#out));
+    const text = wrapped(printable(line, this.#out), columnsOf(this.#out));
     if (this.#bars === null) this.#out.write(`${text}\n`);
     else this.#bars.say(text);
   }

@@ -60,7 +60,7 @@ export async function bench(
   signal: AbortSignal,
 ): Promise<void> {
   const plan = await readPlan(file, flags);
-  const view = new BenchView(process.stderr, plan.runs);
+  const view = new BenchView(output.stderr, plan.runs);
   for (const remark of plan.remarks) view.say(remark);
   await requireServers(plan, signal);
   const [first] = plan.runs as [PlannedRun];
@@ -370,7 +370,7 @@ class Bench {
           ...(fruitless.length === 0
             ? []
             : [["", `${fruitless.length} of them ended without a usable winner`]]),
-          ["Next", `${next}  ${paint(process.stdout, "dim", "# every table, with figures")}`],
+          ["Next", `${next}  ${paint("dim", "# every table, with figures")}`],
         ]),
       ],
     );

@@ -20,7 +20,7 @@ import { rowOf, runRowSchema, withHolder } from "../dashboard/run-row.ts";
 import { serverOf } from "../dashboard/server.ts";
 import { UsageError } from "../errors.ts";
 import { benchRecordName, benchRecordText } from "../report/bench-record.ts";
-import { type Output, say as sayLine } from "./output.ts";
+import type { Output } from "./output.ts";
 
 export interface DashboardFlags {
   readonly port?: number | undefined;
@@ -50,6 +50,7 @@ export async function dashboard(
     );
   if (port > mostPort) throw new UsageError(`--port ${port} is none: ports end at ${mostPort}`);
   const ending = endOf(signal);
+  const say = (line: string) => output.say(`collm-nas: ${line}`);
   const shelf = new RunShelf<RunRow>(folder, rowMaking, indexOf(folder), say);
   const token = readOnly ? null : randomBytes(16).toString("base64url");
   let hosts: ReadonlySet<string> = new Set();
@@ -59,6 +60,7 @@ export async function dashboard(
     token,
     hosts: () => hosts,
     signal: ending,
+    onBug: (stack) => say(`this is a bug, please report it: ${stack}`),
   });
   const server = createAdaptorServer({ fetch: app.fetch, hostname: host }) as Server;
   const bound = await listen(server, host, port);
@@ -173,8 +175,4 @@ function hostsOf(host: string, port: number): Set<string> {
 
 function inAddress(host: string): string {
   return isIP(host) === 6 ? `[${host}]` : host;
-}
-
-function say(line: string): void {
-  sayLine(`collm-nas: ${line}`);
 }

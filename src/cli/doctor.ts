@@ -53,12 +53,12 @@ import {
 } from "../app/compose.ts";
 import { checkFit, readRunConfig, rehearsal, versions } from "../app/run-lifecycle.ts";
 import { type Counted, longPrompt, longPromptBytes, readingOf } from "../app/long-prompt.ts";
-import { type Output, say, withoutResume } from "./output.ts";
+import { type Output, withoutResume } from "./output.ts";
 import { checkMoneyCap, priceHint, pricesFor } from "../app/prices.ts";
 import { paint, plain } from "./style.ts";
 import { dollars, numbers } from "./summary.ts";
 import { table } from "./table.ts";
-import { columnsOf, wrapped } from "./wrapped.ts";
+import { wrapped } from "./wrapped.ts";
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -100,12 +100,12 @@ export async function doctor(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const examination = new Examination(signal);
+  const examination = new Examination(output, signal);
   await examination.all(file, flags);
   const { findings, spent } = examination;
   const ok = findings.every(({ status }) => status !== "problem");
   output.exitCode = examination.exitCode;
-  output.result({ ok, findings, spent }, reportLines(findings, spent, ok));
+  output.result({ ok, findings, spent }, reportLines(findings, spent, ok, output.columns));
 }
 
 // --- internal ---
@@ -115,12 +115,14 @@ class Examination {
   readonly spent: Spent = { calls: 0, inputTokens: 0, outputTokens: 0, usd: 0, seconds: 0 };
   /** That of the first problem; 0 as long as there is none. */
   exitCode = 0;
+  readonly #output: Output;
   readonly #signal: AbortSignal;
   readonly #watch: ModelWatch = {
-    onRetry: (seconds, reason) => sayNow(`waiting ${duration(seconds)}: ${reason}`),
+    onRetry: (seconds, reason) => this.#sayNow(`waiting ${duration(seconds)}: ${reason}`),
   };
 
-  constructor(signal: AbortSignal) {
+  constructor(output: Output, signal: AbortSignal) {
+    this.#output = output;
     this.#signal = signal;
   }
 
@@ -139,7 +141,7 @@ class Examination {
 
   async #evaluator(config: Config): Promise<SpaceDescription | null> {
     const address = config.evaluator.address ?? "started here";
-    sayNow(`evaluator (${address}) …`);
+    this.#sayNow(`evaluator (${address}) …`);
     const opened = await this.#try("evaluator", () => openEvaluator(config));
     if (opened === null) return null;
     const { evaluator, close } = opened;
@@ -284,7 +286,7 @@ class Examination {
         : `taken from ${server.keyVariable}`,
     );
     const { listModels, unreachable } = await import("../models/model-server.ts");
-    sayNow(`model server ${server.baseUrl} …`);
+    this.#sayNow(`model server ${server.baseUrl} …`);
     const reason = await unreachable(server.baseUrl, this.#signal);
     if (reason !== null && !(await this.#answers(check, server))) return;
     const list = await listModels(server.baseUrl, secrets.key, secrets.headers, this.#signal);
@@ -466,7 +468,7 @@ class Examination {
     model: ChatModel,
     price: Price | null,
   ): Promise<ChatReply | null> {
-    sayNow(`asking the ${role} (${check}) …`);
+    this.#sayNow(`asking the ${role} (${check}) …`);
     const request = { role, round: 1, attempt: 1, messages, schema, seed: 1, brief };
     const reply = await this.#try(check, () => model.reply(request, this.#signal));
     if (reply === null) return null;
@@ -534,6 +536,11 @@ class Examination {
   }
 
   // ----- Findings -----
+
+  /** What is done right now: for somebody who waits at a terminal. */
+  #sayNow(line: string): void {
+    if (this.#output.stderr.isTTY === true) this.#output.say(paint("dim", line));
+  }
 
   #found(check: string, status: Finding["status"], what: string, next?: string): void {
     this.findings.push({ check, status, what, ...(next === undefined ? {} : { next }) });
@@ -607,18 +614,18 @@ async function sha256(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** What is done right now: for somebody who waits before a terminal. */
-function sayNow(line: string): void {
-  if (process.stderr.isTTY) say(paint(process.stderr, "dim", line));
-}
-
-function reportLines(findings: readonly Finding[], spent: Spent, ok: boolean): string[] {
+function reportLines(
+  findings: readonly Finding[],
+  spent: Spent,
+  ok: boolean,
+  columns: number | null,
+): string[] {
   const marks = { ok: "ok", warning: "note", problem: "PROBLEM", skipped: "–" } as const;
   const colours = { ok: "green", warning: "yellow", problem: "red", skipped: "dim" } as const;
   const longest = Math.max(...findings.map(({ check }) => check.length));
-  const room = Math.max(40, (columnsOf(process.stdout) ?? 120) - longest - marks.problem.length - 5);
+  const room = Math.max(40, (columns ?? 120) - longest - marks.problem.length - 5);
   const rows = findings.flatMap(({ check, status, what, next }) => [
-    [paint(process.stdout, colours[status], marks[status]), check, wrap(plain(what), room, { hard: true })],
+    [paint(colours[status], marks[status]), check, wrap(plain(what), room, { hard: true })],
     ...(next === undefined ? [] : [["", "", wrapped(plain(`→ ${next}`), room)]]),
   ]);
   const money = spent.usd === null ? "" : `, ${dollars(spent.usd)}`;

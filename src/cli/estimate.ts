@@ -215,10 +215,7 @@ function sumLines(found: Estimate): string[] {
 
 function groundLines(grounds: readonly Ground[], isMeasured: boolean): string[] {
   const note = isMeasured ? ["What was measured goes before what is assumed."] : [];
-  return [
-    ...note,
-    ...grounds.map(({ basis, words }) => `${paint(process.stdout, "dim", basis.padEnd(9))} ${words}`),
-  ];
+  return [...note, ...grounds.map(({ basis, words }) => `${paint("dim", basis.padEnd(9))} ${words}`)];
 }
 
 /** A configuration as flags, as far as there are any; the rest has its place in a file. */

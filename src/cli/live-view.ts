@@ -16,9 +16,9 @@ import { program } from "../app/compose.ts";
 import { type Current, Pace } from "./pace.ts";
 import { shellWord, duration } from "../report/format.ts";
 import { truncationWords } from "../report/words.ts";
-import { paint, plain, printable } from "./style.ts";
+import { columnsOf, paint, plain, printable, type TextStream } from "./style.ts";
 import { scoreText } from "./summary.ts";
-import { columnsOf, wrapped } from "./wrapped.ts";
+import { wrapped } from "./wrapped.ts";
 
 /** An evaluation that is over sooner is not shown. */
 const shownAfterSeconds = 1;
@@ -26,7 +26,7 @@ const shownAfterSeconds = 1;
 const quietSeconds = 30;
 
 export class LiveView {
-  readonly #out: NodeJS.WriteStream;
+  readonly #out: TextStream;
   #bars: Bars | null = null;
   #bar: SingleBar | null = null;
   readonly #seconds: () => number;
@@ -41,7 +41,7 @@ export class LiveView {
   #bestBefore: number | null = null;
 
   /** @param seconds what only ever grows */
-  constructor(out: NodeJS.WriteStream, seconds: () => number = () => performance.now() / 1000) {
+  constructor(out: TextStream, seconds: () => number = () => performance.now() / 1000) {
     this.#out = out;
     this.#seconds = seconds;
     this.#saidAt = seconds();
@@ -61,8 +61,8 @@ export class LiveView {
     const players =
       models === null ? "" : ` (${[...new Set([models.navigator, models.generator])].join(" and ")})`;
     const parts = [
-      `space ${paint(this.#out, "bold", space.id)}`,
-      `searcher ${paint(this.#out, "bold", search.searcher)}${players}`,
+      `space ${paint("bold", space.id)}`,
+      `searcher ${paint("bold", search.searcher)}${players}`,
       `${search.budget} evaluations`,
       ...limits,
       `seed ${search.seed}`,
@@ -77,7 +77,7 @@ export class LiveView {
     const format = "  {bar} {value}/{total} evaluated  best {best}  {left}";
     this.#bars = new Bars(this.#out, format, () => this.#updateBar());
     this.#bar = this.#bars.bar(search.budget, budgetSpent(state), this.#payload(state));
-    this.#bars.line(() => printable(this.#currentLine()));
+    this.#bars.line(() => printable(this.#currentLine(), this.#out));
   }
 
   /** Takes a notice of the search. */
@@ -88,13 +88,11 @@ export class LiveView {
         this.#recorded(notice);
         break;
       case "waiting":
-        this.say(paint(this.#out, "yellow", `waiting ${waitWords(notice.seconds)}: ${plain(notice.reason)}`));
+        this.say(paint("yellow", `waiting ${waitWords(notice.seconds)}: ${plain(notice.reason)}`));
         break;
       case "asking":
         if (notice.attempt > 1)
-          this.say(
-            paint(this.#out, "yellow", `the ${notice.role}'s reply could not be read: asking once more`),
-          );
+          this.say(paint("yellow", `the ${notice.role}'s reply could not be read: asking once more`));
         break;
       case "progress":
         this.#pace.progress(notice);
@@ -111,7 +109,7 @@ export class LiveView {
   /** One line above the bar. `command` is what it names last, to be copied. */
   say(line: string, command = ""): void {
     this.#saidAt = this.#seconds();
-    const text = wrapped(printable(line), columnsOf(this.#out), printable(command));
+    const text = wrapped(printable(line, this.#out), columnsOf(this.#out), printable(command, this.#out));
     if (this.#bars === null) this.#out.write(`${text}\n`);
     else this.#bars.say(text);
   }
@@ -132,8 +130,8 @@ export class LiveView {
       const steered = steeredWords(event, state);
       if (steered !== null)
         this.say(
-          paint(this.#out, "yellow", plain(steered.words)),
-          steered.command === undefined ? "" : paint(this.#out, "yellow", steered.command),
+          paint("yellow", plain(steered.words)),
+          steered.command === undefined ? "" : paint("yellow", steered.command),
         );
     }
     this.#pace.recorded(notice);
@@ -156,10 +154,10 @@ export class LiveView {
   /** The line under the bar; empty as long as evaluations are quick. */
   #currentLine(): string {
     const call = this.#calls.words();
-    if (call !== null) return paint(this.#out, "dim", `  ${call}`.slice(0, this.#width() - 1));
+    if (call !== null) return paint("dim", `  ${call}`.slice(0, this.#width() - 1));
     const current = this.#pace.current();
     if (current === null || current.seconds < shownAfterSeconds) return "";
-    return paint(this.#out, "dim", `  ${currentWords(current)}`.slice(0, this.#width() - 1));
+    return paint("dim", `  ${currentWords(current)}`.slice(0, this.#width() - 1));
   }
 
   /** Where there is no bar: a line, unless something was said lately. */
@@ -187,7 +185,7 @@ export class LiveView {
         : []),
       ...(truncated === undefined ? [] : [truncationWords(truncated.promptTokens)]),
     ];
-    for (const line of lines) this.say(paint(this.#out, "yellow", plain(line)));
+    for (const line of lines) this.say(paint("yellow", plain(line)));
   }
 
   /** The strategy's summary in at most two lines. */
@@ -218,7 +216,7 @@ export class LiveView {
     const score = `best ${scoreText(state, value)}`;
     const label = state.models === null || isAlone ? roundLabel(round) : " ".repeat(roundLabel(round).length);
     this.say(
-      `${label}  ${better ? paint(this.#out, "green", `${score} ↑`) : score}, ${counts.evaluated} evaluated${losses}`,
+      `${label}  ${better ? paint("green", `${score} ↑`) : score}, ${counts.evaluated} evaluated${losses}`,
     );
     this.#bestBefore = value;
   }

@@ -1,43 +1,57 @@
 /**
- * What a command leaves on standard output and standard error, and the exit code.
+ * What a command prints on standard output and standard error, and the exit code it asks for.
  *
- * Owns the rule that `--json` puts one object on standard output and nothing else, and that nothing reaches a terminal
- * but through `printable`. Knows no command.
+ * Keeps two rules: `--json` puts one object on standard output and nothing else, and nothing reaches a terminal but
+ * through `printable`. Knows no command.
  */
 import { once } from "node:events";
 import { CollmError } from "../errors.ts";
 import { plainJson } from "../report/format.ts";
-import { paint, printable } from "./style.ts";
+import { columnsOf, paint, printable, type TextStream } from "./style.ts";
+
+/** What a command line prints to. */
+export interface Streams {
+  readonly stdout: TextStream;
+  readonly stderr: TextStream;
+}
 
 export interface Output {
   /** Whether standard output is for one object alone. */
   readonly json: boolean;
-  /** What the process will end with. */
+  /** The exit code of the command line. */
   exitCode: number;
+  /** How wide the terminal on standard output is; null: it is none. */
+  readonly columns: number | null;
+  /** Where a view draws. */
+  readonly stderr: TextStream;
   /** The command's result: the object for `--json`, the lines for a person. Called at most once. */
   result(object: unknown, lines: readonly string[]): void;
+  /** Lines of JSON on standard output, as they are; resolves once there is room for more. */
+  jsonLines(lines: readonly string[]): Promise<void>;
+  /** One line on standard error. */
+  say(line: string): void;
+  /** One line for an error of ours, with the command that continues the run, if there is one; the whole stack for a bug. */
+  error(error: unknown, resume?: string | null): void;
 }
 
-export function openOutput(json: boolean): Output {
+export function openOutput(json: boolean, { stdout, stderr }: Streams): Output {
+  const say = (line: string) => void stderr.write(`${printable(line, stderr)}\n`);
   return {
     json,
     exitCode: 0,
+    columns: columnsOf(stdout),
+    stderr,
     result: (object, lines) => {
-      const text = json ? plainJson(JSON.stringify(object)) : printable(lines.join("\n"));
-      if (text !== "") process.stdout.write(`${text}\n`);
+      const text = json ? plainJson(JSON.stringify(object)) : printable(lines.join("\n"), stdout);
+      if (text !== "") stdout.write(`${text}\n`);
     },
+    jsonLines: async (lines) => {
+      const isRoom = stdout.write(lines.map((line) => `${plainJson(line)}\n`).join(""));
+      if (!isRoom) await once(stdout, "drain");
+    },
+    say,
+    error: (error, resume = null) => say(`${paint("red", "collm-nas:")} ${errorText(error, resume)}`),
   };
-}
-
-/** Lines of JSON on standard output, as they stand elsewhere; resolves once there is room for more. */
-export async function printJsonLines(lines: readonly string[]): Promise<void> {
-  const isRoom = process.stdout.write(lines.map((line) => `${plainJson(line)}\n`).join(""));
-  if (!isRoom) await once(process.stdout, "drain");
-}
-
-/** One line on standard error. */
-export function say(line: string): void {
-  process.stderr.write(`${printable(line)}\n`);
 }
 
 /** A message without the words that send its reader to `resume`, for where there is another next step. */
@@ -45,13 +59,12 @@ export function withoutResume(message: string): string {
   return message.replace(/[,;]? then resume$/, "");
 }
 
-/** One line for an error of ours, with the command to go on with behind it; the whole stack for a bug. */
-export function printError(error: unknown, resume: string | null = null): void {
-  const then = (message: string) =>
-    resume === null ? message : `${withoutResume(message)}; then go on with: ${resume}`;
-  const text =
-    error instanceof CollmError
-      ? then(error.message).replace(/\s*[\r\n\u2028\u2029]\s*/g, " ")
-      : `this is a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`;
-  say(`${paint(process.stderr, "red", "collm-nas:")} ${text}`);
+// --- internal ---
+
+function errorText(error: unknown, resume: string | null): string {
+  if (!(error instanceof CollmError))
+    return `this is a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`;
+  const message =
+    resume === null ? error.message : `${withoutResume(error.message)}; then go on with: ${resume}`;
+  return message.replace(/\s*[\r\n\u2028\u2029]\s*/g, " ");
 }

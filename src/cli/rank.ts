@@ -25,7 +25,7 @@ import { Space, type SpaceDescription } from "../search/space.ts";
 import { type OpenedModels, openEvaluator, openModels, program, systemClock } from "../app/compose.ts";
 import { versions } from "../app/run-lifecycle.ts";
 import { everyText, measureAll } from "../app/optimum.ts";
-import { type Output, printError, say } from "./output.ts";
+import type { Output } from "./output.ts";
 import { RankingFile } from "../app/ranking-file.ts";
 import { rankingLines, summarizeRanking, trialWords } from "./ranking-summary.ts";
 import { shellWord } from "../report/format.ts";
@@ -68,7 +68,7 @@ export async function rank(
   const { evaluator, close } = await openEvaluator(config);
   let ranker: OpenedModels | null = null;
   try {
-    ranker = config.model === null ? null : await openRanker(config.model);
+    ranker = config.model === null ? null : await openRanker(config.model, output);
     const model = ranker === null ? null : ranker.models.navigator;
     const description = await evaluator.describe(config.space, signal);
     const space = new Space(description);
@@ -95,9 +95,9 @@ export async function rank(
     let status: "ended" | "interrupted" | "failed" = "ended";
     let reason: string | null = null;
     try {
-      for (const repair of record.repairs) say(repair);
-      say(opening(space, model, flags, config, record.trials.length));
-      const scored = await measure(evaluator, space, texts, split, signal);
+      for (const repair of record.repairs) output.say(repair);
+      output.say(opening(space, model, flags, config, record.trials.length));
+      const scored = await measure(evaluator, space, texts, split, output, signal);
       measured = scored.length;
       if (measured === 0)
         throw new NoUsableWinner(
@@ -128,7 +128,9 @@ export async function rank(
         await record.append([
           { trial, architectures, ...(await askForRanking(model, prompt, asked, signal)) },
         ]);
-        say(`trial ${trial} of ${trials}: ${trialWords(record.trials[trial - 1] as Trial, higherIsBetter)}`);
+        output.say(
+          `trial ${trial} of ${trials}: ${trialWords(record.trials[trial - 1] as Trial, higherIsBetter)}`,
+        );
         if (trial === trials || trial - before >= mostUnreadable) refuseUnreadable(record.trials, model);
       }
     } catch (error) {
@@ -136,7 +138,7 @@ export async function rank(
       status = error instanceof Interrupted ? "interrupted" : "failed";
       reason = error.message;
       // The record is of this model: with another one there is nothing to go on with.
-      printError(error, error.exitCode === 3 ? commandLine(file, { ...flags, out: path }) : null);
+      output.error(error, error.exitCode === 3 ? commandLine(file, { ...flags, out: path }) : null);
       output.exitCode = error.exitCode;
     } finally {
       await record.close();
@@ -171,8 +173,9 @@ export async function rank(
 type Hand = Trial["architectures"];
 
 /** The model under the settings of the Navigator. */
-async function openRanker(config: ModelConfig): Promise<OpenedModels> {
-  const onRetry = (seconds: number, reason: string) => say(`waiting ${seconds.toFixed(1)} s: ${reason}`);
+async function openRanker(config: ModelConfig, output: Output): Promise<OpenedModels> {
+  const onRetry = (seconds: number, reason: string) =>
+    output.say(`waiting ${seconds.toFixed(1)} s: ${reason}`);
   return await openModels(serverOf(config, "navigator"), systemClock, { onRetry });
 }
 
@@ -194,6 +197,7 @@ async function measure(
   space: Space,
   texts: readonly string[],
   split: "search" | "test",
+  output: Output,
   signal: AbortSignal,
 ): Promise<Scored[]> {
   const scored: Scored[] = [];
@@ -201,7 +205,7 @@ async function measure(
   for (let start = 0; start < texts.length; start += space.description.maxBatch) {
     if (systemClock.seconds() > saidAt + quietSeconds) {
       saidAt = systemClock.seconds();
-      say(
+      output.say(
         `measured ${start.toLocaleString("en-US")} of ${texts.length.toLocaleString("en-US")} architectures`,
       );
     }

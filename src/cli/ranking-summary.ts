@@ -108,7 +108,7 @@ export function rankingLines(summary: RankingSummary): string[] {
   return [
     ...table(
       rankers.map(({ ranker, tau, bestFirst: first, readable }) => [
-        paint(process.stdout, "bold", ranker),
+        paint("bold", ranker),
         estimate(tau, (value) => value.toFixed(3)),
         estimate(first, (value) => `${(100 * value).toFixed(1)} %`),
         `${readable} of ${trials}`,

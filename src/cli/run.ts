@@ -35,7 +35,7 @@ import { figure } from "../searchers/prompts.ts";
 import { asksNavigator } from "../searchers/registry.ts";
 import { refuseHeld } from "../app/held-run.ts";
 import { LiveView } from "./live-view.ts";
-import { type Output, printError } from "./output.ts";
+import type { Output } from "./output.ts";
 import { shellWord } from "../report/format.ts";
 import { type RunServiceFlags, RunServices } from "../app/run-services.ts";
 import { endWithoutWinner, type Status, summarize, summaryLines } from "./summary.ts";
@@ -49,7 +49,7 @@ export async function run(
   signal: AbortSignal,
 ): Promise<void> {
   const config = await readRunConfig(file, flags);
-  const view = new LiveView(process.stderr);
+  const view = new LiveView(output.stderr);
   const services = await RunServices.open(around);
   const { evaluator, logTo, close } = await openEvaluator(config);
   try {
@@ -95,7 +95,7 @@ export async function resume(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const view = new LiveView(process.stderr);
+  const view = new LiveView(output.stderr);
   const services = await RunServices.open(around);
   const opened = await openRun(folder, systemClock, services.onStored).catch(async (error: unknown) => {
     await services.close();
@@ -212,7 +212,7 @@ async function conclude(
     // A command that has to be corrected has brought the run nowhere: there is nothing to sum up.
     if (!(error instanceof CollmError) || error instanceof UsageError || state === null) throw error;
     view.end();
-    printError(error, `${program} resume ${shellWord(folder)}`);
+    output.error(error, `${program} resume ${shellWord(folder)}`);
     output.exitCode = error.exitCode;
   } finally {
     view.end();
@@ -222,10 +222,13 @@ async function conclude(
   view.say("");
   const fruitless = status === "ended" ? endWithoutWinner(state) : null;
   if (fruitless !== null) {
-    printError(fruitless);
+    output.error(fruitless);
     output.exitCode = fruitless.exitCode;
   }
-  output.result(summarize(state, folder, status), summaryLines(state, folder, program));
+  output.result(
+    summarize(state, folder, status),
+    summaryLines(state, folder, program, "nobody", output.columns),
+  );
 }
 
 function onlooker(view: LiveView, observe: (state: RunState) => void): Observe {

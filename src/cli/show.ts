@@ -26,11 +26,10 @@ import { strategySummary } from "../search/strategy.ts";
 import { figure } from "../searchers/prompts.ts";
 import { program } from "../app/compose.ts";
 import { workerOn } from "../app/held-run.ts";
-import { type Output, printError } from "./output.ts";
+import type { Output } from "./output.ts";
 import { paint } from "./style.ts";
 import { dollars, hintsByPerson, numbers, scoreText, summarize, summaryLines } from "./summary.ts";
 import { table } from "./table.ts";
-import { columnsOf } from "./wrapped.ts";
 
 /** @param reasoning whether what a model thought is shown whole, with the replies of a round */
 export async function show(
@@ -46,10 +45,15 @@ export async function show(
   const { events, damage } = await readTrustedPart(folder);
   const state = fold(events) as RunState;
   if (damage !== null && round !== undefined && state.rounds[round - 1]?.closed !== true) throw damage;
-  const lines = round === undefined ? overview(state) : roundInFull(state, round, reasoning);
+  const lines =
+    round === undefined
+      ? overview(state, output.columns)
+      : roundInFull(state, round, reasoning, output.columns);
   if (damage === null) {
     const closing =
-      round === undefined ? ["", ...summaryLines(state, folder, program, await workerOn(folder))] : [];
+      round === undefined
+        ? ["", ...summaryLines(state, folder, program, await workerOn(folder), output.columns)]
+        : [];
     output.result(summarize(state, folder), [...lines, ...closing]);
     return;
   }
@@ -58,17 +62,17 @@ export async function show(
   const extent = `DAMAGED: this record can be trusted up to line ${events.length} only (${whole})`;
   const trusted = { events: events.length, rounds };
   output.result({ run: folder, status: "damaged", damage: damage.message, trusted }, [
-    paint(process.stdout, "red", extent),
+    paint("red", extent),
     "",
     ...lines,
   ]);
-  printError(damage);
+  output.error(damage);
   output.exitCode = damage.exitCode;
 }
 
 // --- internal ---
 
-function overview(state: RunState): string[] {
+function overview(state: RunState, columns: number | null): string[] {
   const { search, space, models } = state;
   const players =
     models === null ? "" : ` (${[...new Set([models.navigator, models.generator])].join(" and ")})`;
@@ -86,7 +90,7 @@ function overview(state: RunState): string[] {
       null,
     );
     if (own !== null && isBetter(state, own, bestSoFar)) bestSoFar = own;
-    const strategy = round.strategy === null ? "" : shorten(strategySummary(round.strategy));
+    const strategy = round.strategy === null ? "" : shorten(strategySummary(round.strategy), columns);
     return [
       `${round.round}`,
       `${counts.proposed}`,
@@ -110,7 +114,12 @@ function overview(state: RunState): string[] {
   ];
 }
 
-function roundInFull(state: RunState, number: number, wholeReasoning: boolean): string[] {
+function roundInFull(
+  state: RunState,
+  number: number,
+  wholeReasoning: boolean,
+  columns: number | null,
+): string[] {
   const round = state.rounds[number - 1];
   if (round === undefined)
     throw new UsageError(`the run has no round ${number}; it has ${state.rounds.length}`);
@@ -130,13 +139,14 @@ function roundInFull(state: RunState, number: number, wholeReasoning: boolean): 
     ...(hints.length === 0 ? [] : [...hints, ""]),
     ...(round.strategy === null ? [] : [round.strategy, ""]),
     ...table(rows, ["", "result", "costs", "architecture"]),
-    ...chats.flatMap((chat) => ["", ...replyLines(chat, wholeReasoning)]),
+    ...chats.flatMap((chat) => ["", ...replyLines(chat, wholeReasoning, columns)]),
   ];
 }
 
 function replyLines(
   { role, attempt, reply, rejected, repairs, condensed, truncatedTo, price }: ChatCall,
   whole: boolean,
+  columns: number | null,
 ): string[] {
   const { inputTokens, outputTokens, reasoningTokens } = reply;
   const thinking = reasoningTokens === undefined ? "" : ` (${reasoningTokens} thinking)`;
@@ -162,7 +172,7 @@ function replyLines(
     ...reply.failures.map((words) => `failed attempt: ${words}`),
     ...(reply.reasoning === null
       ? []
-      : [`its reasoning: ${whole ? reply.reasoning : shorten(reply.reasoning)}`]),
+      : [`its reasoning: ${whole ? reply.reasoning : shorten(reply.reasoning, columns)}`]),
   ];
 }
 
@@ -194,7 +204,7 @@ function fateOf(state: RunState, candidate: Candidate): { text: string; fate: st
 
 const fates: Record<Verdict["kind"], string> = { ...verdictNames, accepted: "not evaluated yet" };
 
-function shorten(text: string): string {
-  const width = Math.max(40, (columnsOf(process.stdout) ?? 140) - 62);
+function shorten(text: string, columns: number | null): string {
+  const width = Math.max(40, (columns ?? 140) - 62);
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }

@@ -1,15 +1,24 @@
 /**
- * What may reach a terminal, and how.
+ * Decides what may reach a terminal, and in which colours.
  *
- * Owns the decision whether a stream gets escape codes (a terminal that has colours and no NO_COLOR), and takes
- * everything else that a terminal would obey out of what is printed. Knows no text: whatever a line is made of counts
- * as somebody else's, but for the marks that `paint` has put there.
+ * `paint` marks a text with a format. `printable` turns the marks into escape codes where the stream is a terminal that
+ * has colours (and NO_COLOR is not set), and takes out everything else that a terminal would obey. It knows no text:
+ * each part of a line counts as somebody else's, except the marks of `paint`.
  */
 import { randomInt } from "node:crypto";
 import { inspect } from "node:util";
 import { plain } from "../report/format.ts";
 
 export { plain };
+
+/** Where text goes: a terminal, a file, a pipe, or what a test or a program collects it in. */
+export type TextStream = NodeJS.WritableStream &
+  Partial<Pick<NodeJS.WriteStream, "isTTY" | "columns" | "hasColors">>;
+
+/** A terminal that says it has fewer columns is taken to have so many. */
+export const narrowest = 20;
+/** The columns of a terminal that does not say how many it has. */
+const usual = 100;
 
 type Format = "bold" | "dim" | "red" | "green" | "yellow";
 
@@ -21,21 +30,28 @@ const secret = Array.from({ length: 3 }, () => randomInt(1_000, 10_000)).join(";
 const escape = "\u001b[";
 const marks = new RegExp(`\\u001b\\[${secret};([0-9]+)m`);
 
-/** `text` in `format` when `stream` is a colour terminal, else `text`. It is to be printed by `printable` alone. */
-export function paint(stream: NodeJS.WriteStream, format: Format, text: string): string {
-  if (!stream.isTTY || !stream.hasColors()) return text;
+/** The columns of a terminal; null: it is none, and lines are as long as they are. */
+export function columnsOf({ isTTY, columns = 0 }: Pick<TextStream, "isTTY" | "columns">): number | null {
+  if (isTTY !== true) return null;
+  // A terminal that does not know its width says 0, or nothing.
+  return columns > 0 ? Math.max(narrowest, columns) : usual;
+}
+
+/** `text`, marked to be shown in `format`. It is to be printed by `printable` alone. */
+export function paint(format: Format, text: string): string {
   const [begin, end] = (inspect.colors[format] ?? [0, 0]).map((code) => `${escape}${secret};${code}m`);
   return `${begin}${text}${end}`;
 }
 
-/** Text as it will be printed, its marks kept: for whoever measures and breaks lines before `printable` has it. */
+/** Text as it will be printed, its marks kept: for code that measures and breaks lines before `printable` has it. */
 export function cleaned(text: string): string {
   return pieces(text, (code) => `${escape}${secret};${code}m`);
 }
 
-/** What goes to a terminal: the text without what it would obey, in the colours that `paint` gave it. */
-export function printable(text: string): string {
-  return pieces(text, (code) => `${escape}${code}m`);
+/** What goes to `stream`: the text without what a terminal would obey, in the colours of `paint` where it has colours. */
+export function printable(text: string, stream: Pick<TextStream, "isTTY" | "hasColors">): string {
+  const hasColours = stream.isTTY === true && stream.hasColors?.() === true;
+  return pieces(text, (code) => (hasColours ? `${escape}${code}m` : ""));
 }
 
 // --- internal ---

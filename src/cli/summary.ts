@@ -29,7 +29,7 @@ import { figure } from "../searchers/prompts.ts";
 import type { Worker } from "../app/held-run.ts";
 import { paint } from "./style.ts";
 import { table } from "./table.ts";
-import { columnsOf, wrapped } from "./wrapped.ts";
+import { wrapped } from "./wrapped.ts";
 
 export type Status = "ended" | "interrupted" | "failed";
 
@@ -110,12 +110,12 @@ export function summaryLines(
   run: string,
   command: string,
   worker: Worker = "nobody",
-  columns: number | null = columnsOf(process.stdout),
+  columns: number | null = null,
 ): string[] {
   const told = (words: string) => wrapped(words, columns === null ? null : columns - labelWidth);
   const summary = summarize(state, run);
   const { best: winner, funnel: lost, spend: spent } = summary;
-  const bold = (text: string) => paint(process.stdout, "bold", text);
+  const bold = (text: string) => paint("bold", text);
   const rows: [string, string][] = [];
   if (winner === null) rows.push(["Winner", told(`none: ${whyNoWinner(state).words}`)]);
   else {
@@ -166,7 +166,7 @@ export function summaryLines(
     ...(state.ended === null ? [] : [["check the record", `${command} replay ${word}`]]),
   ] as const;
   for (const [index, [what, line]] of next.entries())
-    rows.push([index === 0 ? "Next" : "", `${line}  ${paint(process.stdout, "dim", `# ${what}`)}`]);
+    rows.push([index === 0 ? "Next" : "", `${line}  ${paint("dim", `# ${what}`)}`]);
   return table(rows.filter(([, text]) => text !== ""));
 }
 

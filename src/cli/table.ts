@@ -28,7 +28,7 @@ const bare = {
 export function table(rows: readonly (readonly string[])[], head: readonly string[] = []): string[] {
   const drawn = new Table({
     chars: bare,
-    head: head.map((title) => paint(process.stdout, "bold", cleaned(title))),
+    head: head.map((title) => paint("bold", cleaned(title))),
     style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
   });
   for (const row of rows) drawn.push(row.map(cleaned));

@@ -139,7 +139,11 @@ function conclude(folder: string, { state }: WatchedRun, output: Output): void {
   if (state === null) {
     throw new UsageError(`${folder}: nothing was recorded, and nobody works on it; start the run again`);
   }
-  if (!output.json) output.result(summarize(state, folder), ["", ...summaryLines(state, folder, program)]);
+  if (!output.json)
+    output.result(summarize(state, folder), [
+      "",
+      ...summaryLines(state, folder, program, "nobody", output.columns),
+    ]);
   if (isComplete(state)) {
     throwWithoutWinner(state);
     return;
@@ -196,7 +200,10 @@ async function watchFeed(address: string, output: Output, signal: AbortSignal): 
   if (signal.aborted) throw stoppedWatching(name ?? address);
   if (run.state === null || name === null) return;
   if (!output.json)
-    output.result(summarize(run.state, name), ["", ...summaryLines(run.state, name, program)]);
+    output.result(summarize(run.state, name), [
+      "",
+      ...summaryLines(run.state, name, program, "nobody", output.columns),
+    ]);
   throwWithoutWinner(run.state);
 }
 

@@ -9,12 +9,12 @@ import type { RunEvent } from "../search/events.ts";
 import { applyEvent, type RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { LiveView } from "./live-view.ts";
-import { type Output, printJsonLines } from "./output.ts";
+import type { Output } from "./output.ts";
 import { numbers } from "./summary.ts";
 
 export class WatchedRun {
   readonly #output: Output;
-  #view = new LiveView(process.stderr);
+  #view: LiveView;
   #state: RunState | null = null;
   /** Those from before anybody watched, until all of them are there; null: they have been told. */
   #past: RunEvent[] | null = [];
@@ -24,6 +24,7 @@ export class WatchedRun {
 
   constructor(output: Output) {
     this.#output = output;
+    this.#view = new LiveView(output.stderr);
   }
 
   /** What the lines so far add up to; null while there are none, or some are missing for good. */
@@ -43,7 +44,7 @@ export class WatchedRun {
    */
   async tell(lines: readonly StoredLine[]): Promise<void> {
     if (this.#output.json && lines.length > 0) {
-      const printed = printJsonLines(lines.map(({ text }) => text));
+      const printed = this.#output.jsonLines(lines.map(({ text }) => text));
       for (const { event } of lines) this.#tellOf(event);
       await printed;
     } else for (const { event } of lines) this.#tellOf(event);
@@ -68,7 +69,7 @@ export class WatchedRun {
   restart(words: string): void {
     this.#view.end();
     this.say(words);
-    this.#view = new LiveView(process.stderr);
+    this.#view = new LiveView(this.#output.stderr);
     this.#state = null;
     this.#past = [];
     this.#isPartial = false;

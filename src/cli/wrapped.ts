@@ -1,23 +1,14 @@
 /**
- * Text in lines as wide as a terminal.
+ * Breaks text into lines as wide as a terminal.
  *
- * Owns how wide a terminal is taken to be and where a line may end: between two words, and never inside a command, which
- * is there to be copied. Knows no colours.
+ * A line ends between two words, and never inside a command, which is there to be copied. Knows no colours.
  */
 import wrap from "wrap-ansi";
+import { narrowest } from "./style.ts";
 
-const narrowest = 20;
-const usual = 100;
 /** The no-break space: as wide as a space, and no line ends at it. */
 const kept = "\u00a0";
 const quoted = /`[^`\n]*`/g;
-
-/** The columns of a terminal; null: it is none, and lines are as long as they are. */
-export function columnsOf(stream: Pick<NodeJS.WriteStream, "isTTY" | "columns">): number | null {
-  if (stream.isTTY !== true) return null;
-  // A terminal that does not know its width says 0, or nothing.
-  return stream.columns > 0 ? Math.max(narrowest, stream.columns) : usual;
-}
 
 /**
  * Breaks a text into lines of at most so many columns; what a line begins with stands before each of its parts. A word

@@ -17,7 +17,7 @@ export interface PageFiles {
   readonly texts: ReadonlyMap<string, string>;
 }
 
-/** @param folder what the bundler wrote; where a compiled program has it unless given */
+/** @param folder what the bundler wrote; the one of the last build unless given */
 export async function readPageFiles(folder = bundleFolder): Promise<PageFiles> {
   const read = async (name: string) => await readFile(join(folder, name), "utf8");
   const { atOnce, later } = JSON.parse(await read("files.json")) as Pick<PageFiles, "atOnce" | "later">;
@@ -28,4 +28,5 @@ export async function readPageFiles(folder = bundleFolder): Promise<PageFiles> {
 
 // --- internal ---
 
-const bundleFolder = fileURLToPath(new URL("page", import.meta.url));
+/** The same from src/dashboard and from dist/dashboard. */
+const bundleFolder = fileURLToPath(new URL("../../dist/dashboard/page", import.meta.url));

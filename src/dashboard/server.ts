@@ -14,7 +14,6 @@ import { bodyLimit } from "hono/body-limit";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { z } from "zod";
-import { plain } from "../report/format.ts";
 import { documentOf, favicon, filesUnder, policy } from "./document.ts";
 import type { PageFiles } from "./page-files.ts";
 import { pageStyle } from "./page-style.ts";
@@ -50,11 +49,13 @@ export interface ServerParts {
   readonly hosts: () => ReadonlySet<string>;
   /** Raised when the server is to end: streams end with what they have. */
   readonly signal: AbortSignal;
+  /** Takes the stack of an error that no request should cause. */
+  readonly onBug: (stack: string) => void;
 }
 
 /** The server as a function from requests to responses. */
 export function serverOf(parts: ServerParts): Hono {
-  const { shelf, files, token, hosts, signal } = parts;
+  const { shelf, files, token, hosts, signal, onBug } = parts;
   const html = documentOf(files);
   const app = new Hono();
 
@@ -125,8 +126,7 @@ export function serverOf(parts: ServerParts): Hono {
 
   app.notFound((context) => context.text("there is nothing at this address\n", 404));
   app.onError((error, context) => {
-    const words = plain(error.stack ?? error.message);
-    process.stderr.write(`collm-nas: this is a bug, please report it: ${words}\n`);
+    onBug(error.stack ?? error.message);
     return context.text("this failed; the terminal of the dashboard says why\n", 500);
   });
   return app;

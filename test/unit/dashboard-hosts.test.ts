@@ -19,6 +19,9 @@ const server = serverOf({
   token: null,
   hosts: () => new Set(["box.example:8477"]),
   signal: new AbortController().signal,
+  onBug: (stack) => {
+    throw new Error(stack);
+  },
 });
 
 async function statusFor(host: string, origin?: string): Promise<number> {

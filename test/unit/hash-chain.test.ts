@@ -13,7 +13,7 @@ import { followRun } from "../../src/runs/journal-tail.ts";
 import { RunShelf } from "../../src/runs/run-shelf.ts";
 import { openModels, systemClock } from "../../src/app/compose.ts";
 import { estimateRun } from "../../src/cli/estimate.ts";
-import type { Output } from "../../src/cli/output.ts";
+import { openOutput, type Output } from "../../src/cli/output.ts";
 import { readStudy } from "../../src/app/read-study.ts";
 import { report } from "../../src/cli/report.ts";
 import { resume } from "../../src/cli/run.ts";
@@ -25,6 +25,7 @@ import { JournalDamaged } from "../../src/errors.ts";
 import { readEvent, type RunEvent } from "../../src/search/events.ts";
 import { HashChain } from "../../src/search/hash-chain.ts";
 import { linesOf, searchedRecord, writeRun } from "../support/live-runs.ts";
+import { keptStreams } from "../support/streams.ts";
 
 const fixture = readFileSync(new URL("../fixtures/run-v1/journal.jsonl", import.meta.url), "utf8")
   .trimEnd()
@@ -135,8 +136,7 @@ describe("a finished run in whose record a result was changed", () => {
   let changedLine: number;
   let printed: string[];
   const output: Output = {
-    json: false,
-    exitCode: 0,
+    ...openOutput(false, keptStreams()),
     result: (object, lines) => {
       printed.push(JSON.stringify(object), ...lines);
     },

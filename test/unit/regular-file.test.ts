@@ -27,7 +27,6 @@ import { openRegular, readRegular, readRegularSync } from "../../src/system/regu
 import { openRowIndex } from "../../src/runs/row-index.ts";
 import { isHeld, RunLock } from "../../src/runs/run-lock.ts";
 import { systemClock } from "../../src/app/compose.ts";
-import type { Output } from "../../src/cli/output.ts";
 import { readBenchRecord } from "../../src/app/read-study.ts";
 import { report } from "../../src/cli/report.ts";
 import { readConfig } from "../../src/settings/config.ts";
@@ -35,6 +34,7 @@ import { runRowSchema } from "../../src/dashboard/run-row.ts";
 import { CollmError } from "../../src/errors.ts";
 import { readPlan } from "../../src/app/plan.ts";
 import { failureOf } from "../support/failure.ts";
+import { silentOutput } from "../support/streams.ts";
 
 let scratch: string;
 let server: Server;
@@ -61,7 +61,7 @@ afterAll(async () => {
 });
 
 const names = ["named pipe", "folder", "socket", "device", "link to a named pipe"];
-const silent: Output = { json: true, exitCode: 0, result: () => {} };
+const silent = silentOutput();
 
 describe.each(names)("a %s", (name) => {
   /** A folder in which the thing bears a name. */
@@ -142,7 +142,7 @@ describe.each(names)("a %s", (name) => {
 
 describe("whoever opens a file to read it", () => {
   /** Files of the program itself, which nobody else puts where they are. */
-  const own = new Set(["cli/main.ts", "dashboard/page-files.ts", "system/regular-file.ts"]);
+  const own = new Set(["cli/commands.ts", "dashboard/page-files.ts", "system/regular-file.ts"]);
   const source = fileURLToPath(new URL("../../src", import.meta.url));
   const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((path) =>
     path.endsWith(".ts"),

@@ -8,6 +8,7 @@ import { cohortsOf, type ReportedRun } from "../../src/report/study.ts";
 import type { EventBody, RunEvent, StopReason } from "../../src/search/events.ts";
 import { applyEvent, type RunState } from "../../src/search/state.ts";
 import { reportedRun } from "../support/reported-runs.ts";
+import { inFile } from "../support/streams.ts";
 
 /** A run that something more is recorded of. */
 function further(run: ReportedRun, ...bodies: readonly EventBody[]): ReportedRun {
@@ -91,7 +92,7 @@ describe("the summary of a run", () => {
     ["ended", () => ended("budget"), "nobody", "the budget is spent (", [`${resume} --budget 2`]],
   ])("names for a run that is %s what brings it on, and no command that its lock refuses", (...row) => {
     const [, state, worker, ending, named] = row;
-    const lines = summaryLines(state(), "runs/mine", "collm-nas", worker);
+    const lines = inFile(summaryLines(state(), "runs/mine", "collm-nas", worker));
     expect(lines.find((line) => line.startsWith("Ended"))).toContain(ending);
     const commands = lines.flatMap(
       (line) => /collm-nas (?:resume|steer|watch) .*?(?= {2}#)/.exec(line) ?? [],
@@ -104,7 +105,7 @@ describe("the view of a run under way", () => {
   it("says what a person had it do, without the escape codes of a hint", () => {
     let written = "";
     const out = new PassThrough().on("data", (bytes: Buffer) => (written += bytes.toString()));
-    const view = new LiveView(Object.assign(out, { isTTY: false }) as unknown as NodeJS.WriteStream);
+    const view = new LiveView(out);
     const { state } = reportedRun([80], { ends: false });
     const happen = (body: EventBody) =>
       view.observe({

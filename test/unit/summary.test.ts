@@ -10,6 +10,7 @@ import { type CoreOptions, setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { scriptedSearcher } from "../support/scripted-searcher.ts";
 import { tinyDescription, tinyScore } from "../support/tiny-space.ts";
+import { inFile } from "../support/streams.ts";
 
 const smallest = '{"depth":[1,1],"width":[16,null,16,null]}';
 const good = '{"depth":[2,1],"width":[24,32,32,null]}';
@@ -44,7 +45,7 @@ const everything = record({
 function sections(state: RunState, run = "runs/mine"): Record<string, string[]> {
   const found: Record<string, string[]> = {};
   let heading = "";
-  for (const line of summaryLines(state, run, "collm-nas")) {
+  for (const line of inFile(summaryLines(state, run, "collm-nas"))) {
     const [, word = "", text = ""] = /^(\w*)\s*(.*)$/.exec(line) ?? [];
     if (/^[A-Z]/.test(line)) {
       heading = word;
@@ -322,8 +323,8 @@ describe("the closing lines on a terminal", () => {
     "of %d columns are broken between words, and commands not at all",
     async (columns) => {
       const state = folded(await everything);
-      const lines = summaryLines(state, "runs/mine", "collm-nas", "nobody", columns);
-      const whole = summaryLines(state, "runs/mine", "collm-nas", "nobody", null);
+      const lines = inFile(summaryLines(state, "runs/mine", "collm-nas", "nobody", columns));
+      const whole = inFile(summaryLines(state, "runs/mine", "collm-nas", "nobody", null));
       const isKept = (line: string) => /collm-nas |\{/.test(line);
       expect(lines.filter(isKept)).toEqual(whole.filter(isKept));
       for (const line of lines) if (!isKept(line)) expect(line.length, line).toBeLessThanOrEqual(columns);

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import fc from "fast-check";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SpaceDescription as WireSpace } from "../../src/evaluator/contract/collm_nas/v1/SpaceDescription.ts";
 import { loadContract } from "../../src/evaluator/grpc-evaluator.ts";
 import { journalPath } from "../../src/runs/journal-file.ts";
@@ -17,7 +17,7 @@ import { doctor } from "../../src/cli/doctor.ts";
 import { estimateRun } from "../../src/cli/estimate.ts";
 import { evaluate, spaces } from "../../src/cli/evaluate.ts";
 import { LiveView } from "../../src/cli/live-view.ts";
-import { openOutput, type Output, printError } from "../../src/cli/output.ts";
+import { openOutput, type Output } from "../../src/cli/output.ts";
 import { rank } from "../../src/cli/rank.ts";
 import { report } from "../../src/cli/report.ts";
 import { show } from "../../src/cli/show.ts";
@@ -40,12 +40,12 @@ import {
   type MessageType,
   type Overrides,
 } from "../support/hostile-text.ts";
+import { keptStreams } from "../support/streams.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "collm-nas-terminal-"));
 const never = new AbortController().signal;
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-afterEach(() => vi.restoreAllMocks());
 
 const events = hostileRecord(false);
 const [run, blindRun] = [events, hostileRecord(true)].map((each, at) => {
@@ -58,23 +58,20 @@ const first = [...new Space(description).all()][0]?.text ?? "";
 
 // ----- What reaches the terminal -----
 
-/** Everything that was printed on both streams while `work` ran, which may end with an error of ours. */
-async function printed(work: () => Promise<void> | void): Promise<{ stdout: string; stderr: string }> {
-  const out = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const)
-    vi.spyOn(process[name], "write").mockImplementation((text) => {
-      out[name] += String(text);
-      return true;
-    });
+/** Everything that is printed on both streams while `work` runs, which may end with an error of ours. */
+async function printed(
+  work: (output: Output) => Promise<void> | void,
+  json = false,
+  streams = keptStreams(),
+): Promise<{ readonly stdout: string; readonly stderr: string }> {
+  const output = openOutput(json, streams);
   try {
-    await work();
+    await work(output);
   } catch (error) {
     if (!(error instanceof errors.CollmError)) throw error;
-    printError(error);
-  } finally {
-    vi.restoreAllMocks();
+    output.error(error);
   }
-  return out;
+  return streams.text();
 }
 
 /** It was shown, and not obeyed. */
@@ -85,9 +82,9 @@ function expectHarmless(text: string): void {
 
 /** Runs a command for a person and for a program; gives back what the person is told. */
 async function expectHarmlessCommand(command: (output: Output) => Promise<void>): Promise<string> {
-  const forPerson = await printed(() => command(openOutput(false)));
+  const forPerson = await printed(command);
   expect(forbiddenIn(forPerson.stdout + forPerson.stderr)).toEqual([]);
-  const forProgram = await printed(() => command(openOutput(true)));
+  const forProgram = await printed(command, true);
   expect(forbiddenIn(forProgram.stdout + forProgram.stderr)).toEqual([]);
   if (forProgram.stdout !== "") expect(JSON.parse(forProgram.stdout)).toBeTypeOf("object");
   expect(forPerson.stdout === "").toBe(forProgram.stdout === "");
@@ -154,12 +151,12 @@ describe("text from elsewhere", () => {
   });
 
   it("gets no colour but the one that it is painted in", () => {
-    const { stream } = terminal(true);
-    const painted = paint(stream, "red", hostile);
-    expect(printable(painted)).toBe(`\u001b[31m${plain(hostile)}\u001b[39m`);
+    const [colours, plainly] = [terminal(true).stream, terminal(false).stream];
+    const painted = paint("red", hostile);
+    expect(printable(painted, colours)).toBe(`\u001b[31m${plain(hostile)}\u001b[39m`);
+    expect(printable(painted, plainly)).toBe(plain(hostile));
     // What was printed once can be repeated by others, and is nothing then.
-    expect(printable(printable(painted))).toBe(`[31m${plain(hostile)}[39m`);
-    expect(printable(paint(terminal(false).stream, "red", "words"))).toBe("words");
+    expect(printable(printable(painted, colours), colours)).toBe(`[31m${plain(hostile)}[39m`);
   });
 });
 
@@ -168,13 +165,15 @@ it("is printed through the filter alone", () => {
     .filter((name) => name.endsWith(".ts") && !name.startsWith("dashboard/page"))
     .map((name) => [name, readFileSync(join("src", name), "utf8")] as const);
   const writes = sources.flatMap(([name, text]) =>
-    [...text.matchAll(/(?:process\.std(?:out|err)|#out)\.write\((.*)/g)].map(
-      ([, what = ""]) => `${name}: ${what}`,
-    ),
+    [...text.matchAll(/(?:\bstdout|\bstderr|#out)\.write\((.*)/g)].map(([, what = ""]) => `${name}: ${what}`),
   );
-  const filtered = /printable\(|plainJson\(|\$\{text\}|\$\{words\}|^cli\.ts: "",/;
+  const filtered = /printable\(|plainJson\(|\$\{text\}|^cli\/main\.ts: "",/;
   expect(writes.filter((line) => !filtered.test(line))).toEqual([]);
+  expect(writes.length).toBeGreaterThan(8);
   expect(sources.filter(([, text]) => /\bconsole\.\w+\(/.test(text))).toEqual([]);
+  const [global, ...others] = sources.filter(([, text]) => /\bprocess\.std(?:out|err|in)\b/.test(text));
+  expect(global?.[0]).toBe("cli/main.ts");
+  expect(others).toEqual([]);
 });
 
 // ----- Every field of every event -----
@@ -193,16 +192,11 @@ describe("a record in which every text is hostile", () => {
   });
 
   it("is shown harmless on a terminal with colours", async () => {
-    const before = { isTTY: process.stdout.isTTY, hasColors: process.stdout.hasColors };
-    Object.assign(process.stdout, { isTTY: true, hasColors: () => true });
-    try {
-      const { stdout } = await printed(() => show(run, {}, openOutput(false)));
-      expect(stdout).toContain("\u001b[1m");
-      expect(stdout).not.toContain("\u001b[31m");
-      expectHarmless(stdout.replace(ownCodes, ""));
-    } finally {
-      Object.assign(process.stdout, before);
-    }
+    const colours = keptStreams({ isTTY: true, columns: 80, hasColors: () => true });
+    const { stdout } = await printed((output) => show(run, {}, output), false, colours);
+    expect(stdout).toContain("\u001b[1m");
+    expect(stdout).not.toContain("\u001b[31m");
+    expectHarmless(stdout.replace(ownCodes, ""));
   });
 
   it("is reported and estimated from harmless", async () => {
@@ -216,7 +210,7 @@ describe("a record in which every text is hostile", () => {
 
   it("is watched harmless", async () => {
     for (const json of [false, true]) {
-      const { stdout, stderr } = await printed(() => watch(run, {}, openOutput(json), never));
+      const { stdout, stderr } = await printed((output) => watch(run, {}, output, never), json);
       expect(forbiddenIn(stdout + stderr)).toEqual([]);
       expect(stdout + stderr).toContain("sible");
       if (json)
@@ -231,8 +225,8 @@ describe("a record in which every text is hostile", () => {
 
   it("is watched harmless where lines are missing", async () => {
     const lines = events.map((event) => ({ event, text: JSON.stringify(event) }));
-    const { stderr } = await printed(async () => {
-      const watched = new WatchedRun(openOutput(false));
+    const { stderr } = await printed(async (output) => {
+      const watched = new WatchedRun(output);
       watched.begin();
       watched.goOnWithout(hostile);
       await watched.tell(lines);
@@ -374,13 +368,15 @@ describe("an error", () => {
   ) => Error)[];
 
   it.each(named)("of every name is one harmless line", async (Named) => {
-    const { stderr } = await printed(() => printError(new Named(`${hostile}\nmore`), `resume ${hostile}`));
+    const { stderr } = await printed((output) =>
+      output.error(new Named(`${hostile}\nmore`), `resume ${hostile}`),
+    );
     expectHarmless(stderr);
     expect(stderr.split("\n")).toHaveLength(2);
   });
 
   it("that is a bug keeps its lines and is harmless too", async () => {
-    const { stderr } = await printed(() => printError(new Error(hostile)));
+    const { stderr } = await printed((output) => output.error(new Error(hostile)));
     expectHarmless(stderr);
     expect(stderr.split("\n").length).toBeGreaterThan(3);
   });

@@ -1,7 +1,8 @@
 /** Text in lines: as wide as asked, and a command never in two. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { columnsOf, wrapped } from "../../src/cli/wrapped.ts";
+import { columnsOf } from "../../src/cli/style.ts";
+import { wrapped } from "../../src/cli/wrapped.ts";
 
 const word = fc.stringMatching(/^[a-z/.-]{1,30}$/);
 const words = (least: number, most: number) =>
