@@ -12,6 +12,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { planKeys, readPlan } from "../../src/app/plan.ts";
 import * as errors from "../../src/errors.ts";
+import * as names from "../../src/index.ts";
 import { eventBodySchema, outcomeSchema, stopReasonSchema, verdictSchema } from "../../src/search/events.ts";
 import { searchers } from "../../src/searchers/registry.ts";
 import { readConfig } from "../../src/settings/config.ts";
@@ -159,6 +160,12 @@ it("lists every event, reason, verdict, failure and error", () => {
     const { exitCode } = Reflect.construct(Kind, ["text"]) as errors.CollmError;
     expect(rows.find((row) => row.startsWith(`| ${exitCode} |`))).toContain(`\`${name}\``);
   }
+});
+
+it("lists every name of the npm package", () => {
+  const section = read("docs/reference/typescript.md").split("## Names")[1]?.split("\n\n")[1] ?? "";
+  const listed = [...section.matchAll(/`([A-Za-z]+)`/g)].map(([, name = ""]) => name);
+  expect(listed.toSorted()).toEqual(Object.keys(names).toSorted());
 });
 
 it("shows a plan that is read as it is, with every key there is", async () => {
