@@ -10,8 +10,8 @@ from typing import Any
 from collm_nas_evaluator import config
 from collm_nas_evaluator.keys import Key
 
-COMMAND = "collm-nas-evaluator reference > docs/reference-evaluator.md"
-_HEAD = f"""# Reference: evaluator.yaml
+COMMAND = "collm-nas-evaluator reference > docs/reference/evaluator.md"
+_HEAD = f"""# Evaluator configuration
 
 <!-- Generated: `{COMMAND}`. Do not edit. -->
 

@@ -8,7 +8,7 @@ from client import PACKAGE_ROOT
 
 from collm_nas_evaluator import config, reference
 
-PAGE = PACKAGE_ROOT.parent / "docs" / "reference-evaluator.md"
+PAGE = PACKAGE_ROOT.parent / "docs" / "reference" / "evaluator.md"
 
 
 def test_every_key_has_its_row() -> None:
