@@ -10,7 +10,8 @@ export { OpenAIChat, type OpenAIChatOptions } from "./models/openai-chat.ts";
 export { findPython, LocalEvaluator, type LocalEvaluatorOptions } from "./evaluator/python-evaluator.ts";
 export { systemClock } from "./system/clock.ts";
 export { BlindEvaluator, blindSpace, reveal } from "./search/blind.ts";
-export { type Notice, type Observe, runSearch, type SearchPorts } from "./search/coordinator.ts";
+export type { Notice, Observe } from "./search/live-run.ts";
+export { runSearch, type SearchPorts } from "./search/coordinator.ts";
 export type {
   ChatReply,
   EventBody,

@@ -5,7 +5,7 @@
  */
 import { EvaluatorUnavailable, UsageError } from "../errors.ts";
 import type { Reference } from "../report/bench-record.ts";
-import { checkedOutcome } from "../search/coordinator.ts";
+import { checkedOutcome } from "../search/measurements.ts";
 import type { Evaluator } from "../search/ports.ts";
 import type { Space } from "../search/space.ts";
 

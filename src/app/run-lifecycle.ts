@@ -25,7 +25,8 @@ import {
 } from "../settings/config.ts";
 import { ContractViolation, EvaluatorUnavailable, UsageError } from "../errors.ts";
 import { BlindEvaluator, blindSpace } from "../search/blind.ts";
-import { type Observe, runSearch, type SearchPorts } from "../search/coordinator.ts";
+import type { Observe } from "../search/live-run.ts";
+import { runSearch, type SearchPorts } from "../search/coordinator.ts";
 import {
   formatVersion,
   type Bounds,

@@ -7,7 +7,7 @@
 import type { SingleBar } from "cli-progress";
 import type { PlannedRun } from "../app/plan.ts";
 import { duration } from "../report/format.ts";
-import type { Notice } from "../search/coordinator.ts";
+import type { Notice } from "../search/live-run.ts";
 import { budgetSpent } from "../search/state.ts";
 import { Bars } from "./bars.ts";
 import { columnsOf, paint, printable, type TextStream } from "./style.ts";

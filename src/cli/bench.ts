@@ -26,7 +26,7 @@ import {
 import { type Plan, type PlanFlags, type PlannedRun, readPlan } from "../app/plan.ts";
 import { type BenchRecord, benchRecordName, type Reference } from "../report/bench-record.ts";
 import { settingsOf } from "../report/study.ts";
-import type { Notice } from "../search/coordinator.ts";
+import type { Notice } from "../search/live-run.ts";
 import { roleSchema } from "../search/events.ts";
 import type { Evaluator, SpaceCatalog } from "../search/ports.ts";
 import { Space, type SpaceDescription } from "../search/space.ts";

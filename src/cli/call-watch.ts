@@ -4,7 +4,7 @@
  * Owns the words that tell of either while it lasts. Knows no terminal, and the time only as the seconds it is handed.
  */
 import { duration } from "../report/format.ts";
-import type { Notice } from "../search/coordinator.ts";
+import type { Notice } from "../search/live-run.ts";
 import type { Role } from "../search/events.ts";
 import { plain } from "./style.ts";
 

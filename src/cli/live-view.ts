@@ -6,7 +6,7 @@
  * of now and then. Reads state through selectors and changes nothing.
  */
 import type { SingleBar } from "cli-progress";
-import type { Notice } from "../search/coordinator.ts";
+import type { Notice } from "../search/live-run.ts";
 import type { RunEvent } from "../search/events.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { best, budgetLeft, budgetSpent, funnel, type RunState } from "../search/state.ts";

@@ -4,7 +4,7 @@
  * Owns the estimate: the seconds that evaluations really took and models needed, as far as the record tells them, else
  * as far as they were watched. Knows no terminal, and the time only as the seconds it is handed.
  */
-import type { Notice } from "../search/coordinator.ts";
+import type { Notice } from "../search/live-run.ts";
 import { spend } from "../search/spend.ts";
 import { budgetLeft, evaluations, type RunState, untestedWinner } from "../search/state.ts";
 

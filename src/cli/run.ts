@@ -23,7 +23,7 @@ import {
   searchConfigOf,
 } from "../settings/config.ts";
 import { CollmError, Interrupted, UsageError } from "../errors.ts";
-import type { Observe } from "../search/coordinator.ts";
+import type { Observe } from "../search/live-run.ts";
 import type { Searcher } from "../search/ports.ts";
 import type { Cap, SearchConfig } from "../search/events.ts";
 import { metered } from "../search/spend.ts";

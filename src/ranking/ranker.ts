@@ -4,7 +4,7 @@
  * Owns the prompt, its JSON Schema and the strict reading of the replies: each architecture once, or there is no
  * ranking. Shows no score, no cost and no name that the space's description does not give.
  */
-import { askAgain } from "../search/coordinator.ts";
+import { askAgain } from "../search/roles.ts";
 import { digestOf } from "../search/digest.ts";
 import type { ChatReply, Message } from "../search/events.ts";
 import type { ChatModel, Prompt, Reading } from "../search/ports.ts";

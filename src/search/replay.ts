@@ -4,7 +4,8 @@
  * Owns the comparison of what is decided now with what was recorded then. Knows no file: a record is a list of events.
  */
 import { ChatUnavailable, CollmError, Interrupted, ReplayDivergence, UnusableReply } from "../errors.ts";
-import { type Observe, runSearch, type SearchPorts } from "./coordinator.ts";
+import type { Observe } from "./live-run.ts";
+import { runSearch, type SearchPorts } from "./coordinator.ts";
 import { digestOf } from "./digest.ts";
 import {
   bodyOf,

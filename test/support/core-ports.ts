@@ -5,7 +5,8 @@
  * it. The parts come from their own files here.
  */
 import { Interrupted } from "../../src/errors.ts";
-import { type Observe, runSearch, type SearchPorts } from "../../src/search/coordinator.ts";
+import type { Observe } from "../../src/search/live-run.ts";
+import { runSearch, type SearchPorts } from "../../src/search/coordinator.ts";
 import type { EventBody, RunEvent, SearchConfig, Verdict } from "../../src/search/events.ts";
 import type { Clock, Evaluator, Searcher } from "../../src/search/ports.ts";
 import type { SpaceDescription } from "../../src/search/space.ts";

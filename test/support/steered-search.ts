@@ -1,5 +1,6 @@
 /** A search beside a person, whose every call and append is a moment of the person's. */
-import { type Observe, runSearch, type SearchPorts } from "../../src/search/coordinator.ts";
+import type { Observe } from "../../src/search/live-run.ts";
+import { runSearch, type SearchPorts } from "../../src/search/coordinator.ts";
 import type { EventBody, RunEvent, SearchConfig } from "../../src/search/events.ts";
 import type { ChatRequest, Evaluator } from "../../src/search/ports.ts";
 import { collm } from "../../src/searchers/collm.ts";

@@ -1,7 +1,7 @@
 /** A search beside an evaluator that gives no number, goes away or breaks the contract. */
 import { describe, expect, it } from "vitest";
 import { ContractViolation, EvaluatorUnavailable } from "../../src/errors.ts";
-import type { Notice } from "../../src/search/coordinator.ts";
+import type { Notice } from "../../src/search/live-run.ts";
 import type { Outcome } from "../../src/search/events.ts";
 import type { EvaluationMessage } from "../../src/search/ports.ts";
 import { best, funnel, trace } from "../../src/search/state.ts";

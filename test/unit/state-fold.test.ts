@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { ContractViolation } from "../../src/errors.ts";
-import { stopReason } from "../../src/search/coordinator.ts";
+import { stopReason } from "../../src/search/stop-reason.ts";
 import type { EventBody, SearchConfig, Verdict } from "../../src/search/events.ts";
 import {
   budgetSpent,

@@ -146,7 +146,7 @@ describe("a run that a person steers", () => {
     expect(bodies(events, "hint-given")).toHaveLength(20);
     const words = person.refused.map((error) => (error as Error).message);
     expect(words.slice(0, 5)).toEqual(
-      Array(5).fill("20 hints wait to be told already; give more after the next round"),
+      Array(5).fill("20 hints wait already; give more after the next round"),
     );
     expect(words.slice(5)).toEqual(["the search is over: no strategy will be asked for any more"]);
   });
