@@ -13,7 +13,7 @@ import { systemClock } from "../dist/app/compose.js";
 import { printable } from "../dist/cli/style.js";
 import { table } from "../dist/cli/table.js";
 import { runSearch } from "../dist/search/coordinator.js";
-import { trace } from "../dist/search/state.js";
+import { trace } from "../dist/search/results.js";
 import { asksRoles, searchers } from "../dist/searchers/registry.js";
 import { rulesModel } from "../dist/searchers/rules.js";
 import { memoryJournal, usualSearch } from "./in-process.mjs";

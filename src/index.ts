@@ -42,37 +42,25 @@ export type {
   Turn,
 } from "./search/ports.ts";
 export { type Random, randomStream } from "./search/random.ts";
-export {
-  type Architecture,
-  type ArchitectureText,
-  type Dimension,
-  type Parsed,
-  type Rejection,
-  Space,
-  type SpaceDescription,
-  spaceDescriptionSchema,
-} from "./search/space.ts";
+export type { Architecture, ArchitectureText, Parsed, Rejection } from "./search/architecture.ts";
+export { Space } from "./search/space.ts";
+export { type Dimension, type SpaceDescription, spaceDescriptionSchema } from "./search/space-description.ts";
+export { fold, applyEvent } from "./search/fold.ts";
+export { type Funnel, funnel } from "./search/funnel.ts";
+export { budgetLeft, budgetSpent } from "./search/progress.ts";
 export {
   type Best,
   best,
-  budgetLeft,
-  budgetSpent,
-  type Candidate,
   type Evaluation,
   evaluations,
-  type Funnel,
-  fold,
-  funnel,
   isBetter,
   isOverLimit,
   objective,
-  type Round,
-  type RunState,
-  applyEvent,
   testsOnSearchImages,
   trace,
   valueOf,
-} from "./search/state.ts";
+} from "./search/results.ts";
+export type { Candidate, Round, RunState } from "./search/state.ts";
 export { replaySearch, resumeSearch } from "./search/replay.ts";
 export { rulesModel } from "./searchers/rules.ts";
 export { asksRoles, checkSettings, searchers } from "./searchers/registry.ts";

@@ -7,7 +7,7 @@
 import type { ChatReply, Message } from "../search/events.ts";
 import type { Random } from "../search/random.ts";
 import type { Space } from "../search/space.ts";
-import { bytesOf } from "../search/state.ts";
+import { bytesOf } from "../search/conversation.ts";
 import { isCounted } from "../search/truncation.ts";
 
 /** How long it is, in bytes, where the window is not known: what some ten rounds come to. */

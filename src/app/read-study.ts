@@ -18,7 +18,8 @@ import {
   type Reference,
 } from "../report/bench-record.ts";
 import { cohortsOf, type LostCell, type LostRun, type ReportedRun, type Study } from "../report/study.ts";
-import { fold, type RunState } from "../search/state.ts";
+import { fold } from "../search/fold.ts";
+import type { RunState } from "../search/state.ts";
 import { systemClock } from "./compose.ts";
 import { versions } from "./run-lifecycle.ts";
 

@@ -38,8 +38,11 @@ import {
 } from "../search/events.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
 import type { ChatModel, Evaluator, Searcher, SpaceCatalog, Steering } from "../search/ports.ts";
-import { Space, type SpaceDescription } from "../search/space.ts";
-import { fold, type RunState, secondsWorked } from "../search/state.ts";
+import { Space } from "../search/space.ts";
+import type { SpaceDescription } from "../search/space-description.ts";
+import { fold } from "../search/fold.ts";
+import { secondsWorked } from "../search/progress.ts";
+import type { RunState } from "../search/state.ts";
 import { resumeSearch } from "../search/replay.ts";
 import { asksRoles, checkSettings } from "../searchers/registry.ts";
 import {

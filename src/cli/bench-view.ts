@@ -8,7 +8,7 @@ import type { SingleBar } from "cli-progress";
 import type { PlannedRun } from "../app/plan.ts";
 import { duration } from "../report/format.ts";
 import type { Notice } from "../search/live-run.ts";
-import { budgetSpent } from "../search/state.ts";
+import { budgetSpent } from "../search/progress.ts";
 import { Bars } from "./bars.ts";
 import { columnsOf, paint, printable, type TextStream } from "./style.ts";
 import { wrapped } from "./wrapped.ts";

@@ -27,8 +27,12 @@ import {
 import { amount, shellWord, duration } from "../report/format.ts";
 import type { Role } from "../search/events.ts";
 import type { Prompt } from "../search/ports.ts";
-import { Space, type SpaceDescription } from "../search/space.ts";
-import { bytesOf, fold, roundLimit, type RunState } from "../search/state.ts";
+import { Space } from "../search/space.ts";
+import type { SpaceDescription } from "../search/space-description.ts";
+import { bytesOf } from "../search/conversation.ts";
+import { fold } from "../search/fold.ts";
+import { roundLimit } from "../search/progress.ts";
+import type { RunState } from "../search/state.ts";
 import { generatorPrompt } from "../searchers/generator.ts";
 import { navigatorPrompt } from "../searchers/navigator.ts";
 import { exampleOf } from "../searchers/prompts.ts";

@@ -6,7 +6,9 @@
  */
 import type { Notice } from "../search/live-run.ts";
 import { spend } from "../search/spend.ts";
-import { budgetLeft, evaluations, type RunState, untestedWinner } from "../search/state.ts";
+import { budgetLeft } from "../search/progress.ts";
+import { evaluations, untestedWinner } from "../search/results.ts";
+import type { RunState } from "../search/state.ts";
 
 /** An estimate that is longer than the one before by no more than this share is none: it would only go up and down. */
 const steadiness = 0.15;

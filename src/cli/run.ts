@@ -2,7 +2,7 @@
  * `run`, `resume` and `replay`: the three ways into a search.
  *
  * Owns what surrounds a search: the record's first event, the onlooker, the closing words and the status. The search
- * itself is search/coordinator.ts and search/tape.ts.
+ * itself is search/coordinator.ts and search/replay.ts.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -27,7 +27,9 @@ import type { Observe } from "../search/live-run.ts";
 import type { Searcher } from "../search/ports.ts";
 import type { Cap, SearchConfig } from "../search/events.ts";
 import { metered } from "../search/spend.ts";
-import { fold, isComplete, type RunState } from "../search/state.ts";
+import { fold } from "../search/fold.ts";
+import { isComplete } from "../search/results.ts";
+import type { RunState } from "../search/state.ts";
 import { replaySearch } from "../search/replay.ts";
 import { findSearcher, type ModelWatch, openEvaluator, program, systemClock } from "../app/compose.ts";
 import { assemble, assembleAgain, conduct, goOn, readRunConfig } from "../app/run-lifecycle.ts";

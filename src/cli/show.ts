@@ -10,18 +10,11 @@ import { truncationWords, verdictNames } from "../report/words.ts";
 import type { OutputMode, Verdict } from "../search/events.ts";
 import { type RepairKind, repairKinds } from "../search/repairs.ts";
 import { usdOf } from "../search/spend.ts";
-import {
-  best,
-  type Candidate,
-  type ChatCall,
-  fold,
-  funnel,
-  hintsFor,
-  type RunState,
-  resultOf,
-  valueOf,
-  isBetter,
-} from "../search/state.ts";
+import { hintsFor } from "../search/conversation.ts";
+import { fold } from "../search/fold.ts";
+import { funnel } from "../search/funnel.ts";
+import { best, resultOf, valueOf, isBetter } from "../search/results.ts";
+import type { Candidate, ChatCall, RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { figure } from "../searchers/prompts.ts";
 import { program } from "../app/compose.ts";

@@ -2,29 +2,28 @@
  * What a run came to, as one object and as a page of text.
  *
  * Owns the shape of `--json` and the wording of the closing lines. Computes nothing itself: every number is a selector
- * of search/state.ts.
+ * of search/results.ts.
  */
 import { money, shellWord, unitSign } from "../report/format.ts";
 import { capUnits, endings } from "../report/words.ts";
 import { NoUsableWinner } from "../errors.ts";
 import { reveal } from "../search/blind.ts";
 import type { StopReason } from "../search/events.ts";
-import { Space, type SpaceDescription } from "../search/space.ts";
+import { Space } from "../search/space.ts";
+import type { SpaceDescription } from "../search/space-description.ts";
 import { type Spend, spend } from "../search/spend.ts";
+import { type Funnel, funnel } from "../search/funnel.ts";
+import { budgetSpent } from "../search/progress.ts";
 import {
   best,
-  budgetSpent,
-  type CapReached,
   evaluations,
-  type Funnel,
-  funnel,
   objective,
-  type RunState,
   smallestCosts,
   testsOnSearchImages,
   trace,
   untestedWinner,
-} from "../search/state.ts";
+} from "../search/results.ts";
+import type { CapReached, RunState } from "../search/state.ts";
 import { figure } from "../searchers/prompts.ts";
 import type { Worker } from "../app/held-run.ts";
 import { paint } from "./style.ts";

@@ -6,7 +6,8 @@
  */
 import type { StoredLine } from "../runs/journal-file.ts";
 import type { RunEvent } from "../search/events.ts";
-import { applyEvent, type RunState } from "../search/state.ts";
+import { applyEvent } from "../search/fold.ts";
+import type { RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { LiveView } from "./live-view.ts";
 import type { Output } from "./output.ts";

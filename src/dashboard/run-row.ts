@@ -7,7 +7,9 @@
 import { z } from "zod";
 import { stopReasonSchema } from "../search/events.ts";
 import { spend } from "../search/spend.ts";
-import { best, budgetSpent, isComplete, objective, type RunState } from "../search/state.ts";
+import { budgetSpent } from "../search/progress.ts";
+import { best, isComplete, objective } from "../search/results.ts";
+import type { RunState } from "../search/state.ts";
 import type { Condition, RunRow } from "./protocol.ts";
 
 /** A row as it may come from elsewhere, such as a stored index. */

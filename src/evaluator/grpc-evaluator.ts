@@ -32,7 +32,8 @@ import type {
   Evaluator,
   SpaceCatalog,
 } from "../search/ports.ts";
-import { Space, type SpaceDescription, spaceDescriptionSchema } from "../search/space.ts";
+import { Space } from "../search/space.ts";
+import { type SpaceDescription, spaceDescriptionSchema } from "../search/space-description.ts";
 import type { ArchitectureCost__Output } from "./contract/collm_nas/v1/ArchitectureCost.ts";
 import type { DescribeSpaceResponse__Output } from "./contract/collm_nas/v1/DescribeSpaceResponse.ts";
 import type { EvaluateRequest } from "./contract/collm_nas/v1/EvaluateRequest.ts";

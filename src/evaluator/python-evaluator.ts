@@ -21,7 +21,7 @@ import type {
   Evaluator,
   SpaceCatalog,
 } from "../search/ports.ts";
-import type { SpaceDescription } from "../search/space.ts";
+import type { SpaceDescription } from "../search/space-description.ts";
 import { EvaluatorLog } from "./evaluator-log.ts";
 import { GrpcEvaluator } from "./grpc-evaluator.ts";
 import { isOutOfFiles, outOfFiles } from "../system/system-error.ts";

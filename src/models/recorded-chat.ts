@@ -9,7 +9,8 @@ import { ChatUnavailable, Interrupted } from "../errors.ts";
 import { digestOf } from "../search/digest.ts";
 import type { ChatReply, Message, Role, RunEvent, SearchConfig } from "../search/events.ts";
 import type { ChatModel, ChatRequest } from "../search/ports.ts";
-import { type RunState, applyEvent } from "../search/state.ts";
+import { applyEvent } from "../search/fold.ts";
+import type { RunState } from "../search/state.ts";
 
 const longestQuote = 80;
 

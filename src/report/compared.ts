@@ -5,7 +5,7 @@
  * share. Makes no table.
  */
 import { digestOf } from "../search/digest.ts";
-import { hasTest, testsOnSearchImages } from "../search/state.ts";
+import { hasTest, testsOnSearchImages } from "../search/results.ts";
 import type { PrintedRow, Reference } from "./bench-record.ts";
 import type { Note } from "./exhibit.ts";
 import { decimalsFor, listed, slug } from "./format.ts";

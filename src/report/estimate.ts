@@ -7,7 +7,9 @@
 import { linearRegression } from "simple-statistics";
 import { type Cap, type Caps, type Price, type Role, roleSchema } from "../search/events.ts";
 import { usdOf } from "../search/spend.ts";
-import { type ChatCall, evaluations, funnel, type RunState } from "../search/state.ts";
+import { funnel } from "../search/funnel.ts";
+import { evaluations } from "../search/results.ts";
+import type { ChatCall, RunState } from "../search/state.ts";
 import { amount } from "./format.ts";
 import { mean, median, quantile } from "./statistics.ts";
 

@@ -6,17 +6,9 @@
  */
 import type { StopReason } from "../search/events.ts";
 import { type Spend, spend } from "../search/spend.ts";
-import {
-  evaluations,
-  type Funnel,
-  funnel,
-  isBetter,
-  isOverLimit,
-  objective,
-  type RunState,
-  resultOf,
-  valueOf,
-} from "../search/state.ts";
+import { type Funnel, funnel } from "../search/funnel.ts";
+import { evaluations, isBetter, isOverLimit, objective, resultOf, valueOf } from "../search/results.ts";
+import type { RunState } from "../search/state.ts";
 import type { ReportedRun } from "./study.ts";
 
 /** How a run stood after one evaluation. */

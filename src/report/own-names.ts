@@ -6,7 +6,8 @@
  */
 import { blindSpace, reveal } from "../search/blind.ts";
 import { digestOf } from "../search/digest.ts";
-import { type Architecture, Space } from "../search/space.ts";
+import type { Architecture } from "../search/architecture.ts";
+import { Space } from "../search/space.ts";
 import type { RunState } from "../search/state.ts";
 import { spaceOf } from "./study.ts";
 

@@ -5,7 +5,8 @@
  * run.
  */
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
-import type { Architecture, SpaceDescription } from "../search/space.ts";
+import type { Architecture } from "../search/architecture.ts";
+import type { SpaceDescription } from "../search/space-description.ts";
 
 export interface Projection {
   /** A point for each architecture, in the order given. */

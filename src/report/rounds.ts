@@ -3,7 +3,8 @@
  *
  * Owns how the best of a round and its gain are counted. Knows one run.
  */
-import { isBetter, isOverLimit, objective, type RunState, resultOf, valueOf } from "../search/state.ts";
+import { isBetter, isOverLimit, objective, resultOf, valueOf } from "../search/results.ts";
+import type { RunState } from "../search/state.ts";
 
 /** A round in numbers. */
 export interface RoundResult {

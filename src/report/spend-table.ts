@@ -1,9 +1,9 @@
 /**
  * What the searches on a space took, where their candidates were lost, and what they found.
  *
- * Owns the columns. The sums of each run are those of search/state.ts.
+ * Owns the columns. The sums of each run are those of search/spend.ts.
  */
-import type { Funnel } from "../search/state.ts";
+import type { Funnel } from "../search/funnel.ts";
 import { type ComparedCohort, type ComparedSpace, kindOf, nameOf, runsSentence } from "./compared.ts";
 import type { DataRow, Table } from "./exhibit.ts";
 import { amount, fixed, money, unknown } from "./format.ts";

@@ -7,7 +7,7 @@
 import { UsageError } from "../errors.ts";
 import { digestOf } from "../search/digest.ts";
 import { roleSchema } from "../search/events.ts";
-import type { SpaceDescription } from "../search/space.ts";
+import type { SpaceDescription } from "../search/space-description.ts";
 import type { RunState } from "../search/state.ts";
 import type { Reference } from "./bench-record.ts";
 

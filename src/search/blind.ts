@@ -10,7 +10,8 @@ import { digestOf } from "./digest.ts";
 import type { MeasuredCost } from "./events.ts";
 import type { CostRequest, EvaluationMessage, EvaluationRequest, Evaluator } from "./ports.ts";
 import { randomStream, shuffle } from "./random.ts";
-import { type Dimension, Space, type SpaceDescription } from "./space.ts";
+import { Space } from "./space.ts";
+import type { Dimension, SpaceDescription } from "./space-description.ts";
 
 /** The space that a blind run of `seed` sees in place of `original`. */
 export function blindSpace(original: SpaceDescription, seed: number): SpaceDescription {

@@ -14,7 +14,9 @@ import type { ChatModel, Clock, Deadline, Evaluator, Journal, Searcher, Steering
 import { randomStream } from "./random.ts";
 import { Roles } from "./roles.ts";
 import { Space } from "./space.ts";
-import { budgetLeft, type RunState, testsOnSearchImages, untestedByOracle, untestedWinner } from "./state.ts";
+import { budgetLeft } from "./progress.ts";
+import { testsOnSearchImages, untestedByOracle, untestedWinner } from "./results.ts";
+import type { RunState } from "./state.ts";
 import { stopReason, unreadReplies } from "./stop-reason.ts";
 import { judge, storable, unseen } from "./verdicts.ts";
 

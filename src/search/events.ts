@@ -5,7 +5,8 @@
  * up to (state.ts). Effects and decisions are stored; sums and bests never are.
  */
 import * as z from "zod";
-import { rejectionSchema, spaceDescriptionSchema } from "./space.ts";
+import { rejectionSchema } from "./architecture.ts";
+import { spaceDescriptionSchema } from "./space-description.ts";
 
 /** The version written into every line. A reader of a newer program still reads every older version. */
 export const formatVersion = 1;

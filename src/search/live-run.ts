@@ -7,7 +7,8 @@ import { ContractViolation, Interrupted } from "../errors.ts";
 import type { EventBody, Role, RunEvent } from "./events.ts";
 import { type Chained, HashChain } from "./hash-chain.ts";
 import type { Deadline, Journal } from "./ports.ts";
-import { applyEvent, type RunState } from "./state.ts";
+import { applyEvent } from "./fold.ts";
+import type { RunState } from "./state.ts";
 
 /** What an onlooker is shown while a search runs. Nothing depends on it. */
 export type Notice =

@@ -8,7 +8,8 @@ import { ContractViolation, EvaluatorUnavailable } from "../errors.ts";
 import type { MeasuredCost, Outcome } from "./events.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { Clock, Evaluator } from "./ports.ts";
-import type { Architecture, SpaceDescription } from "./space.ts";
+import type { Architecture } from "./architecture.ts";
+import type { SpaceDescription } from "./space-description.ts";
 
 const firstWaitSeconds = 0.25;
 const longestWaitSeconds = 5;

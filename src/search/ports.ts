@@ -6,7 +6,9 @@
  */
 import type { ChatReply, EventBody, MeasuredCost, Message, Outcome, Role, RunEvent } from "./events.ts";
 import type { Random } from "./random.ts";
-import type { Architecture, Space, SpaceDescription } from "./space.ts";
+import type { Architecture } from "./architecture.ts";
+import type { Space } from "./space.ts";
+import type { SpaceDescription } from "./space-description.ts";
 import type { RunState } from "./state.ts";
 
 // ----- Evaluator -----

@@ -25,7 +25,8 @@ import type {
   Searcher,
   Steering,
 } from "./ports.ts";
-import { fold, type RunState } from "./state.ts";
+import { fold } from "./fold.ts";
+import type { RunState } from "./state.ts";
 
 /** Thrown when a replay without live ports needs more than the record holds. */
 class RecordUsedUp extends Error {}

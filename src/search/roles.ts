@@ -9,7 +9,8 @@ import type { ChatReply, Message, Role } from "./events.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { ChatModel, Prompt, Reading } from "./ports.ts";
 import { attemptsWithin, capInTheWay, fitsWindow, reservationOf } from "./spend.ts";
-import { type RunState, transcript } from "./state.ts";
+import { transcript } from "./conversation.ts";
+import type { RunState } from "./state.ts";
 import { cutBy, cutWords } from "./truncation.ts";
 import { readReply } from "./unanswered.ts";
 

@@ -4,119 +4,17 @@
  * Owns the one spelling of an architecture (proto/README.md states the rules; the evaluator follows the same ones,
  * and both read proto/vectors). Knows no space by name, no accuracy and no search method.
  */
-import * as z from "zod";
 import { ContractViolation } from "../errors.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
 import { pick, type Random } from "./random.ts";
 import type { RepairKind } from "./repairs.ts";
-
-// ----- What a space is -----
-
-const name = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
-
-const dimensionSchema = z.strictObject({
-  name,
-  meaning: z.string().default(""),
-  /** Tokens a slot may hold, in canonical order. */
-  choices: z.array(z.string().min(1)).min(1),
-  /** Whether raw values match tokens by value instead of by letter. */
-  numeric: z.boolean(),
-  /** Consecutive slots that belong together; the sizes add up to the dimension's length. */
-  groups: z.array(z.strictObject({ name: z.string(), size: z.int().min(1) })).min(1),
-  /** The dimension holding how many slots of each group are in use, or empty when all are. */
-  activeCount: z.string().default(""),
-  slotNames: z.array(z.string()).default([]),
-});
-
-/** A space as its evaluator describes it: the fields of `SpaceDescription` in the contract. */
-export const spaceDescriptionSchema = z.strictObject({
-  id: z.string().min(1),
-  summary: z.string(),
-  digest: z.string().min(1),
-  dimensions: z.array(dimensionSchema).min(1),
-  template: z.string(),
-  metrics: z
-    .array(z.strictObject({ name, unit: z.string(), meaning: z.string(), higherIsBetter: z.boolean() }))
-    .min(1),
-  costs: z.array(z.strictObject({ name, unit: z.string(), meaning: z.string() })),
-  splits: z
-    .array(
-      z.strictObject({
-        name,
-        meaning: z.string(),
-        /** Two splits with the same text use the same images; absent: not told. */
-        data: z.string().min(1).exactOptional(),
-      }),
-    )
-    .min(1),
-  parallelism: z.int().min(1),
-  maxBatch: z.int().min(1),
-  provenance: z.string(),
-});
-
-export type SpaceDescription = z.infer<typeof spaceDescriptionSchema>;
-export type Dimension = SpaceDescription["dimensions"][number];
-
-/** Whether slots are asked for in a list for each group: groups of one size are, for models lose their way in long flat lists. */
-export function isWrittenGrouped({ groups }: Dimension): boolean {
-  const size = groups[0]?.size ?? 1;
-  return groups.length > 1 && size > 1 && groups.every((group) => group.size === size);
-}
-
-// ----- What an architecture is -----
-
-declare const canonical: unique symbol;
-/** The canonical text of an architecture: the wire form, the journal form and the key of every map. */
-export type ArchitectureText = string & { readonly [canonical]: true };
-
-/** A legal architecture. */
-export interface Architecture {
-  readonly text: ArchitectureText;
-  /** The index of the choice in each slot of each dimension; null where the slot is inactive. */
-  readonly choices: readonly (readonly (number | null)[])[];
-}
-
-/** Why something is no architecture: a code, where, and a sentence. */
-export const rejectionSchema = z.strictObject({
-  code: z.enum(["unreadable", "unknown-dimension", "missing-dimension", "wrong-length", "not-a-choice"]),
-  place: z.string(),
-  sentence: z.string(),
-});
-export type Rejection = z.infer<typeof rejectionSchema>;
-
-export type Parsed =
-  | {
-      readonly ok: true;
-      readonly architecture: Architecture;
-      /** In what its form differs from the one that is asked for, each kind once. */
-      readonly repairs: readonly RepairKind[];
-    }
-  | { readonly ok: false; readonly rejections: readonly Rejection[] };
-
-/** One place that a choice fills: dimension index and flat slot index. */
-export interface Slot {
-  readonly dimension: number;
-  readonly slot: number;
-}
+import type { Architecture, ArchitectureText, Parsed, Rejection, Slot } from "./architecture.ts";
+import { type Axis, axisOf, cutTemplate, isActive, type RawSlots } from "./axes.ts";
+import { choiceOf, flatten, notAChoice, unjudged } from "./slots.ts";
+import type { SpaceDescription } from "./space-description.ts";
 
 const longestRawText = 100_000;
-const numberText = /^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
-/** A choice is written into JSON as it stands. */
-const jsonNumber = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
 const surroundingSpace = /^[ \t\r\n]+|[ \t\r\n]+$/g;
-
-/** A dimension with what follows from its description worked out once. */
-interface Axis extends Dimension {
-  readonly length: number;
-  /** The group of each slot and its place within that group. */
-  readonly placeOf: readonly { readonly group: number; readonly within: number }[];
-  /** The index of the dimension that `activeCount` names, or -1. */
-  readonly countedBy: number;
-  /** The numeric value of each choice; empty when the dimension is not numeric. */
-  readonly values: readonly number[];
-}
-
-type RawSlots = (number | null | undefined)[];
 
 /**
  * A space and everything that can be done with its architectures.
@@ -228,7 +126,7 @@ export class Space {
     const reason = parsed.ok
       ? `its spelling is ${parsed.architecture.text}`
       : parsed.rejections.map((each) => each.sentence).join("; ");
-    throw new ContractViolation(`"${text}" is no canonical text of space ${this.id}: ${reason}`);
+    throw new ContractViolation(`"${text}" is not in the canonical form of space ${this.id}: ${reason}`);
   }
 
   /** The architecture as a plain object: dimension name to list of values, numbers where numeric, null where inactive. */
@@ -406,171 +304,4 @@ export class Space {
     }
     return object;
   }
-}
-
-function axisOf(dimension: Dimension, description: SpaceDescription): Axis {
-  const broken = (what: string) =>
-    new ContractViolation(
-      `space ${description.id}, dimension "${dimension.name}": ${what}; the evaluator has to correct its description`,
-    );
-  const placeOf = dimension.groups.flatMap(({ size }, group) =>
-    Array.from({ length: size }, (_, within) => ({ group, within })),
-  );
-  const countedBy =
-    dimension.activeCount === ""
-      ? -1
-      : description.dimensions.findIndex((other) => other.name === dimension.activeCount);
-  const values = dimension.numeric ? dimension.choices.map(Number) : [];
-  if (dimension.numeric && !dimension.choices.every((token) => jsonNumber.test(token)))
-    throw broken("a numeric choice is no decimal number");
-  if (!values.every(Number.isFinite)) throw broken("a numeric choice is beyond the range of numbers");
-  if (new Set<unknown>(dimension.numeric ? values : dimension.choices).size < dimension.choices.length)
-    throw broken("a choice is listed twice");
-  if (description.dimensions.filter((other) => other.name === dimension.name).length > 1)
-    throw broken("the name is used twice");
-  if (dimension.slotNames.length > 0 && dimension.slotNames.length !== placeOf.length)
-    throw broken("slot names and slots differ in number");
-  if (dimension.activeCount !== "") {
-    const counting = description.dimensions[countedBy];
-    const sizes = dimension.groups.map(({ size }) => size);
-    if (counting === undefined || !counting.numeric || counting.activeCount !== "")
-      throw broken(`"${dimension.activeCount}" is no numeric dimension whose slots are all active`);
-    if (counting.groups.reduce((sum, { size }) => sum + size, 0) !== sizes.length)
-      throw broken(`"${dimension.activeCount}" needs one slot for each group`);
-    if (
-      counting.choices.some(
-        (token) =>
-          !Number.isInteger(Number(token)) || Number(token) < 0 || Number(token) > Math.min(...sizes),
-      )
-    )
-      throw broken(`"${dimension.activeCount}" counts more slots than a group has`);
-  }
-  return { ...dimension, length: placeOf.length, placeOf, countedBy, values };
-}
-
-function cutTemplate(
-  description: SpaceDescription,
-  axes: readonly Axis[],
-): { literals: string[]; places: Slot[] } {
-  if (description.template === "") return { literals: [], places: [] };
-  const literals: string[] = [];
-  const places: Slot[] = [];
-  let at = 0;
-  for (const match of description.template.matchAll(/\{([A-Za-z_][A-Za-z0-9_]*)\[([0-9]+)\]\}/g)) {
-    literals.push(description.template.slice(at, match.index));
-    places.push({ dimension: axes.findIndex((axis) => axis.name === match[1]), slot: Number(match[2]) });
-    at = match.index + match[0].length;
-  }
-  literals.push(description.template.slice(at));
-  const slots = axes.reduce((sum, axis) => sum + axis.length, 0);
-  const named = new Set(places.map(({ dimension, slot }) => `${dimension}[${slot}]`));
-  const outside = places.some(({ dimension, slot }) => slot >= (axes[dimension]?.length ?? 0));
-  if (outside || named.size !== slots || places.length !== slots || literals.slice(1, -1).includes("")) {
-    throw new ContractViolation(
-      `space ${description.id}: the template must name every slot once, with text between them; the evaluator has to correct its description`,
-    );
-  }
-  const isAmbiguous = places.some(({ dimension }, index) => {
-    const { choices, countedBy } = axes[dimension] as Axis;
-    const after = literals[index + 1] as string;
-    return (countedBy === -1 ? choices : [...choices, "null"]).some(
-      (token) =>
-        (index === 0 && /^[ \t\r\n{]/.test(`${literals[0]}${token}`)) ||
-        (index < places.length - 1
-          ? `${token}${after}`.indexOf(after) < token.length
-          : /[ \t\r\n]$/.test(`${token}${after}`)),
-    );
-  });
-  if (isAmbiguous) {
-    throw new ContractViolation(
-      `space ${description.id}: a text of the template cannot be read back, for a choice holds what follows its place, or the text begins with { or white space or ends with white space; the evaluator has to correct its description`,
-    );
-  }
-  return { literals, places };
-}
-
-function isActive(axis: Axis, slot: number, counts: readonly number[] | undefined): boolean {
-  if (counts === undefined) return true;
-  const { group, within } = axis.placeOf[slot] as { group: number; within: number };
-  return within < (counts[group] as number);
-}
-
-/** Stands in the slots of a list whose length was wrong already: nothing more is said about them. */
-const unjudged = Symbol("unjudged");
-
-/**
- * A raw value as one flat list of all slots, inactive ones undefined where they were left out; `wrong` says what had
- * no such form, `forms` in what it differs from the form asked for.
- */
-function flatten(
-  axis: Axis,
-  value: unknown,
-  counts: readonly number[] | undefined,
-): { flat: unknown[]; wrong: Rejection[]; forms: RepairKind[] } {
-  const refused = (expected: number) => ({
-    flat: [],
-    wrong: [wrongLength(axis, axis.name, value, expected)],
-    forms: [],
-  });
-  if (!Array.isArray(value)) {
-    const bare = axis.length === 1 && (typeof value !== "object" || value === null);
-    return bare ? { flat: [value], wrong: [], forms: ["bare-slot"] } : refused(axis.length);
-  }
-  if (value.some(Array.isArray)) {
-    if (value.length !== axis.groups.length || !value.every(Array.isArray))
-      return refused(axis.groups.length);
-    const wrong: Rejection[] = [];
-    const forms: RepairKind[] = isWrittenGrouped(axis) ? [] : ["grouped-slots"];
-    const flat = (value as unknown[][]).flatMap((inner, group) => {
-      const { size } = axis.groups[group] as { size: number };
-      const active = counts?.[group] ?? size;
-      if (inner.length < size) forms.push("active-only");
-      if (inner.length === size || inner.length === active) return padded(inner, size);
-      wrong.push(wrongLength(axis, `${axis.name}[${group}]`, inner, active));
-      return Array.from({ length: size }, () => unjudged);
-    });
-    return { flat, wrong, forms };
-  }
-  if (value.length === axis.length || (axis.groups.length === 1 && value.length === counts?.[0])) {
-    const forms: RepairKind[] = isWrittenGrouped(axis) ? ["flat-groups"] : [];
-    if (value.length < axis.length) forms.push("active-only");
-    return { flat: padded(value, axis.length), wrong: [], forms };
-  }
-  return refused(axis.length);
-}
-
-function padded(list: readonly unknown[], length: number): unknown[] {
-  return [...list, ...Array.from({ length: length - list.length })];
-}
-
-function choiceOf(axis: Axis, entry: unknown): number {
-  if (!axis.numeric) return typeof entry === "string" ? axis.choices.indexOf(entry) : -1;
-  if (typeof entry === "number") return axis.values.indexOf(entry);
-  return typeof entry === "string" && numberText.test(entry) ? axis.values.indexOf(Number(entry)) : -1;
-}
-
-function wrongLength(axis: Axis, place: string, value: unknown, expected: number): Rejection {
-  const got = Array.isArray(value) ? `${value.length}` : "no list";
-  const grouped = axis.groups.length > 1 ? ` (or ${axis.groups.length} lists, one a group)` : "";
-  return {
-    code: "wrong-length",
-    place,
-    sentence: `"${place}" needs ${expected} entries${place === axis.name ? grouped : ""}, got ${got}`,
-  };
-}
-
-function notAChoice(axis: Axis, slot: number, entry: unknown): Rejection {
-  const place = `${axis.name}[${slot}]`;
-  const got = entry === undefined ? "nothing" : shown(entry);
-  const hint = typeof entry === "string" ? didYouMean(entry.slice(0, 60), axis.choices) : "";
-  return {
-    code: "not-a-choice",
-    place,
-    sentence: `"${place}" is ${got}; choices are ${axis.choices.join(", ")}${hint}`,
-  };
-}
-
-function shown(entry: unknown): string {
-  if (typeof entry === "object" && entry !== null) return Array.isArray(entry) ? "a list" : "an object";
-  return (JSON.stringify(entry) ?? typeof entry).slice(0, 60);
 }

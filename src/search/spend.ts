@@ -6,16 +6,10 @@
  * have been.
  */
 import type { Cap, Message, Price, Role } from "./events.ts";
-import {
-  budgetSpent,
-  bytesOf,
-  type CapReached,
-  evaluations,
-  type Reserved,
-  type RunState,
-  secondsWorked,
-  sharedLength,
-} from "./state.ts";
+import { bytesOf, sharedLength } from "./conversation.ts";
+import { budgetSpent, secondsWorked } from "./progress.ts";
+import { evaluations } from "./results.ts";
+import type { CapReached, Reserved, RunState } from "./state.ts";
 
 /** What a message takes beyond its text, in whatever way a server lays out a conversation. */
 const tokensAroundMessage = 16;

@@ -4,17 +4,9 @@
  * Decides from the state alone, so that a live run and its replay end at the same place.
  */
 import type { StopReason } from "./events.ts";
-import {
-  best,
-  budgetLeft,
-  idleRounds,
-  isBetter,
-  isHopeless,
-  isStalled,
-  roundLimit,
-  type RunState,
-  sawWithinLimit,
-} from "./state.ts";
+import { budgetLeft, idleRounds, isHopeless, isStalled, roundLimit } from "./progress.ts";
+import { best, isBetter, sawWithinLimit } from "./results.ts";
+import type { RunState } from "./state.ts";
 
 /** Why the search should end now, or null. */
 export function stopReason(state: RunState): StopReason | null {

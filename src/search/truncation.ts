@@ -6,7 +6,8 @@
  * what it had not read before is recognized by its earlier counts.
  */
 import type { ChatReply, Message, Role } from "./events.ts";
-import { bytesOf, type ChatCall, newBytesIn, type RunState } from "./state.ts";
+import { bytesOf, newBytesIn } from "./conversation.ts";
+import type { ChatCall, RunState } from "./state.ts";
 
 /** Every text takes at least one token for this many bytes: usually one for four, and one for six with the longest words. */
 const mostBytesPerToken = 12;

@@ -4,8 +4,9 @@
  * Judges from the state and the costs that it is given. Measures nothing.
  */
 import type { MeasuredCost, Verdict } from "./events.ts";
-import type { Architecture, Parsed } from "./space.ts";
-import { isOverLimit, type RunState } from "./state.ts";
+import type { Architecture, Parsed } from "./architecture.ts";
+import { isOverLimit } from "./results.ts";
+import type { RunState } from "./state.ts";
 
 /** The longest raw candidate that is recorded whole, in characters of JSON. */
 const longestStoredRaw = 4_000;

@@ -4,7 +4,7 @@
  * Owns the order in which the two roles are asked in a round, and what is measured before each. Knows neither model nor space.
  */
 import type { Searcher } from "../search/ports.ts";
-import { strategyBefore } from "../search/state.ts";
+import { strategyBefore } from "../search/conversation.ts";
 import { measureSpread } from "./cost-spread.ts";
 import { askedForm, generatorPrompt, readArchitectures } from "./generator.ts";
 import { navigatorPrompt, readStrategy } from "./navigator.ts";

@@ -6,18 +6,17 @@
  */
 import type { Role } from "../search/events.ts";
 import type { Space } from "../search/space.ts";
+import { strategyBefore } from "../search/conversation.ts";
+import { funnel } from "../search/funnel.ts";
 import {
   type Evaluation,
   evaluations,
   evaluationsAmong,
-  funnel,
   isBetter,
   objective,
-  type Round,
-  type RunState,
-  strategyBefore,
   valueOf,
-} from "../search/state.ts";
+} from "../search/results.ts";
+import type { Round, RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { bestFirst, resultLine } from "./feedback.ts";
 import { earlierHintsTold } from "./hints.ts";

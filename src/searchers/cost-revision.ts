@@ -5,8 +5,10 @@
  */
 import type { MeasuredCost } from "../search/events.ts";
 import type { Prompt, Turn } from "../search/ports.ts";
-import type { Architecture, Space } from "../search/space.ts";
-import { isOverLimit, type RunState } from "../search/state.ts";
+import type { Architecture } from "../search/architecture.ts";
+import type { Space } from "../search/space.ts";
+import { isOverLimit } from "../search/results.ts";
+import type { RunState } from "../search/state.ts";
 import { costsOf, knownOf, percent } from "./feedback.ts";
 import { askedForm, type GeneratorBrief, generatorPrompt, readArchitectures } from "./generator.ts";
 import { figure, hasPromptExtras, sceneOf, textsOf, writeArchitecture } from "./prompts.ts";

@@ -6,8 +6,10 @@
  */
 import type { Turn } from "../search/ports.ts";
 import { randomStream } from "../search/random.ts";
-import type { Architecture, Space } from "../search/space.ts";
-import { isOverLimit, type RunState } from "../search/state.ts";
+import type { Architecture } from "../search/architecture.ts";
+import type { Space } from "../search/space.ts";
+import { isOverLimit } from "../search/results.ts";
+import type { RunState } from "../search/state.ts";
 import { informs } from "./prompts.ts";
 
 const draws = 100;

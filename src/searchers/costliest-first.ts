@@ -6,7 +6,7 @@
 import { UsageError } from "../errors.ts";
 import type { Searcher, Turn } from "../search/ports.ts";
 import { randomStream, shuffle } from "../search/random.ts";
-import type { Architecture } from "../search/space.ts";
+import type { Architecture } from "../search/architecture.ts";
 import { withinLimits } from "./draws.ts";
 
 /** Spaces up to this size are listed whole; larger ones stand in by a sample. */

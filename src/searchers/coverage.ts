@@ -4,8 +4,10 @@
  * Owns what counts as hardly seen, how places of a large space are put together, and which of them are told first
  * where not all can be. Knows neither who is told nor in which words.
  */
-import type { Dimension, Space } from "../search/space.ts";
-import { evaluations, type RunState } from "../search/state.ts";
+import type { Space } from "../search/space.ts";
+import type { Dimension } from "../search/space-description.ts";
+import { evaluations } from "../search/results.ts";
+import type { RunState } from "../search/state.ts";
 import { figure } from "./prompts.ts";
 
 /** A dimension of more slots than this is told by group, and one of more groups than this as a whole. */

@@ -5,8 +5,8 @@
  * limits. Knows neither where the draws come from nor what they score.
  */
 import type { Turn } from "../search/ports.ts";
-import type { Architecture } from "../search/space.ts";
-import { isOverLimit } from "../search/state.ts";
+import type { Architecture } from "../search/architecture.ts";
+import { isOverLimit } from "../search/results.ts";
 
 /** How many draws are made before a turn makes do with what it has. */
 const mostDraws = 10_000;

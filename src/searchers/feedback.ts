@@ -6,20 +6,20 @@
  * architectures, the best so far, the limit and the target. Knows neither who asks nor how the words go.
  */
 import type { Role } from "../search/events.ts";
-import type { Rejection, Space } from "../search/space.ts";
+import type { Rejection } from "../search/architecture.ts";
+import type { Space } from "../search/space.ts";
+import { funnel } from "../search/funnel.ts";
+import { budgetLeft } from "../search/progress.ts";
 import {
   best,
-  budgetLeft,
   type Evaluation,
   evaluations,
   evaluationsAmong,
-  funnel,
   objective,
-  type Round,
-  type RunState,
   resultOf,
   valueOf,
-} from "../search/state.ts";
+} from "../search/results.ts";
+import type { Round, RunState } from "../search/state.ts";
 import { spreadOf } from "./cost-spread.ts";
 import { coverageOf, type Listed } from "./coverage.ts";
 import {

@@ -6,7 +6,7 @@
  * there are and not on the space. Knows no search.
  */
 import { CholeskyDecomposition, Matrix } from "ml-matrix";
-import type { Architecture } from "../search/space.ts";
+import type { Architecture } from "../search/architecture.ts";
 
 /** Tried shares of the pairs of slots in the kernel; the rest is for single slots. */
 const pairShares = [0, 0.5, 1];

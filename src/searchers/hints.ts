@@ -4,7 +4,8 @@
  * Owns how hints stand in a prompt: the same in every wording, for the words are the person's own. Knows neither who
  * gave them nor how they came.
  */
-import { type Hint, hintsFor, type RunState } from "../search/state.ts";
+import { hintsFor } from "../search/conversation.ts";
+import type { Hint, RunState } from "../search/state.ts";
 import { bulleted } from "./wordings/texts.ts";
 
 /** So many of the earlier ones are told again, the latest, each up to this length. */

@@ -6,8 +6,8 @@
  */
 import type { Searcher, Turn } from "../search/ports.ts";
 import { shuffle } from "../search/random.ts";
-import type { Architecture } from "../search/space.ts";
-import { isOverLimit } from "../search/state.ts";
+import type { Architecture } from "../search/architecture.ts";
+import { isOverLimit } from "../search/results.ts";
 import { drawNew, roundSize, withinLimits } from "./draws.ts";
 import { type Individual, individuals } from "./population.ts";
 

@@ -7,7 +7,8 @@
 import type { ChatReply } from "../search/events.ts";
 import type { Prompt, Reading } from "../search/ports.ts";
 import type { Space } from "../search/space.ts";
-import { type RunState, strategyBefore } from "../search/state.ts";
+import { strategyBefore } from "../search/conversation.ts";
+import type { RunState } from "../search/state.ts";
 import { strategySections } from "../search/strategy.ts";
 import { condensedMessage } from "./condensed.ts";
 import { openingMessage, type ResultsBrief, refinementMessage, resultsBrief } from "./feedback.ts";

@@ -5,7 +5,8 @@
  */
 import { ContractViolation } from "../errors.ts";
 import type { Random } from "../search/random.ts";
-import type { Architecture, Space } from "../search/space.ts";
+import type { Architecture } from "../search/architecture.ts";
+import type { Space } from "../search/space.ts";
 
 /** Odds of the choices by dimension and flat slot; those of one slot are at least 0 and not all 0. */
 export type Odds = readonly (readonly (readonly number[])[])[];

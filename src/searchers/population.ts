@@ -3,8 +3,10 @@
  *
  * Owns the reading of results as individuals with a fitness. Knows no way to select or to breed.
  */
-import type { Architecture, Space } from "../search/space.ts";
-import { type Evaluation, type RunState, evaluations, objective, valueOf } from "../search/state.ts";
+import type { Architecture } from "../search/architecture.ts";
+import type { Space } from "../search/space.ts";
+import { type Evaluation, evaluations, objective, valueOf } from "../search/results.ts";
+import type { RunState } from "../search/state.ts";
 
 /** An evaluated architecture; a higher fitness is better whatever the objective's direction. */
 export interface Individual {

@@ -8,7 +8,8 @@ import { UsageError } from "../errors.ts";
 import type { SearchConfig } from "../search/events.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
 import type { Searcher } from "../search/ports.ts";
-import { evaluationsAmong, isBetter, type RunState, valueOf } from "../search/state.ts";
+import { evaluationsAmong, isBetter, valueOf } from "../search/results.ts";
+import type { RunState } from "../search/state.ts";
 
 /** The early searcher plays until this many evaluations have been made. */
 const opening = 10;

@@ -7,7 +7,8 @@ import { UsageError } from "../errors.ts";
 import type { SearchConfig } from "../search/events.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
 import type { Searcher } from "../search/ports.ts";
-import type { Dimension, Space } from "../search/space.ts";
+import type { Space } from "../search/space.ts";
+import type { Dimension } from "../search/space-description.ts";
 import { drawNew, roundSize } from "./draws.ts";
 import { drawByOdds, type Odds, perSlot } from "./odds.ts";
 

@@ -7,8 +7,11 @@
  */
 import type { Inform, Role, SearchConfig, Wording } from "../search/events.ts";
 import { randomStream } from "../search/random.ts";
-import { type Architecture, type Dimension, isWrittenGrouped, type Space } from "../search/space.ts";
-import { objective, type RunState } from "../search/state.ts";
+import type { Architecture } from "../search/architecture.ts";
+import type { Space } from "../search/space.ts";
+import { type Dimension, isWrittenGrouped } from "../search/space-description.ts";
+import { objective } from "../search/results.ts";
+import type { RunState } from "../search/state.ts";
 import { coaching } from "./wordings/coaching.ts";
 import { concise } from "./wordings/concise.ts";
 import { standard } from "./wordings/standard.ts";

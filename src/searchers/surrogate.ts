@@ -6,8 +6,8 @@
  */
 import type { Searcher, Turn } from "../search/ports.ts";
 import { pick, type Random } from "../search/random.ts";
-import type { Architecture } from "../search/space.ts";
-import { budgetLeft, roundLimit } from "../search/state.ts";
+import type { Architecture } from "../search/architecture.ts";
+import { budgetLeft, roundLimit } from "../search/progress.ts";
 import { drawNew, roundSize, withinLimits } from "./draws.ts";
 import { fitGaussianProcess, type Prediction } from "./gaussian-process.ts";
 import { type Individual, individuals, ranked } from "./population.ts";

@@ -13,7 +13,8 @@ import type {
   SpaceCatalog,
 } from "../../src/search/ports.ts";
 import { randomStream } from "../../src/search/random.ts";
-import { Space, type SpaceDescription } from "../../src/search/space.ts";
+import { Space } from "../../src/search/space.ts";
+import type { SpaceDescription } from "../../src/search/space-description.ts";
 
 export interface EvaluatorSubject {
   readonly evaluator: Evaluator & SpaceCatalog;

@@ -26,7 +26,8 @@ import { standalone } from "../../src/report/exhibit.ts";
 import { sectionsOf } from "../../src/report/sections.ts";
 import { cohortsOf } from "../../src/report/study.ts";
 import type { RunEvent } from "../../src/search/events.ts";
-import { fold, type RunState } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { browserNote, chromiumPath, openBrowser } from "../support/browser.ts";
 import {
   collmNas,

@@ -6,7 +6,9 @@ import type { Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { RunLock } from "../../src/runs/run-lock.ts";
 import type { EventBody, RunEvent } from "../../src/search/events.ts";
-import { best, fold, type RunState } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import { best } from "../../src/search/results.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { browserNote, chromiumPath, contrast } from "../support/browser.ts";
 import {
   collmNas,

@@ -117,6 +117,8 @@ async function sh(cwd: string, script: string): Promise<{ code: number | null; o
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => (output += text));
-  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  const code = await new Promise<number | null>((resolve) => {
+    child.on("close", resolve);
+  });
   return { code, output };
 }

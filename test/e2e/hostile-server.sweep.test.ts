@@ -9,7 +9,9 @@ import { ChatUnavailable, CollmError, UnusableReply } from "../../src/errors.ts"
 import { chatReplySchema, type EventBody, type Role, type RunEvent } from "../../src/search/events.ts";
 import type { ChatModel, ChatRequest, Clock } from "../../src/search/ports.ts";
 import { pick, randomStream } from "../../src/search/random.ts";
-import { fold, funnel, type RunState } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import { funnel } from "../../src/search/funnel.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { replaySearch, resumeSearch } from "../../src/search/replay.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import { setUp } from "../support/core-ports.ts";

@@ -8,7 +8,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunState } from "../../src/search/state.ts";
-import { evaluations, fold } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import { evaluations } from "../../src/search/results.ts";
 import { readPlan } from "../../src/app/plan.ts";
 import type { BenchRecord } from "../../src/report/bench-record.ts";
 import {

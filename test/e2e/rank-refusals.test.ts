@@ -1,7 +1,7 @@
 /** What cannot be ranked, and what of a space is left out. */
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
-import { type SpaceDescription } from "../../src/search/space.ts";
+import type { SpaceDescription } from "../../src/search/space-description.ts";
 import { temporaryFile } from "../support/cli.ts";
 import { type EvaluateCall, type GrpcServer, outcomeFor, startGrpcServer } from "../support/grpc-server.ts";
 import { tinyCosts, tinyDescription, tinySpace } from "../support/tiny-space.ts";

@@ -9,7 +9,9 @@ import type { RunEvent } from "../../src/search/events.ts";
 import type { Clock } from "../../src/search/ports.ts";
 import type { Space } from "../../src/search/space.ts";
 import { spend } from "../../src/search/spend.ts";
-import { funnel, type RunState, trace } from "../../src/search/state.ts";
+import { funnel } from "../../src/search/funnel.ts";
+import { trace } from "../../src/search/results.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { replaySearch } from "../../src/search/replay.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import {

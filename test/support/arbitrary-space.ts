@@ -1,6 +1,8 @@
 /** Arbitrary legal space descriptions: every form of dimension the contract allows, with and without a template. */
 import fc from "fast-check";
-import type { Architecture, Dimension, Space, SpaceDescription } from "../../src/search/space.ts";
+import type { Architecture } from "../../src/search/architecture.ts";
+import type { Space } from "../../src/search/space.ts";
+import type { Dimension, SpaceDescription } from "../../src/search/space-description.ts";
 
 const names = ["depth", "op", "ks", "_x1", "W", "constructor", "__proto__", "toString", "length"];
 const numericTokens = [

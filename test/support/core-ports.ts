@@ -9,7 +9,7 @@ import type { Observe } from "../../src/search/live-run.ts";
 import { runSearch, type SearchPorts } from "../../src/search/coordinator.ts";
 import type { EventBody, RunEvent, SearchConfig, Verdict } from "../../src/search/events.ts";
 import type { Clock, Evaluator, Searcher } from "../../src/search/ports.ts";
-import type { SpaceDescription } from "../../src/search/space.ts";
+import type { SpaceDescription } from "../../src/search/space-description.ts";
 import type { RunState } from "../../src/search/state.ts";
 import { MemoryEvaluator } from "./memory-evaluator.ts";
 import { MemoryJournal, type MemoryJournalOptions } from "./memory-journal.ts";

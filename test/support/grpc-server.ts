@@ -15,7 +15,7 @@ import type { EvaluateRequest__Output } from "../../src/evaluator/contract/collm
 import type { EvaluateResponse } from "../../src/evaluator/contract/collm_nas/v1/EvaluateResponse.ts";
 import type { EvaluatorServiceHandlers } from "../../src/evaluator/contract/collm_nas/v1/EvaluatorService.ts";
 import { loadContract } from "../../src/evaluator/grpc-evaluator.ts";
-import type { Architecture } from "../../src/search/space.ts";
+import type { Architecture } from "../../src/search/architecture.ts";
 import { tinyCosts, tinyDescription, tinyScore, tinySpace } from "./tiny-space.ts";
 
 export interface GrpcServer {

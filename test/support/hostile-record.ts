@@ -7,7 +7,8 @@ import { parseConfig, setupOf } from "../../src/settings/config.ts";
 import { blindSpace } from "../../src/search/blind.ts";
 import { digestOf, RunningDigest } from "../../src/search/digest.ts";
 import { eventBodySchema, type RunEvent, readEvent } from "../../src/search/events.ts";
-import { Space, type SpaceDescription, spaceDescriptionSchema } from "../../src/search/space.ts";
+import { Space } from "../../src/search/space.ts";
+import { type SpaceDescription, spaceDescriptionSchema } from "../../src/search/space-description.ts";
 import { hostile, hostileValues, type Overrides } from "./hostile-text.ts";
 
 /** What has to fit together in a space. */

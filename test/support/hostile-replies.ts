@@ -4,7 +4,8 @@
  * Owns the texts. Knows nothing of how a reply is read.
  */
 import { randomStream } from "../../src/search/random.ts";
-import type { Architecture, Space } from "../../src/search/space.ts";
+import type { Architecture } from "../../src/search/architecture.ts";
+import type { Space } from "../../src/search/space.ts";
 import { architecturesSchema, writeArchitecture } from "../../src/searchers/prompts.ts";
 
 export interface HostileReply {

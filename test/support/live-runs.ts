@@ -12,7 +12,8 @@ import type { ChatReply, EventBody, RunEvent, SearchConfig } from "../../src/sea
 import type { ChatModel, Clock, Searcher } from "../../src/search/ports.ts";
 import { randomStream } from "../../src/search/random.ts";
 import { HashChain } from "../../src/search/hash-chain.ts";
-import type { Architecture, SpaceDescription } from "../../src/search/space.ts";
+import type { Architecture } from "../../src/search/architecture.ts";
+import type { SpaceDescription } from "../../src/search/space-description.ts";
 import type { GeneratorBrief } from "../../src/searchers/generator.ts";
 import { searchers } from "../../src/searchers/registry.ts";
 import { rulesModel } from "../../src/searchers/rules.ts";

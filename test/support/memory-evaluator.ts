@@ -14,7 +14,9 @@ import type {
   SpaceCatalog,
 } from "../../src/search/ports.ts";
 import { randomStream, shuffle } from "../../src/search/random.ts";
-import { type Architecture, Space, type SpaceDescription } from "../../src/search/space.ts";
+import type { Architecture } from "../../src/search/architecture.ts";
+import { Space } from "../../src/search/space.ts";
+import type { SpaceDescription } from "../../src/search/space-description.ts";
 import { tinyCosts, tinyDescription, tinyScore } from "./tiny-space.ts";
 
 export interface MemoryEvaluatorOptions {

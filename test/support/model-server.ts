@@ -13,7 +13,8 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import { probeName } from "../../src/models/output-mode.ts";
 import { pick, type Random, randomStream } from "../../src/search/random.ts";
-import { Space, type SpaceDescription } from "../../src/search/space.ts";
+import { Space } from "../../src/search/space.ts";
+import type { SpaceDescription } from "../../src/search/space-description.ts";
 import { drawn, type Schema, valueOf } from "./schema-values.ts";
 
 // ----- The server -----

@@ -1,8 +1,10 @@
 /** Searches that have played some written rounds, and the Navigator's prompts about them. */
 import { expect } from "vitest";
 import type { Outcome, SearchConfig } from "../../src/search/events.ts";
-import { Space, type SpaceDescription } from "../../src/search/space.ts";
-import { fold, type RunState } from "../../src/search/state.ts";
+import { Space } from "../../src/search/space.ts";
+import type { SpaceDescription } from "../../src/search/space-description.ts";
+import { fold } from "../../src/search/fold.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { navigatorPrompt } from "../../src/searchers/navigator.ts";
 import { setUp } from "./core-ports.ts";
 import { MemoryEvaluator } from "./memory-evaluator.ts";

@@ -10,7 +10,8 @@ import {
   type Outcome,
   type Verdict,
 } from "../../src/search/events.ts";
-import { fold, type RunState } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import type { RunState } from "../../src/search/state.ts";
 import type { ReportedRun } from "../../src/report/study.ts";
 import { runStarted } from "./run-events.ts";
 

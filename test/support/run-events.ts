@@ -5,7 +5,7 @@
  */
 import type { EventBody } from "../../src/search/events.ts";
 import type { Clock } from "../../src/search/ports.ts";
-import type { SpaceDescription } from "../../src/search/space.ts";
+import type { SpaceDescription } from "../../src/search/space-description.ts";
 
 type BodyOf<T extends EventBody["type"]> = Extract<EventBody, { type: T }>;
 

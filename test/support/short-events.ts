@@ -12,7 +12,8 @@ import {
   type RunEvent,
   type Verdict,
 } from "../../src/search/events.ts";
-import { fold, type RunState } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import type { RunState } from "../../src/search/state.ts";
 
 export const limit = 50;
 

@@ -3,8 +3,9 @@
  *
  * Owns numbers that are the same everywhere and always. Knows nothing of who searches it or serves it.
  */
-import type { SpaceDescription } from "../../src/search/space.ts";
-import { type Architecture, Space } from "../../src/search/space.ts";
+import type { SpaceDescription } from "../../src/search/space-description.ts";
+import type { Architecture } from "../../src/search/architecture.ts";
+import { Space } from "../../src/search/space.ts";
 
 /** Two stages of one or two layers, three widths: `{"depth":[1,2],"width":[16,null,24,32]}`. */
 export const tinyDescription: SpaceDescription = {

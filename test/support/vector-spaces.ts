@@ -1,6 +1,7 @@
 /** The spaces and cases of proto/vectors/spelling.json, as the evaluator's own tests read them too. */
 import { readFileSync } from "node:fs";
-import { Space, type SpaceDescription } from "../../src/search/space.ts";
+import { Space } from "../../src/search/space.ts";
+import type { SpaceDescription } from "../../src/search/space-description.ts";
 
 /** The part of a description that decides how its architectures are spelt. */
 export interface Spelling {

@@ -2,17 +2,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ChatUnavailable, Interrupted } from "../../src/errors.ts";
-import type { SearchPorts } from "../../src/search/coordinator.ts";
+import { runSearch, type SearchPorts } from "../../src/search/coordinator.ts";
 import type { ChatReply, EventBody, Prices, RunEvent, SearchConfig } from "../../src/search/events.ts";
 import type { ChatRequest, Deadline, Evaluator, Searcher } from "../../src/search/ports.ts";
 import { metered, spend } from "../../src/search/spend.ts";
-import { budgetSpent, fold, type RunState, secondsWorked } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import { budgetSpent, secondsWorked } from "../../src/search/progress.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { replaySearch, resumeSearch } from "../../src/search/replay.ts";
 import { bodies, facts, StillClock, started } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { MemoryJournal } from "../support/memory-journal.ts";
 import { ScriptedChat, type ScriptedReply } from "../support/scripted-chat.ts";
-import { runSearch } from "../../src/search/coordinator.ts";
 import { tinySpace } from "../support/tiny-space.ts";
 
 const all = [...tinySpace().all()].map(({ text }) => text);

@@ -2,8 +2,10 @@
 import { describe, expect, it } from "vitest";
 import type { SearchConfig } from "../../src/search/events.ts";
 import { randomStream } from "../../src/search/random.ts";
-import { Space, type SpaceDescription } from "../../src/search/space.ts";
-import { evaluations, type RunState, valueOf } from "../../src/search/state.ts";
+import { Space } from "../../src/search/space.ts";
+import type { SpaceDescription } from "../../src/search/space-description.ts";
+import { evaluations, valueOf } from "../../src/search/results.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { navigatorPrompt } from "../../src/searchers/navigator.ts";
 import { figure, writeArchitecture } from "../../src/searchers/prompts.ts";
 import { soloPrompt } from "../../src/searchers/solo.ts";

@@ -1,7 +1,7 @@
 /** What a search records, in which order, and what happens when it cannot be written. */
 import { describe, expect, it } from "vitest";
 import type { Notice } from "../../src/search/live-run.ts";
-import { trace } from "../../src/search/state.ts";
+import { trace } from "../../src/search/results.ts";
 import { bodies, facts, setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { scriptedSearcher } from "../support/scripted-searcher.ts";

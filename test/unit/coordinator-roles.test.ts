@@ -2,9 +2,10 @@
 import { describe, expect, it } from "vitest";
 import { UnusableReply, UsageError } from "../../src/errors.ts";
 import type { ChatRequest, Turn } from "../../src/search/ports.ts";
-import type { Architecture } from "../../src/search/space.ts";
+import type { Architecture } from "../../src/search/architecture.ts";
 import { spend } from "../../src/search/spend.ts";
-import { budgetSpent, funnel } from "../../src/search/state.ts";
+import { funnel } from "../../src/search/funnel.ts";
+import { budgetSpent } from "../../src/search/progress.ts";
 import { bodies, setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator, evaluatorWith } from "../support/memory-evaluator.ts";
 import { type ChatScript, ScriptedChat } from "../support/scripted-chat.ts";

@@ -1,7 +1,9 @@
 /** What becomes of each candidate of a round: one verdict with its reasons, and what is paid for. */
 import { describe, expect, it } from "vitest";
 import type { Outcome } from "../../src/search/events.ts";
-import { best, budgetSpent, funnel, trace } from "../../src/search/state.ts";
+import { funnel } from "../../src/search/funnel.ts";
+import { budgetSpent } from "../../src/search/progress.ts";
+import { best, trace } from "../../src/search/results.ts";
 import { bodies, kinds, setUp, verdicts } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { scriptedSearcher } from "../support/scripted-searcher.ts";

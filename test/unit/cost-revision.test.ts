@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { UsageError } from "../../src/errors.ts";
 import { informSchema, type SearchConfig } from "../../src/search/events.ts";
 import type { ChatRequest } from "../../src/search/ports.ts";
-import { funnel } from "../../src/search/state.ts";
+import { funnel } from "../../src/search/funnel.ts";
 import { replaySearch } from "../../src/search/replay.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import type { GeneratorBrief } from "../../src/searchers/generator.ts";

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import type { SearchConfig } from "../../src/search/events.ts";
 import { randomStream } from "../../src/search/random.ts";
-import type { Space, SpaceDescription } from "../../src/search/space.ts";
+import type { Space } from "../../src/search/space.ts";
+import type { SpaceDescription } from "../../src/search/space-description.ts";
 import type { RunState } from "../../src/search/state.ts";
 import { measureSpread, spreadOf } from "../../src/searchers/cost-spread.ts";
 import { collm } from "../../src/searchers/collm.ts";

@@ -2,7 +2,8 @@
 import { Matrix, solve } from "ml-matrix";
 import { describe, expect, it } from "vitest";
 import { randomStream, shuffle } from "../../src/search/random.ts";
-import { type Architecture, Space } from "../../src/search/space.ts";
+import type { Architecture } from "../../src/search/architecture.ts";
+import { Space } from "../../src/search/space.ts";
 import { fitGaussianProcess } from "../../src/searchers/gaussian-process.ts";
 import { tinyDescription } from "../support/tiny-space.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { longPrompt, longPromptBytes, readingOf } from "../../src/app/long-prompt.ts";
 import { randomStream } from "../../src/search/random.ts";
-import { bytesOf } from "../../src/search/state.ts";
+import { bytesOf } from "../../src/search/conversation.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";
 
 const word = "amber-1234";

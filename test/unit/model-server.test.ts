@@ -1,7 +1,7 @@
 /** The model server of the tests plays both roles well enough to carry a whole search. */
 import { describe, expect, test } from "vitest";
 import { Space } from "../../src/search/space.ts";
-import { funnel } from "../../src/search/state.ts";
+import { funnel } from "../../src/search/funnel.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import { architecturesSchema } from "../../src/searchers/prompts.ts";
 import { setUp } from "../support/core-ports.ts";

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import type { SearchConfig } from "../../src/search/events.ts";
 import { Space } from "../../src/search/space.ts";
-import { fold, type RunState } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import { generatorPrompt } from "../../src/searchers/generator.ts";
 import { type NavigatorBrief, navigatorPrompt } from "../../src/searchers/navigator.ts";

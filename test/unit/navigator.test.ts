@@ -1,7 +1,8 @@
 /** What the Navigator is asked at the opening and in a refinement, and how its strategy is read. */
 import { describe, expect, it } from "vitest";
 import type { ChatReply, SearchConfig } from "../../src/search/events.ts";
-import { Space, type SpaceDescription } from "../../src/search/space.ts";
+import { Space } from "../../src/search/space.ts";
+import type { SpaceDescription } from "../../src/search/space-description.ts";
 import { strategySections } from "../../src/search/strategy.ts";
 import { navigatorPrompt, readStrategy } from "../../src/searchers/navigator.ts";
 import { begun, block, refinement, shown, tiny } from "../support/played-rounds.ts";

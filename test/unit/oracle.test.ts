@@ -5,7 +5,9 @@
 import { describe, expect, it } from "vitest";
 import { ReplayDivergence } from "../../src/errors.ts";
 import type { RunEvent } from "../../src/search/events.ts";
-import { evaluations, fold, isComplete, type RunState } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import { evaluations, isComplete } from "../../src/search/results.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { replaySearch, resumeSearch } from "../../src/search/replay.ts";
 import { random } from "../../src/searchers/random.ts";
 import { bodies, facts, setUp } from "../support/core-ports.ts";

@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type EventBody, formatVersion, type Outcome } from "../../src/search/events.ts";
-import { best, fold, type RunState, trace } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import { best, trace } from "../../src/search/results.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { evaluationsToReach, outcomeOf, reachedOptimum, stepAfter } from "../../src/report/outcome.ts";
 import { type RunOptions, reportedRun } from "../support/reported-runs.ts";
 import { runStarted, tinySpace } from "../support/run-events.ts";

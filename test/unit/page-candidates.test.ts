@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { alikeIn, candidateWords, improvers, keyOf } from "../../src/dashboard/page/candidate-words.ts";
 import { type EventBody, formatVersion, type Verdict } from "../../src/search/events.ts";
-import { type Candidate, fold, type RunState } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import type { Candidate, RunState } from "../../src/search/state.ts";
 import { runStarted } from "../support/run-events.ts";
 import { reportedRun } from "../support/reported-runs.ts";
 

@@ -2,7 +2,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { type ReadRun, Snapshots } from "../../src/dashboard/page/snapshot.ts";
 import { type EventBody, formatVersion, type RunEvent } from "../../src/search/events.ts";
-import { applyEvent } from "../../src/search/state.ts";
+import { applyEvent } from "../../src/search/fold.ts";
 import { runStarted, strategySet } from "../support/run-events.ts";
 
 let now = 0;

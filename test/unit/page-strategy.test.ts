@@ -1,6 +1,6 @@
 /** How a strategy differs from the one before it, as the page of a run shows it. */
 import { expect, test } from "vitest";
-import { fold } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
 import { type EventBody, formatVersion } from "../../src/search/events.ts";
 import { roundsWithStrategy, strategyChange } from "../../src/dashboard/page/strategy-change.ts";
 import { runStarted, strategySet } from "../support/run-events.ts";

@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { winnerForms } from "../../src/dashboard/page/winner-forms.ts";
 import { ownNames } from "../../src/report/own-names.ts";
-import { best, type RunState } from "../../src/search/state.ts";
+import { best } from "../../src/search/results.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { Space } from "../../src/search/space.ts";
 import { random } from "../../src/searchers/random.ts";
 import { reportedRun } from "../support/reported-runs.ts";

@@ -9,7 +9,9 @@ import {
   type SearchConfig,
 } from "../../src/search/events.ts";
 import type { ChatRequest, Searcher } from "../../src/search/ports.ts";
-import { fold, type RunState, trace } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import { trace } from "../../src/search/results.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { setUp } from "../support/core-ports.ts";
 import { ScriptedChat } from "../support/scripted-chat.ts";
 import { tinySpace } from "../support/tiny-space.ts";

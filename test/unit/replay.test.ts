@@ -2,7 +2,10 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { ReplayDivergence, UnusableReply } from "../../src/errors.ts";
 import { readEvent, type RunEvent } from "../../src/search/events.ts";
-import { budgetSpent, fold, funnel, type RunState } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import { funnel } from "../../src/search/funnel.ts";
+import { budgetSpent } from "../../src/search/progress.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { replaySearch } from "../../src/search/replay.ts";
 import { facts, setUp } from "../support/core-ports.ts";
 import { ScriptedChat } from "../support/scripted-chat.ts";

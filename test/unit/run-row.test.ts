@@ -2,7 +2,10 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { rowOf, runRowSchema, withHolder } from "../../src/dashboard/run-row.ts";
 import type { RunEvent } from "../../src/search/events.ts";
-import { best, budgetSpent, fold, type RunState } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import { budgetSpent } from "../../src/search/progress.ts";
+import { best } from "../../src/search/results.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { afterRounds, searchedRecord } from "../support/live-runs.ts";
 
 const held = { isHeld: true, trouble: null };

@@ -1,7 +1,8 @@
 /** Which descriptions of a space are refused because they contradict themselves, and with what words. */
 import { describe, expect, it } from "vitest";
 import { ContractViolation } from "../../src/errors.ts";
-import { type Dimension, Space, type SpaceDescription } from "../../src/search/space.ts";
+import { Space } from "../../src/search/space.ts";
+import type { Dimension, SpaceDescription } from "../../src/search/space-description.ts";
 import { describedAs, spellingVectors } from "../support/vector-spaces.ts";
 
 describe("the constructor refuses a description that contradicts itself", () => {

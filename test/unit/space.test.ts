@@ -3,7 +3,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ContractViolation } from "../../src/errors.ts";
 import { type Random, randomStream } from "../../src/search/random.ts";
-import { type Architecture, Space, spaceDescriptionSchema } from "../../src/search/space.ts";
+import type { Architecture } from "../../src/search/architecture.ts";
+import { Space } from "../../src/search/space.ts";
+import { spaceDescriptionSchema } from "../../src/search/space-description.ts";
 import { arbitraryDescription, rawForms } from "../support/arbitrary-space.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";
 
@@ -121,7 +123,7 @@ describe("spelling, over arbitrary spaces", () => {
     const loose = '{"depth":2,"dim":192,"mlp":[3,4],"heads":[3,4]}';
     const text = '{"mlp":[3.0,4.0,null,null],"heads":[3,4,null,null],"depth":[2],"dim":[192]}';
     expect(() => space.fromText(loose)).toThrow(
-      new ContractViolation(`"${loose}" is no canonical text of space layers: its spelling is ${text}`),
+      new ContractViolation(`"${loose}" is not in the canonical form of space layers: its spelling is ${text}`),
     );
     expect(() => space.fromText("nothing")).toThrow(/not readable as an architecture/);
   });

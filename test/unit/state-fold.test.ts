@@ -5,15 +5,10 @@ import { describe, expect, it } from "vitest";
 import { ContractViolation } from "../../src/errors.ts";
 import { stopReason } from "../../src/search/stop-reason.ts";
 import type { EventBody, SearchConfig, Verdict } from "../../src/search/events.ts";
-import {
-  budgetSpent,
-  fold,
-  funnel,
-  idleRounds,
-  isHopeless,
-  roundLimit,
-  trace,
-} from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import { funnel } from "../../src/search/funnel.ts";
+import { budgetSpent, idleRounds, isHopeless, roundLimit } from "../../src/search/progress.ts";
+import { trace } from "../../src/search/results.ts";
 import { started } from "../support/core-ports.ts";
 import { runResumed } from "../support/run-events.ts";
 import {

@@ -9,17 +9,10 @@ import {
   type Verdict,
 } from "../../src/search/events.ts";
 import { spend } from "../../src/search/spend.ts";
-import {
-  best,
-  budgetLeft,
-  budgetSpent,
-  evaluations,
-  fold,
-  funnel,
-  applyEvent,
-  resultOf,
-  trace,
-} from "../../src/search/state.ts";
+import { fold, applyEvent } from "../../src/search/fold.ts";
+import { funnel } from "../../src/search/funnel.ts";
+import { budgetLeft, budgetSpent } from "../../src/search/progress.ts";
+import { best, evaluations, resultOf, trace } from "../../src/search/results.ts";
 import { facts, started } from "../support/core-ports.ts";
 import {
   accepted,

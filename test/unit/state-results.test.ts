@@ -4,22 +4,21 @@
 import { describe, expect, it } from "vitest";
 import type { EventBody, Outcome, Verdict } from "../../src/search/events.ts";
 import { spend } from "../../src/search/spend.ts";
+import { strategyBefore, transcript } from "../../src/search/conversation.ts";
+import { funnel } from "../../src/search/funnel.ts";
+import { budgetSpent } from "../../src/search/progress.ts";
 import {
   best,
-  budgetSpent,
-  funnel,
   isBetter,
   isOverLimit,
   objective,
   resultOf,
-  type RunState,
   sawWithinLimit,
   smallestCosts,
-  strategyBefore,
   trace,
-  transcript,
   valueOf,
-} from "../../src/search/state.ts";
+} from "../../src/search/results.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { started } from "../support/core-ports.ts";
 import {
   accepted,

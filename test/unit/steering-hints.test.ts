@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { runSearch } from "../../src/search/coordinator.ts";
 import type { RunEvent, SearchConfig } from "../../src/search/events.ts";
-import { fold, type RunState } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { navigatorPrompt } from "../../src/searchers/navigator.ts";
 import { soloPrompt } from "../../src/searchers/solo.ts";
 import { MemoryJournal } from "../support/memory-journal.ts";

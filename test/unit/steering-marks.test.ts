@@ -6,7 +6,8 @@ import { LiveView } from "../../src/cli/live-view.ts";
 import { summarize, summaryLines } from "../../src/cli/summary.ts";
 import { cohortsOf, type ReportedRun } from "../../src/report/study.ts";
 import type { EventBody, RunEvent, StopReason } from "../../src/search/events.ts";
-import { applyEvent, type RunState } from "../../src/search/state.ts";
+import { applyEvent } from "../../src/search/fold.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { reportedRun } from "../support/reported-runs.ts";
 import { inFile } from "../support/streams.ts";
 

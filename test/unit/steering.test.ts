@@ -8,7 +8,9 @@ import { runSearch } from "../../src/search/coordinator.ts";
 import { digestOf, RunningDigest } from "../../src/search/digest.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import type { Deadline, Steering } from "../../src/search/ports.ts";
-import { fold, type RunState, secondsWorked } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import { secondsWorked } from "../../src/search/progress.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { replaySearch, resumeSearch } from "../../src/search/replay.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import { bodies, facts, StillClock } from "../support/core-ports.ts";
@@ -145,9 +147,7 @@ describe("a run that a person steers", () => {
     });
     expect(bodies(events, "hint-given")).toHaveLength(20);
     const words = person.refused.map((error) => (error as Error).message);
-    expect(words.slice(0, 5)).toEqual(
-      Array(5).fill("20 hints wait already; give more after the next round"),
-    );
+    expect(words.slice(0, 5)).toEqual(Array(5).fill("20 hints wait already; give more after the next round"));
     expect(words.slice(5)).toEqual(["the search is over: no strategy will be asked for any more"]);
   });
 

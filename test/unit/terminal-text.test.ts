@@ -29,7 +29,8 @@ import * as errors from "../../src/errors.ts";
 import { plainJson } from "../../src/report/format.ts";
 import { bodyOf, eventBodySchema } from "../../src/search/events.ts";
 import { Space } from "../../src/search/space.ts";
-import { fold, type RunState } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { type GrpcServer, refusal, startGrpcServer } from "../support/grpc-server.ts";
 import { description, hostileRecord, structure } from "../support/hostile-record.ts";
 import {

@@ -4,7 +4,8 @@
  * Owns the words and which candidates improved the best. What was decided is in the record.
  */
 import { verdictNames } from "../../report/words.ts";
-import { type Candidate, isBetter, type RunState, resultOf, valueOf } from "../../search/state.ts";
+import { isBetter, resultOf, valueOf } from "../../search/results.ts";
+import type { Candidate, RunState } from "../../search/state.ts";
 import { outcomeWords } from "./event-words.ts";
 
 /** A candidate as a row shows it. */

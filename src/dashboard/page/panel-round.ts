@@ -7,7 +7,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { unitSign } from "../../report/format.ts";
 import type { Candidate, Round, RunState } from "../../search/state.ts";
-import { objective } from "../../search/state.ts";
+import { objective } from "../../search/results.ts";
 import { counted, withUnit } from "./amounts.ts";
 import { type Alike, alikeIn, type CandidateWords, candidateWords, keyOf } from "./candidate-words.ts";
 import { awaited, type PanelContext, type Panel } from "./panel.ts";

@@ -6,8 +6,7 @@
 import { capUnits } from "../../report/words.ts";
 import { html, nothing, type TemplateResult } from "lit-html";
 import { amount, money, unknown } from "../../report/format.ts";
-import type { Cap, Role } from "../../search/events.ts";
-import { roleSchema } from "../../search/events.ts";
+import { type Cap, type Role, roleSchema } from "../../search/events.ts";
 import { type Spend, spend } from "../../search/spend.ts";
 import { duration } from "./amounts.ts";
 import { roleName } from "./event-words.ts";

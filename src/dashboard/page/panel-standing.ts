@@ -6,7 +6,8 @@
 import { capUnits } from "../../report/words.ts";
 import { html, nothing, type TemplateResult } from "lit-html";
 import { amount, money } from "../../report/format.ts";
-import { objective, secondsWorked } from "../../search/state.ts";
+import { secondsWorked } from "../../search/progress.ts";
+import { objective } from "../../search/results.ts";
 import { duration, withUnit } from "./amounts.ts";
 import { awaited, type PanelContext, factsView, meter, type Panel } from "./panel.ts";
 import type { Connection } from "./run-stream.ts";

@@ -5,7 +5,8 @@
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { noWinnerYet } from "./standing-words.ts";
-import { hasTest, objective, type RunState, testsOnSearchImages, valueOf } from "../../search/state.ts";
+import { hasTest, objective, testsOnSearchImages, valueOf } from "../../search/results.ts";
+import type { RunState } from "../../search/state.ts";
 import { withUnit } from "./amounts.ts";
 import { awaited, type Panel } from "./panel.ts";
 import { copyButton } from "./parts.ts";

@@ -4,7 +4,8 @@
  * Owns the connection, the order and the pace of folding. Adds nothing up itself: that is `applyEvent` of the search.
  */
 import type { RunEvent } from "../../search/events.ts";
-import { applyEvent, type RunState } from "../../search/state.ts";
+import { applyEvent } from "../../search/fold.ts";
+import type { RunState } from "../../search/state.ts";
 import type { Standing } from "../protocol.ts";
 import { oncePerFrame, whileSeen, yielded } from "./tasks.ts";
 

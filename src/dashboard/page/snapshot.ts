@@ -7,7 +7,8 @@
 import { ownNames } from "../../report/own-names.ts";
 import type { RunEvent } from "../../search/events.ts";
 import { metered, type Spend, spend } from "../../search/spend.ts";
-import { type Best, best, type RunState } from "../../search/state.ts";
+import { type Best, best } from "../../search/results.ts";
+import type { RunState } from "../../search/state.ts";
 import type { Standing } from "../protocol.ts";
 import { improvers } from "./candidate-words.ts";
 import { secondsLeft } from "./time-left.ts";

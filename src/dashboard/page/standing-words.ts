@@ -6,7 +6,9 @@
 import { endings } from "../../report/words.ts";
 import { listed } from "../../report/format.ts";
 import { shellWord } from "../../report/format.ts";
-import { funnel, type RunState, roundLimit } from "../../search/state.ts";
+import { funnel } from "../../search/funnel.ts";
+import { roundLimit } from "../../search/progress.ts";
+import type { RunState } from "../../search/state.ts";
 import type { Standing } from "../protocol.ts";
 import { counted, duration, withUnit } from "./amounts.ts";
 

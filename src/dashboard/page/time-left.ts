@@ -3,7 +3,8 @@
  *
  * Owns the estimate, from the pace of what is in the record alone. Knows no clock.
  */
-import { budgetLeft, budgetSpent, type RunState, roundLimit, secondsWorked } from "../../search/state.ts";
+import { budgetLeft, budgetSpent, roundLimit, secondsWorked } from "../../search/progress.ts";
+import type { RunState } from "../../search/state.ts";
 
 /**
  * Seconds until the budget is spent or the last round is played, whichever is sooner, were all to go on as it went so

@@ -7,7 +7,8 @@
 import { spaceOf } from "../../report/study.ts";
 import { evaluateCommand } from "../../report/winners.ts";
 import { Space } from "../../search/space.ts";
-import type { Best, RunState } from "../../search/state.ts";
+import type { Best } from "../../search/results.ts";
+import type { RunState } from "../../search/state.ts";
 
 export interface WinnerForms {
   /** Its canonical text, under the space's own names where they are known. */

@@ -4,8 +4,8 @@
  * Owns the order of its rows and when slots are put together because there are too many.
  */
 import * as Plot from "@observablehq/plot";
-import { evaluations } from "../../search/state.ts";
-import type { SpaceDescription } from "../../search/space.ts";
+import { evaluations } from "../../search/results.ts";
+import type { SpaceDescription } from "../../search/space-description.ts";
 import type { ComparedCohort, ComparedSpace } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
 import { architectureReader } from "../own-names.ts";

@@ -4,7 +4,8 @@
  * Owns which cost is shown, what is left out where there is too much, and what the front is.
  */
 import * as Plot from "@observablehq/plot";
-import { type Candidate, evaluations, valueOf } from "../../search/state.ts";
+import { evaluations, valueOf } from "../../search/results.ts";
+import type { Candidate } from "../../search/state.ts";
 import { type ComparedCohort, nameOf } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
 import { amount, listed, unitSign } from "../format.ts";

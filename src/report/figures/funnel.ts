@@ -1,10 +1,10 @@
 /**
  * Where candidates were lost, round by round.
  *
- * Owns the order and the colours of the states. What a state means is for search/state.ts.
+ * Owns the order and the colours of the states. What a state means is for search/funnel.ts.
  */
 import * as Plot from "@observablehq/plot";
-import { type Funnel, funnel } from "../../search/state.ts";
+import { type Funnel, funnel } from "../../search/funnel.ts";
 import { type ComparedCohort, hasMeans, nameOf } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
 import { listed } from "../format.ts";

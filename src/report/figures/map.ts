@@ -4,8 +4,8 @@
  * Owns which runs are shown. The projection is for projection.ts.
  */
 import * as Plot from "@observablehq/plot";
-import { best, evaluations, valueOf } from "../../search/state.ts";
-import type { Architecture } from "../../search/space.ts";
+import { best, evaluations, valueOf } from "../../search/results.ts";
+import type { Architecture } from "../../search/architecture.ts";
 import { nameOf } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
 import { listed } from "../format.ts";

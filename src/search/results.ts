@@ -1,0 +1,160 @@
+/**
+ * What was found: evaluations, the objective, the best architecture and the tests after the end.
+ *
+ * Selectors over the state of a run. Everything is ordered by round and candidate, never by arrival.
+ */
+import { ContractViolation } from "../errors.ts";
+import type { MeasuredCost, Outcome } from "./events.ts";
+import type { Candidate, RunState } from "./state.ts";
+
+/** An architecture with its costs and its result: measured, or shared with an equivalent one. */
+export interface Evaluation {
+  readonly candidate: Candidate;
+  readonly measured: MeasuredCost;
+  readonly overLimit: boolean;
+  readonly outcome: Outcome;
+}
+
+/** Every finished evaluation, failed ones included, by round and candidate. */
+export function evaluations(state: RunState): Evaluation[] {
+  return state.rounds.flatMap(({ candidates }) => evaluationsAmong(candidates));
+}
+
+/** The finished evaluations among some candidates, in their order. */
+export function evaluationsAmong(candidates: readonly Candidate[]): Evaluation[] {
+  return candidates.flatMap((candidate) => {
+    const { verdict, outcome } = candidate;
+    if (verdict.kind !== "accepted" || outcome === null) return [];
+    return [{ candidate, measured: verdict.measured, overLimit: verdict.overLimit, outcome }];
+  });
+}
+
+/** The objective value of a result, or null when there is none. */
+export function valueOf(state: RunState, outcome: Outcome | null): number | null {
+  if (outcome?.kind !== "measurement") return null;
+  return outcome.metrics[objective(state).name] ?? null;
+}
+
+/** The metric that the search is about: the first one of the space. */
+export function objective(state: RunState): RunState["space"]["metrics"][number] {
+  const metric = state.space.metrics[0];
+  if (metric === undefined) throw new ContractViolation(`space ${state.space.id} has no metric`);
+  return metric;
+}
+
+/** Whether objective value `value` is better than `than`. */
+export function isBetter(state: RunState, value: number, than: number | null): boolean {
+  if (than === null) return true;
+  return objective(state).higherIsBetter ? value > than : value < than;
+}
+
+export interface Best {
+  readonly text: string;
+  readonly value: number;
+  readonly candidate: Candidate;
+  readonly measured: MeasuredCost;
+  readonly outcome: Extract<Outcome, { kind: "measurement" }>;
+}
+
+/** The best architecture within every limit, the first one on a tie; null when there is none. */
+export function best(state: RunState): Best | null {
+  let found: Best | null = null;
+  for (const { candidate, measured, outcome } of results(state)) {
+    const value = valueOf(state, outcome);
+    if (value === null || outcome.kind !== "measurement" || !isBetter(state, value, found?.value ?? null))
+      continue;
+    found = { text: measured.text, value, candidate, measured, outcome };
+  }
+  return found;
+}
+
+/** The best within the limits after each evaluation; text and value are null as long as there is none. */
+export function trace(state: RunState): { evaluation: number; text: string | null; value: number | null }[] {
+  let text: string | null = null;
+  let value: number | null = null;
+  return evaluations(state).map(({ measured, overLimit, outcome }, index) => {
+    const own = valueOf(state, outcome);
+    if (own !== null && !overLimit && isBetter(state, own, value)) {
+      value = own;
+      text = measured.text;
+    }
+    return { evaluation: index + 1, text, value };
+  });
+}
+
+/** The winner, when its space has a test split and its one test has not been made; else null. */
+export function untestedWinner(state: RunState): string | null {
+  const winner = best(state);
+  return winner === null || !hasTest(state) || state.winnerTests.has(winner.text) ? null : winner.text;
+}
+
+/** Everything evaluated whose test the oracle was asked for and has not given yet, in the order evaluated. */
+export function untestedByOracle(state: RunState): string[] {
+  if (state.search.oracle !== true || !hasTest(state)) return [];
+  const texts = evaluations(state).flatMap(({ measured, outcome }) =>
+    outcome.kind === "measurement" ? [measured.text] : [],
+  );
+  return [...new Set(texts)].filter((text) => !state.oracleTests.has(text));
+}
+
+/** Whether the run has come to an end of its own and everything asked after it has been answered. */
+export function isComplete(state: RunState): boolean {
+  return state.ended !== null && untestedWinner(state) === null && untestedByOracle(state).length === 0;
+}
+
+/** Whether the space has a test split at all. */
+export function hasTest({ space }: Pick<RunState, "space">): boolean {
+  return space.splits.some(({ name }) => name === "test");
+}
+
+/** Whether the space's test split uses the same images as the search, as far as its evaluator tells. */
+export function testsOnSearchImages({ space }: Pick<RunState, "space">): boolean {
+  const dataOf = (split: string) => space.splits.find(({ name }) => name === split)?.data;
+  return dataOf("test") !== undefined && dataOf("test") === dataOf("search");
+}
+
+/** A candidate's result: its own, or the one of the architecture it is equivalent to. */
+export function resultOf(state: RunState, candidate: Candidate): Outcome | null {
+  return candidate.verdict.kind === "equivalent"
+    ? (state.visited.get(candidate.verdict.twin)?.outcome ?? null)
+    : candidate.outcome;
+}
+
+/** Whether any cost exceeds its limit. */
+export function isOverLimit(state: RunState, measured: MeasuredCost): boolean {
+  return Object.entries(state.search.limits).some(
+    ([name, limit]) => (measured.costs[name] ?? Number.POSITIVE_INFINITY) > limit,
+  );
+}
+
+/** Whether anything within the limits was ever seen, evaluated or not. */
+export function sawWithinLimit(state: RunState): boolean {
+  for (const measured of state.costs.values()) if (!isOverLimit(state, measured)) return true;
+  return false;
+}
+
+/** The smallest value ever seen of each limited cost, with the text it belongs to. */
+export function smallestCosts(state: RunState): { name: string; limit: number; smallest: number | null }[] {
+  return Object.entries(state.search.limits).map(([name, limit]) => {
+    let smallest: number | null = null;
+    for (const { costs } of state.costs.values()) {
+      const cost = costs[name];
+      if (cost !== undefined && (smallest === null || cost < smallest)) smallest = cost;
+    }
+    return { name, limit, smallest };
+  });
+}
+
+// --- internal ---
+
+/** Every result within the limits: evaluated, or equivalent to an evaluated one. */
+function* results(state: RunState): Generator<Evaluation> {
+  for (const { candidates } of state.rounds) {
+    for (const candidate of candidates) {
+      const { verdict } = candidate;
+      const outcome = resultOf(state, candidate);
+      if (outcome === null || !("measured" in verdict) || isOverLimit(state, verdict.measured)) continue;
+      yield { candidate, measured: verdict.measured, overLimit: false, outcome };
+    }
+  }
+}
