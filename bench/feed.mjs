@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setImmediate as nextTurn, setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { createRun } from "../dist/runs/journal-file.js";
+import { createRun } from "../dist/runs/journal.js";
 import { openFeed } from "../dist/runs/live-feed.js";
 import { startPythonEvaluator } from "../dist/evaluator/python-evaluator.js";
 import { systemClock } from "../dist/app/compose.js";

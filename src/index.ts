@@ -5,7 +5,8 @@
  */
 export * from "./errors.ts";
 export { GrpcEvaluator, type GrpcEvaluatorOptions } from "./evaluator/grpc-evaluator.ts";
-export { createRun, openRun, readRun } from "./runs/journal-file.ts";
+export { createRun, openRun } from "./runs/journal.ts";
+export { readRun } from "./runs/run-record.ts";
 export { OpenAIChat, type OpenAIChatOptions } from "./models/openai-chat.ts";
 export { findPython, LocalEvaluator, type LocalEvaluatorOptions } from "./evaluator/python-evaluator.ts";
 export { systemClock } from "./system/clock.ts";

@@ -193,7 +193,7 @@ function telling({ onText }: ModelWatch, role: Role): { onText?: (characters: nu
 }
 
 async function openRecorded(path: string, present?: PresentSearch): Promise<(role: Role) => ChatModel> {
-  const { readRun } = await import("../runs/journal-file.ts");
+  const { readRun } = await import("../runs/run-record.ts");
   const { RecordedChat } = await import("../models/recorded-chat.ts");
   const { events } = await readRun(path);
   const recorded = new RecordedChat(events, path, present);

@@ -7,7 +7,8 @@
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { journalPath, readRun } from "../runs/journal-file.ts";
+import { journalPath } from "../runs/run-folder.ts";
+import { readRun } from "../runs/run-record.ts";
 import { readRegular } from "../system/regular-file.ts";
 import { unusable } from "../system/system-error.ts";
 import { CollmError, JournalDamaged, UsageError } from "../errors.ts";

@@ -7,7 +7,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { journalPath, type OpenedRun, type RunJournal } from "../runs/journal-file.ts";
+import type { OpenedRun, RunJournal } from "../runs/journal.ts";
+import { journalPath } from "../runs/run-folder.ts";
 import { readRegular } from "../system/regular-file.ts";
 import {
   boundsOf,

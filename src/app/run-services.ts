@@ -5,7 +5,7 @@
  * opened for want of a right or a name is refused before the run begins; what fails later is said and left.
  */
 import { dirname } from "node:path";
-import type { OnStored } from "../runs/journal-file.ts";
+import type { OnStored } from "../runs/append-log.ts";
 import { type LiveFeed, openFeed } from "../runs/live-feed.ts";
 import { openSteering, type SteeringSocket } from "../runs/steering-socket.ts";
 import { shellWord } from "../report/format.ts";

@@ -3,7 +3,7 @@
  *
  * Owns which prompts are measured for it and how the sums are shown. The arithmetic is report/estimate.ts.
  */
-import { readRun } from "../runs/journal-file.ts";
+import { readRun } from "../runs/run-record.ts";
 import {
   boundsOf,
   type Config,

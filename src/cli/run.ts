@@ -7,13 +7,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { asOurs } from "../system/system-error.ts";
-import {
-  createRun,
-  type OnStored,
-  openRun,
-  type RunJournal,
-  readRunUnchecked,
-} from "../runs/journal-file.ts";
+import type { OnStored } from "../runs/append-log.ts";
+import { createRun, openRun, type RunJournal } from "../runs/journal.ts";
+import { readRunUnchecked } from "../runs/run-record.ts";
 import {
   type Config,
   type Flags,

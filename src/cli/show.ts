@@ -4,7 +4,7 @@
  * Owns the tables of rounds and candidates. Reads the journal without touching it, also while the run goes on. Of a damaged
  * one it shows what the last chain digest before the damage covers, marked as such.
  */
-import { readTrustedPart } from "../runs/journal-file.ts";
+import { readTrustedPart } from "../runs/run-record.ts";
 import { UsageError } from "../errors.ts";
 import { truncationWords, verdictNames } from "../report/words.ts";
 import type { OutputMode, Verdict } from "../search/events.ts";

@@ -6,7 +6,8 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { LineMerge, readFedLine } from "../runs/feed-merge.ts";
-import { damageWords, journalPath, requireJournal, type StoredLine } from "../runs/journal-file.ts";
+import { journalPath, requireJournal } from "../runs/run-folder.ts";
+import { damageWords, type StoredLine } from "../runs/run-record.ts";
 import { followRun } from "../runs/journal-tail.ts";
 import { type FedLine, followFeed, isFeedAddress } from "../runs/live-feed.ts";
 import { isHeld } from "../runs/run-lock.ts";

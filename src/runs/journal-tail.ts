@@ -14,11 +14,11 @@ import type { BigIntStats } from "node:fs";
 import { type FileHandle, stat } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import { HashChain } from "../search/hash-chain.ts";
-import { journalPath, readLine, type StoredLine } from "./journal-file.ts";
+import { LineSplitter } from "./lines.ts";
+import { journalPath } from "./run-folder.ts";
+import { readLine, type StoredLine } from "./run-record.ts";
 import { NotRegular, openRegular } from "../system/regular-file.ts";
 import { codeOf } from "../system/system-error.ts";
-
-export type { StoredLine } from "./journal-file.ts";
 
 export type TailNotice =
   /** Complete lines that were not told of before, in order. */
@@ -145,9 +145,7 @@ async function* readOn(
   signal: AbortSignal,
 ): AsyncGenerator<Step, void> {
   let place = from;
-  /** What was read of a line that is not whole yet. */
-  let begun: Buffer[] = [];
-  let begunBytes = 0;
+  const splitter = new LineSplitter();
   /** What may be told, which is what the last chain digest that holds covers, and then what stands behind it. */
   let chained: StoredLine[] = [];
   let unchained: StoredLine[] = [];
@@ -156,16 +154,13 @@ async function* readOn(
     const piece = await readAt(file, position, Math.min(pieceBytes, end - position));
     if (piece.length === 0) break;
     position += piece.length;
-    let lineStart = 0;
-    for (let lineEnd = piece.indexOf("\n"); lineEnd !== -1; lineEnd = piece.indexOf("\n", lineStart)) {
-      const bytes = Buffer.concat([...begun, piece.subarray(lineStart, lineEnd)]);
-      [begun, begunBytes] = [[], 0];
+    for (const bytes of splitter.take(piece)) {
       const line = readLine(bytes, place.lines + 1);
       const broken = line.ok ? chain.check(line.event) : null;
       if (!line.ok || broken !== null) {
         const lines = line.ok ? chained : [...chained, ...unchained];
         const damage = line.ok ? broken : line.reason;
-        yield { place: { ...place, damaged: bytes, isChainBroken: line.ok }, lines, damage };
+        yield { place: { ...place, damaged: Buffer.from(bytes), isChainBroken: line.ok }, lines, damage };
         return;
       }
       unchained.push(line);
@@ -173,14 +168,11 @@ async function* readOn(
       if (chain.checkedSeq === line.event.seq || keptBytes > mostKeptBytes)
         [chained, unchained, keptBytes] = [[...chained, ...unchained], [], 0];
       place = behind(place, bytes);
-      lineStart = lineEnd + 1;
     }
-    begun.push(piece.subarray(lineStart));
-    begunBytes += piece.length - lineStart;
-    if (begunBytes > longestLineBytes) {
+    if (splitter.unfinishedBytes > longestLineBytes) {
       const damage = `longer than ${longestLineBytes} bytes`;
       yield {
-        place: { ...place, damaged: Buffer.from(Buffer.concat(begun).subarray(0, witnessBytes)) },
+        place: { ...place, damaged: Buffer.from(splitter.unfinished().subarray(0, witnessBytes)) },
         lines: [...chained, ...unchained],
         damage,
       };

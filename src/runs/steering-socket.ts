@@ -18,7 +18,7 @@ import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import { CollmError, Interrupted, UsageError } from "../errors.ts";
 import type { Answer, Order, Steering } from "../search/ports.ts";
-import { journalPath } from "./journal-file.ts";
+import { journalPath } from "./run-folder.ts";
 import { codeOf, reasonOf } from "../system/system-error.ts";
 
 const socketName = "control.sock";

@@ -5,9 +5,10 @@
  * that are made: no more than with the folder around them, and within the user's own mask. Knows nothing of what is in a
  * file.
  */
-import { statSync } from "node:fs";
-import { chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { constants, statSync } from "node:fs";
+import { chmod, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { codeOf } from "./system-error.ts";
 
 /** For nobody but their owner. */
 const privateFolder = 0o700;
@@ -57,6 +58,18 @@ export async function writeWhole(
   } catch (error) {
     await rm(part, { force: true }).catch(() => {});
     throw error;
+  }
+}
+
+/** Makes the entries of a folder last. File systems that cannot do so say EINVAL or ENOTSUP. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!["EINVAL", "ENOTSUP"].includes(codeOf(error))) throw error;
+  } finally {
+    await handle.close();
   }
 }
 

@@ -148,9 +148,7 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
     };
     for (const [id, state] of Object.entries(states))
       expect(await rowOf(page, id).locator(".badge").textContent(), id).toContain(state);
-    expect(await rowOf(page, "damaged").textContent()).toMatch(
-      /line 5: event 6 stands where event 5 belongs/,
-    );
+    expect(await rowOf(page, "damaged").textContent()).toMatch(/line 5: it holds event 6 instead of event 5/);
     expect(await rowOf(page, "group/blind").locator(".mark").allTextContents()).toEqual(["blind"]);
     expect(await rowOf(page, "talked").textContent()).toMatch(/talkative.*\d %.*100 *of 100/s);
     expect(page.url()).not.toContain("token");
@@ -340,7 +338,7 @@ describe.skipIf(!hasBrowser)(`the live page in a browser${browserNote}`, () => {
   test("a damaged run says which line is wrong, and a run that is not there says so", async () => {
     const page = await reader.visit(addressOf(shown, "damaged"));
     await page
-      .getByText(/line 5: event 6 stands where event 5 belongs/)
+      .getByText(/line 5: it holds event 6 instead of event 5/)
       .first()
       .waitFor();
     reader.forgive(/404/);

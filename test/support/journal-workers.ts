@@ -14,7 +14,7 @@ import type { RunEvent } from "../../src/search/events.ts";
 
 /** What a child does: opens and closes runs on command, or appends without end and tells what was acknowledged. */
 const worker = `
-import { createRun, openRun } from "./runs/journal-file.js";
+import { createRun, openRun } from "./runs/journal.js";
 const clock = { now: () => new Date().toISOString() };
 const strategy = (round) => ({ type: "strategy-set", round, text: "s".repeat(round % 300) });
 let journal = null;
@@ -95,7 +95,7 @@ export function journalWorkers(): JournalWorkers {
     const config = {
       extends: join(root, "tsconfig.json"),
       compilerOptions: { noEmit: false, rootDir: join(root, "src"), outDir: program, noCheck: true },
-      files: [join(root, "src/runs/journal-file.ts")],
+      files: [join(root, "src/runs/journal.ts")],
       include: [],
     };
     writeFileSync(join(program, "tsconfig.json"), JSON.stringify(config));

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, vi } from "vitest";
-import { createRun } from "../../src/runs/journal-file.ts";
+import { createRun } from "../../src/runs/journal.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import { runStarted, strategySet, testClock } from "./run-events.ts";
 

@@ -6,7 +6,9 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import * as fsPromises from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { createRun, journalPath, openRun, readRun } from "../../src/runs/journal-file.ts";
+import { createRun, openRun } from "../../src/runs/journal.ts";
+import { journalPath } from "../../src/runs/run-folder.ts";
+import { readRun } from "../../src/runs/run-record.ts";
 import { Interrupted, JournalDamaged } from "../../src/errors.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import { failureOf } from "../support/failure.ts";

@@ -19,7 +19,8 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createRun, journalPath, openRun } from "../../src/runs/journal-file.ts";
+import { createRun, openRun } from "../../src/runs/journal.ts";
+import { journalPath } from "../../src/runs/run-folder.ts";
 import { followRun, type TailNotice } from "../../src/runs/journal-tail.ts";
 import { formatVersion, type EventBody } from "../../src/search/events.ts";
 import { runStarted, strategySet, testClock } from "../support/run-events.ts";
@@ -338,12 +339,12 @@ describe("a line that cannot be trusted", () => {
     [
       "a line twice",
       (texts) => [...texts.slice(0, 2), ...texts.slice(1)],
-      /^event 2 stands where event 3 belongs$/,
+      /^it holds event 2 instead of event 3$/,
     ],
     [
       "a line left out",
       (texts) => [...texts.slice(0, 2), ...texts.slice(3)],
-      /^event 4 stands where event 3 belongs$/,
+      /^it holds event 4 instead of event 3$/,
     ],
     [
       "an unknown type",

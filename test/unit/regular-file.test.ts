@@ -20,9 +20,10 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EvaluatorLog } from "../../src/evaluator/evaluator-log.ts";
 import { openGguf } from "../../src/models/gguf-chat.ts";
-import { openRun, readRun, readTrustedPart } from "../../src/runs/journal-file.ts";
+import { openRun } from "../../src/runs/journal.ts";
+import { readRun, readTrustedPart } from "../../src/runs/run-record.ts";
 import { followRun } from "../../src/runs/journal-tail.ts";
-import { JsonLines } from "../../src/runs/json-lines.ts";
+import { RankingFile } from "../../src/app/ranking-file.ts";
 import { openRegular, readRegular, readRegularSync } from "../../src/system/regular-file.ts";
 import { openRowIndex } from "../../src/runs/row-index.ts";
 import { isHeld, RunLock } from "../../src/runs/run-lock.ts";
@@ -87,7 +88,11 @@ describe.each(names)("a %s", (name) => {
     ["a record that is shown", "journal.jsonl", readTrustedPart],
     ["a record that is gone on with", "journal.jsonl", (folder) => openRun(folder, systemClock)],
     ["a lock", "lock", (folder) => RunLock.take(folder, systemClock)],
-    ["a ranking", "ranking.jsonl", (_, path) => JsonLines.open(path, () => true)],
+    [
+      "a ranking",
+      "ranking.jsonl",
+      (_, path) => RankingFile.open(path, { config: {}, setup: {}, versions: {} }, false),
+    ],
     ["a configuration", "search.yaml", (_, path) => readConfig(path, {})],
     ["a plan", "plan.yaml", (_, path) => readPlan(path, {})],
     ["the record of a bench", "bench.json", readBenchRecord],

@@ -148,7 +148,7 @@ describe("the runs of a folder", () => {
     const shown = await show().read();
     expect(shown.rows.get("good")).toMatchObject({ condition: "finished", trouble: null });
     expect(shown.rows.get("bad")).toMatchObject({ condition: "damaged", searcher: "collm" });
-    expect(shown.rows.get("bad")?.trouble).toMatch(/line 9: event 10 stands where event 9 belongs/);
+    expect(shown.rows.get("bad")?.trouble).toMatch(/line 9: it holds event 10 instead of event 9/);
     expect(shown.rows.get("rot")?.trouble).toMatch(/line 1: not JSON/);
   });
 

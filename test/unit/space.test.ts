@@ -123,7 +123,9 @@ describe("spelling, over arbitrary spaces", () => {
     const loose = '{"depth":2,"dim":192,"mlp":[3,4],"heads":[3,4]}';
     const text = '{"mlp":[3.0,4.0,null,null],"heads":[3,4,null,null],"depth":[2],"dim":[192]}';
     expect(() => space.fromText(loose)).toThrow(
-      new ContractViolation(`"${loose}" is not in the canonical form of space layers: its spelling is ${text}`),
+      new ContractViolation(
+        `"${loose}" is not in the canonical form of space layers: its spelling is ${text}`,
+      ),
     );
     expect(() => space.fromText("nothing")).toThrow(/not readable as an architecture/);
   });

@@ -11,7 +11,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SpaceDescription as WireSpace } from "../../src/evaluator/contract/collm_nas/v1/SpaceDescription.ts";
 import { loadContract } from "../../src/evaluator/grpc-evaluator.ts";
-import { journalPath } from "../../src/runs/journal-file.ts";
+import { journalPath } from "../../src/runs/run-folder.ts";
 import { BenchView } from "../../src/cli/bench-view.ts";
 import { doctor } from "../../src/cli/doctor.ts";
 import { estimateRun } from "../../src/cli/estimate.ts";

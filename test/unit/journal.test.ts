@@ -7,7 +7,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createRun, journalPath, openRun, readRun } from "../../src/runs/journal-file.ts";
+import { createRun, openRun } from "../../src/runs/journal.ts";
+import { journalPath } from "../../src/runs/run-folder.ts";
+import { readRun } from "../../src/runs/run-record.ts";
 import { JournalDamaged, UsageError } from "../../src/errors.ts";
 import { failureOf } from "../support/failure.ts";
 import { runStarted, strategySet, testClock } from "../support/run-events.ts";
@@ -196,19 +198,19 @@ describe("opening a run", () => {
       [
         "a missing line",
         3,
-        "event 4 stands where event 3 belongs",
+        "it holds event 4 instead of event 3",
         (lines) => lines.filter((_, at) => at !== 2),
       ],
       [
         "a line twice",
         3,
-        "event 2 stands where event 3 belongs",
+        "it holds event 2 instead of event 3",
         (lines) => lines.flatMap((line, at) => (at === 1 ? [line, line] : [line])),
       ],
       [
         "a changed number",
         3,
-        "event 33 stands where event 3 belongs",
+        "it holds event 33 instead of event 3",
         (lines) => lines.map((line) => line.replace('"seq":3', '"seq":33')),
       ],
       [
@@ -220,7 +222,7 @@ describe("opening a run", () => {
       [
         "a record without its first line",
         1,
-        "event 2 stands where event 1 belongs",
+        "it holds event 2 instead of event 1",
         (lines) => lines.slice(1),
       ],
       [
@@ -232,7 +234,7 @@ describe("opening a run", () => {
       [
         "run-started later on",
         2,
-        "run-started stands behind the first line",
+        "run-started comes after the first line",
         ([first = ""]) => [first, first.replace('"seq":1', '"seq":2')],
       ],
       ["a blank line", 3, "blank", (lines) => lines.toSpliced(2, 0, "")],
