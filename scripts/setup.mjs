@@ -80,7 +80,9 @@ const [level, ...extras] = process.argv.slice(2);
 const isLevel = Object.hasOwn(requirements, level ?? "") && extras.length === 0;
 const isLlm = level === "llm" && extras.every((extra) => Object.hasOwn(llmExtras, extra));
 if (!isLevel && !isLlm) {
-  stop(`usage: node scripts/setup.cjs ${Object.keys(requirements).join("|")}|llm [${Object.keys(llmExtras).join("|")}]`);
+  stop(
+    `usage: node scripts/setup.cjs ${Object.keys(requirements).join("|")}|llm [${Object.keys(llmExtras).join("|")}]`,
+  );
 }
 if (dueSteps().length > 0) {
   await takeLock();

@@ -1,63 +1,25 @@
 /**
- * `run` with written rules and with every other searcher, against the real Python evaluator and its real table: what
- * is printed, what is counted, and what each flag changes.
+ * `run` with written rules against the real Python evaluator and its real table: what is printed, what is counted, and what
+ * a person reads.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   collmNas,
   evaluator,
-  decisions,
   evaluatorOf,
   events,
   isRunning,
   json,
   newRun,
-  root,
-  type Settings,
   start,
   type Summary,
-  temporaryFile,
   temporaryFolder,
 } from "../support/cli.ts";
 import { type GrpcServer, startGrpcServer } from "../support/grpc-server.ts";
 import { tinyDescription } from "../support/tiny-space.ts";
-
-const space = "analognas-baseline";
-const searchers = [
-  "collm",
-  "solo",
-  "random",
-  "evolution",
-  "regularized-evolution",
-  "local-search",
-  "reinforce",
-  "surrogate",
-  "costliest-first",
-  "portfolio",
-] as const;
-
-/** A run on the evaluator that all tests of this file share. */
-async function search(flags: readonly string[], settings?: Settings): Promise<Summary> {
-  const args = ["run", "--space", space, "--evaluator", evaluator.address, ...flags];
-  return await json(flags.includes("--out") ? args : [...args, "--out", newRun()], settings);
-}
-
-function expectHonestCounts({ funnel, spend, trace }: Summary): void {
-  const { proposed, unreadable, illegal, repeated, equivalent, overLimit, beyondBudget, evaluated, failed } =
-    funnel;
-  expect(unreadable + illegal + repeated + equivalent + overLimit + beyondBudget + evaluated + failed).toBe(
-    proposed,
-  );
-  expect(spend.evaluations).toBe(evaluated + failed);
-  expect(trace.map(({ evaluation }) => evaluation)).toEqual(trace.map((_, index) => index + 1));
-  expect(trace).toHaveLength(spend.evaluations);
-  const values = trace.map(({ value }) => value ?? Number.NEGATIVE_INFINITY);
-  expect(values).toEqual([...values].sort((first, second) => first - second));
-  const steps = trace.filter(({ text }, index) => text !== null && text !== trace[index - 1]?.text);
-  expect(funnel.improved).toBe(steps.length);
-}
+import { expectHonestCounts, space } from "../support/searches.ts";
 
 describe("a run with an evaluator of its own", () => {
   let run: string;
@@ -242,205 +204,5 @@ describe("what a person reads at the end", () => {
     expect(stdout).toContain(`resume ${run} --budget 24`);
     expect(stdout).toContain(`show ${run}`);
     expect(stdout).toContain(`replay ${run}`);
-  });
-});
-
-describe("the seed", () => {
-  test.each(["collm", "evolution"])("alone decides what %s does", async (searcher) => {
-    const runs = [newRun(), newRun(), newRun()];
-    const [first, same, other] = await Promise.all(
-      ["5", "5", "6"].map((seed, index) =>
-        search(["--searcher", searcher, "--budget", "25", "--seed", seed, "--out", runs[index] as string]),
-      ),
-    );
-    expect(same?.trace).toEqual(first?.trace);
-    expect(decisions(runs[1] as string)).toEqual(decisions(runs[0] as string));
-    expect(other?.trace).not.toEqual(first?.trace);
-  });
-});
-
-describe.each(searchers)("%s", (searcher) => {
-  test("spends its budget, all of it within the limit", async () => {
-    const run = newRun();
-    const summary = await search([
-      "--searcher",
-      searcher,
-      "--budget",
-      "25",
-      "--limit",
-      "flops_m=120",
-      "--out",
-      run,
-    ]);
-    expect(summary).toMatchObject({
-      searcher,
-      status: "ended",
-      stopReason: "budget",
-      spend: { evaluations: 25 },
-    });
-    expectHonestCounts(summary);
-    const accepted = events(run).flatMap((event) =>
-      event.type === "round-proposed"
-        ? event.candidates.flatMap(({ verdict }) => (verdict.kind === "accepted" ? [verdict.measured] : []))
-        : [],
-    );
-    expect(accepted).toHaveLength(25);
-    expect(new Set(accepted.map(({ text }) => text)).size).toBe(25);
-    expect(accepted.filter(({ costs }) => (costs["flops_m"] ?? Number.NaN) > 120)).toEqual([]);
-    expect(summary.best?.costs["flops_m"]).toBeLessThanOrEqual(120);
-  });
-
-  test("ends by itself, without a winner, when nothing can be within the limit", async () => {
-    const args = ["run", "--space", space, "--evaluator", evaluator.address, "--searcher", searcher];
-    const run = newRun();
-    const { code, stdout, stderr } = await collmNas([...args, "--limit", "flops_m=1", "--out", run]);
-    expect(code, stderr).toBe(7);
-    expect(stderr).toMatch(/^collm-nas: ended without a usable winner: no legal architecture at or below/m);
-    expect(stdout).toMatch(
-      /^Winner +none: no legal architecture at or below flops_m 1 found; the smallest seen costs \d/m,
-    );
-    expect(events(run).at(-1)).toMatchObject({ type: "run-ended", reason: "nothing-within-limit" });
-    expect(events(run).filter(({ type }) => type === "architecture-measured")).toEqual([]);
-  });
-});
-
-describe("candidates over the limit", () => {
-  const flags = ["--limit", "flops_m=60", "--budget", "30", "--seed", "1"];
-
-  test("are skipped, counted and free of charge", async () => {
-    const { funnel } = await search(flags);
-    expect(funnel.overLimit).toBeGreaterThan(0);
-    expect(funnel).toMatchObject({ evaluated: 30, overLimitEvaluated: 0 });
-  });
-
-  test("spend budget with --over-limit evaluate, and none of them wins", async () => {
-    const summary = await search([...flags, "--over-limit", "evaluate"]);
-    expect(summary.funnel.overLimit).toBe(0);
-    expect(summary.funnel.overLimitEvaluated).toBeGreaterThan(0);
-    expect(summary.funnel.evaluated).toBe(30);
-    expect(summary.best?.costs["flops_m"]).toBeLessThanOrEqual(60);
-    expectHonestCounts(summary);
-  });
-});
-
-test("--equivalent skip evaluates no function twice and spends the budget on others", async () => {
-  const flags = ["--budget", "60", "--seed", "1"];
-  const [evaluating, skipping] = await Promise.all([
-    search(flags),
-    search([...flags, "--equivalent", "skip"]),
-  ]);
-  expect(evaluating.funnel.equivalentEvaluated).toBeGreaterThan(0);
-  expect(evaluating.funnel.equivalent).toBe(0);
-  expect(skipping.funnel.equivalent).toBeGreaterThan(0);
-  expect(skipping.funnel).toMatchObject({ evaluated: 60, equivalentEvaluated: 0 });
-  expectHonestCounts(skipping);
-});
-
-test("--target ends the run once the best reaches it", async () => {
-  const summary = await search(["--target", "92", "--budget", "200"]);
-  expect(summary).toMatchObject({ status: "ended", stopReason: "target" });
-  expect(summary.best?.metrics["accuracy"]).toBeGreaterThanOrEqual(92);
-  expect(summary.spend.evaluations).toBeLessThan(200);
-});
-
-test("--rounds ends the run after so many", async () => {
-  const run = newRun();
-  const summary = await search(["--rounds", "2", "--budget", "200", "--out", run]);
-  expect(summary).toMatchObject({ status: "ended", stopReason: "rounds" });
-  expect(events(run).filter(({ type }) => type === "round-closed")).toHaveLength(2);
-});
-
-describe("a YAML file", () => {
-  const text = `
-space: ${space}
-searcher: random
-seed: 3
-budget: 7
-limits: {flops_m: 100, params_m: 1}
-candidates: {min: 2, max: 4}
-memory: {navigator: false}
-`;
-
-  test("sets what the flags leave open, and defaults fill in the rest", async () => {
-    const run = newRun();
-    const file = temporaryFile("search.yaml", text);
-    const flags = ["--evaluator", evaluator.address, "--budget", "5", "--limit", "flops_m=120", "--out", run];
-    expect(await json(["run", file, ...flags])).toMatchObject({
-      space,
-      searcher: "random",
-      seed: 3,
-      spend: { evaluations: 5 },
-    });
-    const [started] = events(run);
-    expect(started).toMatchObject({
-      search: {
-        budget: 5,
-        limits: { flops_m: 120, params_m: 1 },
-        candidates: { min: 2, max: 4 },
-        memory: { navigator: false, generator: false },
-        overLimit: "skip",
-        equivalent: "evaluate",
-        target: null,
-      },
-    });
-  });
-
-  test("names the evaluator's configuration relative to itself", async () => {
-    const folder = temporaryFolder();
-    mkdirSync(join(folder, "conf"));
-    writeFileSync(join(folder, "conf/evaluator.yaml"), "cache_dir: cache\n");
-    const evaluatorKey = "evaluator: {config: evaluator.yaml}";
-    writeFileSync(join(folder, "conf/search.yaml"), `space: ${space}\nbudget: 3\n${evaluatorKey}\n`);
-    const summary = await json(["run", "conf/search.yaml", "--out", newRun()], { cwd: folder });
-    expect(summary.spend.evaluations).toBe(3);
-    expect(existsSync(join(folder, "conf/cache"))).toBe(true);
-  });
-
-  test("may leave the evaluator's configuration to a flag, relative to the working folder", async () => {
-    const folder = temporaryFolder();
-    writeFileSync(join(folder, "evaluator.yaml"), "cache_dir: cache\n");
-    const flags = ["--evaluator-config", "evaluator.yaml", "--budget", "3", "--out", newRun()];
-    expect((await json(["run", "--space", space, ...flags], { cwd: folder })).spend.evaluations).toBe(3);
-    expect(existsSync(join(folder, "cache"))).toBe(true);
-  });
-});
-
-test("a model is used only when it is named, never because a key is in the environment", async () => {
-  const summary = await search(["--budget", "3"], { env: { OPENAI_API_KEY: "sk-not-to-be-used" } });
-  expect(summary.models).toEqual({
-    navigator: "rules, no language model",
-    generator: "rules, no language model",
-  });
-});
-
-test("an empty folder may become a run", async () => {
-  const folder = temporaryFolder();
-  expect((await search(["--budget", "3", "--out", folder])).run).toBe(folder);
-});
-
-describe("a space with a test split", () => {
-  const csv = join(root, "../shared/nasbench201/nasbench201.csv");
-  const isThere = existsSync(csv);
-  const name = `has its winner tested once, after the end${isThere ? "" : ` (skipped: ${csv} is not there)`}`;
-
-  test.skipIf(!isThere)(name, async () => {
-    const folder = temporaryFolder();
-    const config = join(folder, "evaluator.yaml");
-    writeFileSync(config, `nasbench201: {csv: ${csv}}\nanalognas: false\ncache_dir: ${folder}\n`);
-    const run = newRun();
-    const flags = ["--space", "nasbench201-cifar10", "--budget", "30", "--out", run];
-    const summary = await json(["run", ...flags, "--evaluator-config", config]);
-
-    const [head = "", ...rows] = readFileSync(csv, "utf8").split("\n");
-    const cells = rows.find((row) => row.split(",")[1] === summary.best?.text)?.split(",") ?? [];
-    const cell = (column: string) => Number(cells[head.split(",").indexOf(column)]);
-    expect(summary.best?.metrics).toEqual({ accuracy: cell("c10_valid_200") });
-    expect(summary.best?.test).toEqual({ accuracy: cell("c10_test_200") });
-    expect(summary.best?.costs).toMatchObject({ flops_m: cell("flops_m_32"), params_m: cell("params_m") });
-
-    const types = events(run).map(({ type }) => type);
-    expect(types.filter((type) => type === "winner-tested")).toHaveLength(1);
-    expect(types.indexOf("winner-tested")).toBeGreaterThan(types.indexOf("run-ended"));
-    expect((await collmNas(["replay", run])).code).toBe(0);
   });
 });
