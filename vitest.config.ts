@@ -16,7 +16,12 @@ import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
 
 const root = dirname(fileURLToPath(import.meta.url));
-const common = { testTimeout: 60_000, hookTimeout: 60_000 };
+const common = {
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  // What was built is run as it is.
+  server: { deps: { external: [/\/dist\//] } },
+};
 
 /** What a file may import and still share a process, besides the sources and test files for which the same is true. */
 const harmless = new Set(
@@ -87,8 +92,8 @@ export default defineConfig({
       },
       {
         test: {
+          ...common,
           testTimeout: 900_000,
-          hookTimeout: 60_000,
           name: "long",
           include: ["test/**/*.sweep.test.ts"],
           pool: "forks",

@@ -1,5 +1,6 @@
 /**
- * The command line as a person starts it: `./bin/collm-nas` in a process of its own, with the real Python evaluator.
+ * The command line as a person starts it: `./bin/collm-nas` in a process of its own, or as a function where a test needs no
+ * process; with the real Python evaluator.
  *
  * Owns temporary folders, child processes and how they are looked at from outside; all of them are gone when a test
  * file is through. Knows what `--json` prints and how a journal is laid out, and nothing of what a search decides.
@@ -23,7 +24,9 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, inject } from "vitest";
 import type { Summary } from "../../src/cli/summary.ts";
+import type { runCli as RunCli } from "../../src/cli/run-cli.ts";
 import type { RunEvent } from "../../src/search/events.ts";
+import { keptStreams } from "./streams.ts";
 
 export type { Summary };
 
@@ -99,9 +102,29 @@ export function start(args: readonly string[], settings: Settings = {}): Process
   return watch(command, args, { cwd: settings.cwd ?? temporaryFolder(), env: settings.env ?? {} });
 }
 
-/** Runs the command line to its end. */
+/**
+ * Runs the command line to its end: in this process, which is quick, unless an environment or a working folder is asked
+ * for. `start` always makes a process.
+ */
 export async function collmNas(args: readonly string[], settings: Settings = {}): Promise<Ended> {
-  return await start(args, settings).ended;
+  if (settings.env !== undefined || settings.cwd !== undefined) return await start(args, settings).ended;
+  const begin = performance.now();
+  const runCli = await (commandLine ??= openCommandLine());
+  const streams = keptStreams();
+  const code = await runCli(args, { ...streams, signal: neverStopped });
+  return { code, signal: null, ...streams.text(), seconds: (performance.now() - begin) / 1000 };
+}
+
+const neverStopped = new AbortController().signal;
+let commandLine: Promise<typeof RunCli> | undefined;
+
+/** The command line as it was built, where a process of its own would be: in an empty folder, without keys. */
+async function openCommandLine(): Promise<typeof RunCli> {
+  process.chdir(temporaryFolder());
+  delete process.env["OPENAI_API_KEY"];
+  delete process.env["COLLM_NAS_PYTHON"];
+  const built = new URL("../../dist/cli/run-cli.js", import.meta.url).href;
+  return ((await import(/* @vite-ignore */ built)) as { runCli: typeof RunCli }).runCli;
 }
 
 /** Runs the command line with `--json` to a good end; returns the object it printed. */
