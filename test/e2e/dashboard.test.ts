@@ -2,7 +2,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { best, fold, type RunState } from "../../src/search/state.ts";
+import { fold } from "../../src/search/fold.ts";
+import { best } from "../../src/search/results.ts";
+import type { RunState } from "../../src/search/state.ts";
 import { browserNote, chromiumPath } from "../support/browser.ts";
 import { collmNas, evaluator, json, temporaryFolder } from "../support/cli.ts";
 import { seriousFindings, startDashboard } from "../support/live-page.ts";

@@ -2,115 +2,27 @@
 import {
   appendFileSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { openRowIndex, type RowIndex } from "../../src/runs/row-index.ts";
-import { RunShelf, type ShelfChange, type ShelfNews } from "../../src/runs/run-shelf.ts";
-import { rowMaking } from "../../src/cli/dashboard.ts";
-import type { RunRow } from "../../src/dashboard/protocol.ts";
-import { rowOf, runRowSchema } from "../../src/dashboard/run-row.ts";
+import { describe, expect, it } from "vitest";
+import { type ShelfNews } from "../../src/runs/run-shelf.ts";
 import { readPlan } from "../../src/app/plan.ts";
-import type { RunEvent } from "../../src/search/events.ts";
 import {
   afterRounds,
   appendTo,
   linesOf,
-  searchedRecord,
   stampedAfter,
   writeDamagedRun,
-  writeManyRuns,
   writeRun,
   writeTornRun,
 } from "../support/live-runs.ts";
-
-let record: readonly RunEvent[];
-let scratch: string;
-let folder: string;
-let cache: string;
-const opened: Shown[] = [];
-
-beforeAll(async () => {
-  record = await searchedRecord({ search: { budget: 40 } });
-});
-
-beforeEach(() => {
-  scratch = realpathSync(mkdtempSync(join(tmpdir(), "run-shelf-")));
-  folder = join(scratch, "runs");
-  cache = join(scratch, "cache");
-  mkdirSync(folder);
-});
-
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((shown) => shown.close()));
-  rmSync(scratch, { recursive: true, force: true });
-});
-
-/** A shelf with somebody who listens, and what that one knows by now. */
-class Shown {
-  readonly shelf: RunShelf<RunRow>;
-  readonly rows = new Map<string, RunRow>();
-  readonly messages: ShelfChange<RunRow>[] = [];
-  /** How many rows were made from a record. */
-  made = 0;
-  readonly #stop = new AbortController();
-  readonly #listening: Promise<void>;
-
-  constructor(shownFolder: string, index: RowIndex<RunRow>) {
-    const of = (id: string, state: Parameters<typeof rowOf>[1], trouble: string | null) => {
-      this.made += 1;
-      return rowOf(id, state, { isHeld: true, trouble });
-    };
-    this.shelf = new RunShelf(shownFolder, { ...rowMaking, of }, index);
-    this.#listening = this.#listen();
-    opened.push(this);
-  }
-
-  async #listen(): Promise<void> {
-    for await (const message of this.shelf.changes(this.#stop.signal)) {
-      this.messages.push(message);
-      for (const row of message.rows) this.rows.set(row.id, row);
-      for (const id of message.gone) this.rows.delete(id);
-    }
-  }
-
-  get ids(): string[] {
-    return [...this.rows.keys()].sort();
-  }
-
-  async read(): Promise<this> {
-    await until("everything is read", () => this.messages.at(-1)?.unread === 0);
-    return this;
-  }
-
-  async close(): Promise<void> {
-    this.#stop.abort();
-    await this.#listening;
-    await this.shelf.close();
-  }
-}
-
-function show(shownFolder = folder): Shown {
-  return new Shown(shownFolder, openRowIndex(cache, shownFolder, runRowSchema));
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  await expect.poll(holds, { message: what, timeout: 20_000, interval: 20 }).toBe(true);
-}
-
-function hold(run: string): void {
-  const holder = { pid: process.pid, host: hostname(), startedAt: "2026-01-01T00:00:00.000Z" };
-  writeFileSync(join(run, "lock"), JSON.stringify(holder));
-}
+import { record, scratch, folder, cache, Shown, show, until, hold } from "../support/shown-shelf.ts";
 
 describe("the runs of a folder", () => {
   it("are found three levels deep, but not behind links, in hidden folders or in other runs", async () => {
@@ -367,20 +279,5 @@ describe("the index", () => {
     const shown = await show().read();
     await shown.close();
     expect(shown.ids).toEqual(["a"]);
-  });
-
-  it("lists a thousand runs at once that were read before", async () => {
-    await writeManyRuns(folder, 1_000);
-    const first = await show().read();
-    expect(first.rows.size).toBe(1_000);
-    // They came as they were read, and the number of those still to come went down.
-    const unread = first.messages.map((message) => message.unread);
-    expect(unread.length).toBeGreaterThan(3);
-    expect(unread).toEqual([...unread].sort((one, other) => other - one));
-    await first.close();
-    const second = await show().read();
-    expect(second.messages).toHaveLength(1);
-    expect(second.rows.size).toBe(1_000);
-    expect(second.made).toBe(0);
   });
 });

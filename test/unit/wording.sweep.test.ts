@@ -19,6 +19,7 @@ import { setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { scriptedSearcher } from "../support/scripted-searcher.ts";
 import { tinyDescription } from "../support/tiny-space.ts";
+import { casesOf } from "../support/sweep.ts";
 
 const wordings = wordingSchema.options;
 const rounds = 2;
@@ -170,7 +171,7 @@ it("every wording carries the same facts, and none names anything beyond", async
         }
       }
     }),
-    { numRuns: 60 },
+    { numRuns: casesOf({ few: 15, all: 150 }) },
   );
 });
 

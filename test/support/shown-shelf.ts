@@ -1,0 +1,91 @@
+/** A folder of runs and its shelf, with somebody who listens to it: made before each test, put away after it. */
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { openRowIndex, type RowIndex } from "../../src/runs/row-index.ts";
+import { RunShelf, type ShelfChange } from "../../src/runs/run-shelf.ts";
+import { rowMaking } from "../../src/cli/dashboard.ts";
+import type { RunRow } from "../../src/dashboard/protocol.ts";
+import { rowOf, runRowSchema } from "../../src/dashboard/run-row.ts";
+import type { RunEvent } from "../../src/search/events.ts";
+import { searchedRecord } from "./live-runs.ts";
+
+export let record: readonly RunEvent[];
+export let scratch: string;
+export let folder: string;
+export let cache: string;
+const opened: Shown[] = [];
+
+beforeAll(async () => {
+  record = await searchedRecord({ search: { budget: 40 } });
+});
+
+beforeEach(() => {
+  scratch = realpathSync(mkdtempSync(join(tmpdir(), "run-shelf-")));
+  folder = join(scratch, "runs");
+  cache = join(scratch, "cache");
+  mkdirSync(folder);
+});
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((shown) => shown.close()));
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+/** A shelf with somebody who listens, and what that one knows by now. */
+export class Shown {
+  readonly shelf: RunShelf<RunRow>;
+  readonly rows = new Map<string, RunRow>();
+  readonly messages: ShelfChange<RunRow>[] = [];
+  /** How many rows were made from a record. */
+  made = 0;
+  readonly #stop = new AbortController();
+  readonly #listening: Promise<void>;
+
+  constructor(shownFolder: string, index: RowIndex<RunRow>) {
+    const of = (id: string, state: Parameters<typeof rowOf>[1], trouble: string | null) => {
+      this.made += 1;
+      return rowOf(id, state, { isHeld: true, trouble });
+    };
+    this.shelf = new RunShelf(shownFolder, { ...rowMaking, of }, index);
+    this.#listening = this.#listen();
+    opened.push(this);
+  }
+
+  async #listen(): Promise<void> {
+    for await (const message of this.shelf.changes(this.#stop.signal)) {
+      this.messages.push(message);
+      for (const row of message.rows) this.rows.set(row.id, row);
+      for (const id of message.gone) this.rows.delete(id);
+    }
+  }
+
+  get ids(): string[] {
+    return [...this.rows.keys()].sort();
+  }
+
+  async read(): Promise<this> {
+    await until("everything is read", () => this.messages.at(-1)?.unread === 0);
+    return this;
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#listening;
+    await this.shelf.close();
+  }
+}
+
+export function show(shownFolder = folder): Shown {
+  return new Shown(shownFolder, openRowIndex(cache, shownFolder, runRowSchema));
+}
+
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  await expect.poll(holds, { message: what, timeout: 20_000, interval: 20 }).toBe(true);
+}
+
+export function hold(run: string): void {
+  const holder = { pid: process.pid, host: hostname(), startedAt: "2026-01-01T00:00:00.000Z" };
+  writeFileSync(join(run, "lock"), JSON.stringify(holder));
+}
