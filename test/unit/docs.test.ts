@@ -168,6 +168,16 @@ it("lists every name of the npm package", () => {
   expect(listed.toSorted()).toEqual(Object.keys(names).toSorted());
 });
 
+it("shows docstrings of names that are in the sources", () => {
+  const shown = [...read("docs/reference/python-api.md").matchAll(/^::: (.+)\.(\w+)$/gm)];
+  expect(shown.length).toBeGreaterThan(5);
+  for (const [, path = "", name = ""] of shown) {
+    const base = `python-evaluator/${path.replaceAll(".", "/")}`;
+    const file = existsSync(join(root, `${base}.py`)) ? `${base}.py` : `${base}/__init__.py`;
+    expect(read(file), `${path}.${name}`).toMatch(new RegExp(`^(?:def|class) ${name}\\b`, "m"));
+  }
+});
+
 it("shows a plan that is read as it is, with every key there is", async () => {
   const plan = blocks("docs/guides/benches.md", "yaml").find((yaml) => yaml.startsWith("# plan.yaml")) ?? "";
   const { runs } = await inFile("plan.yaml", plan, (file) => readPlan(file, {}));
