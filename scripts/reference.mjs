@@ -18,6 +18,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const run = promisify(execFile);
 const read = (path) => readFileSync(join(root, path), "utf8");
 
+// Builds dist/ where it is missing or older than the sources.
+await run(join(root, "bin/collm-nas"), ["--version"]);
 const pages = new Map([
   ["docs/reference/commands.md", await commands()],
   ["docs/reference/contract.md", contract()],
@@ -58,9 +60,13 @@ async function commands() {
   ].join("\n\n")}\n`;
 }
 
+/** The help of a command as it is printed where there is no terminal. */
 async function help(args) {
-  const { stdout } = await run(join(root, "bin/collm-nas"), [...args, "--help"]);
-  return stdout;
+  const { runCli } = await import("../dist/cli/run-cli.js");
+  let printed = "";
+  const stream = { write: (text) => (printed += text) };
+  await runCli([...args, "--help"], { stdout: stream, stderr: stream, signal: new AbortController().signal });
+  return printed;
 }
 
 /** The help of the evaluator without its usage lines, which every Python breaks in another way. */

@@ -2,7 +2,7 @@
  * What the pages for people say, checked against the program: links, commands, flags, files, and the lists of
  * everything there is.
  *
- * It runs nothing; test/e2e/docs.test.ts does.
+ * It runs nothing; test/e2e/docs.sweep.test.ts does.
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
