@@ -9,15 +9,11 @@ import { fileURLToPath } from "node:url";
 import type { PresentSearch } from "../models/recorded-chat.ts";
 import {
   environmentForPython,
-  localModel,
-  type ModelConfig,
   pythonFromEnvironment,
   readHeaders,
   readKey,
-  type ServerConfig,
-  type Setup,
-  serverOf,
-} from "../settings/config.ts";
+} from "../settings/environment.ts";
+import { localModel, type ModelConfig, type ServerConfig, type Setup, serverOf } from "../settings/config.ts";
 import { UsageError } from "../errors.ts";
 import { type Role, type OutputMode, roleSchema } from "../search/events.ts";
 import { didYouMean } from "../text/did-you-mean.ts";

@@ -9,74 +9,42 @@ import { z } from "zod";
 import {
   type Config,
   configKeys,
-  type Flags,
-  findFile,
+  keyWords,
   parseConfig,
-  parseStrictly,
-  pathsFrom,
-  readYaml,
   searchConfigOf,
   serverOf,
-  withFlags,
 } from "../settings/config.ts";
+import { type FlagsOf, withFlags } from "../settings/flags.ts";
+import { findFile, pathsFrom, readYaml } from "../settings/yaml-file.ts";
+import { type KeyWords, parseStrictly, readPaths } from "../settings/schema-words.ts";
+import { planSettings, shapeOf } from "../settings.ts";
 import { UsageError } from "../errors.ts";
-import { type PrintedRow, printedRowSchema } from "../report/bench-record.ts";
+import type { PrintedRow } from "../report/bench-record.ts";
 import { usualControls } from "../report/study.ts";
 import { digestOf } from "../search/digest.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
 import { asksRoles, searchers } from "../searchers/registry.ts";
-import { pathSchema } from "../settings/schema-words.ts";
 
 /** The length of a folder's name, in characters; file systems take 255 bytes. */
 const longestName = 120;
 
-const keysSchema = z.record(z.string(), z.unknown());
-
-const planSchema = z.strictObject({
-  title: z.string().min(1),
-  /** Ids, or ids with keys of a run's configuration that hold for that space alone. */
-  spaces: z.union([z.array(z.string().min(1)), z.record(z.string(), keysSchema)], {
-    error: "has to be a list such as [NAME], or ids with keys of their own",
-  }),
-  /** How many, from 0, or a list. */
-  seeds: z.union([z.int().min(1), z.array(z.int().min(0))], {
-    error: "has to be how many, at least 1, or a list of whole numbers",
-  }),
-  searchers: z.array(z.string().min(1)),
-  /** Searchers that run once a space and seed, without settings and grid, to measure the others against; null: the usual ones. */
-  controls: z.array(z.string().min(1)).nullable().default(null),
-  /** Named variations of `run`. */
-  settings: z.record(z.string(), keysSchema).default({}),
-  /** Keys of a run's configuration, such as memory.navigator, with the values to try; all combinations are run. */
-  grid: z
-    .record(
-      z.string(),
-      z.array(z.unknown(), "has to be a list of values").min(1, "has to hold a value to try"),
-    )
-    .default({}),
-  /** Keys of a run's configuration that hold for every run. */
-  run: keysSchema.default({}),
-  /** How many runs are under way at once. */
-  parallel: z.int().min(1).max(64).default(4),
-  /** Whether the plan says nothing without a language model, so that it is refused without one. */
-  needsModel: z.boolean().default(false),
-  /** Whether all of each space is measured first, to know its optimum. For tables only. */
-  optimum: z.boolean().default(false),
-  /** Rows that a publication prints, by space; the first one is the mean to reach. */
-  printed: z.record(z.string(), z.array(printedRowSchema)).default({}),
-  out: pathSchema.nullable().default(null),
-});
+export const planSchema = z.strictObject(shapeOf(z, planSettings, "", readPaths));
 
 /** Every key of a plan. */
 export const planKeys: readonly string[] = Object.keys(planSchema.shape);
 
 /** Flags of `bench` that change a plan. */
-export interface PlanFlags
-  extends Pick<Flags, "model" | "baseUrl" | "price" | "evaluator" | "evaluatorConfig" | "budget"> {
-  readonly seeds?: number | undefined;
-  readonly parallel?: number | undefined;
-  readonly out?: string | undefined;
-}
+export type PlanFlags = FlagsOf<
+  | "plan.seeds"
+  | "budget"
+  | "plan.parallel"
+  | "model.name"
+  | "model.baseUrl"
+  | "prices"
+  | "evaluator.address"
+  | "evaluator.config"
+  | "plan.out"
+>;
 
 /** One run of the matrix. */
 export interface PlannedRun {
@@ -107,8 +75,7 @@ export interface Plan {
  */
 export async function readPlan(file: string, flags: PlanFlags): Promise<Plan> {
   const source = `${file}: `;
-  const ofRuns = configKeys().map((key) => `run.${key}`);
-  const plan = parseStrictly(planSchema, await readYaml(file), source, ofRuns);
+  const plan = parseStrictly(planSchema, await readYaml(file), source, planWords);
   const { seeds, parallel, out, ...runFlags } = flags;
   refuseReserved(plan, source);
   refuseFlags(plan, flags, source);
@@ -137,6 +104,12 @@ export async function readPlan(file: string, flags: PlanFlags): Promise<Plan> {
 }
 
 // --- internal ---
+
+/** A key of a run at the top of a plan is meant for all of its runs. */
+const planWords: KeyWords = {
+  more: configKeys().map((key) => `run.${key}`),
+  meant: Object.fromEntries(Object.entries(keyWords.meant ?? {}).map(([name, key]) => [name, `run.${key}`])),
+};
 
 type PlanFile = z.infer<typeof planSchema>;
 type Keys = Record<string, unknown>;

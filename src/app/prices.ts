@@ -4,7 +4,8 @@
  * Owns which server's price is whose. Where prices are from is models/prices.ts's business.
  */
 import { type PriceTable, priceOf } from "../models/prices.ts";
-import { type GivenPrice, type ModelConfig, serverOf } from "../settings/config.ts";
+import { type GivenPrice } from "../settings/flags.ts";
+import { type ModelConfig, serverOf } from "../settings/config.ts";
 import { UsageError } from "../errors.ts";
 import { type Caps, type Prices, type Role, roleSchema } from "../search/events.ts";
 

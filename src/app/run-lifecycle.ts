@@ -14,7 +14,6 @@ import {
   boundsOf,
   type Config,
   checkCaps,
-  type Flags,
   type ModelConfig,
   readConfig,
   readSetup,
@@ -24,6 +23,7 @@ import {
   setupOf,
   watchedBy,
 } from "../settings/config.ts";
+import { type Flags } from "../settings/flags.ts";
 import { ContractViolation, EvaluatorUnavailable, UsageError } from "../errors.ts";
 import { BlindEvaluator, blindSpace } from "../search/blind.ts";
 import type { Observe } from "../search/live-run.ts";

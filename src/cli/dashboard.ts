@@ -13,7 +13,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import { openRowIndex, type RowIndex } from "../runs/row-index.ts";
 import { type RowMaking, RunShelf } from "../runs/run-shelf.ts";
 import { codeOf } from "../system/system-error.ts";
-import { cacheFromEnvironment } from "../settings/config.ts";
+import { cacheFromEnvironment } from "../settings/environment.ts";
 import { readPageFiles } from "../dashboard/page-files.ts";
 import type { RunRow } from "../dashboard/protocol.ts";
 import { rowOf, runRowSchema, withHolder } from "../dashboard/run-row.ts";

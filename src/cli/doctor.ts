@@ -12,16 +12,15 @@ import wrap from "wrap-ansi";
 import { openRegular } from "../system/regular-file.ts";
 import {
   type Config,
-  type Flags,
   localModel,
   type ModelConfig,
-  readHeaders,
-  readKey,
-  readYaml,
   type ServerConfig,
   searchConfigOf,
   serverOf,
 } from "../settings/config.ts";
+import { type Flags } from "../settings/flags.ts";
+import { readHeaders, readKey } from "../settings/environment.ts";
+import { readYaml } from "../settings/yaml-file.ts";
 import { ChatUnavailable, CollmError, Interrupted } from "../errors.ts";
 import { duration } from "../report/format.ts";
 import {

@@ -4,16 +4,8 @@
  * Owns which prompts are measured for it and how the sums are shown. The arithmetic is report/estimate.ts.
  */
 import { readRun } from "../runs/run-record.ts";
-import {
-  boundsOf,
-  type Config,
-  type Flags,
-  localModel,
-  parseConfig,
-  readConfig,
-  readSetup,
-  withFlags,
-} from "../settings/config.ts";
+import { boundsOf, type Config, localModel, parseConfig, readConfig, readSetup } from "../settings/config.ts";
+import { type Flags, withFlags } from "../settings/flags.ts";
 import {
   assumedRates,
   type Estimate,

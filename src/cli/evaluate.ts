@@ -3,7 +3,7 @@
  *
  * Owns the two tables. Records nothing.
  */
-import type { Flags } from "../settings/config.ts";
+import type { Flags } from "../settings/flags.ts";
 import { readDirectSetup } from "../settings/config.ts";
 import { ContractViolation, UsageError } from "../errors.ts";
 import type { Outcome } from "../search/events.ts";

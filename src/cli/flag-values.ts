@@ -4,7 +4,7 @@
  * What cannot be read is refused with the form that is wanted; what a value means is not decided here.
  */
 import { InvalidArgumentError } from "@commander-js/extra-typings";
-import type { GivenPrice } from "../settings/config.ts";
+import type { GivenPrice } from "../settings/flags.ts";
 import { countForms, homePath, pathRefusal, readCount, readNumber } from "../settings/written-values.ts";
 
 export function number(text: string): number {

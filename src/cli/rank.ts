@@ -7,7 +7,8 @@
  */
 import { existsSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
-import { type Config, type Flags, type ModelConfig, readConfig, serverOf } from "../settings/config.ts";
+import { type Config, type ModelConfig, readConfig, serverOf } from "../settings/config.ts";
+import { type Flags } from "../settings/flags.ts";
 import {
   CollmError,
   ContractViolation,

@@ -10,14 +10,8 @@ import { asOurs } from "../system/system-error.ts";
 import type { OnStored } from "../runs/append-log.ts";
 import { createRun, openRun, type RunJournal } from "../runs/journal.ts";
 import { readRunUnchecked } from "../runs/run-record.ts";
-import {
-  type Config,
-  type Flags,
-  type ModelConfig,
-  readCaps,
-  readSetup,
-  searchConfigOf,
-} from "../settings/config.ts";
+import { type Config, type ModelConfig, readCaps, readSetup, searchConfigOf } from "../settings/config.ts";
+import { type Flags } from "../settings/flags.ts";
 import { CollmError, Interrupted, UsageError } from "../errors.ts";
 import type { Observe } from "../search/live-run.ts";
 import type { Searcher } from "../search/ports.ts";

@@ -4,16 +4,10 @@
  * Owns the form of `bench.json`. Knows no file; what a run came to stands in its own journal and nowhere else.
  */
 import { z } from "zod";
+import { printedRow } from "../settings.ts";
 
-const meanAndDeviationSchema = z.strictObject({ mean: z.number(), sd: z.number().nullable().default(null) });
-
+const printedRowSchema = printedRow(z);
 /** A row as a publication prints it. */
-export const printedRowSchema = z.strictObject({
-  label: z.string().min(1),
-  source: z.string().min(1),
-  search: meanAndDeviationSchema.nullable().default(null),
-  test: meanAndDeviationSchema.nullable().default(null),
-});
 export type PrintedRow = z.infer<typeof printedRowSchema>;
 
 /** Numbers to hold the runs on one space against. */

@@ -5,6 +5,7 @@
  * up to (state.ts). Effects and decisions are stored; sums and bests never are.
  */
 import * as z from "zod";
+import { recordShape, settings } from "../settings.ts";
 import { rejectionSchema } from "./architecture.ts";
 import { spaceDescriptionSchema } from "./space-description.ts";
 
@@ -20,22 +21,17 @@ export const roleSchema = z.enum(["navigator", "generator"]);
 export type Role = z.infer<typeof roleSchema>;
 
 /** Wordings of the prompts that say the same. */
-export const wordingSchema = z.enum(["standard", "concise", "coaching"]);
+export const wordingSchema = settings.wording.schema(z);
 export type Wording = z.infer<typeof wordingSchema>;
 
-/** What the prompts may tell beyond the results; each can be left out by itself. */
-export const informSchema = z.enum(["coverage", "duplicates", "headroom", "costs"]);
+/** What the prompts may hold beyond the results; each can be left out by itself. */
+export const informSchema = settings.inform.schema(z).element;
 export type Inform = z.infer<typeof informSchema>;
 
-/** What a run may use up at most; absent: as much as it takes. */
-export const capsSchema = z.strictObject({
-  tokens: z.int().min(1).exactOptional(),
-  usd: z.number().positive().exactOptional(),
-  /** Of the time in which the run is being worked on. */
-  seconds: z.number().positive().exactOptional(),
-});
+/** What a run may use up at most; absent: as much as it takes. Seconds are of the time in which it is worked on. */
+export const capsSchema = z.strictObject(recordShape(z, "caps"));
 export type Caps = z.infer<typeof capsSchema>;
-export const capSchema = z.enum(["tokens", "usd", "seconds"]);
+export const capSchema = capsSchema.keyof();
 export type Cap = z.infer<typeof capSchema>;
 
 /** What a role's model can take and give, in tokens; null: not known. */
@@ -49,7 +45,7 @@ const boundsSchema = z.strictObject({ navigator: boundSchema, generator: boundSc
 export type Bounds = z.infer<typeof boundsSchema>;
 
 /** What happens when a server cuts a prompt: the run stops, or goes on with older rounds shortened. */
-export const truncationSchema = z.enum(["stop", "shorten"]);
+export const truncationSchema = settings["model.onTruncation"].schema(z);
 export type Truncation = z.infer<typeof truncationSchema>;
 
 /** By role; absent: its prompts are not watched. */
@@ -76,51 +72,17 @@ const pricesSchema = z.strictObject({
 });
 export type Prices = z.infer<typeof pricesSchema>;
 
-/** Everything that shapes the decisions of a search, and nothing else. */
+/**
+ * Everything that shapes the decisions of a search: the settings that decide, and what the models and the evaluator
+ * add. What a key means, and what it means that one is absent, is in settings.ts.
+ */
 export const searchConfigSchema = z.strictObject({
-  searcher: z.string(),
-  seed: z.int().min(0),
-  /** The most architectures to evaluate; a failed evaluation is paid for too. */
-  budget: z.int().min(1),
-  /** The most rounds; null: see `roundLimit` in state.ts. */
-  rounds: z.int().min(1).nullable(),
-  /** Stop once the best objective value reaches this; null: never. */
-  target: z.number().nullable(),
-  /** The highest allowed value by cost name. */
-  limits: numbers,
-  overLimit: z.enum(["skip", "evaluate"]),
-  equivalent: z.enum(["evaluate", "skip"]),
-  /** One sentence on what the architectures are for, shown to the models; null: they are told nothing. */
-  task: z.string().nullable(),
-  /** How many architectures a round asks for and takes at most. */
-  candidates: z.strictObject({ min: z.int().min(1), max: z.int().min(1) }),
-  /** Whether a role's conversation is kept from round to round. */
-  memory: z.strictObject({ navigator: z.boolean(), generator: z.boolean() }),
-  /** Whether the Generator is asked for JSON under a schema, or for free text. */
-  structured: z.boolean(),
-  /** End after this many rounds in a row without anything new to evaluate. */
-  stallRounds: z.int().min(1),
-  /** End after this many evaluations if every one of them failed; absent: never. */
-  giveUpAfter: z.int().min(1).exactOptional(),
-  /** How long to wait for an evaluator that went away, in seconds. */
-  patienceSeconds: z.number().min(0),
-  /** The odds of each choice by dimension, for searchers that draw from fixed odds; they need not add up to 1. */
-  prior: z.record(z.string(), z.record(z.string(), z.number().min(0))).exactOptional(),
-  /** The searcher that a portfolio begins with; absent: see searchers/portfolio.ts. */
-  early: z.string().exactOptional(),
-  /** Which of the equivalent wordings of the prompts is used; absent: the first one. */
-  wording: wordingSchema.exactOptional(),
-  /** False: the prompts hold what the paper's do, and no more; absent: all that helps. */
-  promptExtras: z.literal(false).exactOptional(),
-  /** True: after the end the test split is asked for everything that was evaluated; absent: for the winner alone. */
-  oracle: z.literal(true).exactOptional(),
-  /** True: the space is the one of `original` under neutral names; absent: as its evaluator describes it. */
-  blind: z.literal(true).exactOptional(),
-  /** What the prompts tell beyond the results; absent: nothing. */
-  inform: z.array(informSchema).exactOptional(),
-  /** True: the Generator sees the costs of its draft and may correct it once. */
-  costRevision: z.literal(true).exactOptional(),
+  ...recordShape(z, ""),
+  candidates: z.strictObject(recordShape(z, "candidates")),
+  memory: z.strictObject(recordShape(z, "memory")),
   caps: capsSchema.exactOptional(),
+  /** How long to wait for an evaluator that went away, in seconds. */
+  patienceSeconds: settings["evaluator.patienceSeconds"].schema(z),
   /** There where a cap or a window is given. */
   bounds: boundsSchema.exactOptional(),
   /** Given where a server is asked; absent in older records, where prompts are not watched. */
@@ -178,7 +140,7 @@ export const messageSchema = z.strictObject({
 export type Message = z.infer<typeof messageSchema>;
 
 /** How a server is held to the form of an answer, from the strictest way to none. */
-export const outputModeSchema = z.enum(["json-schema", "json-object", "text"]);
+export const outputModeSchema = settings["model.outputMode"].schema(z);
 export type OutputMode = z.infer<typeof outputModeSchema>;
 
 /** One small call that found out whether a server honours a output mode. */

@@ -1,24 +1,78 @@
 /**
- * What a person writes into a file, under the schema that it has to follow.
+ * Parses what a person wrote into a file by its schema, or says what is wrong with it: which key, and how.
  *
- * Owns the words for a value of the wrong kind, and which key was probably meant. Knows no setting.
+ * No setting is known here by name.
  */
 import { closestMatch } from "leven";
 import { z } from "zod";
+import { UsageError } from "../errors.ts";
+import type { Refine } from "../settings.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
 import { countForms, homePath, pathRefusal, readCount, readNumber } from "./written-values.ts";
 
+/** What is known of keys beyond their schema. */
+export interface KeyWords {
+  /** Paths of keys that are elsewhere than in the schema. */
+  readonly more?: readonly string[];
+  /** What to do about a key that has to be there, by its path. */
+  readonly missing?: Readonly<Record<string, string>>;
+  /** The path of the key that is meant by a name. */
+  readonly meant?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Parses, or says in one line which key is wrong, how, and what was probably meant.
+ *
+ * @param words what is known of keys beyond the schema
+ */
+export function parseStrictly<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+  source: string,
+  words: KeyWords = {},
+): T {
+  const first = schema.safeParse(value);
+  if (first.success) return first.data;
+  const parsed = schema.safeParse(withReadNumbers(schema, value, first.error.issues));
+  if (parsed.success) return parsed.data;
+  // A misspelt key is often the reason why another one is missing.
+  const isUnknown = ({ code }: z.core.$ZodIssue) => code === "unrecognized_keys";
+  const { issues } = parsed.error;
+  const issue = (issues.find(isUnknown) ?? issues[0]) as z.core.$ZodIssue;
+  const place = issue.path.join(".");
+  if (issue.code === "unrecognized_keys") {
+    const key = issue.keys[0] ?? "";
+    const full = place === "" ? key : `${place}.${key}`;
+    throw new UsageError(`${source}unknown key "${full}"${meantKey(schema, issue.path, key, words)}`);
+  }
+  const given = issue.path.reduce<unknown>(
+    (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  );
+  const near =
+    issue.code === "invalid_value" && typeof given === "string"
+      ? didYouMean(given, issue.values.map(String))
+      : "";
+  if (given === undefined)
+    throw new UsageError(`${source}${words.missing?.[place] ?? `"${place}" is missing`}`);
+  // Not the password of an address that is wrong besides.
+  const shown =
+    typeof given === "number" ? String(given) : JSON.stringify(given).replace(/\/\/[^/@]*@/, "//…@");
+  throw new UsageError(`${source}"${place}" is ${shown}: ${issueWords(schema, issue)}${near}`);
+}
+
 // ----- Values -----
 
-/** A path in a file. */
-export const pathSchema = z
-  .string()
-  .min(1)
-  .superRefine((path, context) => {
-    const message = pathRefusal(path);
-    if (message !== null) context.addIssue({ code: "custom", message });
-  })
-  .overwrite(homePath);
+/** Reads paths as a shell reads them: what schemas of settings are made with. */
+export const readPaths: Refine = (schema, { isPath }) => {
+  if (isPath !== true) return schema;
+  return schema
+    .superRefine((path, context) => {
+      const message = typeof path === "string" ? pathRefusal(path) : null;
+      if (message !== null) context.addIssue({ code: "custom", message });
+    })
+    .overwrite((path) => (typeof path === "string" ? homePath(path) : path));
+};
 
 /** `value` with numbers in quotes read as numbers wherever the schema wants one. */
 export function withReadNumbers(
@@ -80,17 +134,18 @@ const kinds: Readonly<Record<string, string>> = {
  * `; did you mean …?` for a key that its place does not have: one that is almost it there, the same one at another
  * place, and then whatever is near, there before elsewhere.
  *
- * @param more paths of keys that the schema does not tell of
  */
 export function meantKey(
   schema: z.ZodType,
   place: readonly PropertyKey[],
   key: string,
-  more: readonly string[] = [],
+  { more = [], meant = {} }: KeyWords = {},
 ): string {
   const here = keysOf(schemaAt(schema, place));
   const elsewhere = [...keyPaths(schema), ...more];
   const last = (path: string) => path.slice(path.lastIndexOf(".") + 1);
+  const known = Object.hasOwn(meant, key) ? meant[key] : undefined;
+  if (known !== undefined) return `; did you mean "${here.includes(last(known)) ? last(known) : known}"?`;
   const almost = closestMatch(key, here, { maxDistance: 1 });
   const same = elsewhere.find((path) => last(path) === key);
   if (almost === undefined && same !== undefined) return `; did you mean "${same}"?`;

@@ -8,7 +8,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, vi } from "vitest";
-import { type Flags, type ModelConfig, readConfig } from "../../src/settings/config.ts";
+import { type Flags } from "../../src/settings/flags.ts";
+import { type ModelConfig, readConfig } from "../../src/settings/config.ts";
 import { UsageError } from "../../src/errors.ts";
 
 export interface ConfigFiles {

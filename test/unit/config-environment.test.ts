@@ -2,13 +2,8 @@
  * Keys, passwords and what else is in the environment: what is read from it, and what is never stored or repeated.
  */
 import { describe, expect, it, vi } from "vitest";
-import {
-  environmentForPython,
-  readConfig,
-  readKey,
-  searchConfigOf,
-  setupOf,
-} from "../../src/settings/config.ts";
+import { environmentForPython, readKey } from "../../src/settings/environment.ts";
+import { readConfig, searchConfigOf, setupOf } from "../../src/settings/config.ts";
 import { UsageError } from "../../src/errors.ts";
 import { configFiles, usualEvaluator, usualModel } from "../support/config-files.ts";
 

@@ -3,7 +3,8 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { findFile, localModel, type ModelConfig, readConfig, serverOf } from "../../src/settings/config.ts";
+import { findFile } from "../../src/settings/yaml-file.ts";
+import { localModel, type ModelConfig, readConfig, serverOf } from "../../src/settings/config.ts";
 import { configFiles, usualEvaluator, usualModel } from "../support/config-files.ts";
 
 const { folder, yaml } = configFiles();

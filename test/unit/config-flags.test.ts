@@ -1,7 +1,8 @@
 /** What flags change in a configuration, and what a command without a run is set up with. */
 import { resolve } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { pythonFromEnvironment, readConfig, readDirectSetup } from "../../src/settings/config.ts";
+import { pythonFromEnvironment } from "../../src/settings/environment.ts";
+import { readConfig, readDirectSetup } from "../../src/settings/config.ts";
 import { configFiles, usualEvaluator } from "../support/config-files.ts";
 
 const { yaml } = configFiles();

@@ -1,7 +1,8 @@
 /** What of a configuration is stored with a run, and what a resume reads of it. */
 import { resolve } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { readConfig, readHeaders, readSetup, searchConfigOf, setupOf } from "../../src/settings/config.ts";
+import { readConfig, readSetup, searchConfigOf, setupOf } from "../../src/settings/config.ts";
+import { readHeaders } from "../../src/settings/environment.ts";
 import { searchConfigSchema } from "../../src/search/events.ts";
 import { configFiles, usualEvaluator, usualModel } from "../support/config-files.ts";
 

@@ -50,11 +50,11 @@ test.each(
   expect([...matches(folder, long), ...matches(folder, short)]).toEqual([]);
 });
 
-test("only settings/config.ts reads the environment", () => {
+test("only settings/environment.ts reads the environment", () => {
   const access = /\bprocess\s*\??\.?\s*(\[\s*["'`]env|\.env\b|env\b)/;
   const taken = /\{[^}]*\benv\b[^}]*\}\s*(=\s*(globalThis\.)?process\b|from\s*["'](node:)?process["'])/;
   const found = [...matches("src", access), ...matches("src", taken)];
-  expect(found.filter((line) => !line.startsWith("src/settings/config.ts:"))).toEqual([]);
+  expect(found.filter((line) => !line.startsWith("src/settings/environment.ts:"))).toEqual([]);
 });
 
 test("every module opens with a comment that says what it owns", () => {
@@ -108,6 +108,7 @@ describe("the linter", () => {
     ]),
     ["src/models", 'import "../evaluator/grpc-evaluator.ts";', imports],
     ["src/text", 'import "../search/space.ts";', imports],
+    ["src/text", 'import "../settings.ts";', imports],
     ["src/text", 'import "node:fs";', imports],
     ["src/text", "export const at = Date.now();", globals],
     ["src/settings", 'import "../app/compose.ts";', imports],
@@ -136,6 +137,8 @@ describe("the linter", () => {
     ["src/searchers", 'import "../errors.ts";'],
     ["src/searchers", 'import "zod";'],
     ["src/search", 'import "../text/did-you-mean.ts";'],
+    ["src/search", 'import "../settings.ts";'],
+    ["src/report", 'import "../settings.ts";'],
     ["src/text", 'import "leven";'],
     ["src/models", 'import "node:fs";'],
     ["src/models", 'import "../system/regular-file.ts";'],
@@ -163,7 +166,8 @@ describe("the linter", () => {
     symlinkSync(join(root, "node_modules"), join(tree, "node_modules"));
     for (const [index, [folder, source]] of refused.entries()) write(folder, `refused${index}.ts`, source);
     for (const [index, [folder, source]] of allowed.entries()) write(folder, `allowed${index}.ts`, source);
-    write("src/settings", "config.ts", "export const key = process.env.KEY;");
+    write("src", "settings.ts", 'import "./search/space.ts";');
+    write("src/settings", "environment.ts", "export const key = process.env.KEY;");
 
     const result = spawnSync(join(root, "node_modules/.bin/oxlint"), ["--format", "unix", "src"], {
       cwd: tree,
@@ -199,7 +203,11 @@ describe("the linter", () => {
     },
   );
 
-  test("lets settings/config.ts read the environment", () => {
-    expect(broken.get("src/settings/config.ts") ?? []).not.toContain(environment);
+  test("keeps the table of settings free of imports", () => {
+    expect(broken.get("src/settings.ts")).toContain(imports);
+  });
+
+  test("lets settings/environment.ts read the environment", () => {
+    expect(broken.get("src/settings/environment.ts") ?? []).not.toContain(environment);
   });
 });

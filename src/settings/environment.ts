@@ -1,0 +1,71 @@
+/**
+ * Reads the environment: the keys and headers of model servers, the Python to start, the folder of the cache.
+ *
+ * Nothing else in the program reads it. What was read is handed on, and never stored.
+ */
+import { isAbsolute, join } from "node:path";
+import { UsageError } from "../errors.ts";
+import { localModel, type ServerConfig } from "./config.ts";
+
+/**
+ * The headers of a server, with what stands in the environment put in.
+ *
+ * @throws UsageError naming the variable that is not set
+ */
+export function readHeaders({ headers }: ServerConfig): Record<string, string> {
+  const read = ([name, value]: [string, string]) => {
+    const [, variable] = /^\$([A-Za-z_][A-Za-z0-9_]*)$/.exec(value) ?? [];
+    const found = variable === undefined ? value : process.env[variable];
+    if (found === undefined || found === "")
+      throw new UsageError(`header "${name}" is taken from ${variable}, which is not set; set it`);
+    return [name, found] as const;
+  };
+  return Object.fromEntries(Object.entries(headers).map(read));
+}
+
+/** The key for a model, or null where its server needs none. Only ever asked for a model that was named. */
+export function readKey({ name, baseUrl, keyVariable }: ServerConfig): string | null {
+  if (localModel(name) !== null) return null;
+  const key = process.env[keyVariable];
+  if (key !== undefined && key !== "") return key;
+  if (new URL(baseUrl).hostname !== "api.openai.com") return null;
+  throw new UsageError(
+    `model "${name}" at ${baseUrl} needs a key; set ${keyVariable}, or name another server with --base-url`,
+  );
+}
+
+/** The Python to start the evaluator with, where it was set by hand. */
+export function pythonFromEnvironment(): string | null {
+  const python = process.env["COLLM_NAS_PYTHON"] ?? "";
+  return python === "" ? null : python;
+}
+
+/** What changes how a Python speaks, and not which code it loads. */
+const harmlessToPython: ReadonlySet<string> = new Set([
+  "PYTHONDONTWRITEBYTECODE",
+  "PYTHONFAULTHANDLER",
+  "PYTHONHASHSEED",
+  "PYTHONIOENCODING",
+  "PYTHONPYCACHEPREFIX",
+  "PYTHONUNBUFFERED",
+  "PYTHONUTF8",
+]);
+
+/**
+ * The environment for a Python that is started here. What a shell has set for other Pythons (PYTHONPATH, PYTHONHOME, an
+ * activated environment and the like) would have it load other code, or none; that is left out.
+ */
+export function environmentForPython(): Record<string, string | undefined> {
+  const isForeign = (name: string) =>
+    (name.startsWith("PYTHON") && !harmlessToPython.has(name)) ||
+    /^(VIRTUAL_ENV|VIRTUAL_ENV_PROMPT|__PYVENV_LAUNCHER__)$/.test(name);
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isForeign(name)));
+}
+
+/** The folder for what may be thrown away at any time, by the XDG rules; null: the environment names no home. */
+export function cacheFromEnvironment(): string | null {
+  const { XDG_CACHE_HOME: cache, HOME: home } = process.env;
+  // A relative path does not count.
+  if (cache !== undefined && isAbsolute(cache)) return join(cache, "collm-nas");
+  return home === undefined || !isAbsolute(home) ? null : join(home, ".cache", "collm-nas");
+}

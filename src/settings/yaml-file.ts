@@ -1,0 +1,97 @@
+/**
+ * Reads YAML files of settings, from where the user is or from the presets that come with the program.
+ *
+ * What a key means is not known here, but for one thing: a path in a file is meant from where the file is.
+ */
+import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { dirname, join, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { UsageError } from "../errors.ts";
+import { NotRegular, readNamed } from "../system/regular-file.ts";
+import { codeOf, isOutOfFiles } from "../system/system-error.ts";
+import { didYouMean } from "../text/did-you-mean.ts";
+import { homePath, pathRefusal } from "./written-values.ts";
+
+/** A YAML file as it stands. @throws UsageError naming the place that is wrong */
+export async function readYaml(file: string): Promise<Record<string, unknown>> {
+  const { parseDocument } = await import("yaml");
+  const path = findFile(file);
+  let text: string;
+  try {
+    text = (await readNamed(path)).toString("utf8");
+  } catch (error) {
+    if (isOutOfFiles(error)) throw error;
+    const reason = error instanceof NotRegular ? error.message : codeOf(error) || String(error);
+    const meant = reason === "ENOENT" && isFree(path) ? didYouMean(file, presets()) : "";
+    throw new UsageError(`cannot read ${file}: ${reason}; give the path of a YAML file${meant}`);
+  }
+  const refused = (problem: string) =>
+    new UsageError(`${file}: ${problem.split("\n")[0]?.replace(/:$/, "")}; correct the YAML`);
+  const document = parseDocument(text, { prettyErrors: true });
+  const [problem] = [...document.errors, ...document.warnings];
+  if (problem !== undefined) throw refused(problem.message);
+  let value: unknown;
+  try {
+    value = document.toJS() ?? {};
+  } catch (error) {
+    // References to nothing, or to far too much.
+    throw refused((error as Error).message);
+  }
+  if (typeof value !== "object" || Array.isArray(value))
+    throw new UsageError(`${file}: expected keys and values, such as "space: NAME"`);
+  if (hasPrototypeKey(value)) throw new UsageError(`${file}: unknown key "__proto__"`);
+  return pathsFrom(dirname(resolve(path)), value as Record<string, unknown>);
+}
+
+/** An object cannot hold such a key: it would be lost without a word. */
+function hasPrototypeKey(value: unknown): boolean {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    (Object.hasOwn(value, "__proto__") || Object.values(value).some(hasPrototypeKey))
+  );
+}
+
+/** The path of an evaluator configuration named in a file is meant from where the file is. */
+export function pathsFrom(folder: string, value: Record<string, unknown>): Record<string, unknown> {
+  const evaluator = value["evaluator"];
+  if (typeof evaluator !== "object" || evaluator === null) return value;
+  const { config } = evaluator as { config?: unknown };
+  return typeof config === "string"
+    ? { ...value, evaluator: { ...evaluator, config: pathFrom(folder, config) } }
+    : value;
+}
+
+/** A path that is meant from a folder. */
+export function pathFrom(folder: string, path: string): string {
+  // What is refused is refused as it was written.
+  return pathRefusal(path) === null ? resolve(folder, homePath(path)) : path;
+}
+
+/** The file itself, or the one of that name among those that come with the program, which are found from any folder. */
+export function findFile(file: string): string {
+  const name = file.replace(/^\.\//, "");
+  return isFree(file) && presets().includes(name) ? join(packageRoot, name) : file;
+}
+
+/** Whether nothing has this name, not even a link that leads nowhere. */
+function isFree(path: string): boolean {
+  try {
+    lstatSync(path);
+    return false;
+  } catch (error) {
+    return ["ENOENT", "ENOTDIR"].includes(codeOf(error));
+  }
+}
+
+/** The folder that holds package.json: as far from src/settings as from dist/settings. */
+const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The configurations and plans that come with the program, such as presets/spos.yaml. */
+function presets(): string[] {
+  const folder = join(packageRoot, "presets");
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".yaml"))
+    .map((name) => `presets/${name.split(sep).join("/")}`);
+}
