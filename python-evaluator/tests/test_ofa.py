@@ -262,7 +262,7 @@ def test_a_cut_file_is_refused(share: float, is_zip: bool, tmp_path: Path) -> No
 def test_a_foreign_file_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "foreign"
     path.write_bytes(content)
-    says = f"{path}: is (no PyTorch checkpoint, or a cut one|a pickle, but not one of torch.save)"
+    says = f"{path}: is (not a PyTorch checkpoint, or a cut one|a pickle, but not one of torch.save)"
     with pytest.raises(CheckpointUnusable, match=says):
         ofa.load(path)
 

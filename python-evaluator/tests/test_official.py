@@ -262,15 +262,15 @@ def accuracy_of(record: releases.Cell, value: object) -> None:
     [
         (
             lambda record: accuracy_of(record, float("nan")),
-            "200 epochs, cifar100, seed 888, x-test: nan is no accuracy",
+            "200 epochs, cifar100, seed 888, x-test: nan is not an accuracy",
         ),
         (lambda record: accuracy_of(record, 100.5), "x-test: 100.5 is not an accuracy in percent"),
-        (lambda record: accuracy_of(record, -0.1), "x-test: -0.1 is no accuracy"),
-        (lambda record: accuracy_of(record, float("inf")), "x-test: inf is no accuracy"),
-        (lambda record: accuracy_of(record, "90"), "x-test: '90' is no accuracy"),
-        (lambda record: accuracy_of(record, None), "x-test: None is no accuracy"),
-        (lambda record: accuracy_of(record, doubled()), "x-test: a list is no accuracy"),
-        (lambda record: record[200]["all_results"]["cifar100", 888]["eval_acc1es"].clear(), "None is no accuracy"),
+        (lambda record: accuracy_of(record, -0.1), "x-test: -0.1 is not an accuracy"),
+        (lambda record: accuracy_of(record, float("inf")), "x-test: inf is not an accuracy"),
+        (lambda record: accuracy_of(record, "90"), "x-test: '90' is not an accuracy"),
+        (lambda record: accuracy_of(record, None), "x-test: None is not an accuracy"),
+        (lambda record: accuracy_of(record, doubled()), "x-test: a list is not an accuracy"),
+        (lambda record: record[200]["all_results"]["cifar100", 888]["eval_acc1es"].clear(), "None is not an accuracy"),
         (
             lambda record: record[200]["all_results"].pop(("cifar100", 888)),
             "cifar100, seed 888: the mapping is missing",
@@ -333,12 +333,12 @@ def test_a_missing_cell_is_counted_and_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("archs", "what"),
     [
-        (releases.ARCHS[:-1], "no list of 15625 cells"),
+        (releases.ARCHS[:-1], "not a list of 15625 cells"),
         ([*releases.ARCHS[:-1], releases.ARCHS[0]], "names a cell twice"),
         (["8:8:8:8:8", *releases.ARCHS[1:]], "number 0: '8:8:8:8:8' is not a cell of this space"),
         ([*releases.ARCHS[:-1], 5], "number 15624: 5 is not a cell"),
         ([releases.ARCHS[1], releases.ARCHS[0], *releases.ARCHS[2:]], "cell 0: its record is of "),
-        (None, "no list of 15625 cells"),
+        (None, "not a list of 15625 cells"),
     ],
 )
 def test_another_list_of_cells_is_refused(archs: Any, what: str, tmp_path: Path) -> None:
@@ -384,7 +384,7 @@ def test_another_version_is_refused_by_its_name(name: str, tmp_path: Path) -> No
         ("a.pth", lambda path: torch.save({"a": torch.ones(2)}, path), "it asks for torch._utils._rebuild_tensor_v2"),
         ("a.pth", lambda path: releases.write_pth(path, [torch.ones(2)]), "it asks for torch._utils"),
         ("a.pth", lambda path: releases.write_pth(path, {"meta_archs": releases.ARCHS}), '"arch2infos", the mapping'),
-        ("a.pth", lambda path: releases.write_pth(path, 5), "no list of 15625 cells"),
+        ("a.pth", lambda path: releases.write_pth(path, 5), "not a list of 15625 cells"),
         ("a.pth", lambda path: path.write_bytes(pickle.dumps({}, protocol=2)), "a pickle, but not one of torch.save"),
         ("a.npz", lambda path: np.savez(path, a=np.ones(2)), "an archive, but not one of torch.save"),
         ("a.pbz2", lambda path: path.write_bytes(bz2.compress(b"x" * 99)), "no pickle begins here"),

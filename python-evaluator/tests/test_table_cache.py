@@ -38,7 +38,7 @@ def test_the_second_start_does_not_parse(tmp_path: Path) -> None:
     assert [path.suffix for path in (tmp_path / "new").iterdir()] == [".npz"]
 
 
-def test_a_changed_source_is_parsed_anew(tmp_path: Path) -> None:
+def test_a_changed_source_is_parsed_again(tmp_path: Path) -> None:
     parser = Parser()
     load_with(parser, tmp_path)
     changed = load_with(parser, tmp_path, b"another source")
@@ -94,7 +94,7 @@ def write_of(**changes: object) -> Callable[[Path], None]:
         write_of(first=np.full(CELLS, "text")),
     ],
 )
-def test_a_damaged_cache_is_made_anew(damage: Callable[[Path], None], tmp_path: Path) -> None:
+def test_a_damaged_cache_is_made_again(damage: Callable[[Path], None], tmp_path: Path) -> None:
     parser = Parser()
     whole = load_with(parser, tmp_path)
     (path,) = tmp_path.iterdir()
