@@ -1,7 +1,7 @@
 """Limits the calls that run at the same time, and the answers that wait for each caller.
 
-Owns the bounds for one machine and for all machines. A caller who does not read stops only its own evaluation. Knows
-no transport and no space.
+Owns the bounds for one machine and for all machines. A caller who does not read stops only its own evaluation.
+Knows no transport and no space.
 """
 
 import threading

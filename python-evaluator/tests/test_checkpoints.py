@@ -295,7 +295,7 @@ HOSTILE: Mapping[str, tuple[bytes, str]] = {
     "doubled": (b"}X\x01\0\0\0aK\x01" + b"q\1h\1\x86" * (DEEP // 2) + b"s.", "holds neither"),
     "many objects": (b"(" + b"}" * 50_001 + b"l.", "more than any supernet has"),
     "huge storage": (_tensor(1 << 40, b"K\x01\x85", b"K\x01\x85"), "more bytes than the file"),
-    "negative storage": (_tensor(-1, b"K\0\x85", b"K\x01\x85"), "no storage"),
+    "negative storage": (_tensor(-1, b"K\0\x85", b"K\x01\x85"), "not a storage"),
     "expanded": (_tensor(1, b"J\xff\xff\xff\x7f\x85", b"K\0\x85"), "views of few numbers"),
     "outside": (_tensor(1, b"K\x02\x85", b"K\x01\x85"), "beyond its storage"),
     "before": (_tensor(1, b"K\x01\x85", b"K\x01\x85", start=b"J\xff\xff\xff\xff"), "beyond its storage"),
