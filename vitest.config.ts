@@ -30,8 +30,12 @@ const harmless = new Set(
     .map((name) => `node:${name}`)
     .concat("vitest fast-check json5 linkedom ml-matrix yaml zod @observablehq/plot".split(" ")),
 );
-/** Environment, signals, working folder; fake timers and stubs (spies are taken back after each test); globals. */
-const ofTheProcess = /(?<![-\w])process[.[]\w|\bvi\.(?!fn|spyOn|restoreAllMocks|waitFor)|\bglobalThis\b/;
+/**
+ * Environment, signals, working folder; fake timers and stubs (spies are taken back after each test); globals; the lock of a
+ * run and its socket, which belong to the process that holds them.
+ */
+const ofTheProcess =
+  /(?<![-\w])process[.[]\w|\bvi\.(?!fn|spyOn|restoreAllMocks|waitFor)|\bglobalThis\b|\/(run-lock|steering-socket)\.ts"/;
 
 /** Whether a test file, or a test file that it imports, uses what all files in one process would share. */
 function usesItsProcess(path: string): boolean {
