@@ -6,7 +6,7 @@
 import { isHeld } from "../runs/run-lock.ts";
 import { standingOf } from "../runs/steering-socket.ts";
 import { JournalLocked } from "../errors.ts";
-import { shellWord } from "../report/format.ts";
+import { shellWord } from "../text/shell.ts";
 import { program } from "./compose.ts";
 
 /** Who works on a run: nobody, so that it can be resumed; a process that takes orders, or one that takes none from here. */

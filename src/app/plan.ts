@@ -5,7 +5,7 @@
  * exists is asked later, and before any run begins.
  */
 import { basename, dirname, resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import {
   type Config,
   configKeys,

@@ -21,7 +21,7 @@ import {
 import { cohortsOf, type LostCell, type LostRun, type ReportedRun, type Study } from "../report/study.ts";
 import { fold } from "../search/fold.ts";
 import type { RunState } from "../search/state.ts";
-import { systemClock } from "./compose.ts";
+import { systemClock, program } from "./compose.ts";
 import { versions } from "./run-lifecycle.ts";
 
 /**
@@ -60,6 +60,7 @@ export async function readStudy(paths: readonly string[], command: string): Prom
     unreadable,
     benches: found.benches,
     command,
+    program,
     madeAt: systemClock.now(),
     versions: await versions(),
   };

@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import type { OnStored } from "../runs/append-log.ts";
 import { type LiveFeed, openFeed } from "../runs/live-feed.ts";
 import { openSteering, type SteeringSocket } from "../runs/steering-socket.ts";
-import { shellWord } from "../report/format.ts";
+import { shellWord } from "../text/shell.ts";
 import type { Steering } from "../search/ports.ts";
 import { program } from "./compose.ts";
 import { type DashboardBeside, dashboardBeside } from "./dashboard-beside.ts";

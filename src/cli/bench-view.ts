@@ -6,12 +6,12 @@
  */
 import type { SingleBar } from "cli-progress";
 import type { PlannedRun } from "../app/plan.ts";
-import { duration } from "../report/format.ts";
+import { duration } from "../text/durations.ts";
 import type { Notice } from "../search/live-run.ts";
 import { budgetSpent } from "../search/progress.ts";
 import { Bars } from "./bars.ts";
 import { columnsOf, paint, printable, type TextStream } from "./style.ts";
-import { wrapped } from "./wrapped.ts";
+import { wrapped } from "../text/wrapped.ts";
 
 /** Without a terminal, nothing is said as long as something was said so recently. */
 const quietSeconds = 30;

@@ -45,7 +45,7 @@ import { measureOptimum } from "../app/optimum.ts";
 import type { Output } from "./output.ts";
 import { priceWords } from "../app/prices.ts";
 import { readBenchRecord } from "../app/read-study.ts";
-import { shellWord } from "../report/format.ts";
+import { shellWord } from "../text/shell.ts";
 import { paint } from "./style.ts";
 import { endWithoutWinner } from "./summary.ts";
 import { table } from "./table.ts";

@@ -3,10 +3,10 @@
  *
  * Owns the words that tell of either while it lasts. Knows no terminal, and the time only as the seconds it is handed.
  */
-import { duration } from "../report/format.ts";
+import { duration } from "../text/durations.ts";
 import type { Notice } from "../search/live-run.ts";
 import type { Role } from "../search/events.ts";
-import { plain } from "./style.ts";
+import { plain } from "../text/plain.ts";
 
 /** A call that is over sooner is not told of. */
 const shownAfterSeconds = 1;

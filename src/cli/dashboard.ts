@@ -3,6 +3,7 @@
  *
  * Owns where the server listens and what is said of it. What the server does is dashboard/server.ts.
  */
+import { program } from "../app/compose.ts";
 import { randomBytes } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { type Server } from "node:http";
@@ -55,6 +56,7 @@ export async function dashboard(
   const token = readOnly ? null : randomBytes(16).toString("base64url");
   let hosts: ReadonlySet<string> = new Set();
   const app = serverOf({
+    program,
     shelf,
     files: await readPageFiles(),
     token,

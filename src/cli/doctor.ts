@@ -22,7 +22,7 @@ import { type Flags } from "../settings/flags.ts";
 import { readHeaders, readKey } from "../settings/environment.ts";
 import { readYaml } from "../settings/yaml-file.ts";
 import { ChatUnavailable, CollmError, Interrupted } from "../errors.ts";
-import { duration } from "../report/format.ts";
+import { duration } from "../text/durations.ts";
 import {
   type ChatReply,
   type Message,
@@ -56,10 +56,12 @@ import { checkFit, readRunConfig, rehearsal, versions } from "../app/run-lifecyc
 import { type Counted, longPrompt, longPromptBytes, readingOf } from "../app/long-prompt.ts";
 import { type Output, withoutResume } from "./output.ts";
 import { checkMoneyCap, priceHint, pricesFor } from "../app/prices.ts";
-import { paint, plain } from "./style.ts";
-import { dollars, numbers } from "./summary.ts";
+import { paint } from "./style.ts";
+import { plain } from "../text/plain.ts";
+import { numbers } from "./summary.ts";
+import { dollars } from "../text/numbers.ts";
 import { table } from "./table.ts";
-import { wrapped } from "./wrapped.ts";
+import { wrapped } from "../text/wrapped.ts";
 
 /** One thing that was looked at. */
 export interface Finding {

@@ -16,7 +16,9 @@ import {
   type Span,
   strategyBytes,
 } from "../report/estimate.ts";
-import { amount, shellWord, duration } from "../report/format.ts";
+import { duration } from "../text/durations.ts";
+import { amount, dollars } from "../text/numbers.ts";
+import { shellWord } from "../text/shell.ts";
 import type { Role } from "../search/events.ts";
 import type { Prompt } from "../search/ports.ts";
 import { Space } from "../search/space.ts";
@@ -35,7 +37,6 @@ import { checkFit, rehearsal } from "../app/run-lifecycle.ts";
 import type { Output } from "./output.ts";
 import { pricesFor, priceWords } from "../app/prices.ts";
 import { paint } from "./style.ts";
-import { dollars } from "./summary.ts";
 import { table } from "./table.ts";
 
 /** What a round's results and questions take beside the architectures in them, in bytes. */

@@ -10,7 +10,7 @@ import type { Outcome } from "../search/events.ts";
 import { Space } from "../search/space.ts";
 import { openEvaluator } from "../app/compose.ts";
 import type { Output } from "./output.ts";
-import { numbers, unitOf } from "./summary.ts";
+import { numbers, scores } from "./summary.ts";
 import { table } from "./table.ts";
 
 /** Lists every space, or describes one. */
@@ -77,7 +77,7 @@ export async function evaluate(
     const costs = measured.costs;
     const score =
       outcome.kind === "measurement"
-        ? numbers(outcome.metrics, (name) => unitOf(description, name))
+        ? scores(description, outcome.metrics)
         : `failed (${outcome.failure}): ${outcome.message}`;
     const result = {
       space: spaceId,

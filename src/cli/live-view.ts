@@ -17,11 +17,13 @@ import { Bars } from "./bars.ts";
 import { CallWatch } from "./call-watch.ts";
 import { program } from "../app/compose.ts";
 import { type Current, Pace } from "./pace.ts";
-import { shellWord, duration } from "../report/format.ts";
+import { duration } from "../text/durations.ts";
+import { shellWord } from "../text/shell.ts";
 import { truncationWords } from "../report/words.ts";
-import { columnsOf, paint, plain, printable, type TextStream } from "./style.ts";
+import { columnsOf, paint, printable, type TextStream } from "./style.ts";
+import { plain } from "../text/plain.ts";
 import { scoreText } from "./summary.ts";
-import { wrapped } from "./wrapped.ts";
+import { wrapped } from "../text/wrapped.ts";
 
 /** An evaluation that is over sooner is not shown. */
 const shownAfterSeconds = 1;

@@ -6,7 +6,7 @@
  */
 import { once } from "node:events";
 import { CollmError } from "../errors.ts";
-import { plainJson } from "../report/format.ts";
+import { plainJson } from "../text/plain.ts";
 import { columnsOf, paint, printable, type TextStream } from "./style.ts";
 
 /** What a command line prints to. */

@@ -30,7 +30,7 @@ import { everyText, measureAll } from "../app/optimum.ts";
 import type { Output } from "./output.ts";
 import { RankingFile } from "../app/ranking-file.ts";
 import { rankingLines, summarizeRanking, trialWords } from "./ranking-summary.ts";
-import { shellWord } from "../report/format.ts";
+import { shellWord } from "../text/shell.ts";
 
 /** More are no longer told apart by their intervals, and take memory to resample. */
 const mostTrials = 1_000;

@@ -26,7 +26,7 @@ import type { Study } from "../report/study.ts";
 import { program } from "../app/compose.ts";
 import type { Output } from "./output.ts";
 import { readStudy } from "../app/read-study.ts";
-import { shellWord } from "../report/format.ts";
+import { shellWord } from "../text/shell.ts";
 
 export interface ReportFlags {
   readonly out?: string | undefined;

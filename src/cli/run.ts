@@ -23,12 +23,12 @@ import type { RunState } from "../search/state.ts";
 import { replaySearch } from "../search/replay.ts";
 import { findSearcher, type ModelWatch, openEvaluator, program, systemClock } from "../app/compose.ts";
 import { assemble, assembleAgain, conduct, goOn, readRunConfig } from "../app/run-lifecycle.ts";
-import { figure } from "../searchers/prompts.ts";
+import { number } from "../text/numbers.ts";
 import { asksNavigator } from "../searchers/registry.ts";
 import { refuseHeld } from "../app/held-run.ts";
 import { LiveView } from "./live-view.ts";
 import type { Output } from "./output.ts";
-import { shellWord } from "../report/format.ts";
+import { shellWord } from "../text/shell.ts";
 import { type RunServiceFlags, RunServices } from "../app/run-services.ts";
 import { endWithoutWinner, type Status, summarize, summaryLines } from "./summary.ts";
 
@@ -114,7 +114,7 @@ export async function resume(
         const spent = metered(before)[cap as Cap];
         if (allowed > spent) continue;
         throw new UsageError(
-          `--cap ${cap}=${allowed} is no more than the run has used (${figure(spent)}); give a larger one`,
+          `--cap ${cap}=${allowed} is no more than the run has used (${number(spent)}); give a larger one`,
         );
       }
       if (budget !== null && budget < before.search.budget) {

@@ -16,12 +16,12 @@ import { funnel } from "../search/funnel.ts";
 import { best, resultOf, valueOf, isBetter } from "../search/results.ts";
 import type { Candidate, ChatCall, RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
-import { figure } from "../searchers/prompts.ts";
+import { dollars, number } from "../text/numbers.ts";
 import { program } from "../app/compose.ts";
 import { workerOn } from "../app/held-run.ts";
 import type { Output } from "./output.ts";
 import { paint } from "./style.ts";
-import { dollars, hintsByPerson, numbers, scoreText, summarize, summaryLines } from "./summary.ts";
+import { hintsByPerson, numbers, scoreText, summarize, summaryLines } from "./summary.ts";
 import { table } from "./table.ts";
 
 /** @param reasoning whether what a model thought is shown whole, with the replies of a round */
@@ -184,7 +184,7 @@ function fateOf(state: RunState, candidate: Candidate): { text: string; fate: st
   if (value !== null)
     return {
       text,
-      fate: `${figure(value)}${verdict.kind === "equivalent" ? " (equivalent)" : verdict.kind === "accepted" && verdict.overLimit ? " (over the limit)" : ""}`,
+      fate: `${number(value)}${verdict.kind === "equivalent" ? " (equivalent)" : verdict.kind === "accepted" && verdict.overLimit ? " (over the limit)" : ""}`,
     };
   if (outcome?.kind === "failure") return { text, fate: `failed: ${outcome.failure}` };
   return {

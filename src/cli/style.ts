@@ -7,16 +7,13 @@
  */
 import { randomInt } from "node:crypto";
 import { inspect } from "node:util";
-import { plain } from "../report/format.ts";
-
-export { plain };
+import { plain } from "../text/plain.ts";
+import { narrowest } from "../text/wrapped.ts";
 
 /** Where text goes: a terminal, a file, a pipe, or what a test or a program collects it in. */
 export type TextStream = NodeJS.WritableStream &
   Partial<Pick<NodeJS.WriteStream, "isTTY" | "columns" | "hasColors">>;
 
-/** A terminal that says it has fewer columns is taken to have so many. */
-export const narrowest = 20;
 /** The columns of a terminal that does not say how many it has. */
 const usual = 100;
 

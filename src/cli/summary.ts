@@ -4,7 +4,8 @@
  * Owns the shape of `--json` and the wording of the closing lines. Computes nothing itself: every number is a selector
  * of search/results.ts.
  */
-import { money, shellWord, unitSign } from "../report/format.ts";
+import { dollars, number, score } from "../text/numbers.ts";
+import { shellWord } from "../text/shell.ts";
 import { capUnits, endings } from "../report/words.ts";
 import { NoUsableWinner } from "../errors.ts";
 import { reveal } from "../search/blind.ts";
@@ -24,11 +25,10 @@ import {
   untestedWinner,
 } from "../search/results.ts";
 import type { CapReached, RunState } from "../search/state.ts";
-import { figure } from "../searchers/prompts.ts";
 import type { Worker } from "../app/held-run.ts";
 import { paint } from "./style.ts";
 import { table } from "./table.ts";
-import { wrapped } from "./wrapped.ts";
+import { wrapped } from "../text/wrapped.ts";
 
 export type Status = "ended" | "interrupted" | "failed";
 
@@ -118,17 +118,15 @@ export function summaryLines(
   const rows: [string, string][] = [];
   if (winner === null) rows.push(["Winner", told(`none: ${whyNoWinner(state).words}`)]);
   else {
-    const score = numbers(winner.metrics, (name) => unitOf(state.space, name));
+    const found = scores(state.space, winner.metrics);
     const caveat = winner.sameImagesAsSearch ? "  (same images as the search)" : "";
     rows.push(["Winner", bold(winner.text)]);
     if (winner.original !== null) rows.push(["", `under its own names: ${winner.original}`]);
-    rows.push(["", told([score, numbers(winner.costs)].filter((part) => part !== "").join("  "))]);
+    rows.push(["", told([found, numbers(winner.costs)].filter((part) => part !== "").join("  "))]);
     rows.push([
       "",
       told(
-        winner.test === null
-          ? testNote(state)
-          : `test split: ${numbers(winner.test, (name) => unitOf(state.space, name))}${caveat}`,
+        winner.test === null ? testNote(state) : `test split: ${scores(state.space, winner.test)}${caveat}`,
       ),
     ]);
   }
@@ -149,7 +147,7 @@ export function summaryLines(
   const isFree = worker === "nobody";
   const next = [
     ...(isFree && state.ended !== null && reached !== null
-      ? [["go on", `${command} resume ${word} --cap ${reached.cap}=${figure(2 * reached.allowed)}`]]
+      ? [["go on", `${command} resume ${word} --cap ${reached.cap}=${number(2 * reached.allowed)}`]]
       : []),
     ...(isFree && state.ended === null ? [["go on", `${command} resume ${word}`]] : []),
     ...(worker === "steerable" && state.isPaused ? [["go on", `${command} steer ${word} resume`]] : []),
@@ -175,7 +173,7 @@ export function whyNoWinner(state: RunState): NonNullable<Summary["noWinner"]> {
   if (missed.length > 0) {
     const misses = missed.map(
       ({ name, limit, smallest }) =>
-        `no legal architecture at or below ${name} ${limit} found; the smallest seen costs ${figure(smallest ?? 0)}`,
+        `no legal architecture at or below ${name} ${limit} found; the smallest seen costs ${number(smallest ?? 0)}`,
     );
     return { reason: "nothing-within-limits", words: misses.join("; ") };
   }
@@ -206,20 +204,26 @@ export function endWithoutWinner(state: RunState): NoUsableWinner | null {
 }
 
 /** `name value unit` for each entry. */
-export function numbers(
+export function numbers(values: Readonly<Record<string, number>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name} ${number(value)}`)
+    .join("  ");
+}
+
+/** `name value unit` for each metric of a result. */
+export function scores(
+  space: Pick<SpaceDescription, "metrics">,
   values: Readonly<Record<string, number>>,
-  unit: (name: string) => string = () => "",
 ): string {
   return Object.entries(values)
-    .map(([name, value]) => `${name} ${figure(value)}${unit(name)}`)
+    .map(([name, value]) => `${name} ${score(value, unitOf(space, name))}`)
     .join("  ");
 }
 
 /** The unit of a metric as it follows its number; none where the name says it already, as in `images 10000`. */
 export function unitOf({ metrics }: Pick<SpaceDescription, "metrics">, metric: string): string {
   const unit = metrics.find(({ name }) => name === metric)?.unit ?? "";
-  if (unit === "" || unit === metric) return "";
-  return ` ${unitSign(unit)}`;
+  return unit === metric ? "" : unit;
 }
 
 /** `2 hints by a person`. */
@@ -239,12 +243,12 @@ function endingOf({ ended, isPaused }: RunState, worker: Worker): string {
 }
 
 function capLine({ cap, allowed, spent, needed }: CapReached): string {
-  if (cap === "seconds") return `${figure(allowed)} s may be taken in all`;
+  if (cap === "seconds") return `${number(allowed)} s may be taken in all`;
   const why =
     needed === 0
-      ? `${figure(spent - allowed)} more than allowed: the server gave a longer reply than it was asked for`
-      : `the next call may need ${figure(needed)}`;
-  return `${figure(spent)} of ${figure(allowed)} ${capUnits[cap]} used, unknown ones at their most; ${why}`;
+      ? `${number(spent - allowed)} more than allowed: the server gave a longer reply than it was asked for`
+      : `the next call may need ${number(needed)}`;
+  return `${number(spent)} of ${number(allowed)} ${capUnits[cap]} used, unknown ones at their most; ${why}`;
 }
 
 function funnelLine(lost: Funnel): string {
@@ -307,13 +311,8 @@ function testNote(state: RunState): string {
     : "no test split in this space: the score is the one the search saw";
 }
 
-/** An amount of US dollars, small ones to two digits that count. */
-export function dollars(usd: number): string {
-  return `${money(usd)} USD`;
-}
-
 /** The objective's value with its unit, for a progress line. */
 export function scoreText(state: RunState, value: number | null): string {
   if (value === null) return "none yet";
-  return `${value.toFixed(2)}${unitOf(state.space, objective(state).name)}`;
+  return score(value, unitOf(state.space, objective(state).name));
 }

@@ -16,7 +16,7 @@ import { isComplete } from "../search/results.ts";
 import type { RunState } from "../search/state.ts";
 import { program } from "../app/compose.ts";
 import type { Output } from "./output.ts";
-import { shellWord } from "../report/format.ts";
+import { shellWord } from "../text/shell.ts";
 import { endWithoutWinner, summarize, summaryLines } from "./summary.ts";
 import { WatchedRun } from "./watched-run.ts";
 

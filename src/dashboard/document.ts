@@ -2,12 +2,14 @@
  * The one HTML document of the live page, and the policy that it is held to: nothing from elsewhere, and no script but the
  * files of this server.
  */
+import { html } from "hono/html";
 import type { PageFiles } from "./page-files.ts";
 
 /** Where the page's files are on the server. */
 export const filesUnder = "/page/";
 
-export function documentOf({ atOnce, later }: Pick<PageFiles, "atOnce" | "later">): string {
+/** @param program how the reader calls this program, for the commands that the page suggests */
+export function documentOf({ atOnce, later }: Pick<PageFiles, "atOnce" | "later">, program: string): string {
   const preload = (priority: string) => (name: string) =>
     `<link rel="modulepreload" href="${filesUnder}${name}"${priority}>`;
   return `<!doctype html>
@@ -16,6 +18,7 @@ export function documentOf({ atOnce, later }: Pick<PageFiles, "atOnce" | "later"
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+${html`<meta name="program" content="${program}">` as string}
 <title>CoLLM-NAS</title>
 <link rel="icon" href="/favicon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/style.css">

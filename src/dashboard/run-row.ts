@@ -4,7 +4,7 @@
  * Owns what those values are and how a run stands. Knows neither file nor clock: whether a process holds the run, and
  * what is wrong with its record, are handed in.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { stopReasonSchema } from "../search/events.ts";
 import { spend } from "../search/spend.ts";
 import { budgetSpent } from "../search/progress.ts";

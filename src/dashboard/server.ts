@@ -13,7 +13,7 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { z } from "zod";
+import * as z from "zod";
 import { documentOf, favicon, filesUnder, policy } from "./document.ts";
 import type { PageFiles } from "./page-files.ts";
 import { pageStyle } from "./page-style.ts";
@@ -43,6 +43,8 @@ export type RecordNews =
 export interface ServerParts {
   readonly shelf: RunShelf;
   readonly files: PageFiles;
+  /** How the reader calls this program, for the commands that the page suggests. */
+  readonly program: string;
   /** What steers runs; null: nobody may. */
   readonly token: string | null;
   /** What may stand in Host beside loopback addresses, each with its port. Asked anew each time. */
@@ -55,8 +57,8 @@ export interface ServerParts {
 
 /** The server as a function from requests to responses. */
 export function serverOf(parts: ServerParts): Hono {
-  const { shelf, files, token, hosts, signal, onBug } = parts;
-  const html = documentOf(files);
+  const { shelf, files, token, hosts, signal, onBug, program } = parts;
+  const html = documentOf(files, program);
   const app = new Hono();
 
   app.use(async (context, next) => {

@@ -4,7 +4,7 @@
  * Owns the shape of the lines and when two set-ups are the same experiment. Knows nothing of files, and keeps no score:
  * scores are worked out from the lines (score.ts).
  */
-import { z } from "zod";
+import * as z from "zod";
 import { JournalDamaged, UsageError } from "../errors.ts";
 import { chatReplySchema } from "../search/events.ts";
 

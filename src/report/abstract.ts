@@ -11,7 +11,9 @@ import {
   searchValue,
 } from "./compared.ts";
 import { finalMean, compare } from "./figures/subject.ts";
-import { range, shellWord, signed } from "./format.ts";
+import { range } from "./spreads.ts";
+import { signed } from "../text/numbers.ts";
+import { shellWord } from "../text/shell.ts";
 import { fewestPairs, type PairedVerdict } from "./statistics.ts";
 import { usualControls } from "./study.ts";
 
@@ -62,7 +64,7 @@ export function abstractOf(space: ComparedSpace): string {
 // --- internal ---
 
 /** Which command adds something to measure the searches against; nothing where there is something. */
-function addedControl({ id, cohorts }: ComparedSpace): string {
+function addedControl({ id, cohorts, program }: ComparedSpace): string {
   const states = cohorts.flatMap(({ runs }) => runs.map(({ state }) => state));
   const [state] = states;
   const isMeasured =
@@ -75,7 +77,7 @@ function addedControl({ id, cohorts }: ComparedSpace): string {
     `--budget ${budget}`,
     `--seed ${seed}`,
   ].join(" ");
-  return ` There is no control to compare it with; this command adds one: “collm-nas run --space ${shellWord(id)} --searcher ${usualControls[0]} ${flags}”.`;
+  return ` There is no control to compare it with; this command adds one: “${program} run --space ${shellWord(id)} --searcher ${usualControls[0]} ${flags}”.`;
 }
 
 const verdicts: Record<PairedVerdict, string> = {

@@ -3,7 +3,7 @@
  *
  * Owns the form of `bench.json`. Knows no file; what a run came to stands in its own journal and nowhere else.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { printedRow } from "../settings.ts";
 
 const printedRowSchema = printedRow(z);

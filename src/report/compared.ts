@@ -8,7 +8,8 @@ import { digestOf } from "../search/digest.ts";
 import { hasTest, testsOnSearchImages } from "../search/results.ts";
 import type { PrintedRow, Reference } from "./bench-record.ts";
 import type { Note } from "./exhibit.ts";
-import { decimalsFor, listed, slug } from "./format.ts";
+import { decimalsFor } from "../text/numbers.ts";
+import { listed, slug } from "../text/words.ts";
 import { outcomeOf, type RunOutcome } from "./outcome.ts";
 import { comparePaired, type PairedComparison } from "./statistics.ts";
 import { bySpace, type Cohort, type SpaceGroup, type Study } from "./study.ts";
@@ -35,6 +36,8 @@ export interface ComparedSpace {
   readonly decimals: number;
   readonly hasTest: boolean;
   readonly testsOnSearchImages: boolean;
+  /** How the reader calls this program. */
+  readonly program: string;
 }
 
 /** What of a run is compared. */
@@ -48,7 +51,7 @@ export const searchValue: Measure = { id: "search", name: "search value", of: ({
 export const pickedTest: Measure = { id: "test", name: "test of the picked", of: ({ last }) => last.test };
 
 /** Everything that a study compares, space by space. */
-export function comparedSpaces({ cohorts, references }: Study): ComparedSpace[] {
+export function comparedSpaces({ cohorts, references, program }: Study): ComparedSpace[] {
   const taken: string[] = [];
   return bySpace(cohorts).map(({ id, space, cohorts: members }) => {
     const compared = members.map(
@@ -71,6 +74,7 @@ export function comparedSpaces({ cohorts, references }: Study): ComparedSpace[] 
     ].filter((value) => value !== null);
     return {
       id,
+      program,
       space,
       slug: name,
       cohorts: compared,

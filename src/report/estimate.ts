@@ -10,7 +10,7 @@ import { usdOf } from "../search/spend.ts";
 import { funnel } from "../search/funnel.ts";
 import { evaluations } from "../search/results.ts";
 import type { ChatCall, RunState } from "../search/state.ts";
-import { amount } from "./format.ts";
+import { amount } from "../text/numbers.ts";
 import { mean, median, quantile } from "./statistics.ts";
 
 /** A number that is not known yet. */

@@ -4,7 +4,7 @@
  * Owns the order of cells and what stands where there is none. Knows nothing of what the cells say.
  */
 import type { Column, Exhibit, Table } from "./exhibit.ts";
-import { unknown } from "./format.ts";
+import { unknown } from "../text/numbers.ts";
 
 /** A column with the key that its cells are given under. */
 export interface KeyedColumn<Key extends string> extends Column {

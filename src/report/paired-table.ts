@@ -17,7 +17,8 @@ import {
   searchValue,
 } from "./compared.ts";
 import type { DataRow, Note, Table } from "./exhibit.ts";
-import { range, signed, spreadOf } from "./format.ts";
+import { range, spreadOf } from "./spreads.ts";
+import { signed } from "../text/numbers.ts";
 import { numbers, tableOf, words } from "./layout.ts";
 import { fewestPairs, type PairedComparison } from "./statistics.ts";
 import { settingsOf } from "./study.ts";

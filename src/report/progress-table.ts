@@ -17,7 +17,7 @@ import {
   spreadNote,
 } from "./compared.ts";
 import type { DataRow, Table } from "./exhibit.ts";
-import { spreadOf } from "./format.ts";
+import { spreadOf } from "./spreads.ts";
 import { numbers, tableOf, words } from "./layout.ts";
 import { stepAfter } from "./outcome.ts";
 import { mean, sd } from "./statistics.ts";

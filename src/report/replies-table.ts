@@ -7,7 +7,7 @@ import { type Role, roleSchema } from "../search/events.ts";
 import type { ChatCall } from "../search/state.ts";
 import { type ComparedCohort, type ComparedSpace, nameOf, runsSentence } from "./compared.ts";
 import type { DataRow, Note, Table } from "./exhibit.ts";
-import { amount } from "./format.ts";
+import { amount } from "../text/numbers.ts";
 import { numbers, tableOf, words } from "./layout.ts";
 
 export const replyNotes: readonly Note[] = [

@@ -19,7 +19,8 @@ import {
   spreadNote,
 } from "./compared.ts";
 import type { DataRow, Note, Table } from "./exhibit.ts";
-import { amount, fixed, plusMinus, range, reachedMedian, spreadOf, unknown } from "./format.ts";
+import { plusMinus, range, reachedMedian, spreadOf } from "./spreads.ts";
+import { amount, fixed, unknown } from "../text/numbers.ts";
 import { numbers, tableOf, words } from "./layout.ts";
 import { evaluationsToReach, type RunOutcome, reachedOptimum } from "./outcome.ts";
 import { bootstrapMean, mean, median, sd, wilson } from "./statistics.ts";

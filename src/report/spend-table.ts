@@ -6,7 +6,7 @@
 import type { Funnel } from "../search/funnel.ts";
 import { type ComparedCohort, type ComparedSpace, kindOf, nameOf, runsSentence } from "./compared.ts";
 import type { DataRow, Table } from "./exhibit.ts";
-import { amount, fixed, money, unknown } from "./format.ts";
+import { amount, fixed, money, unknown } from "../text/numbers.ts";
 import { numbers, tableOf, words } from "./layout.ts";
 import type { RunOutcome } from "./outcome.ts";
 import { ownNames } from "./own-names.ts";

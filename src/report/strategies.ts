@@ -7,7 +7,7 @@ import type { RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
 import type { ComparedCohort, ComparedSpace } from "./compared.ts";
 import type { DataRow, Table } from "./exhibit.ts";
-import { signed } from "./format.ts";
+import { signed } from "../text/numbers.ts";
 import { numbers, tableOf, words } from "./layout.ts";
 import { representative, type Subject } from "./figures/subject.ts";
 import { type RoundResult, roundResults } from "./rounds.ts";

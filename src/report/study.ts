@@ -49,6 +49,8 @@ export interface Study {
   readonly benches: readonly string[];
   /** The command that makes this report again. */
   readonly command: string;
+  /** How the reader calls this program, for the commands that the report suggests. */
+  readonly program: string;
   readonly madeAt: string;
   readonly versions: Readonly<Record<string, string>>;
 }

@@ -5,7 +5,7 @@
  */
 import type { RunState } from "../search/state.ts";
 import type { ComparedSpace } from "./compared.ts";
-import { shellWord } from "./format.ts";
+import { shellWord } from "../text/shell.ts";
 import { bestRun } from "./figures/subject.ts";
 import { ownNames } from "./own-names.ts";
 
@@ -24,7 +24,12 @@ export interface FoundArchitecture {
 }
 
 /** What was found on a space, each architecture once, in the order of the searches. */
-export function foundArchitectures({ id, cohorts, higherIsBetter }: ComparedSpace): FoundArchitecture[] {
+export function foundArchitectures({
+  id,
+  cohorts,
+  higherIsBetter,
+  program,
+}: ComparedSpace): FoundArchitecture[] {
   const found = new Map<string, FoundArchitecture>();
   for (const cohort of cohorts) {
     const { run, outcome } = bestRun(cohort, higherIsBetter) ?? {};
@@ -41,14 +46,19 @@ export function foundArchitectures({ id, cohorts, higherIsBetter }: ComparedSpac
       isBlind: open === null,
       search: best,
       test: test ?? before?.test ?? null,
-      command: open === null ? null : evaluateCommand(text, id, run.state),
+      command: open === null ? null : evaluateCommand(program, text, id, run.state),
     });
   }
   return [...found.values()];
 }
 
 /** The command that evaluates an architecture of a space again, with the evaluator that a run was set up with. */
-export function evaluateCommand(text: string, space: string, { setup }: Pick<RunState, "setup">): string {
+export function evaluateCommand(
+  program: string,
+  text: string,
+  space: string,
+  { setup }: Pick<RunState, "setup">,
+): string {
   const { evaluator } = setup as {
     readonly evaluator?: { readonly address?: unknown; readonly config?: unknown };
   };
@@ -57,5 +67,5 @@ export function evaluateCommand(text: string, space: string, { setup }: Pick<Run
     ["--evaluator", evaluator?.address],
     ["--evaluator-config", evaluator?.config],
   ].flatMap(([flag, value]) => (typeof value === "string" ? [`${flag as string} ${shellWord(value)}`] : []));
-  return ["collm-nas evaluate", `'${text.replaceAll("'", "'\\''")}'`, ...flags].join(" ");
+  return [`${program} evaluate`, `'${text.replaceAll("'", "'\\''")}'`, ...flags].join(" ");
 }

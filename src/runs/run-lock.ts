@@ -10,7 +10,7 @@ import { constants } from "node:fs";
 import { copyFile, link, open, rename, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { JournalLocked } from "../errors.ts";
 import type { Clock } from "../search/ports.ts";
 import { readRegular } from "../system/regular-file.ts";

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { z } from "zod";
+import * as z from "zod";
 import { CollmError, Interrupted, UsageError } from "../errors.ts";
 import type { Answer, Order, Steering } from "../search/ports.ts";
 import { journalPath } from "./run-folder.ts";

@@ -4,6 +4,7 @@
  * Owns what is kept of older rounds: a line for each, the latest strategy, the best architectures whole, and what a
  * person advised. Every part is bounded, however long the search. Knows neither who is told nor how the words go.
  */
+import { number } from "../text/numbers.ts";
 import type { Role } from "../search/events.ts";
 import type { Space } from "../search/space.ts";
 import { strategyBefore } from "../search/conversation.ts";
@@ -20,7 +21,7 @@ import type { Round, RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { bestFirst, resultLine } from "./feedback.ts";
 import { earlierHintsTold } from "./hints.ts";
-import { figure, hasPromptExtras, textsOf } from "./prompts.ts";
+import { hasPromptExtras, textsOf } from "./prompts.ts";
 import { bulleted } from "./wordings/texts.ts";
 
 /** So many of the best are told, each in full. */
@@ -98,7 +99,7 @@ function lineOf(state: RunState, rounds: readonly Round[]): string {
     first,
     last,
     evaluated.length,
-    best === null ? earlier.none : `${objective(state).name} ${figure(best)}`,
+    best === null ? earlier.none : `${objective(state).name} ${number(best)}`,
   );
 }
 

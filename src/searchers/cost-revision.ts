@@ -3,6 +3,7 @@
  *
  * Owns what is found out about a draft and the request that shows it. Nothing of the draft is evaluated before.
  */
+import { number } from "../text/numbers.ts";
 import type { MeasuredCost } from "../search/events.ts";
 import type { Prompt, Turn } from "../search/ports.ts";
 import type { Architecture } from "../search/architecture.ts";
@@ -11,7 +12,7 @@ import { isOverLimit } from "../search/results.ts";
 import type { RunState } from "../search/state.ts";
 import { costsOf, knownOf, percent } from "./feedback.ts";
 import { askedForm, type GeneratorBrief, generatorPrompt, readArchitectures } from "./generator.ts";
-import { figure, hasPromptExtras, sceneOf, textsOf, writeArchitecture } from "./prompts.ts";
+import { hasPromptExtras, sceneOf, textsOf, writeArchitecture } from "./prompts.ts";
 
 /** So many times the largest round is shown of a draft, and no more. */
 const mostRounds = 2;
@@ -131,7 +132,7 @@ function withShares({ search: { limits } }: RunState, costs: Readonly<Record<str
     const limit = limits[name];
     const line = costsOf({ [name]: cost });
     if (limit === undefined) return line;
-    if (cost > limit) return `${line} (over the limit of ${figure(limit)} by ${figure(cost - limit)})`;
+    if (cost > limit) return `${line} (over the limit of ${number(limit)} by ${number(cost - limit)})`;
     return limit > 0 ? `${line} (${percent(cost / limit)} of the limit)` : line;
   });
   return each.length === 0 ? costsOf(costs) : each.join(", ");

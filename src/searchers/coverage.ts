@@ -4,11 +4,11 @@
  * Owns what counts as hardly seen, how places of a large space are put together, and which of them are told first
  * where not all can be. Knows neither who is told nor in which words.
  */
+import { number } from "../text/numbers.ts";
 import type { Space } from "../search/space.ts";
 import type { Dimension } from "../search/space-description.ts";
 import { evaluations } from "../search/results.ts";
 import type { RunState } from "../search/state.ts";
-import { figure } from "./prompts.ts";
 
 /** A dimension of more slots than this is told by group, and one of more groups than this as a whole. */
 const mostPlaces = 8;
@@ -191,7 +191,7 @@ function bandsOf(
     counts[band] = (counts[band] ?? 0) + 1;
   }
   const text = counts
-    .map((count, at) => `${figure(edges[at] as number)} to ${figure(edges[at + 1] as number)}: ${count}`)
+    .map((count, at) => `${number(edges[at] as number)} to ${number(edges[at + 1] as number)}: ${count}`)
     .join("; ");
   return { cost: name, unit, text };
 }

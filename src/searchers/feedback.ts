@@ -5,6 +5,7 @@
  * Owns which facts are told, and the same facts as data. Without prompt extras those are the paper's and no more: evaluated
  * architectures, the best so far, the limit and the target. Knows neither who asks nor how the words go.
  */
+import { number } from "../text/numbers.ts";
 import type { Role } from "../search/events.ts";
 import type { Rejection } from "../search/architecture.ts";
 import type { Space } from "../search/space.ts";
@@ -24,7 +25,6 @@ import { spreadOf } from "./cost-spread.ts";
 import { coverageOf, type Listed } from "./coverage.ts";
 import {
   describeLimits,
-  figure,
   hasPromptExtras,
   informs,
   sceneOf,
@@ -132,14 +132,14 @@ export function resultLine(
   if (outcome.kind === "failure")
     return `evaluation failed (${outcome.failure}), ${costs}${mark}: ${architecture}`;
   const value = valueOf(state, outcome);
-  return `${objective(state).name} ${value === null ? "unknown" : figure(value)}, ${costs}${mark}: ${architecture}`;
+  return `${objective(state).name} ${value === null ? "unknown" : number(value)}, ${costs}${mark}: ${architecture}`;
 }
 
 /** Every cost by name, in one line. */
 export function costsOf(costs: Readonly<Record<string, number>>): string {
   return (
     Object.entries(costs)
-      .map(([name, value]) => `${name} ${figure(value)}`)
+      .map(([name, value]) => `${name} ${number(value)}`)
       .join(", ") || "no cost"
   );
 }
@@ -152,12 +152,12 @@ export function knownOf(state: RunState, text: string): string {
   if (outcome === null) return "not evaluated";
   if (outcome.kind === "failure") return `evaluation failed (${outcome.failure})`;
   const value = valueOf(state, outcome);
-  return `${objective(state).name} ${value === null ? "unknown" : figure(value)}`;
+  return `${objective(state).name} ${value === null ? "unknown" : number(value)}`;
 }
 
 /** A share in percent, to a tenth of one. */
 export function percent(share: number): string {
-  return `${figure(Math.round(1000 * share) / 10)}%`;
+  return `${number(Math.round(1000 * share) / 10)}%`;
 }
 
 // --- internal ---
@@ -189,7 +189,7 @@ function standingOf(state: RunState, space: Space, last: Round): string {
       ? standing.noBest(scene)
       : standing.best(
           scene,
-          `${metric.name} ${figure(winner.value)}`,
+          `${metric.name} ${number(winner.value)}`,
           costsOf(winner.measured.costs),
           writeArchitecture(space, space.fromText(winner.text)),
         ),
@@ -312,8 +312,8 @@ function spreadTold(state: RunState, space: Space): string[] {
   const lines = spread.costs.map(({ name, unit, lowest, highest, lowerQuarter, upperQuarter }) =>
     texts.cost(
       `\`${name}\``,
-      `${figure(lowest)} to ${withUnit(highest, unit)}`,
-      `${figure(lowerQuarter)} to ${figure(upperQuarter)}`,
+      `${number(lowest)} to ${withUnit(highest, unit)}`,
+      `${number(lowerQuarter)} to ${number(upperQuarter)}`,
     ),
   );
   const within = spread.within === null ? [] : [texts.within(percent(spread.within / spread.drawn))];

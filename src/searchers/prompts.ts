@@ -5,6 +5,7 @@
  * benchmark or data set: all names in these texts come from the description, except the task sentence of the
  * configuration.
  */
+import { number } from "../text/numbers.ts";
 import type { Inform, Role, SearchConfig, Wording } from "../search/events.ts";
 import { randomStream } from "../search/random.ts";
 import type { Architecture } from "../search/architecture.ts";
@@ -158,14 +159,9 @@ export function describeLimits({ search, space }: RunState): string[] {
   });
 }
 
-/** A number in at most six significant digits. */
-export function figure(value: number): string {
-  return String(Number(value.toPrecision(6)));
-}
-
 /** A number with its unit, where it has one. */
 export function withUnit(value: number, unit: string): string {
-  return unit === "" ? figure(value) : `${figure(value)} ${unit}`;
+  return unit === "" ? number(value) : `${number(value)} ${unit}`;
 }
 
 // --- internal ---

@@ -5,7 +5,7 @@
  * No space is known here: whether a cost or a space exists is asked of the evaluator later.
  */
 import { isDeepStrictEqual } from "node:util";
-import { z } from "zod";
+import * as z from "zod";
 import { UsageError } from "../errors.ts";
 import {
   type Bounds,

@@ -3,7 +3,7 @@
  *
  * Which flags there are is in command-flags.ts; whether the settings fit together is for the configuration to say.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { UsageError } from "../errors.ts";
 import { roleSchema } from "../search/events.ts";
 import { commandFlags, type Setting, type Settings, settings } from "../settings.ts";

@@ -4,7 +4,7 @@
  * No setting is known here by name.
  */
 import { closestMatch } from "leven";
-import { z } from "zod";
+import * as z from "zod";
 import { UsageError } from "../errors.ts";
 import type { Refine } from "../settings.ts";
 import { didYouMean } from "../text/did-you-mean.ts";

@@ -70,6 +70,7 @@ function drawnHere(records: Readonly<Record<string, readonly RunEvent[]>>): stri
     cohorts: cohortsOf(runs),
     references: [],
     unreadable: [],
+    program: "collm-nas",
     benches: [],
     command: "report a b",
     madeAt: "2026-01-01T00:00:00.000Z",

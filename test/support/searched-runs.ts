@@ -71,6 +71,7 @@ export function studyOf(runs: readonly ReportedRun[], parts: StudyParts = {}): S
     references: parts.references ?? [],
     unreadable: parts.unreadable ?? [],
     command: parts.command ?? "collm-nas report runs",
+    program: "collm-nas",
     benches: [],
     madeAt: "2026-01-01T00:00:00.000Z",
     versions: { collmNas: "0.1.0" },

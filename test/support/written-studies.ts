@@ -37,6 +37,7 @@ export function studyOf(
     references,
     unreadable: [],
     command: "collm-nas report runs",
+    program: "collm-nas",
     benches: [],
     madeAt: "2026-01-01T00:00:00.000Z",
     versions: {},

@@ -1,4 +1,5 @@
 /** A search told in short: what a conversation that begins anew still holds of older rounds. */
+import { number } from "../../src/text/numbers.ts";
 import { describe, expect, it } from "vitest";
 import type { SearchConfig } from "../../src/search/events.ts";
 import { randomStream } from "../../src/search/random.ts";
@@ -7,7 +8,7 @@ import type { SpaceDescription } from "../../src/search/space-description.ts";
 import { evaluations, valueOf } from "../../src/search/results.ts";
 import type { RunState } from "../../src/search/state.ts";
 import { navigatorPrompt } from "../../src/searchers/navigator.ts";
-import { figure, writeArchitecture } from "../../src/searchers/prompts.ts";
+import { writeArchitecture } from "../../src/searchers/prompts.ts";
 import { soloPrompt } from "../../src/searchers/solo.ts";
 import { countedCosts, separableScore } from "../contract/searcher.ts";
 import { setUp } from "../support/core-ports.ts";
@@ -118,7 +119,7 @@ describe("a long search", () => {
     for (const [index, { text, value }] of ranked.slice(0, 10).entries()) {
       const architecture = writeArchitecture(stages, stages.fromText(text));
       const line = lines.find((each) => each.startsWith(`${index + 1}. `));
-      expect(line).toContain(`accuracy ${figure(value)}, flops_m `);
+      expect(line).toContain(`accuracy ${number(value)}, flops_m `);
       expect(line?.endsWith(`: ${architecture}`)).toBe(true);
     }
   });

@@ -8,6 +8,7 @@ const files: PageFiles = { atOnce: [], later: [], texts: new Map() };
 
 /** A server without runs that answers to one name beside loopback addresses. */
 const server = serverOf({
+  program: "./bin/collm-nas",
   shelf: {
     changes: async function* () {},
     has: async () => false,

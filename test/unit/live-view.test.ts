@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { BenchView } from "../../src/cli/bench-view.ts";
 import { LiveView } from "../../src/cli/live-view.ts";
 import { parseConfig } from "../../src/settings/config.ts";
-import { shellWord } from "../../src/report/format.ts";
+import { shellWord } from "../../src/text/shell.ts";
 import { formatVersion, type RunEvent } from "../../src/search/events.ts";
 import type { EvaluationMessage, Evaluator } from "../../src/search/ports.ts";
 import { fold } from "../../src/search/fold.ts";

@@ -62,6 +62,7 @@ describe("a study", () => {
     references: [],
     unreadable: [{ folder: "runs/3", reason: "line 4 is no JSON" }],
     command: "collm-nas report runs\n--out x",
+    program: "collm-nas",
     benches: ["collm-nas bench plan.yaml\n# not a heading"],
     madeAt: "2026-01-01T00:00:00.000Z",
     versions: { "collm-nas": "0.1.0", node: "v20" },

@@ -2,7 +2,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pace } from "../../src/cli/pace.ts";
-import { duration } from "../../src/report/format.ts";
+import { duration } from "../../src/text/durations.ts";
 import type { Notice } from "../../src/search/live-run.ts";
 import type { EvaluationMessage, Evaluator } from "../../src/search/ports.ts";
 import { fold } from "../../src/search/fold.ts";

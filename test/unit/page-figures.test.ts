@@ -15,6 +15,7 @@ function studyOf(runs: readonly ReportedRun[]): Study {
     cohorts: cohortsOf(runs, new Map(), [], "all"),
     references: [],
     unreadable: [],
+    program: "collm-nas",
     benches: [],
     command: "",
     madeAt: "2026-01-01T00:00:00.000Z",

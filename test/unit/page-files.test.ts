@@ -58,7 +58,7 @@ describe("the page's bundle", () => {
     const own = [...sources].filter(([path]) => !path.startsWith("node_modules/"));
     expect(own.length).toBeGreaterThan(40);
     for (const [path, { text }] of own) {
-      expect(path).toMatch(/^src\/(errors\.ts$|dashboard\/page\/|report\/|search\/|text\/)/);
+      expect(path).toMatch(/^src\/(errors\.ts$|dashboard\/page\/|report\/|search\/|settings\.ts$|text\/)/);
       expect(text, path).toBe(readFileSync(join(root, path), "utf8"));
     }
   });

@@ -2,8 +2,8 @@
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { plain } from "../../src/cli/style.ts";
-import { shellWord } from "../../src/report/format.ts";
+import { plain } from "../../src/text/plain.ts";
+import { shellWord } from "../../src/text/shell.ts";
 
 it("takes escape sequences out of text that is not ours, and nothing else", () => {
   expect(plain("a\u001b[31mred\u001b[0m\u0007\u009b2J\nb\tc – ü 😀")).toBe("a[31mred[0m2J\nb\tc – ü 😀");

@@ -1,6 +1,6 @@
+import { number } from "../../src/text/numbers.ts";
 import { describe, expect, it } from "vitest";
 import { endWithoutWinner, scoreText, summarize, summaryLines, whyNoWinner } from "../../src/cli/summary.ts";
-import { figure } from "../../src/searchers/prompts.ts";
 import type { ChatReply, Outcome, RunEvent } from "../../src/search/events.ts";
 import type { SpaceDescription } from "../../src/search/space-description.ts";
 import { fold } from "../../src/search/fold.ts";
@@ -153,7 +153,7 @@ describe("the object of --json", () => {
       best: { metrics, test: metrics },
       spend: { evaluationSeconds: 2.5 },
     });
-    const line = "accuracy 70 %  top5 90 %  images 50000  latency 1.5 ms";
+    const line = "accuracy 70.00 %  top5 90.00 %  images 50000  latency 1.500 ms";
     expect(sections(state)["Winner"]?.slice(1)).toEqual([
       `${line}  flops_m 44  params_m 1.375`,
       `test split: ${line}`,
@@ -166,7 +166,7 @@ describe("the object of --json", () => {
     const events = await record({ searcher: scriptedSearcher([[good]]), description });
     expect(summarize(folded(events), "r").best).toMatchObject({ sameImagesAsSearch: true });
     expect(sections(folded(events))["Winner"]?.[2]).toMatch(
-      /^test split: accuracy 94\.748\d* %  \(same images as the search\)$/,
+      /^test split: accuracy 94\.75 %  \(same images as the search\)$/,
     );
     const untested = folded(upTo(events, "winner-tested"));
     expect(summarize(untested, "r").best).toMatchObject({ test: null, sameImagesAsSearch: false });
@@ -178,8 +178,8 @@ describe("the closing lines", () => {
     const { Winner, Ended, Funnel, Spend, Run, Next } = sections(folded(await everything));
     expect(Winner).toEqual([
       good,
-      expect.stringMatching(/^accuracy 94\.998\d* %  flops_m 44  params_m 1\.375$/),
-      expect.stringMatching(/^test split: accuracy 94\.748\d* %$/),
+      expect.stringMatching(/^accuracy 95\.00 %  flops_m 44  params_m 1\.375$/),
+      expect.stringMatching(/^test split: accuracy 94\.75 %$/),
     ]);
     expect(Ended).toEqual(["the last round is played (2 of 3 evaluations, 2 rounds)"]);
     expect(Funnel).toEqual([
@@ -343,7 +343,7 @@ describe("numbers", () => {
     [0, "0"],
     [-3, "-3"],
   ])("are shown with at most six digits: %d", (value, text) => {
-    expect(figure(value)).toBe(text);
+    expect(number(value)).toBe(text);
   });
 
   it("of the objective carry its unit", async () => {
@@ -352,7 +352,7 @@ describe("numbers", () => {
     expect(scoreText(state, null)).toBe("none yet");
     const [metric] = tinyDescription.metrics;
     const inMs = { ...state, space: { ...state.space, metrics: [{ ...metric, unit: "ms" }] } } as RunState;
-    expect(scoreText(inMs, 3)).toBe("3.00 ms");
+    expect(scoreText(inMs, 3)).toBe("3.000 ms");
     const bare = { ...state, space: { ...state.space, metrics: [{ ...metric, unit: "" }] } } as RunState;
     expect(scoreText(bare, 3)).toBe("3.00");
   });

@@ -1,4 +1,5 @@
 /** The wordings of the prompts: different words, the same facts, and without prompt extras the paper's facts alone. */
+import { number } from "../../src/text/numbers.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { informSchema, type SearchConfig, type Wording, wordingSchema } from "../../src/search/events.ts";
@@ -11,7 +12,7 @@ import type { RunState } from "../../src/search/state.ts";
 import { measureSpread } from "../../src/searchers/cost-spread.ts";
 import { generatorPrompt } from "../../src/searchers/generator.ts";
 import { navigatorPrompt, outlineOf } from "../../src/searchers/navigator.ts";
-import { answerForm, describeSpace, figure, writeArchitecture } from "../../src/searchers/prompts.ts";
+import { answerForm, describeSpace, writeArchitecture } from "../../src/searchers/prompts.ts";
 import { costRevisionPrompt } from "../../src/searchers/cost-revision.ts";
 import { soloPrompt } from "../../src/searchers/solo.ts";
 import { arbitraryDescription } from "../support/arbitrary-space.ts";
@@ -123,8 +124,8 @@ it("every wording carries the same facts, and none names anything beyond", async
       const results = last.flatMap(({ measured, outcome }) => {
         const value = valueOf(state, outcome);
         const architecture = writeArchitecture(space, space.fromText(measured.text));
-        const size = `size ${figure(measured.costs["size"] ?? 0)}`;
-        return value === null ? [size, architecture] : [`accuracy ${figure(value)}, ${size}`, architecture];
+        const size = `size ${number(measured.costs["size"] ?? 0)}`;
+        return value === null ? [size, architecture] : [`accuracy ${number(value)}, ${size}`, architecture];
       });
       const winner = best(state);
       const problem = [

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { columnsOf } from "../../src/cli/style.ts";
-import { wrapped } from "../../src/cli/wrapped.ts";
+import { wrapped } from "../../src/text/wrapped.ts";
 
 const word = fc.stringMatching(/^[a-z/.-]{1,30}$/);
 const words = (least: number, most: number) =>

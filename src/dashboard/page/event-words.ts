@@ -4,9 +4,10 @@
  * Owns the words of the event log. Knows nothing of what the events add up to.
  */
 import type { Outcome, RunEvent, Verdict } from "../../search/events.ts";
-import { listed } from "../../report/format.ts";
+import { listed } from "../../text/words.ts";
 import { endings, capUnits, truncationWords, verdictNames } from "../../report/words.ts";
-import { counted, duration, number } from "./amounts.ts";
+import { preciseDuration as duration } from "../../text/durations.ts";
+import { counted, number } from "../../text/numbers.ts";
 
 /** Every type of event, in the order in which a run brings them, for a choice among them. */
 export const eventTypes = [

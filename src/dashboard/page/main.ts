@@ -5,6 +5,7 @@
  */
 import { html, nothing, render } from "lit-html";
 import { announcementRegion, keepTimes } from "./parts.ts";
+import { setProgram } from "./program.ts";
 import { hrefOf, parseRoute, type Route, withoutToken } from "./router.ts";
 import { RunList } from "./run-list.ts";
 import { openRun } from "./run-stream.ts";
@@ -26,6 +27,8 @@ let turn = 0;
 addEventListener("hashchange", () => void go());
 addEventListener("keydown", backByEscape);
 keepTimes(page);
+const program = document.querySelector('meta[name="program"]')?.getAttribute("content");
+if (program) setProgram(program);
 await go();
 
 async function go(): Promise<void> {

@@ -4,11 +4,12 @@
  * Owns which figure stands where, what it is set against, and what stands in its place as long as there is none. What a
  * figure shows is for the report, when it is drawn for studies.ts.
  */
+import { program } from "./program.ts";
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
-import { listed } from "../../report/format.ts";
+import { listed } from "../../text/words.ts";
 import type { RunState } from "../../search/state.ts";
-import { withUnit } from "./amounts.ts";
+import { withUnit } from "../../text/numbers.ts";
 import type { ControlRuns } from "./control-runs.ts";
 import { mostControls } from "./controls.ts";
 import { exhibitView } from "./exhibits.ts";
@@ -142,7 +143,7 @@ function controlsView(
 ): TemplateResult {
   const { possible, chosen } = controls;
   if (possible.length === 0)
-    return html`<p class="faint">No other finished run on this space with the same limits is in this folder to set it against. One without models takes seconds: <code>collm-nas run --space ${(state.original ?? state.space).id} --searcher random${Object.entries(state.search.limits).map(([name, limit]) => ` --limit ${name}=${limit}`)}</code></p>`;
+    return html`<p class="faint">No other finished run on this space with the same limits is in this folder to set it against. One without models takes seconds: <code>${program()} run --space ${(state.original ?? state.space).id} --searcher random${Object.entries(state.search.limits).map(([name, limit]) => ` --limit ${name}=${limit}`)}</code></p>`;
   const isFull = chosen.length >= mostControls;
   return fold(
     { opened, key: "controls", context },

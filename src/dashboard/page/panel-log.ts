@@ -6,11 +6,11 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { RunEvent } from "../../search/events.ts";
-import { counted } from "./amounts.ts";
+import { counted } from "../../text/numbers.ts";
 import { eventSentence, eventTypes } from "./event-words.ts";
 import { awaited, type PanelContext, fold, type Panel, verbatim } from "./panel.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { exactTime } from "./times.ts";
+import { exactTime } from "../../text/durations.ts";
 
 /** How many lines are shown before a reader asks for more, and how many more then. */
 const atOnce = 100;

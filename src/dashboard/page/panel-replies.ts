@@ -5,13 +5,13 @@
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
-import { amount, money } from "../../report/format.ts";
+import { amount, counted, money } from "../../text/numbers.ts";
 import type { Message, OutputMode } from "../../search/events.ts";
 import { truncationWords } from "../../report/words.ts";
 import { type RepairKind, repairKinds } from "../../search/repairs.ts";
 import { usdOf } from "../../search/spend.ts";
 import type { ChatCall } from "../../search/state.ts";
-import { counted, duration } from "./amounts.ts";
+import { preciseDuration as duration } from "../../text/durations.ts";
 import { roleName } from "./event-words.ts";
 import { awaited, type PanelContext, fold, type Panel, verbatim } from "./panel.ts";
 import type { Replied } from "./snapshot.ts";

@@ -5,10 +5,9 @@
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
-import { unitSign } from "../../report/format.ts";
+import { counted, score, unitSign, withUnit } from "../../text/numbers.ts";
 import type { Candidate, Round, RunState } from "../../search/state.ts";
 import { objective } from "../../search/results.ts";
-import { counted, withUnit } from "./amounts.ts";
 import { type Alike, alikeIn, type CandidateWords, candidateWords, keyOf } from "./candidate-words.ts";
 import { awaited, type PanelContext, type Panel } from "./panel.ts";
 import { isUnderWay, unitOfCost, waitingWords } from "./standing-words.ts";
@@ -186,7 +185,7 @@ function rowView(
     <td>${words.fate}${isBest ? html` <strong class="better">${state.ended === null ? "★ best so far" : "★ the winner"}</strong>` : isImproved ? html` <strong class="better">▲ improved the best</strong>` : nothing}
       ${reasonsView(words.reasons)}</td>
     ${costs.map((name) => html`<td class="right">${withUnit(words.costs[name], "")}</td>`)}
-    <td class="right">${withUnit(words.value, "")}</td>
+    <td class="right">${score(words.value, "")}</td>
     ${reply === null ? nothing : html`<td class="proposed"><button type="button" class="link" @click=${() => context.showReply(reply)}>reply ${reply + 1}</button></td>`}
   </tr>`;
 }

@@ -5,10 +5,10 @@
  */
 import { capUnits } from "../../report/words.ts";
 import { html, nothing, type TemplateResult } from "lit-html";
-import { amount, money, unknown } from "../../report/format.ts";
+import { amount, money, unknown } from "../../text/numbers.ts";
 import { type Cap, type Role, roleSchema } from "../../search/events.ts";
 import { type Spend, spend } from "../../search/spend.ts";
-import { duration } from "./amounts.ts";
+import { preciseDuration as duration } from "../../text/durations.ts";
 import { roleName } from "./event-words.ts";
 import { meter, type Panel } from "./panel.ts";
 import type { Snapshot } from "./snapshot.ts";

@@ -5,10 +5,10 @@
  */
 import { capUnits } from "../../report/words.ts";
 import { html, nothing, type TemplateResult } from "lit-html";
-import { amount, money } from "../../report/format.ts";
+import { amount, money, score, withUnit } from "../../text/numbers.ts";
 import { secondsWorked } from "../../search/progress.ts";
 import { objective } from "../../search/results.ts";
-import { duration, withUnit } from "./amounts.ts";
+import { preciseDuration as duration } from "../../text/durations.ts";
 import { awaited, type PanelContext, factsView, meter, type Panel } from "./panel.ts";
 import type { Connection } from "./run-stream.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -60,7 +60,7 @@ function bestView({ state, best, open, standing }: Snapshot, context: PanelConte
   const costs = Object.entries(best.measured.costs).map(
     ([cost, value]) => `${cost} ${withUnit(value, unitOfCost(state, cost))}`,
   );
-  return html`<p class="headline"><span class="value" data-part="best">${withUnit(best.value, unit)}</span>
+  return html`<p class="headline"><span class="value" data-part="best">${score(best.value, unit)}</span>
       <span>best ${name}, ${higherIsBetter ? "higher" : "lower"} is better</span></p>
     <p>Found in <a href=${context.hrefOf({ round, candidate: index + 1 })}>round ${round}, candidate ${index + 1}</a>:
       <code class="architecture">${open(best.text)}</code></p>

@@ -7,7 +7,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { noWinnerYet } from "./standing-words.ts";
 import { hasTest, objective, testsOnSearchImages, valueOf } from "../../search/results.ts";
 import type { RunState } from "../../search/state.ts";
-import { withUnit } from "./amounts.ts";
+import { score } from "../../text/numbers.ts";
 import { awaited, type Panel } from "./panel.ts";
 import { copyButton } from "./parts.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -26,7 +26,7 @@ export function winnerPanel(): Panel {
       const { name, unit } = objective(state);
       return html`<p><code class="architecture" data-part="winner">${forms.text}</code></p>
         ${forms.isBlind ? html`<p class="faint">In the neutral names that the search saw: another version of the program made them, and this one cannot translate them.</p>` : nothing}
-        <p>${state.ended === null ? "So far: " : ""}${name} ${withUnit(best.value, unit)} on the search split. ${testWords(state, best.text)}</p>
+        <p>${state.ended === null ? "So far: " : ""}${name} ${score(best.value, unit)} on the search split. ${testWords(state, best.text)}</p>
         <div class="row" role="group" aria-label="Copy the winner">
           ${copyButton("JSON", () => forms.json)}
           ${forms.templateString === null ? nothing : copyButton("Template string", () => forms.templateString ?? "")}
@@ -49,5 +49,5 @@ function testWords(state: RunState, text: string): TemplateResult | string {
   const value = valueOf(state, outcome);
   const { unit } = objective(state);
   if (value === null) return "The test split gave no result.";
-  return `On the test split: ${withUnit(value, unit)}${testsOnSearchImages(state) ? " (the same images as the search)" : ""}.`;
+  return `On the test split: ${score(value, unit)}${testsOnSearchImages(state) ? " (the same images as the search)" : ""}.`;
 }

@@ -6,7 +6,7 @@
  */
 import { html, type TemplateResult } from "lit-html";
 import type { Condition } from "../protocol.ts";
-import { ageWords, exactTime } from "./times.ts";
+import { ageWords, exactTime } from "../../text/durations.ts";
 
 /** A state has a shape beside its word and its colour. */
 const shapes: Readonly<Record<Condition, string>> = {
@@ -35,7 +35,7 @@ export function ago(at: string, prefix = ""): TemplateResult {
     class="ago"
     datetime=${at}
     title="${prefix}${exactTime(at)}"
-    .textContent=${ageWords(at, Date.now())}
+    .textContent=${ageWords(secondsSince(at))}
   ></time>`;
 }
 
@@ -45,7 +45,7 @@ export function keepTimes(root: Element): void {
     if (document.hidden) return;
     const now = Date.now();
     for (const time of root.querySelectorAll("time.ago")) {
-      const words = ageWords(time.getAttribute("datetime") ?? "", now);
+      const words = ageWords(secondsSince(time.getAttribute("datetime") ?? "", now));
       if (time.textContent !== words) time.textContent = words;
     }
   }, 1_000);
@@ -105,4 +105,9 @@ function copyBySelection(text: string): boolean {
   field.remove();
   if (focused instanceof HTMLElement) focused.focus();
   return isCopied;
+}
+
+/** The seconds from a time of ISO 8601 to now; not a number where it is no time. */
+function secondsSince(at: string, now = Date.now()): number {
+  return (now - Date.parse(at)) / 1_000;
 }

@@ -4,11 +4,13 @@
  * Owns what a reader set here, for as long as the page is open, so that it is as it was on coming back. Which rows are
  * shown is decided in run-table.ts and bench-lines.ts.
  */
+import { program } from "./program.ts";
 import { html, nothing, type TemplateResult } from "lit-html";
 import { guard } from "lit-html/directives/guard.js";
 import { live } from "lit-html/directives/live.js";
 import { repeat } from "lit-html/directives/repeat.js";
-import { amount, decimalsFor, money, shellWord, unknown, unitSign } from "../../report/format.ts";
+import { amount, decimalsFor, money, unknown, unitSign } from "../../text/numbers.ts";
+import { shellWord } from "../../text/shell.ts";
 import type { BenchRow, Condition, RunRow } from "../protocol.ts";
 import { type Line, nameWithin, shownLines } from "./bench-lines.ts";
 import { ago, emptyState, mark, stateBadge } from "./parts.ts";
@@ -23,7 +25,7 @@ import {
   type Order,
   orderAfter,
 } from "./run-table.ts";
-import { exactTime } from "./times.ts";
+import { exactTime } from "../../text/durations.ts";
 import type { View } from "./view.ts";
 
 /** How many runs can be compared at once. */
@@ -83,9 +85,9 @@ export class RunList {
     return emptyState(
       "There is no run here yet.",
       "Start one in a terminal, and it appears here while it works:",
-      html`<code>collm-nas run --space analognas-baseline --out ${folder ?? "runs"}/first</code>`,
+      html`<code>${program()} run --space analognas-baseline --out ${folder ?? "runs"}/first</code>`,
       html`Runs are found up to three folders down, and all those of a bench that is. Another folder is shown by
-        <code>collm-nas dashboard FOLDER</code>.`,
+        <code>${program()} dashboard FOLDER</code>.`,
     );
   }
 
@@ -258,7 +260,7 @@ export class RunList {
           ><span class="sign" aria-hidden="true">${isOpen ? "▾" : "▸"}</span>${bench.id === "." ? "this bench" : bench.id}</button>
         ${row.isBlind ? blindMark : nothing}
         <span class="about">${[bench.title, ...benchCounts(line)].filter((part) => part !== "").join(" · ")}</span>
-        ${isOpen ? html`<span class="about">Its tables and figures: <code>collm-nas report ${this.#folderOf(bench)} --out report.html</code></span>` : nothing}
+        ${isOpen ? html`<span class="about">Its tables and figures: <code>${program()} report ${this.#folderOf(bench)} --out report.html</code></span>` : nothing}
         ${bench.trouble === null ? nothing : html`<span class="trouble">${bench.trouble}</span>`}
       </th>
       ${sharedCells(row)}
@@ -297,7 +299,7 @@ const conditions: readonly Condition[] = ["running", "paused", "stopped", "finis
 
 const lostView = html`<p class="alert" role="alert">
   The connection to the server is lost; what is shown may be old. It is tried again by itself. If the command
-  <code>collm-nas dashboard</code> was ended, start it again.
+  <code>${program()} dashboard</code> was ended, start it again.
 </p>`;
 
 /** The cells behind the name, which a bench has like a run. */

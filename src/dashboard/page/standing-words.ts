@@ -3,14 +3,16 @@
  *
  * Owns the wording. Draws nothing.
  */
+import { program } from "./program.ts";
 import { endings } from "../../report/words.ts";
-import { listed } from "../../report/format.ts";
-import { shellWord } from "../../report/format.ts";
+import { listed } from "../../text/words.ts";
+import { commandLine } from "../../text/shell.ts";
 import { funnel } from "../../search/funnel.ts";
 import { roundLimit } from "../../search/progress.ts";
 import type { RunState } from "../../search/state.ts";
 import type { Standing } from "../protocol.ts";
-import { counted, duration, withUnit } from "./amounts.ts";
+import { preciseDuration as duration } from "../../text/durations.ts";
+import { counted, withUnit } from "../../text/numbers.ts";
 
 /** What there is to do about a run, and why. */
 export interface NextStep {
@@ -29,7 +31,7 @@ export function nextStep(state: RunState, standing: Standing | null, folder: str
   const typed = (...orders: readonly (readonly string[])[]) =>
     folder === null
       ? []
-      : orders.map(([order = "", ...rest]) => ["collm-nas", order, shellWord(folder), ...rest].join(" "));
+      : orders.map(([order = "", ...rest]) => commandLine(program(), order, folder, ...rest));
   if (standing.trouble !== null)
     return {
       words: `Something is wrong with its record: ${standing.trouble.replace(/\.?$/, ".")} What was read before is still shown.`,
@@ -145,17 +147,17 @@ function finishedStep(
   if (state.ended === "budget")
     return {
       words: `${why} To go on with twice the budget, or to check the record:`,
-      commands: typed(["resume", `--budget ${2 * state.search.budget}`], check),
+      commands: typed(["resume", "--budget", `${2 * state.search.budget}`], check),
     };
   if (state.ended === "nothing-succeeded")
     return {
       words: `${why} To go on once the cause is mended, or to check the record:`,
-      commands: typed(["resume", `--budget ${state.search.budget}`], check),
+      commands: typed(["resume", "--budget", `${state.search.budget}`], check),
     };
   if (cap !== null)
     return {
       words: `${why} To go on with twice what it may use, or to check the record:`,
-      commands: typed(["resume", `--cap ${cap.cap}=${2 * cap.allowed}`], check),
+      commands: typed(["resume", "--cap", `${cap.cap}=${2 * cap.allowed}`], check),
     };
   return { words: `${why} To check the record:`, commands: typed(check) };
 }

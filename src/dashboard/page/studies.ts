@@ -4,6 +4,7 @@
  * Owns when a figure is drawn: one after another with room for everything else between them, not too often, the newest
  * state only, and never for a window that nobody sees. What is drawn is for the report to say.
  */
+import { program } from "./program.ts";
 import { UsageError } from "../../errors.ts";
 import type { Figure } from "../../report/exhibit.ts";
 import { cohortsOf, plainLabel, type ReportedRun, type RunName, type Study } from "../../report/study.ts";
@@ -68,6 +69,7 @@ export function studyOf(
     unreadable: [],
     benches: [],
     command: "",
+    program: program(),
     madeAt: new Date().toISOString(),
     versions: {},
   };

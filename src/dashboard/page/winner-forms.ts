@@ -4,6 +4,7 @@
  * Owns which forms there are. How an architecture is spelt is for search/space.ts, how it is evaluated again for
  * report/winners.ts.
  */
+import { program } from "./program.ts";
 import { spaceOf } from "../../report/study.ts";
 import { evaluateCommand } from "../../report/winners.ts";
 import { Space } from "../../search/space.ts";
@@ -37,6 +38,6 @@ export function winnerForms(
     json: JSON.stringify(space.toObject(space.fromText(text))),
     // Where there is a template it is the one spelling.
     templateString: description.template === "" ? null : text,
-    command: open === null ? null : evaluateCommand(text, description.id, state),
+    command: open === null ? null : evaluateCommand(program(), text, description.id, state),
   };
 }

@@ -6,7 +6,8 @@
 import * as Plot from "@observablehq/plot";
 import { type ComparedCohort, hasMeans, intervalNote, limitsSentences, nameOf } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
-import { fixed, listed } from "../format.ts";
+import { fixed } from "../../text/numbers.ts";
+import { listed } from "../../text/words.ts";
 import { stepAfter } from "../outcome.ts";
 import { bootstrapMean, type Interval, mean } from "../statistics.ts";
 import { drawnTwice, endLabels, extent, type Look, type Shared, sharedPoints } from "./canvas.ts";

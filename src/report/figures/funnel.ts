@@ -7,7 +7,7 @@ import * as Plot from "@observablehq/plot";
 import { type Funnel, funnel } from "../../search/funnel.ts";
 import { type ComparedCohort, hasMeans, nameOf } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
-import { listed } from "../format.ts";
+import { listed } from "../../text/words.ts";
 import { draw, keyHeight, shortened } from "./canvas.ts";
 import { seriesColour } from "./colours.ts";
 import { mostRounds } from "./round-bests.ts";

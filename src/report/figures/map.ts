@@ -8,7 +8,7 @@ import { best, evaluations, valueOf } from "../../search/results.ts";
 import type { Architecture } from "../../search/architecture.ts";
 import { nameOf } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
-import { listed } from "../format.ts";
+import { listed } from "../../text/words.ts";
 import { architectureReader } from "../own-names.ts";
 import { oneHot, principalComponents } from "../projection.ts";
 import { draw, extent, figureWidth, keyHeight, shortened } from "./canvas.ts";

@@ -6,7 +6,7 @@
 import * as Plot from "@observablehq/plot";
 import { hasMeans, intervalNote, nameOf } from "../compared.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
-import { listed } from "../format.ts";
+import { listed } from "../../text/words.ts";
 import { roundResults } from "../rounds.ts";
 import { bootstrapMean, type Interval, mean } from "../statistics.ts";
 import { drawnTwice, endLabels, extent, type Look, sharedPoints } from "./canvas.ts";

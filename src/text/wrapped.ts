@@ -1,21 +1,23 @@
 /**
  * Breaks text into lines as wide as a terminal.
  *
- * A line ends between two words, and never inside a command, which is there to be copied. Knows no colours.
+ * A line ends between two words, and never inside a command, so that it can be copied. Knows no colours.
  */
 import wrap from "wrap-ansi";
-import { narrowest } from "./style.ts";
+
+/** A terminal narrower than this is treated as if it had so many columns. */
+export const narrowest = 20;
 
 /** The no-break space: as wide as a space, and no line ends at it. */
 const kept = "\u00a0";
 const quoted = /`[^`\n]*`/g;
 
 /**
- * Breaks a text into lines of at most so many columns; what a line begins with stands before each of its parts. A word
- * that is longer by itself stands whole, and so does what is in backticks.
+ * Breaks a text into lines of at most so many columns; the indent of a line is repeated before each of its parts. A word
+ * that is longer by itself is kept whole, and so is what is in backticks.
  *
  * @param columns null: the lines stay as they are
- * @param command comes last and is kept whole as well, on a line of its own where it does not fit behind the text
+ * @param command comes last and is kept whole as well, on a line of its own where it does not fit after the text
  */
 export function wrapped(text: string, columns: number | null, command = ""): string {
   const whole = command === "" ? text : `${text} ${command}`;
