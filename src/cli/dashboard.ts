@@ -11,13 +11,11 @@ import { type AddressInfo, isIP } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { createAdaptorServer } from "@hono/node-server";
-import { openRowIndex, type RowIndex } from "../runs/row-index.ts";
-import { type RowMaking, RunShelf } from "../runs/run-shelf.ts";
+import { openRowIndex } from "../runs/row-index.ts";
+import { type BenchFile, FolderCatalog } from "../runs/run-catalog.ts";
 import { codeOf } from "../system/system-error.ts";
 import { cacheFromEnvironment } from "../settings/environment.ts";
 import { readPageFiles } from "../dashboard/page-files.ts";
-import type { RunRow } from "../dashboard/protocol.ts";
-import { rowOf, runRowSchema, withHolder } from "../dashboard/run-row.ts";
 import { serverOf } from "../dashboard/server.ts";
 import { UsageError } from "../errors.ts";
 import { benchRecordName, benchRecordText } from "../report/bench-record.ts";
@@ -52,12 +50,12 @@ export async function dashboard(
   if (port > mostPort) throw new UsageError(`--port ${port} is none: ports end at ${mostPort}`);
   const ending = endOf(signal);
   const say = (line: string) => output.say(`collm-nas: ${line}`);
-  const shelf = new RunShelf<RunRow>(folder, rowMaking, indexOf(folder), say);
+  const catalog = new FolderCatalog(folder, benchFile, openRowIndex(cacheFromEnvironment(), folder), say);
   const token = readOnly ? null : randomBytes(16).toString("base64url");
   let hosts: ReadonlySet<string> = new Set();
   const app = serverOf({
     program,
-    shelf,
+    catalog,
     files: await readPageFiles(),
     token,
     hosts: () => hosts,
@@ -86,7 +84,7 @@ export async function dashboard(
   const closed = new Promise<void>((done) => {
     server.close(() => done());
   });
-  await shelf.close();
+  await catalog.close();
   server.closeIdleConnections();
   // A reader that takes nothing more is not waited for.
   await Promise.race([closed, wait(closingMs, undefined, { ref: false })]);
@@ -102,12 +100,10 @@ const morePorts = 20;
 const mostPort = 65_535;
 /** How long streams may take to end. */
 const closingMs = 1_000;
-/** What is told of the runs and benches of a folder. */
-export const rowMaking: RowMaking<RunRow> = {
-  of: (id, state, trouble) => rowOf(id, state, { isHeld: true, trouble }),
-  withHolder,
-  benchRecord: benchRecordName,
-  ofBench: (text) => {
+/** How a bench is recognized among runs. */
+export const benchFile: BenchFile = {
+  name: benchRecordName,
+  read: (text) => {
     const { success, data } = benchRecordText.safeParse(text);
     if (!success) return null;
     const { title, combinations } = data;
@@ -115,13 +111,6 @@ export const rowMaking: RowMaking<RunRow> = {
     return { title, planned: combinations.length, failed };
   },
 };
-
-function indexOf(folder: string): RowIndex<RunRow> {
-  const cache = cacheFromEnvironment();
-  return cache === null
-    ? { find: () => undefined, store: async () => {} }
-    : openRowIndex(cache, folder, runRowSchema);
-}
 
 /** Raised by the signal, or when the process that started this one is gone. */
 function endOf(signal: AbortSignal): AbortSignal {

@@ -7,7 +7,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { LineMerge, readFedLine } from "../runs/feed-merge.ts";
 import { journalPath, requireJournal } from "../runs/run-folder.ts";
-import { damageWords, type StoredLine } from "../runs/run-record.ts";
+import { damageWords } from "../runs/run-record.ts";
+import type { StoredLine } from "../runs/shown-runs.ts";
 import { followRun } from "../runs/journal-tail.ts";
 import { type FedLine, followFeed, isFeedAddress } from "../runs/live-feed.ts";
 import { isHeld } from "../runs/run-lock.ts";
@@ -78,10 +79,10 @@ async function watchRecord(
           now.isRead = true;
           run.begin();
           break;
-        case "anew":
+        case "restarted":
           now.isRead = false;
           merge.restart();
-          run.restart(`${journalPath(folder)} is not what it was: told again from its first line`);
+          run.restart(`${journalPath(folder)} has changed: shown again from its first line`);
           break;
         case "gone":
           run.say(`${notice.reason}: waiting for it to come back`);

@@ -4,7 +4,7 @@
  * Owns what is told of each line, drawn as `run` draws it or printed for `--json`, and the state they add up to. Knows
  * nothing of where the lines are from.
  */
-import type { StoredLine } from "../runs/run-record.ts";
+import type { StoredLine } from "../runs/shown-runs.ts";
 import type { RunEvent } from "../search/events.ts";
 import { applyEvent } from "../search/fold.ts";
 import type { RunState } from "../search/state.ts";

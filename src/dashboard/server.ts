@@ -1,10 +1,9 @@
 /**
- * The server of the live page.
+ * The server of the live page: its paths, its headers, who may ask, and how runs are streamed.
  *
- * Owns its paths, its headers, who may ask, and how runs are streamed. Told of runs through a port, and handed the page's
- * files: it opens none itself. Only this machine's own page may ask: Host must hold a name of the server's or be a loopback
- * address as such, so that no other site can reach it under a name of its own, and what a browser says of where a request
- * comes from must be this page.
+ * Runs come through a port, and the page's files are handed in: it opens none. Only this machine's own page may ask. Host must
+ * hold one of the server's names or a loopback address, so that no other site can reach it under a name of its own. What a browser
+ * says of the origin of a request must be this page.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIPv4 } from "node:net";
@@ -17,37 +16,24 @@ import * as z from "zod";
 import { documentOf, favicon, filesUnder, policy } from "./document.ts";
 import type { PageFiles } from "./page-files.ts";
 import { pageStyle } from "./page-style.ts";
-import type { Answer, Order, RunsMessage, Standing } from "./protocol.ts";
-
-/** Where runs are found, read and given orders. */
-export interface RunShelf {
-  /** Every run, and then what changes, until the signal is raised. */
-  changes(signal: AbortSignal): AsyncIterable<RunsMessage>;
-  /** Whether there is such a run. */
-  has(id: string): Promise<boolean>;
-  /** The lines of a run behind `from`, and what becomes of its record, until the signal is raised. */
-  record(id: string, from: number, signal: AbortSignal): AsyncIterable<RecordNews>;
-  /** How a run stands now; null: it is gone. */
-  standing(id: string): Promise<Pick<Standing, "condition" | "isSteerable" | "lastSeq"> | null>;
-  /** Passes an order on to the run. */
-  order(id: string, order: Order): Promise<{ readonly answer: Answer; readonly isReached: boolean }>;
-}
-
-export type RecordNews =
-  | { readonly kind: "lines"; readonly lines: readonly { readonly seq: number; readonly text: string }[] }
-  /** The record cannot be read on, and why; null: it can again. */
-  | { readonly kind: "trouble"; readonly trouble: string | null }
-  /** What was told no longer holds: everything is told anew. */
-  | { readonly kind: "anew"; readonly trouble: string };
+import type { Standing } from "./protocol.ts";
+import {
+  type JournalNotice,
+  type RunCatalog,
+  type RunStatus,
+  type StoredLine,
+  troubleOf,
+} from "../runs/shown-runs.ts";
+import type { Answer, Order } from "../search/ports.ts";
 
 export interface ServerParts {
-  readonly shelf: RunShelf;
+  readonly catalog: RunCatalog;
   readonly files: PageFiles;
   /** How the reader calls this program, for the commands that the page suggests. */
   readonly program: string;
   /** What steers runs; null: nobody may. */
   readonly token: string | null;
-  /** What may stand in Host beside loopback addresses, each with its port. Asked anew each time. */
+  /** What Host may hold beside loopback addresses, each with its port. Asked for each request. */
   readonly hosts: () => ReadonlySet<string>;
   /** Raised when the server is to end: streams end with what they have. */
   readonly signal: AbortSignal;
@@ -57,7 +43,7 @@ export interface ServerParts {
 
 /** The server as a function from requests to responses. */
 export function serverOf(parts: ServerParts): Hono {
-  const { shelf, files, token, hosts, signal, onBug, program } = parts;
+  const { catalog, files, token, hosts, signal, onBug, program } = parts;
   const html = documentOf(files, program);
   const app = new Hono();
 
@@ -84,17 +70,17 @@ export function serverOf(parts: ServerParts): Hono {
 
   app.get("/api/runs", (context) =>
     streamed(context, signal, async (stream, until) => {
-      for await (const message of shelf.changes(until))
+      for await (const message of catalog.changes(until))
         await stream.writeSSE({ event: "runs", data: JSON.stringify(message) });
     }),
   );
 
   app.get("/api/runs/:id/events", async (context) => {
     const id = context.req.param("id");
-    if (!(await shelf.has(id))) return context.text("there is no such run in this folder\n", 404);
+    if (!(await catalog.has(id))) return context.text("there is no such run in this folder\n", 404);
     const last = context.req.header("Last-Event-ID") ?? context.req.query("after") ?? "";
     const from = /^[0-9]{1,15}$/.test(last) ? Number(last) : 0;
-    return streamed(context, signal, (stream, until) => streamRun(shelf, id, from, stream, until));
+    return streamed(context, signal, (stream, until) => streamRun(catalog, id, from, stream, until));
   });
 
   app.post("/api/token", (context) => {
@@ -113,7 +99,7 @@ export function serverOf(parts: ServerParts): Hono {
       const refusal = tokenRefusal(context, token);
       if (refusal !== null) return context.json(refusal, 403);
       const id = context.req.param("id");
-      if (!(await shelf.has(id)))
+      if (!(await catalog.has(id)))
         return context.json<Answer>({ ok: false, words: "there is no such run in this folder" }, 404);
       const order = orderSchema.safeParse(await context.req.json<unknown>().catch(() => null));
       if (!order.success)
@@ -121,7 +107,7 @@ export function serverOf(parts: ServerParts): Hono {
           { ok: false, words: 'an order is {"order": "pause"}, resume, stop, or hint with a text' },
           400,
         );
-      const { answer, isReached } = await shelf.order(id, order.data);
+      const { answer, isReached } = await catalog.order(id, order.data);
       return context.json(answer, answer.ok ? 200 : isReached ? 409 : 503);
     },
   );
@@ -137,7 +123,7 @@ export function serverOf(parts: ServerParts): Hono {
 // --- internal ---
 
 const mostBodyBytes = 16 * 1024;
-const standingMs = 1_000;
+const lookMs = 1_000;
 const keepAliveMs = 15_000;
 const mostLines = 500;
 const mostCharacters = 256 * 1024;
@@ -236,68 +222,65 @@ function streamed(
   });
 }
 
-/** How a run stands, first and whenever that changes, and its lines. */
+/** The status of a run, first and whenever it changes, and its lines. */
 async function streamRun(
-  shelf: RunShelf,
+  catalog: RunCatalog,
   id: string,
-  from: number,
+  after: number,
   stream: SSEStreamingApi,
   signal: AbortSignal,
 ): Promise<void> {
   let trouble: string | null = null;
   let last = "";
-  let known: Pick<Standing, "condition" | "isSteerable" | "lastSeq"> = {
-    condition: "stopped",
-    isSteerable: false,
-    lastSeq: 0,
-  };
-  const tell = async (isAnew: boolean, because: string | null) => {
-    const standing: Standing = { ...known, trouble: because, isAnew };
+  let known: RunStatus = { condition: "stopped", isSteerable: false, lastSeq: 0 };
+  const send = async (because: string | null, isRestart = false) => {
+    const standing: Standing = { ...known, trouble: because, isRestart };
     const data = JSON.stringify(standing);
-    // Twice in a row a record can begin anew.
-    if (data === last && !isAnew) return;
+    // A journal can restart twice in a row.
+    if (data === last && !isRestart) return;
     last = data;
     await stream.writeSSE({ event: "standing", data });
   };
   const look = async () => {
-    const now = await shelf.standing(id);
+    const now = await catalog.status(id);
     known = now ?? { ...known, isSteerable: false };
-    await tell(false, trouble);
+    await send(trouble);
   };
-  const tellNews = async (news: RecordNews) => {
-    if (news.kind === "lines") {
-      for (const batch of batches(news.lines))
-        await stream.writeSSE({
-          event: "lines",
-          data: batch.map(({ text }) => text).join("\n"),
-          id: `${batch.at(-1)?.seq}`,
-        });
-    } else if (news.kind === "anew") {
+  const take = async (notice: JournalNotice) => {
+    if (notice.kind === "restarted") {
       trouble = null;
-      await tell(true, news.trouble);
-    } else {
-      trouble = news.trouble;
-      await look();
+      await send(restarted, true);
+      return;
     }
+    const before = trouble;
+    trouble = notice.kind === "gone" || notice.kind === "damaged" ? troubleOf(notice) : null;
+    if (trouble !== before) await look();
+    if (notice.kind !== "lines") return;
+    for (const batch of batches(notice.lines))
+      await stream.writeSSE({
+        event: "lines",
+        data: batch.map(({ text }) => text).join("\n"),
+        id: `${batch.at(-1)?.event.seq}`,
+      });
   };
   const lookOn = async () => {
     for (;;) {
-      await wait(standingMs, undefined, { signal }).catch(() => {});
+      await wait(lookMs, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
       await look();
     }
   };
-  const readOn = async () => {
-    for await (const news of shelf.record(id, from, signal)) await tellNews(news);
+  const followOn = async () => {
+    for await (const notice of catalog.follow(id, after, signal)) await take(notice);
   };
   await look();
-  await Promise.all([readOn(), lookOn()]);
+  await Promise.all([followOn(), lookOn()]);
 }
 
-type Line = { readonly seq: number; readonly text: string };
+const restarted = "its journal became shorter or was changed: it is shown again from its first line";
 
-function* batches(lines: readonly Line[]): Generator<readonly Line[]> {
-  let batch: Line[] = [];
+function* batches(lines: readonly StoredLine[]): Generator<readonly StoredLine[]> {
+  let batch: StoredLine[] = [];
   let characters = 0;
   for (const line of lines) {
     if (batch.length > 0 && (batch.length >= mostLines || characters + line.text.length > mostCharacters)) {

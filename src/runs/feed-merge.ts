@@ -5,7 +5,7 @@
  * Owns that every line is told once and in order. Knows neither socket nor file.
  */
 import { readEvent } from "../search/events.ts";
-import type { StoredLine } from "./run-record.ts";
+import type { StoredLine } from "./shown-runs.ts";
 
 /** How many lines of the feed wait for one that is missing; more are left to the record. */
 const mostAhead = 10_000;

@@ -1,61 +1,59 @@
 /**
- * A run's record as it grows, for whoever looks on.
+ * Follows the journal of a run as it grows. Looks at the file ten times a second, since network file systems send no
+ * notices. Never writes, and throws nothing for what happens to the file: that is a notice.
  *
- * Owns when there is something new to read, what of it is whole, and when what was read no longer holds. It looks at the
- * file ten times a second, since network file systems send no notices, and never writes. Knows nothing of what the events
- * add up to. Whatever becomes of the file is told; nothing is thrown.
- *
- * Chain digests are held against what stands before them: of a record whose next chain digest does not hold, nothing after the last one
- * that does is told, unless it was told before that chain digest was there, or is more than is kept in memory. A record that is
- * changed in place is noticed by its length and by the first and the last bytes that were read of it; a byte changed between
- * them is not while it is followed, but whoever reads it next sees its chain digests.
+ * Lines that a chain digest covers are given after it was checked: of a journal whose next chain digest does not match, no line
+ * after the last one that does is given. Two exceptions: lines given before their chain digest was there, and a round that is
+ * longer than what is kept in memory. A change of what was read restarts: shorter, other first or last bytes, or another digest
+ * of all bytes. The last of these is compared whenever the file changes and does not grow. A byte changed in the same tenth of a
+ * second in which the file also grows is therefore not noticed until the journal is read again.
  */
+import { createHash, type Hash } from "node:crypto";
 import type { BigIntStats } from "node:fs";
 import { type FileHandle, stat } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import { HashChain } from "../search/hash-chain.ts";
 import { LineSplitter } from "./lines.ts";
 import { journalPath } from "./run-folder.ts";
-import { readLine, type StoredLine } from "./run-record.ts";
+import { readLine } from "./run-record.ts";
+import type { JournalNotice, StoredLine } from "./shown-runs.ts";
 import { NotRegular, openRegular } from "../system/regular-file.ts";
 import { codeOf } from "../system/system-error.ts";
-
-export type TailNotice =
-  /** Complete lines that were not told of before, in order. */
-  | { readonly kind: "lines"; readonly lines: readonly StoredLine[] }
-  /** Everything that stood there when following began, or began anew, has been told, and nothing of it is damaged. */
-  | { readonly kind: "caught-up" }
-  /** The file has become shorter, or is another one: everything is told anew, from its first line. */
-  | { readonly kind: "anew" }
-  /** The file is not there (any more) or cannot be read, and why; it is looked for further. */
-  | { readonly kind: "gone"; readonly reason: string }
-  /** A line cannot be trusted; nothing behind it is told. `line` counts from 1. */
-  | { readonly kind: "damaged"; readonly line: number; readonly reason: string };
 
 const pollMs = 100;
 const pieceBytes = 64 * 1024;
 /** No event is nearly as long: a file without line breaks must not fill the memory. */
 const longestLineBytes = 64 * 1024 * 1024;
 const witnessBytes = 256;
-/** So many lines are told in one go. */
+/** The most lines in one notice. */
 const mostAtOnce = 100;
-/** So much is kept back until its chain digest has been seen; of a longer round the lines are told before. */
+/** So much is kept back until its chain digest is checked; the lines of a longer round are given before. */
 const mostKeptBytes = 8 * 1024 * 1024;
 
 /**
- * Follows the record of a run from its first line until the signal is raised; then it ends without an error.
+ * Follows the journal of a run from its first line until the signal is raised; then it ends without an error.
  *
- * @param from the sequence number behind which to tell lines; what stands before is read and checked all the same
+ * @param after no line up to this number is given, but all are checked. A journal that has fewer lines is another one, and
+ *   restarts
  */
-export async function* followRun(folder: string, signal: AbortSignal, from = 0): AsyncGenerator<TailNotice> {
+export async function* followRun(
+  folder: string,
+  signal: AbortSignal,
+  after = 0,
+): AsyncGenerator<JournalNotice> {
   const path = journalPath(folder);
   let place = start;
-  let chain = new HashChain();
+  let read: Read = { chain: new HashChain(), hash: createHash("sha256") };
   let seen: BigIntStats | null = null;
-  /** Whether a file was told of that a later one could differ from. */
-  let isTold = false;
+  let given = after;
+  /** Whether a notice was given of a file that a later one could differ from. */
+  let hasGiven = false;
   let isGone = false;
   let isCaughtUp = false;
+  const restart = () => {
+    [place, hasGiven, isCaughtUp] = [start, false, false];
+    read = { chain: new HashChain(), hash: createHash("sha256") };
+  };
   for (; !signal.aborted; await pause(signal)) {
     let file: FileHandle | null = null;
     try {
@@ -63,30 +61,38 @@ export async function* followRun(folder: string, signal: AbortSignal, from = 0):
       if (seen !== null && isSame(seen, found)) continue;
       file = await openRegular(path);
       const now = await file.stat({ bigint: true });
-      if (isGone || (seen !== null && !(await isContinued(file, seen, now, place)))) {
-        if (isTold) yield { kind: "anew" };
-        [place, isTold, isCaughtUp] = [start, false, false];
-        chain = new HashChain();
+      if (isGone || (seen !== null && !(await isContinued(file, seen, now, place, read.hash)))) {
+        if (hasGiven) {
+          given = 0;
+          yield { kind: "restarted" };
+        }
+        restart();
       }
       seen = now;
       if (place.damaged !== null) continue;
-      for await (const step of readOn(file, place, Number(now.size), chain, signal)) {
+      for await (const step of readOn(file, place, Number(now.size), read, signal)) {
         place = step.place;
         isGone = false;
-        const lines = step.lines.filter(({ event }) => event.seq > from);
-        if (step.lines.length > 0) isTold = true;
+        const lines = step.lines.filter(({ event }) => event.seq > given);
+        if (step.lines.length > 0) hasGiven = true;
         if (lines.length > 0) yield { kind: "lines", lines };
         if (step.damage !== null) {
-          isTold = true;
+          hasGiven = true;
           yield { kind: "damaged", line: place.lines + 1, reason: step.damage };
         }
         if (signal.aborted) return;
       }
       isGone = false;
-      if (!isCaughtUp && place.damaged === null) {
-        [isTold, isCaughtUp] = [true, true];
-        yield { kind: "caught-up" };
+      if (isCaughtUp || place.damaged !== null) continue;
+      if (place.lines < given) {
+        given = 0;
+        yield { kind: "restarted" };
+        restart();
+        seen = null;
+        continue;
       }
+      [hasGiven, isCaughtUp] = [true, true];
+      yield { kind: "caught-up" };
     } catch (error) {
       if (codeOf(error) === "") throw error;
       seen = null;
@@ -102,7 +108,13 @@ export async function* followRun(folder: string, signal: AbortSignal, from = 0):
 
 // --- internal ---
 
-/** How far a record has been read. */
+/** What was read, for checking it again. Every complete line goes into both. */
+interface Read {
+  readonly chain: HashChain;
+  readonly hash: Hash;
+}
+
+/** How far a journal has been read. */
 interface Place {
   /** The length of the complete lines so far, and how many they are. */
   readonly bytes: number;
@@ -110,9 +122,9 @@ interface Place {
   /** The first bytes of the file, and the last ones of the complete lines. */
   readonly head: Buffer;
   readonly tail: Buffer;
-  /** The line that cannot be trusted, as it stands there; null: there is none. */
+  /** The line that cannot be trusted; null: there is none. */
   readonly damaged: Buffer | null;
-  /** Whether it is a chain digest that does not hold: then any line before it may be the one to be mended. */
+  /** Whether it is a chain digest that does not match: then any line before it may be the one to repair. */
   readonly isChainBroken: boolean;
 }
 
@@ -129,24 +141,24 @@ const start: Place = {
 interface Step {
   readonly place: Place;
   readonly lines: readonly StoredLine[];
-  /** Why the line behind these cannot be trusted. */
+  /** Why the line after these cannot be trusted. */
   readonly damage: string | null;
 }
 
 /**
- * The complete lines from `place` on, up to where the file ended when it was looked at: each time a chain digest holds, all that it
- * covers, and at the end what nothing chain digests yet.
+ * The complete lines from `place` on, up to where the file ended: all that a chain digest covers when it matches, and at the
+ * end the lines that no chain digest covers yet.
  */
 async function* readOn(
   file: FileHandle,
   from: Place,
   end: number,
-  chain: HashChain,
+  { chain, hash }: Read,
   signal: AbortSignal,
 ): AsyncGenerator<Step, void> {
   let place = from;
   const splitter = new LineSplitter();
-  /** What may be told, which is what the last chain digest that holds covers, and then what stands behind it. */
+  /** Lines that may be given, since a chain digest that matches covers them; then the lines after it. */
   let chained: StoredLine[] = [];
   let unchained: StoredLine[] = [];
   let keptBytes = 0;
@@ -167,7 +179,8 @@ async function* readOn(
       keptBytes += bytes.length;
       if (chain.checkedSeq === line.event.seq || keptBytes > mostKeptBytes)
         [chained, unchained, keptBytes] = [[...chained, ...unchained], [], 0];
-      place = behind(place, bytes);
+      hash.update(bytes).update("\n");
+      place = placeAfter(place, bytes);
     }
     if (splitter.unfinishedBytes > longestLineBytes) {
       const damage = `longer than ${longestLineBytes} bytes`;
@@ -189,7 +202,7 @@ function* portions(lines: readonly StoredLine[]): Generator<readonly StoredLine[
   for (let from = 0; from < lines.length; from += mostAtOnce) yield lines.slice(from, from + mostAtOnce);
 }
 
-function behind(place: Place, line: Buffer): Place {
+function placeAfter(place: Place, line: Buffer): Place {
   const whole = Buffer.concat([line, Buffer.from("\n")]);
   return {
     bytes: place.bytes + whole.length,
@@ -207,10 +220,12 @@ async function isContinued(
   before: BigIntStats,
   now: BigIntStats,
   { bytes, head, tail, damaged, isChainBroken }: Place,
+  hash: Hash,
 ): Promise<boolean> {
   if (before.ino !== now.ino || before.dev !== now.dev) return false;
-  // Written again from a copy, perhaps; a file that only grows is none the better for it.
-  if (isChainBroken && now.size <= before.size) return false;
+  const isGrown = now.size > before.size;
+  // Written again from a copy, perhaps. A file that only grows is not repaired.
+  if (isChainBroken && !isGrown) return false;
   for (const [position, witness] of [
     [0, head],
     [bytes - tail.length, tail],
@@ -218,7 +233,15 @@ async function isContinued(
   ] as const) {
     if (!(await readAt(file, position, witness.length)).equals(witness)) return false;
   }
-  return true;
+  return isGrown || (await hashOf(file, bytes)) === hash.copy().digest("hex");
+}
+
+/** Of the first bytes of a file. */
+async function hashOf(file: FileHandle, length: number): Promise<string> {
+  const hash = createHash("sha256");
+  for (let position = 0; position < length; position += pieceBytes)
+    hash.update(await readAt(file, position, Math.min(pieceBytes, length - position)));
+  return hash.digest("hex");
 }
 
 function isSame(before: BigIntStats, now: BigIntStats): boolean {

@@ -1,38 +1,41 @@
 /**
- * The rows of a folder's runs as they were read last, in a file of the user's cache.
+ * The rows of a folder's runs as they were read last, in a file of the user's cache, so that they need not be read again.
  *
- * Owns that file: written whole or not at all, for its owner alone, thrown away when anything about it is odd. It is never
- * needed: what it does not tell is read again. Knows nothing of what a row holds.
+ * The file is written whole or not at all, and only its owner may read it. It is never needed: a file with anything odd in it is
+ * ignored, and what it does not hold is read from the journals.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import * as z from "zod";
 import { readRegularSync } from "../system/regular-file.ts";
+import { runRowSchema } from "./run-row.ts";
+import type { RunRow } from "./shown-runs.ts";
 
-export interface IndexedRow<Row> {
-  readonly row: Row;
-  /** The sequence number of the last line that the row is of. */
+export interface IndexedRow {
+  readonly row: RunRow;
+  /** The number of the last event that the row is of. */
   readonly seq: number;
   /** Whether anything was recorded. */
   readonly isBegun: boolean;
 }
 
-export interface RowIndex<Row> {
-  /** What was stored for a run in this state; undefined: nothing. */
-  find(id: string, stamp: string): IndexedRow<Row> | undefined;
-  /** Stores what there is now in place of what was there, if it can. */
-  store(rows: ReadonlyMap<string, IndexedRow<Row> & { readonly stamp: string }>): Promise<void>;
+export interface RowIndex {
+  /** What is stored for a run whose file is in this state; undefined: nothing. */
+  find(id: string, stamp: string): IndexedRow | undefined;
+  /** Replaces what is stored, if it can. */
+  store(rows: ReadonlyMap<string, IndexedRow & { readonly stamp: string }>): Promise<void>;
 }
 
-/** Other whenever a row comes to be made in another way. */
+/** Raised whenever rows are made in another way. */
 const indexVersion = 2;
 
 /**
- * @param under the folder of the cache
+ * @param under the folder of the cache; null: there is none, and nothing is stored
  * @param shown the folder whose runs are shown
  */
-export function openRowIndex<Row>(under: string, shown: string, rowSchema: z.ZodType<Row>): RowIndex<Row> {
+export function openRowIndex(under: string | null, shown: string): RowIndex {
+  if (under === null) return { find: () => undefined, store: async () => {} };
   const name = createHash("sha256").update(resolve(shown)).digest("hex").slice(0, 32);
   const path = join(under, `runs-${name}.json`);
   const schema = z.strictObject({
@@ -44,7 +47,7 @@ export function openRowIndex<Row>(under: string, shown: string, rowSchema: z.Zod
         stamp: z.string(),
         seq: z.int().min(0),
         isBegun: z.boolean(),
-        row: rowSchema,
+        row: runRowSchema,
       }),
     ),
   });

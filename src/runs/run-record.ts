@@ -14,6 +14,7 @@ import { openRegular } from "../system/regular-file.ts";
 import { unusable } from "../system/system-error.ts";
 import { LineSplitter, readJsonLine } from "./lines.ts";
 import { journalPath, requireJournal } from "./run-folder.ts";
+import type { StoredLine } from "./shown-runs.ts";
 
 export interface RunRecord {
   readonly events: readonly RunEvent[];
@@ -25,12 +26,6 @@ export interface RunRecord {
 export interface TrustedPart extends RunRecord {
   /** Why it cannot be trusted any further; null: all of it can. */
   readonly damage: JournalDamaged | null;
-}
-
-/** A stored line, without its line break, and the event it holds. */
-export interface StoredLine {
-  readonly text: string;
-  readonly event: RunEvent;
 }
 
 /**

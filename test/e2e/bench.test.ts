@@ -6,8 +6,9 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { RunShelf } from "../../src/runs/run-shelf.ts";
-import { rowMaking } from "../../src/cli/dashboard.ts";
+import { openRowIndex } from "../../src/runs/row-index.ts";
+import { FolderCatalog } from "../../src/runs/run-catalog.ts";
+import { benchFile } from "../../src/cli/dashboard.ts";
 import { readStudy } from "../../src/app/read-study.ts";
 import type { BenchRecord } from "../../src/report/bench-record.ts";
 import type { RunEvent } from "../../src/search/events.ts";
@@ -71,18 +72,17 @@ function record(out: string): BenchRecord {
   return JSON.parse(readFileSync(join(out, "bench.json"), "utf8")) as BenchRecord;
 }
 
-/** What the live page is told of a folder: its benches and runs, in order. */
+/** What the live page shows of a folder: its benches and runs, in order. */
 async function shownIn(folder: string): Promise<{ benches: string[]; runs: string[] }> {
-  const index = { find: () => undefined, store: async () => {} };
-  const shelf = new RunShelf(folder, rowMaking, index);
+  const catalog = new FolderCatalog(folder, benchFile, openRowIndex(null, folder));
   const runs: string[] = [];
   let benches: string[] = [];
-  for await (const message of shelf.changes(new AbortController().signal)) {
+  for await (const message of catalog.changes(new AbortController().signal)) {
     runs.push(...message.rows.map(({ id }) => id));
     benches = message.benches?.map(({ id }) => id) ?? benches;
     if (message.unread === 0) break;
   }
-  await shelf.close();
+  await catalog.close();
   return { benches, runs: runs.toSorted() };
 }
 

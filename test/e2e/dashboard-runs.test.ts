@@ -51,7 +51,7 @@ describe("the runs of a folder", () => {
       condition: "stopped",
       isSteerable: false,
       trouble: null,
-      isAnew: false,
+      isRestart: false,
       lastSeq: 8,
     });
     appendTo(run, record.slice(8, 12));
@@ -81,7 +81,7 @@ describe("the runs of a folder", () => {
     const stream = new Stream(server, "/api/runs/changing/events");
     await until("eight lines", () => stream.lines.length === 8);
     truncateSync(join(run, "journal.jsonl"), `${linesOf(record.slice(0, 3)).join("\n")}\n`.length);
-    await until("it begins anew", () => stream.standings.some(({ isAnew }) => isAnew));
+    await until("it restarts", () => stream.standings.some(({ isRestart }) => isRestart));
     await until("three lines more", () => stream.lines.length === 11);
     expect(stream.lines.slice(8)).toEqual(linesOf(record.slice(0, 3)));
     rmSync(run, { recursive: true });

@@ -303,7 +303,7 @@ describe("watch RUN", () => {
       watching.stderr().includes("is not there: waiting for it to come back"),
     );
     cpSync(join(finished, "journal.jsonl"), path);
-    await until("it is told anew", () => watching.stderr().includes("told again from its first line"));
+    await until("it is shown again", () => watching.stderr().includes("shown again from its first line"));
     await until("it is read anew", () => /told again[^]*round {2}3 {2}best/.test(watching.stderr()));
     process.kill("SIGKILL");
     rmSync(run, { recursive: true });

@@ -4,7 +4,8 @@
  */
 import { request } from "node:http";
 import { afterAll, beforeAll, expect } from "vitest";
-import type { RunRow, RunsMessage, Standing } from "../../src/dashboard/protocol.ts";
+import type { Standing } from "../../src/dashboard/protocol.ts";
+import type { RunRow, RunsChange } from "../../src/runs/shown-runs.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import { type Process, type Settings, start, temporaryFolder, until } from "./cli.ts";
 import { searchedRecord } from "./live-runs.ts";
@@ -146,7 +147,7 @@ export class Stream {
   get rows(): Map<string, RunRow> {
     const rows = new Map<string, RunRow>();
     for (const { data } of this.of("runs")) {
-      const message = JSON.parse(data) as RunsMessage;
+      const message = JSON.parse(data) as RunsChange;
       for (const row of message.rows) rows.set(row.id, row);
       for (const id of message.gone) rows.delete(id);
     }

@@ -9,11 +9,11 @@ const files: PageFiles = { atOnce: [], later: [], texts: new Map() };
 /** A server without runs that answers to one name beside loopback addresses. */
 const server = serverOf({
   program: "./bin/collm-nas",
-  shelf: {
+  catalog: {
     changes: async function* () {},
     has: async () => false,
-    record: async function* () {},
-    standing: async () => null,
+    follow: async function* () {},
+    status: async () => null,
     order: async () => ({ answer: { ok: false, words: "" }, isReached: false }),
   },
   files,

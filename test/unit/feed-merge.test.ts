@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LineMerge, readFedLine } from "../../src/runs/feed-merge.ts";
-import type { StoredLine } from "../../src/runs/run-record.ts";
+import type { StoredLine } from "../../src/runs/shown-runs.ts";
 import { formatVersion } from "../../src/search/events.ts";
 import { runStarted, strategySet } from "../support/run-events.ts";
 

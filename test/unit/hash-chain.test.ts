@@ -11,7 +11,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openRun } from "../../src/runs/journal.ts";
 import { readRun, readRunUnchecked } from "../../src/runs/run-record.ts";
 import { followRun } from "../../src/runs/journal-tail.ts";
-import { RunShelf } from "../../src/runs/run-shelf.ts";
+import { FolderCatalog } from "../../src/runs/run-catalog.ts";
+import { openRowIndex } from "../../src/runs/row-index.ts";
 import { openModels, systemClock } from "../../src/app/compose.ts";
 import { estimateRun } from "../../src/cli/estimate.ts";
 import { openOutput, type Output } from "../../src/cli/output.ts";
@@ -21,7 +22,6 @@ import { resume } from "../../src/cli/run.ts";
 import { show } from "../../src/cli/show.ts";
 import { watch } from "../../src/cli/watch.ts";
 import { parseConfig } from "../../src/settings/config.ts";
-import { rowOf, withHolder } from "../../src/dashboard/run-row.ts";
 import { JournalDamaged } from "../../src/errors.ts";
 import { readEvent, type RunEvent } from "../../src/search/events.ts";
 import { HashChain } from "../../src/search/hash-chain.ts";
@@ -223,15 +223,10 @@ describe("a finished run in whose record a result was changed", () => {
   it("is damaged in the list of runs and tells nothing that its chain covers", async () => {
     const list = join(scratch, "list");
     damaged("list/bad");
-    const of = (id: string, state: Parameters<typeof rowOf>[1], trouble: string | null) =>
-      rowOf(id, state, { isHeld: true, trouble });
-    const shelf = new RunShelf(
-      list,
-      { of, withHolder, benchRecord: "bench.json", ofBench: () => null },
-      { find: () => undefined, store: async () => {} },
-    );
+    const bench = { name: "bench.json", read: () => null };
+    const catalog = new FolderCatalog(list, bench, openRowIndex(null, list));
     const stop = new AbortController();
-    for await (const { rows } of shelf.changes(stop.signal)) {
+    for await (const { rows } of catalog.changes(stop.signal)) {
       const row = rows.find(({ id }) => id === "bad");
       if (row === undefined) continue;
       expect(row).toMatchObject({ condition: "damaged", ended: null });
@@ -239,7 +234,7 @@ describe("a finished run in whose record a result was changed", () => {
       expect(row.best).toBeLessThan(95);
       break;
     }
-    await shelf.close();
+    await catalog.close();
   });
 
   it("is whole again for who follows it, once it is mended in place", async () => {
@@ -251,7 +246,7 @@ describe("a finished run in whose record a result was changed", () => {
       if (notice.kind === "damaged") writeRun(folder, searched);
       if (notice.kind === "caught-up") stop.abort();
     }
-    expect(kinds.filter((kind) => kind !== "lines")).toEqual(["damaged", "anew", "caught-up"]);
+    expect(kinds.filter((kind) => kind !== "lines")).toEqual(["damaged", "restarted", "caught-up"]);
   });
 
   it("is believed again once it is mended, and not once it is changed after it was read", async () => {

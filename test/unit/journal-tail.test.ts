@@ -9,6 +9,7 @@ import {
   renameSync,
   rmSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
   writeSync,
   openSync,
@@ -21,7 +22,8 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createRun, openRun } from "../../src/runs/journal.ts";
 import { journalPath } from "../../src/runs/run-folder.ts";
-import { followRun, type TailNotice } from "../../src/runs/journal-tail.ts";
+import { followRun } from "../../src/runs/journal-tail.ts";
+import type { JournalNotice } from "../../src/runs/shown-runs.ts";
 import { formatVersion, type EventBody } from "../../src/search/events.ts";
 import { runStarted, strategySet, testClock } from "../support/run-events.ts";
 
@@ -55,7 +57,7 @@ const withoutBreaks = (texts: readonly string[]) => texts.map((text) => text.tri
 /** What is told, until the follower is stopped. */
 class Follower {
   readonly #stop = new AbortController();
-  readonly notices: TailNotice[] = [];
+  readonly notices: JournalNotice[] = [];
   readonly ended: Promise<void>;
 
   constructor(from?: number) {
@@ -76,13 +78,13 @@ class Follower {
 
   /** The texts told since everything began anew. */
   get texts(): string[] {
-    const since = this.notices.findLastIndex(({ kind }) => kind === "anew") + 1;
+    const since = this.notices.findLastIndex(({ kind }) => kind === "restarted") + 1;
     return this.notices
       .slice(since)
       .flatMap((notice) => (notice.kind === "lines" ? notice.lines.map(({ text }) => text) : []));
   }
 
-  async until(kind: TailNotice["kind"], count = 1): Promise<void> {
+  async until(kind: JournalNotice["kind"], count = 1): Promise<void> {
     await this.#wait(
       `"${kind}" is told`,
       () => this.notices.filter((each) => each.kind === kind).length >= count,
@@ -233,7 +235,7 @@ describe("a record that grows", () => {
             await follower.untilTold(texts);
             await wait(150);
             expect(follower.texts).toEqual(withoutBreaks(texts));
-            expect(follower.kinds).not.toContain("anew");
+            expect(follower.kinds).not.toContain("restarted");
             expect(follower.kinds).not.toContain("damaged");
           });
         },
@@ -251,10 +253,10 @@ describe("a record that is not what it was", () => {
       const other = lines(5, 1);
       writeFileSync(`${path}.new`, other.join(""));
       renameSync(`${path}.new`, path);
-      await follower.until("anew");
+      await follower.until("restarted");
       await follower.untilTold(other);
       await follower.until("caught-up", 2);
-      expect(follower.kinds).toEqual(["lines", "caught-up", "anew", "lines", "caught-up"]);
+      expect(follower.kinds).toEqual(["lines", "caught-up", "restarted", "lines", "caught-up"]);
     });
   });
 
@@ -264,7 +266,7 @@ describe("a record that is not what it was", () => {
     await following(async (follower) => {
       await follower.until("caught-up");
       truncateSync(path, Buffer.byteLength(texts.slice(0, 2).join("")));
-      await follower.until("anew");
+      await follower.until("restarted");
       await follower.untilTold(texts.slice(0, 2));
     });
   });
@@ -274,12 +276,50 @@ describe("a record that is not what it was", () => {
     await following(async (follower) => {
       await follower.until("caught-up");
       writeFileSync(path, lines(3, 1).join(""));
-      await follower.until("anew");
+      await follower.until("restarted");
       await follower.untilTold(lines(3, 1));
       writeFileSync(path, lines(6, 2).join(""));
-      await follower.until("anew", 2);
+      await follower.until("restarted", 2);
       await follower.untilTold(lines(6, 2));
     });
+  });
+
+  it("restarts when one byte of it is changed in place, anywhere", async () => {
+    const texts = lines(40);
+    writeFileSync(path, texts.join(""));
+    await following(async (follower) => {
+      await follower.until("caught-up");
+      const changed = texts.map((text, index) =>
+        index === 20 ? text.replace("strategy 20", "strategy 2x") : text,
+      );
+      const file = openSync(path, "r+");
+      writeSync(
+        file,
+        "x",
+        Buffer.byteLength(texts.slice(0, 20).join("")) + (texts[20]?.indexOf("strategy 20") ?? 0) + 10,
+      );
+      closeSync(file);
+      await follower.until("restarted");
+      await follower.untilTold(changed);
+    });
+  });
+
+  it("is given no second time when only its times change", async () => {
+    writeFileSync(path, lines(3).join(""));
+    await following(async (follower) => {
+      await follower.until("caught-up");
+      utimesSync(path, new Date(), new Date());
+      await follower.looksAgain();
+      expect(follower.kinds).toEqual(["lines", "caught-up"]);
+    });
+  });
+
+  it("restarts at once when it has fewer lines than the reader has", async () => {
+    writeFileSync(path, lines(2).join(""));
+    await following(async (follower) => {
+      await follower.untilTold(lines(2));
+      expect(follower.kinds[0]).toBe("restarted");
+    }, 7);
   });
 
   it("is told to be gone, also with its folder, and anew once it is back", async () => {
@@ -292,9 +332,9 @@ describe("a record that is not what it was", () => {
       await follower.looksAgain();
       mkdirSync(folder);
       writeFileSync(path, lines(2).join(""));
-      await follower.until("anew");
+      await follower.until("restarted");
       await follower.untilTold(lines(2));
-      expect(follower.kinds).toEqual(["lines", "caught-up", "gone", "anew", "lines", "caught-up"]);
+      expect(follower.kinds).toEqual(["lines", "caught-up", "gone", "restarted", "lines", "caught-up"]);
       expect(follower.notices.find(({ kind }) => kind === "gone")).toEqual({
         kind: "gone",
         reason: `${path} is not there`,
@@ -400,7 +440,7 @@ it("ends without an error when the signal is raised, before and while it waits",
   await follower.until("caught-up");
   await follower.stop();
   const raised = AbortSignal.abort();
-  const told: TailNotice[] = [];
+  const told: JournalNotice[] = [];
   for await (const notice of followRun(folder, raised)) told.push(notice);
   expect(told).toEqual([]);
 });

@@ -1,7 +1,7 @@
 /** Which other runs the page of a run sets it against. */
 import { expect, test } from "vitest";
 import { firstControls, mostControls, possibleControls } from "../../src/dashboard/page/controls.ts";
-import type { RunRow } from "../../src/dashboard/protocol.ts";
+import type { RunRow } from "../../src/runs/shown-runs.ts";
 
 function row(id: string, changes: Partial<RunRow> = {}): RunRow {
   return {

@@ -14,7 +14,7 @@ import {
   shownRows,
 } from "../../src/dashboard/page/run-table.ts";
 import { ageWords, exactTime } from "../../src/text/durations.ts";
-import type { BenchRow, RunRow } from "../../src/dashboard/protocol.ts";
+import type { BenchRow, RunRow } from "../../src/runs/shown-runs.ts";
 
 const all = { words: "", condition: null };
 

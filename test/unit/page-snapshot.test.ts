@@ -86,7 +86,7 @@ test("how the run stands is shown though no line came", () => {
   tell(runStarted());
   made.current();
   now += 1_000;
-  run.standing = { condition: "paused", isSteerable: true, trouble: null, isAnew: false, lastSeq: 1 };
+  run.standing = { condition: "paused", isSteerable: true, trouble: null, isRestart: false, lastSeq: 1 };
   expect(made.current()?.standing?.condition).toBe("paused");
 });
 

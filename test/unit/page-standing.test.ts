@@ -6,14 +6,15 @@ import {
   roundsWords,
   settingsWords,
 } from "../../src/dashboard/page/standing-words.ts";
-import type { Condition, Standing } from "../../src/dashboard/protocol.ts";
+import type { Standing } from "../../src/dashboard/protocol.ts";
+import type { Condition } from "../../src/runs/shown-runs.ts";
 import { reportedRun } from "../support/reported-runs.ts";
 
 const standing = (condition: Condition, trouble: string | null = null): Standing => ({
   condition,
   isSteerable: false,
   trouble,
-  isAnew: false,
+  isRestart: false,
   lastSeq: 1,
 });
 const ended = reportedRun([1, 2, 3]).state;

@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { secondsLeft } from "../../src/dashboard/page/time-left.ts";
 import { timeLeftWords } from "../../src/dashboard/page/standing-words.ts";
-import type { Condition, Standing } from "../../src/dashboard/protocol.ts";
+import type { Standing } from "../../src/dashboard/protocol.ts";
+import type { Condition } from "../../src/runs/shown-runs.ts";
 import type { RunState } from "../../src/search/state.ts";
 import { reportedRun } from "../support/reported-runs.ts";
 
@@ -18,7 +19,7 @@ const standing = (condition: Condition): Standing => ({
   condition,
   isSteerable: true,
   trouble: null,
-  isAnew: false,
+  isRestart: false,
   lastSeq: 1,
 });
 

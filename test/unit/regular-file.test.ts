@@ -31,7 +31,6 @@ import { systemClock } from "../../src/app/compose.ts";
 import { readBenchRecord } from "../../src/app/read-study.ts";
 import { report } from "../../src/cli/report.ts";
 import { readConfig } from "../../src/settings/config.ts";
-import { runRowSchema } from "../../src/dashboard/run-row.ts";
 import { CollmError } from "../../src/errors.ts";
 import { readPlan } from "../../src/app/plan.ts";
 import { failureOf } from "../support/failure.ts";
@@ -133,11 +132,11 @@ describe.each(names)("a %s", (name) => {
   it("is no index of rows, and takes no log", async () => {
     const shown = join(scratch, "shown");
     const cache = mkdtempSync(join(scratch, "cache-"));
-    await openRowIndex(cache, shown, runRowSchema).store(new Map());
+    await openRowIndex(cache, shown).store(new Map());
     const [index = ""] = readdirSync(cache);
     rmSync(join(cache, index));
     symlinkSync(things[name] as string, join(cache, index));
-    expect(openRowIndex(cache, shown, runRowSchema).find("a", "")).toBeUndefined();
+    expect(openRowIndex(cache, shown).find("a", "")).toBeUndefined();
     const log = new EvaluatorLog();
     log.write(Buffer.from("words"));
     log.begin(join(folderWith("evaluator.log"), "evaluator.log"));

@@ -1,6 +1,6 @@
 /** What the list of runs says of one. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { rowOf, runRowSchema, withHolder } from "../../src/dashboard/run-row.ts";
+import { rowOf, runRowSchema, withHolder } from "../../src/runs/run-row.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import { fold } from "../../src/search/fold.ts";
 import { budgetSpent } from "../../src/search/progress.ts";

@@ -122,6 +122,8 @@ describe("the linter", () => {
     ["src/report", 'import "../searchers/collm.ts";', imports],
     ["src/report/figures", 'import "../../runs/journal.ts";', imports],
     ["src/report/figures", 'import "../deeper/../../cli.ts";', imports],
+    ["src/dashboard", 'import "../runs/run-catalog.ts";', imports],
+    ["src/dashboard/page", 'import "../../runs/run-row.ts";', imports],
     ["src", 'import "./cli/main.ts";', imports],
     ["src", "export const key = process.env.KEY;", environment],
   ];
@@ -153,6 +155,8 @@ describe("the linter", () => {
     ["src/report", 'import "cli-table3";'],
     ["src/report/figures", 'import "../exhibit.ts";'],
     ["src/report/figures", 'import "../../search/state.ts";'],
+    ["src/dashboard", 'import "../runs/shown-runs.ts";'],
+    ["src/dashboard/page", 'import "../../runs/shown-runs.ts";'],
     ["src", 'import "./models/openai-chat.ts";'],
   ];
 

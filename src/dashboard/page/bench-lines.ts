@@ -4,7 +4,7 @@
  * Owns which run belongs to which bench, and what a bench's line tells of its runs: what they share, and counts. Draws
  * nothing; what a bench comes to is for the report to say.
  */
-import type { BenchRow, Condition, RunRow } from "../protocol.ts";
+import type { BenchRow, Condition, RunRow } from "../../runs/shown-runs.ts";
 import { type Filter, isFiltered, type Order, ordered, shownRows } from "./run-table.ts";
 
 export type Line =

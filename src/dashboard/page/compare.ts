@@ -10,7 +10,7 @@ import { abstractOf } from "../../report/abstract.ts";
 import { notesOf, readingTitle } from "../../report/exhibit.ts";
 import type { Section } from "../../report/sections.ts";
 import type { ReportedRun } from "../../report/study.ts";
-import type { Condition } from "../protocol.ts";
+import type { Condition } from "../../runs/shown-runs.ts";
 import { exhibitView, notesView } from "./exhibits.ts";
 import { emptyState, stateBadge } from "./parts.ts";
 import { hrefOf } from "./router.ts";

@@ -5,7 +5,7 @@
  */
 import type { ReportedRun } from "../../report/study.ts";
 import type { RunState } from "../../search/state.ts";
-import type { RunRow } from "../protocol.ts";
+import type { RunRow } from "../../runs/shown-runs.ts";
 import { type Compared, firstControls, mostControls, possibleControls } from "./controls.ts";
 import { openRun, type RunStream } from "./run-stream.ts";
 

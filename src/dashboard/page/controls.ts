@@ -3,7 +3,7 @@
  *
  * Owns what makes two runs comparable, as far as the list of runs tells, and the first choice among them. Reads no run.
  */
-import type { RunRow } from "../protocol.ts";
+import type { RunRow } from "../../runs/shown-runs.ts";
 
 /** How many runs are shown beside one at most. */
 export const mostControls = 5;

@@ -5,7 +5,7 @@
  * the run to say.
  */
 import { html, nothing, type TemplateResult } from "lit-html";
-import type { Answer, Order } from "../protocol.ts";
+import type { Answer, Order } from "../../search/ports.ts";
 import { awaited, type PanelContext, type Panel } from "./panel.ts";
 import { announce } from "./parts.ts";
 import type { Snapshot } from "./snapshot.ts";

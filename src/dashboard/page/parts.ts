@@ -5,7 +5,7 @@
  * no run.
  */
 import { html, type TemplateResult } from "lit-html";
-import type { Condition } from "../protocol.ts";
+import type { Condition } from "../../runs/shown-runs.ts";
 import { ageWords, exactTime } from "../../text/durations.ts";
 
 /** A state has a shape beside its word and its colour. */

@@ -11,7 +11,7 @@ import { live } from "lit-html/directives/live.js";
 import { repeat } from "lit-html/directives/repeat.js";
 import { amount, decimalsFor, money, unknown, unitSign } from "../../text/numbers.ts";
 import { shellWord } from "../../text/shell.ts";
-import type { BenchRow, Condition, RunRow } from "../protocol.ts";
+import type { BenchRow, Condition, RunRow } from "../../runs/shown-runs.ts";
 import { type Line, nameWithin, shownLines } from "./bench-lines.ts";
 import { ago, emptyState, mark, stateBadge } from "./parts.ts";
 import { hrefOf } from "./router.ts";

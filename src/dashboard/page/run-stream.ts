@@ -87,7 +87,7 @@ class FoldedStream implements RunStream {
       },
       standing: ({ data }) => {
         const standing = JSON.parse(data) as Standing;
-        if (standing.isAnew) this.#forget();
+        if (standing.isRestart) this.#forget();
         this.standing = standing;
         this.#changed();
       },

@@ -3,7 +3,7 @@
  *
  * Owns the columns one can sort by and what a filter matches. Draws nothing.
  */
-import type { Condition, RunRow } from "../protocol.ts";
+import type { Condition, RunRow } from "../../runs/shown-runs.ts";
 
 /** The columns, in their order. */
 export const columns = [

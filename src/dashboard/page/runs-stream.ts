@@ -3,7 +3,7 @@
  *
  * Owns the connection and which rows there are. Knows nothing of how they are shown.
  */
-import type { BenchRow, RunRow, RunsMessage } from "../protocol.ts";
+import type { BenchRow, RunRow, RunsChange } from "../../runs/shown-runs.ts";
 import type { Connection } from "./run-stream.ts";
 import { oncePerFrame, whileSeen } from "./tasks.ts";
 
@@ -74,7 +74,7 @@ class PatchedRows implements RunsStream {
       this.#changed();
     });
     source.addEventListener("runs", ({ data }: MessageEvent<string>) => {
-      this.#take(JSON.parse(data) as RunsMessage);
+      this.#take(JSON.parse(data) as RunsChange);
     });
     source.addEventListener("error", () => {
       this.connection = "lost";
@@ -99,7 +99,7 @@ class PatchedRows implements RunsStream {
     this.#again = null;
   }
 
-  #take({ folder, rows, gone, unread, benches }: RunsMessage): void {
+  #take({ folder, rows, gone, unread, benches }: RunsChange): void {
     this.folder = folder;
     this.benches = benches ?? this.benches;
     this.unread = unread;

@@ -1,8 +1,7 @@
 /**
- * One line of the list of runs: what a run comes to in the few values that are shown of it.
+ * One line of the list of runs: the few values that are shown of a run, and its condition.
  *
- * Owns what those values are and how a run stands. Knows neither file nor clock: whether a process holds the run, and
- * what is wrong with its record, are handed in.
+ * Reads neither file nor clock: whether a process works on the run, and what is wrong with its journal, are arguments.
  */
 import * as z from "zod";
 import { stopReasonSchema } from "../search/events.ts";
@@ -10,9 +9,9 @@ import { spend } from "../search/spend.ts";
 import { budgetSpent } from "../search/progress.ts";
 import { best, isComplete, objective } from "../search/results.ts";
 import type { RunState } from "../search/state.ts";
-import type { Condition, RunRow } from "./protocol.ts";
+import type { Condition, RunRow } from "./shown-runs.ts";
 
-/** A row as it may come from elsewhere, such as a stored index. */
+/** A row that comes from elsewhere, such as a stored index. */
 export const runRowSchema: z.ZodType<RunRow> = z.strictObject({
   id: z.string(),
   condition: z.enum(["running", "paused", "stopped", "finished", "damaged"]),
@@ -40,18 +39,18 @@ export const runRowSchema: z.ZodType<RunRow> = z.strictObject({
 export interface Circumstances {
   /** Whether a process works on the run. */
   readonly isHeld: boolean;
-  /** What is wrong with its record, with the line; null: nothing. */
+  /** What is wrong with its journal, with the line; null: nothing. */
   readonly trouble: string | null;
 }
 
-/** @param state as far as the record could be read; null: not even its first line */
+/** @param state as far as the journal could be read; null: not even its first line */
 export function rowOf(id: string, state: RunState | null, { isHeld, trouble }: Circumstances): RunRow {
   const condition = conditionOf(state, { isHeld, trouble });
   if (state === null) return { ...unread, id, condition, trouble };
   const { inputTokens, outputTokens, usd } = spend(state);
   const { name, unit, higherIsBetter } = objective(state);
   const isAsked = state.models !== null;
-  const isTold = inputTokens !== null || outputTokens !== null;
+  const isCounted = inputTokens !== null || outputTokens !== null;
   return {
     id,
     condition,
@@ -72,7 +71,7 @@ export function rowOf(id: string, state: RunState | null, { isHeld, trouble }: C
     evaluations: budgetSpent(state),
     budget: state.search.budget,
     rounds: state.rounds.length,
-    tokens: isAsked && isTold ? (inputTokens ?? 0) + (outputTokens ?? 0) : null,
+    tokens: isAsked && isCounted ? (inputTokens ?? 0) + (outputTokens ?? 0) : null,
     usd: isAsked ? usd : null,
     startedAt: state.startedAt,
     lastAt: state.lastAt,
@@ -80,7 +79,7 @@ export function rowOf(id: string, state: RunState | null, { isHeld, trouble }: C
   };
 }
 
-/** A row that was made for a run that is held, for one whose holder may have gone. */
+/** The row of a run, made while a process worked on it, when that process may have gone. */
 export function withHolder(row: RunRow, isHeld: boolean): RunRow {
   if (isHeld || (row.condition !== "running" && row.condition !== "paused")) return row;
   return { ...row, condition: row.ended === null ? "stopped" : "finished" };
@@ -91,7 +90,7 @@ export function withHolder(row: RunRow, isHeld: boolean): RunRow {
 function conditionOf(state: RunState | null, { isHeld, trouble }: Circumstances): Condition {
   if (trouble !== null) return "damaged";
   if (state !== null && isComplete(state)) return "finished";
-  // What is asked after the end, such as the winner's test, is work on the run too.
+  // What comes after the end, such as the winner's test, is work on the run too.
   if (isHeld) return state?.isPaused === true ? "paused" : "running";
   return state === null || state.ended === null ? "stopped" : "finished";
 }

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type ShelfNews } from "../../src/runs/run-shelf.ts";
+import type { JournalNotice } from "../../src/runs/shown-runs.ts";
 import { readPlan } from "../../src/app/plan.ts";
 import {
   afterRounds,
@@ -22,7 +22,7 @@ import {
   writeRun,
   writeTornRun,
 } from "../support/live-runs.ts";
-import { record, scratch, folder, cache, Shown, show, until, hold } from "../support/shown-shelf.ts";
+import { record, scratch, folder, cache, Shown, show, until, hold } from "../support/shown-catalog.ts";
 
 describe("the runs of a folder", () => {
   it("are found three levels deep, but not behind links, in hidden folders or in other runs", async () => {
@@ -32,21 +32,21 @@ describe("the runs of a folder", () => {
     symlinkSync(join(scratch, "outside"), join(folder, "link"));
     mkdirSync(join(folder, "linked-record"));
     symlinkSync(join(scratch, "outside", "journal.jsonl"), join(folder, "linked-record", "journal.jsonl"));
-    const shown = await show().read();
+    const shown = await show().whole();
     expect(shown.ids).toEqual(["a", "bench/b", "x/y/c"]);
     for (const id of ["link", "linked-record", "../outside", "x/y/z/too-deep", "x/../a", "./a", "", "/"])
-      expect(await shown.shelf.has(id), id).toBe(false);
-    expect(await shown.shelf.has("bench/b")).toBe(true);
+      expect(await shown.catalog.has(id), id).toBe(false);
+    expect(await shown.catalog.has("bench/b")).toBe(true);
   });
 
   it("are the folder itself, where that is a run", async () => {
     writeRun(join(folder, "only"), record);
-    const shown = await show(join(folder, "only")).read();
+    const shown = await show(join(folder, "only")).whole();
     expect(shown.rows.get(".")?.rounds).toBeGreaterThan(0);
   });
 
   it("are none where there is no folder, and some once there is", async () => {
-    const shown = await show(join(folder, "later")).read();
+    const shown = await show(join(folder, "later")).whole();
     expect(shown.messages[0]).toMatchObject({ rows: [], unread: 0 });
     writeRun(join(folder, "later", "a"), record);
     await until("it is shown", () => shown.rows.has("a"));
@@ -57,7 +57,7 @@ describe("the runs of a folder", () => {
     writeDamagedRun(join(folder, "bad"), record, 9);
     writeRun(join(folder, "rot"), []);
     writeFileSync(join(folder, "rot", "journal.jsonl"), "what?\n");
-    const shown = await show().read();
+    const shown = await show().whole();
     expect(shown.rows.get("good")).toMatchObject({ condition: "finished", trouble: null });
     expect(shown.rows.get("bad")).toMatchObject({ condition: "damaged", searcher: "collm" });
     expect(shown.rows.get("bad")?.trouble).toMatch(/line 9: it holds event 10 instead of event 9/);
@@ -67,10 +67,10 @@ describe("the runs of a folder", () => {
   it("are shown as far as they are whole, and not before they have begun", async () => {
     writeTornRun(join(folder, "torn"), record);
     writeRun(join(folder, "empty"), []);
-    const shown = await show().read();
+    const shown = await show().whole();
     expect(shown.ids).toEqual(["torn"]);
-    expect(await shown.shelf.has("empty")).toBe(true);
-    expect(await shown.shelf.standing("empty")).toEqual({
+    expect(await shown.catalog.has("empty")).toBe(true);
+    expect(await shown.catalog.status("empty")).toEqual({
       condition: "stopped",
       isSteerable: false,
       lastSeq: 0,
@@ -110,7 +110,7 @@ describe("a bench", () => {
         writeBench(join(root, place), ["done"]);
         const ids = [...new Set([runs[0], runs.at(-1)].map((run) => join(place, run?.folder ?? "")))];
         for (const id of ids) writeRun(join(root, id), record.slice(0, 5));
-        const shown = await show(root).read();
+        const shown = await show(root).whole();
         expect(shown.ids).toEqual(ids.toSorted());
         expect(toldLast(shown)?.map(({ id }) => id)).toEqual([place]);
         await shown.close();
@@ -126,7 +126,7 @@ describe("a bench", () => {
     }
     writeBench(join(folder, "b"), ["pending", "done", "failed"]);
     writeRun(join(folder, "alone"), record.slice(0, 5));
-    const shown = await show().read();
+    const shown = await show().whole();
     const [good, ...others] = shown.messages[0]?.benches ?? [];
     expect(good).toEqual({ id: "b", title: "All of it", planned: 3, failed: 1, trouble: null });
     expect(others.map(({ trouble }) => trouble)).toEqual(
@@ -150,7 +150,7 @@ describe("a row", () => {
   it("follows its record as it grows, is paused, loses its holder and goes", async () => {
     const run = writeRun(join(folder, "a"), afterRounds(record, 1));
     hold(run);
-    const shown = await show().read();
+    const shown = await show().whole();
     expect(shown.rows.get("a")).toMatchObject({ condition: "running", rounds: 1 });
     const two = afterRounds(record, 2);
     appendTo(run, two.slice(afterRounds(record, 1).length));
@@ -158,7 +158,7 @@ describe("a row", () => {
     const pause = stampedAfter(two, [{ type: "run-paused", round: 2 }]);
     appendTo(run, pause);
     await until("it is paused", () => shown.rows.get("a")?.condition === "paused");
-    expect(await shown.shelf.standing("a")).toMatchObject({
+    expect(await shown.catalog.status("a")).toMatchObject({
       condition: "paused",
       lastSeq: pause[0]?.seq,
     });
@@ -167,12 +167,12 @@ describe("a row", () => {
     rmSync(run, { recursive: true });
     await until("it is gone", () => !shown.rows.has("a"));
     expect(shown.messages.at(-1)?.gone).toEqual(["a"]);
-    expect(await shown.shelf.standing("a")).toBeNull();
+    expect(await shown.catalog.status("a")).toBeNull();
   });
 
   it("is damaged once its record is, and mended once that is", async () => {
     const run = writeRun(join(folder, "a"), afterRounds(record, 1));
-    const shown = await show().read();
+    const shown = await show().whole();
     appendFileSync(join(run, "journal.jsonl"), "{}\n");
     await until("it is damaged", () => shown.rows.get("a")?.condition === "damaged");
     writeRun(run, record);
@@ -184,12 +184,12 @@ describe("a record that is followed", () => {
   /** What was told, until the signal is raised. */
   function follow(shown: Shown, id: string, from: number) {
     const stop = new AbortController();
-    const news: ShelfNews[] = [];
+    const news: JournalNotice[] = [];
     const ended = (async () => {
-      for await (const each of shown.shelf.record(id, from, stop.signal)) news.push(each);
+      for await (const each of shown.catalog.follow(id, from, stop.signal)) news.push(each);
     })();
     const seqs = () =>
-      news.flatMap((each) => (each.kind === "lines" ? each.lines.map(({ seq }) => seq) : []));
+      news.flatMap((each) => (each.kind === "lines" ? each.lines.map(({ event }) => event.seq) : []));
     return {
       news,
       seqs,
@@ -202,7 +202,7 @@ describe("a record that is followed", () => {
 
   it("gives the very lines behind a number, and those that come", async () => {
     const run = writeRun(join(folder, "a"), record.slice(0, 10));
-    const shown = await show().read();
+    const shown = await show().whole();
     const followed = follow(shown, "a", 7);
     await until("three lines", () => followed.seqs().length === 3);
     appendTo(run, record.slice(10, 12));
@@ -215,27 +215,27 @@ describe("a record that is followed", () => {
     expect(texts).toEqual(linesOf(record).slice(7, 12));
   });
 
-  it("begins anew where it is shorter than what was shown of it", async () => {
+  it("restarts where it is shorter than what was shown of it", async () => {
     writeRun(join(folder, "a"), record.slice(0, 5));
-    const shown = await show().read();
+    const shown = await show().whole();
     const followed = follow(shown, "a", 9);
     await until("all five lines", () => followed.seqs().length === 5);
     await followed.end();
-    expect(followed.news[0]?.kind).toBe("anew");
+    expect(followed.news[0]?.kind).toBe("restarted");
   });
 
-  it("tells that it is gone, and begins anew when it is back", async () => {
+  it("tells that it is gone, and restarts when it is back", async () => {
     const run = writeRun(join(folder, "a"), record.slice(0, 5));
-    const shown = await show().read();
+    const shown = await show().whole();
     const followed = follow(shown, "a", 0);
     await until("five lines", () => followed.seqs().length === 5);
     rmSync(run, { recursive: true });
-    await until("it is gone", () => followed.news.at(-1)?.kind === "trouble");
+    await until("it is gone", () => followed.news.at(-1)?.kind === "gone");
     writeRun(run, record.slice(0, 3));
     await until("three more", () => followed.seqs().length === 8);
     await followed.end();
     const kinds = followed.news.map(({ kind }) => kind);
-    expect(kinds.indexOf("anew")).toBeGreaterThan(kinds.indexOf("trouble"));
+    expect(kinds.indexOf("restarted")).toBeGreaterThan(kinds.indexOf("gone"));
   });
 });
 
@@ -244,17 +244,17 @@ describe("the index", () => {
 
   it("spares reading, for its owner alone, what has not changed since", async () => {
     for (const id of ["a", "b"]) writeRun(join(folder, id), record);
-    const first = await show().read();
+    const first = await show().whole();
     await first.close();
-    expect(first.made).toBe(2);
+    expect(first.read).toBe(2);
     expect(statSync(file()).mode & 0o777).toBe(0o600);
     expect(readdirSync(cache)).toHaveLength(1);
 
     writeRun(join(folder, "b"), afterRounds(record, 1));
-    const second = await show().read();
+    const second = await show().whole();
     expect(second.messages[0]?.rows.map(({ id }) => id)).toEqual(["a"]);
     await until("b is read", () => second.rows.size === 2);
-    expect(second.made).toBe(1);
+    expect(second.read).toBe(1);
     expect(second.rows.get("a")).toEqual(first.rows.get("a"));
     expect(second.rows.get("b")).toMatchObject({ rounds: 1, condition: "stopped" });
   });
@@ -266,17 +266,17 @@ describe("the index", () => {
     ["a row that is none", (text: string) => text.replace('"condition"', '"state"')],
   ])("is thrown away when it is %s", async (_what, spoil) => {
     writeRun(join(folder, "a"), record);
-    await (await show().read()).close();
+    await (await show().whole()).close();
     writeFileSync(file(), spoil(readFileSync(file(), "utf8")));
-    const shown = await show().read();
-    expect(shown.made).toBe(1);
+    const shown = await show().whole();
+    expect(shown.read).toBe(1);
     expect(shown.rows.get("a")?.condition).toBe("finished");
   });
 
   it("is not needed", async () => {
     writeFileSync(cache, "a file where its folder belongs");
     writeRun(join(folder, "a"), record);
-    const shown = await show().read();
+    const shown = await show().whole();
     await shown.close();
     expect(shown.ids).toEqual(["a"]);
   });

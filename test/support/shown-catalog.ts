@@ -1,13 +1,12 @@
-/** A folder of runs and its shelf, with somebody who listens to it: made before each test, put away after it. */
+/** A folder of runs and its catalog with a listener: made before each test, removed after it. */
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { openRowIndex, type RowIndex } from "../../src/runs/row-index.ts";
-import { RunShelf, type ShelfChange } from "../../src/runs/run-shelf.ts";
-import { rowMaking } from "../../src/cli/dashboard.ts";
-import type { RunRow } from "../../src/dashboard/protocol.ts";
-import { rowOf, runRowSchema } from "../../src/dashboard/run-row.ts";
+import { FolderCatalog } from "../../src/runs/run-catalog.ts";
+import type { RunRow, RunsChange } from "../../src/runs/shown-runs.ts";
+import { benchFile } from "../../src/cli/dashboard.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import { searchedRecord } from "./live-runs.ts";
 
@@ -22,7 +21,7 @@ beforeAll(async () => {
 });
 
 beforeEach(() => {
-  scratch = realpathSync(mkdtempSync(join(tmpdir(), "run-shelf-")));
+  scratch = realpathSync(mkdtempSync(join(tmpdir(), "run-catalog-")));
   folder = join(scratch, "runs");
   cache = join(scratch, "cache");
   mkdirSync(folder);
@@ -33,28 +32,27 @@ afterEach(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-/** A shelf with somebody who listens, and what that one knows by now. */
+/** A catalog with a listener, and what that one knows by now. */
 export class Shown {
-  readonly shelf: RunShelf<RunRow>;
+  readonly catalog: FolderCatalog;
   readonly rows = new Map<string, RunRow>();
-  readonly messages: ShelfChange<RunRow>[] = [];
-  /** How many rows were made from a record. */
-  made = 0;
+  readonly messages: RunsChange[] = [];
   readonly #stop = new AbortController();
   readonly #listening: Promise<void>;
 
-  constructor(shownFolder: string, index: RowIndex<RunRow>) {
-    const of = (id: string, state: Parameters<typeof rowOf>[1], trouble: string | null) => {
-      this.made += 1;
-      return rowOf(id, state, { isHeld: true, trouble });
-    };
-    this.shelf = new RunShelf(shownFolder, { ...rowMaking, of }, index);
+  constructor(shownFolder: string, index: RowIndex) {
+    this.catalog = new FolderCatalog(shownFolder, benchFile, index);
     this.#listening = this.#listen();
     opened.push(this);
   }
 
+  /** How many rows the index did not have. */
+  get read(): number | undefined {
+    return this.messages[0]?.unread;
+  }
+
   async #listen(): Promise<void> {
-    for await (const message of this.shelf.changes(this.#stop.signal)) {
+    for await (const message of this.catalog.changes(this.#stop.signal)) {
       this.messages.push(message);
       for (const row of message.rows) this.rows.set(row.id, row);
       for (const id of message.gone) this.rows.delete(id);
@@ -65,7 +63,7 @@ export class Shown {
     return [...this.rows.keys()].sort();
   }
 
-  async read(): Promise<this> {
+  async whole(): Promise<this> {
     await until("everything is read", () => this.messages.at(-1)?.unread === 0);
     return this;
   }
@@ -73,12 +71,12 @@ export class Shown {
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#listening;
-    await this.shelf.close();
+    await this.catalog.close();
   }
 }
 
 export function show(shownFolder = folder): Shown {
-  return new Shown(shownFolder, openRowIndex(cache, shownFolder, runRowSchema));
+  return new Shown(shownFolder, openRowIndex(cache, shownFolder));
 }
 
 export async function until(what: string, holds: () => boolean): Promise<void> {
