@@ -3,7 +3,7 @@
  *
  * Owns what goes with which order, and the status. What becomes of an order is the run's to say.
  */
-import { sendOrder } from "../runs/steering-socket.ts";
+import { sendOrder } from "../runs/steering-client.ts";
 import { UsageError } from "../errors.ts";
 import type { Order } from "../search/ports.ts";
 import type { Output } from "./output.ts";

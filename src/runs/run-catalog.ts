@@ -15,7 +15,7 @@ import { type Found, mostFolders, scanFolder } from "./folder-scan.ts";
 import { followRun } from "./journal-tail.ts";
 import type { IndexedRow, RowIndex } from "./row-index.ts";
 import type { BenchRow, JournalNotice, RunCatalog, RunsChange, RunStatus } from "./shown-runs.ts";
-import { isSteerable, sendOrder } from "./steering-socket.ts";
+import { isSteerable, sendOrder } from "./steering-client.ts";
 
 /** How a bench is recognized. */
 export interface BenchFile {

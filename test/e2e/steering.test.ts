@@ -104,7 +104,7 @@ describe("a run with a model", () => {
     expect(pause.code, pause.stderr).toBe(0);
     expect(JSON.parse(pause.stdout)).toEqual({
       ok: true,
-      words: "the run pauses once the round under way is through",
+      words: "the run pauses after the current round",
     });
     letGo(0);
     await until("the run is paused", () => recorded(run, "run-paused").length === 1);
@@ -118,14 +118,14 @@ describe("a run with a model", () => {
     ]);
     for (const { code, stdout, stderr } of hints) {
       expect(code, stderr).toBe(0);
-      expect(stdout).toBe("the Navigator is told when it is asked for the strategy of round 2\n");
+      expect(stdout).toBe("the Navigator gets the hint with the request for the strategy of round 2\n");
     }
     expect(recorded(run, "hint-given")).toMatchObject([{ round: 2 }, { round: 2 }]);
     // It still waits: nothing more was asked.
     expect(server.requests).toHaveLength(2);
     expect(events(run).at(-1)?.type).toBe("hint-given");
 
-    expect((await steer(run, "resume")).stdout).toBe("the run goes on\n");
+    expect((await steer(run, "resume")).stdout).toBe("the run continues\n");
     await untilAsked(4);
     expect(recorded(run, "run-continued")).toMatchObject([{ round: 1 }]);
     const [opening, , second, generator, third] = server.requests.map(lastMessage);

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RunLock } from "../../src/runs/run-lock.ts";
-import { openSteering, sendOrder } from "../../src/runs/steering-socket.ts";
+import { sendOrder } from "../../src/runs/steering-client.ts";
+import { openSteering } from "../../src/runs/steering-socket.ts";
 import { onwardCommand, refuseHeld, workerOn } from "../../src/app/held-run.ts";
 import { JournalLocked, UsageError } from "../../src/errors.ts";
 import { testClock } from "../support/run-events.ts";
@@ -65,12 +66,12 @@ describe("a run", () => {
     expect(await refusal()).toMatch(/held by process .*; it stops with: \S+ steer '.*my run' stop$/);
   });
 
-  it("that is paused goes on by steer", async () => {
+  it("that is paused continues by steer", async () => {
     await hold();
     await takeOrders();
     expect(await sendOrder(run, { order: "pause" })).toMatchObject({ ok: true });
     expect(await onwardCommand(run)).toMatch(/ steer '.*my run' resume$/);
-    expect(await refusal()).toMatch(/; it is paused, and goes on with: \S+ steer '.*my run' resume$/);
+    expect(await refusal()).toMatch(/; it is paused, and continues with: \S+ steer '.*my run' resume$/);
   });
 
   it("that cannot be had for another reason says that reason alone", async () => {

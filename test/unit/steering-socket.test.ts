@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { isSteerable, openSteering, sendOrder, type SteeringSocket } from "../../src/runs/steering-socket.ts";
+import { isSteerable, sendOrder } from "../../src/runs/steering-client.ts";
+import { openSteering, type SteeringSocket } from "../../src/runs/steering-socket.ts";
 import { Interrupted, UsageError } from "../../src/errors.ts";
 
 const folders: string[] = [];
@@ -129,13 +130,13 @@ describe("an order", () => {
       return words;
     };
     expect(await send("resume")).toBe("the run was not paused");
-    expect(await send("pause")).toBe("the run pauses once the round under way is through");
-    expect(await send("pause")).toBe("the run will pause already, once the round under way is through");
+    expect(await send("pause")).toBe("the run pauses after the current round");
+    expect(await send("pause")).toBe("the run already pauses after the current round");
     expect(steering.isPaused()).toBe(true);
     const waiting = steering.continued(new AbortController().signal);
     expect(await send("pause")).toBe("the run is paused already");
     expect((await raw(folder, "GET", "/")).answer).toEqual({ paused: true, takesHints: true });
-    expect(await send("resume")).toBe("the run goes on");
+    expect(await send("resume")).toBe("the run continues");
     await waiting;
     expect(steering.isPaused()).toBe(false);
   });
@@ -176,7 +177,7 @@ describe("a hint", () => {
     });
     expect(await sendOrder(folder, { order: "hint", text: "  Look at\r\nthe “skip” slots 🙂 \n" })).toEqual({
       ok: true,
-      words: "the Navigator is told when it is asked for the strategy of round 4",
+      words: "the Navigator gets the hint with the request for the strategy of round 4",
     });
     expect(taken).toEqual(["Look at\nthe “skip” slots 🙂"]);
   });
