@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import { packageRoot } from "./compose.ts";
 
-/** A page that is shown by a process of its own while a run goes on. */
+/** A page that is shown by a process of its own while a run works. */
 export interface DashboardBeside {
   /** What to say of it: one line with its address, or why there is none. */
   readonly words: string;
@@ -40,17 +40,17 @@ export async function dashboardBeside(folder: string, run: string): Promise<Dash
     child.once("exit", () => done());
     child.once("error", () => done());
   });
-  const told = await firstWords(child, ended);
-  if (!told.ok) child.kill("SIGKILL");
+  const first = await firstWords(child, ended);
+  if (!first.ok) child.kill("SIGKILL");
   for (const part of [child, child.stdout, child.stderr, child.channel]) {
     if (part && "unref" in part && typeof part.unref === "function") part.unref();
   }
-  if (!told.ok) return noPage(`no page of this run: ${told.words}`);
+  if (!first.ok) return noPage(`no page of this run: ${first.words}`);
   const id = resolve(run) === resolve(folder) ? "." : basename(run);
-  const { origin } = new URL(told.address);
+  const { origin } = new URL(first.address);
   return {
     isShown: true,
-    words: `page on ${origin}/#/run/${encodeURIComponent(id)}?token=${told.token}`,
+    words: `page on ${origin}/#/run/${encodeURIComponent(id)}?token=${first.token}`,
     close: async () => {
       await wait(lastLinesMs);
       child.kill("SIGTERM");

@@ -1,8 +1,7 @@
 /**
- * Folders into a study: run folders, folders that a bench made, and folders of either.
+ * Reads the runs and benches that a report is made of.
  *
- * Owns which folders are runs and what happens to one that cannot be read: it is named and left out. What the runs add
- * up to is report/'s business.
+ * Finds which folders are runs. A run that cannot be read is named and left out. What the runs add up to is report/study.ts.
  */
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";

@@ -1,8 +1,8 @@
 /**
- * What stands around a run while it goes on: the feed that tells of it, the socket that steers it, the page that shows it.
+ * What runs beside a search: the feed that publishes it, the socket that steers it, the page that shows it.
  *
- * Owns when each is opened and closed, and what is said of it. None of them may slow the run or end it: what cannot be
- * opened for want of a right or a name is refused before the run begins; what fails later is said and left.
+ * Opens and closes each, and says so. None of them may slow the run or end it. What cannot be opened for want of a right or a name
+ * is refused before the run begins. A later failure is said, and the run continues.
  */
 import { dirname } from "node:path";
 import type { OnStored } from "../runs/append-log.ts";

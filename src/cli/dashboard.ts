@@ -1,7 +1,7 @@
 /**
- * `dashboard`: the live page of a folder of runs.
+ * `dashboard`: serves the live page of a folder of runs.
  *
- * Owns where the server listens and what is said of it. What the server does is dashboard/server.ts.
+ * Chooses the address and prints it. What the server does is dashboard/server.ts.
  */
 import { program } from "../app/compose.ts";
 import { randomBytes } from "node:crypto";
@@ -45,7 +45,7 @@ export async function dashboard(
     throw new UsageError(`${folder} is a file; name a folder of runs, or the folder of one run`);
   if (!isLoopback(host) && !allowRemote)
     throw new UsageError(
-      `--host ${host} can be reached by other machines, and whoever reaches the page reads every strategy and reply without a password; add --allow-remote if that is meant`,
+      `other machines can reach --host ${host}, and read every strategy and reply without a password; add --allow-remote if that is meant`,
     );
   if (port > mostPort) throw new UsageError(`--port ${port} is none: ports end at ${mostPort}`);
   const ending = endOf(signal);
@@ -68,9 +68,7 @@ export async function dashboard(
   const origin = `http://${inAddress(host)}:${bound}`;
   if (port !== 0 && bound !== port) say(`port ${port} is taken; the page is on port ${bound}`);
   if (!isLoopback(host))
-    say(
-      "other machines reach this page: whoever does reads every run, and whoever has the token steers them",
-    );
+    say("other machines reach this page: everybody on them can read every run, and steer it with the token");
   if (!existsSync(folder)) say(`there is no folder ${folder} yet: runs show as soon as it has some`);
   const address = `${origin}/${token === null ? "" : `#token=${token}`}`;
   output.result({ address, folder, token }, [
@@ -95,7 +93,7 @@ export async function dashboard(
 
 const loopback = "127.0.0.1";
 const defaultPort = 8477;
-/** So many ports behind the wanted one are tried. */
+/** So many ports after the wanted one are tried. */
 const morePorts = 20;
 const mostPort = 65_535;
 /** How long streams may take to end. */

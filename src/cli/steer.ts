@@ -1,14 +1,14 @@
 /**
- * `steer`: has a run wait, go on or stop, or gives its Navigator a hint.
+ * `steer`: pauses, continues or stops a run, or gives its Navigator a hint.
  *
- * Owns what goes with which order, and the status. What becomes of an order is the run's to say.
+ * Sends the order and prints the answer. What the order does is up to the run.
  */
 import { sendOrder } from "../runs/steering-client.ts";
 import { UsageError } from "../errors.ts";
 import type { Order } from "../search/ports.ts";
 import type { Output } from "./output.ts";
 
-/** Prints what the run answers; exit code 2 where it refuses, and where there is none to answer. */
+/** Prints the answer of the run. Exit code 2 when the run refuses, or no process answers. */
 export async function steer(
   folder: string,
   order: Order["order"],

@@ -1,8 +1,8 @@
 /**
- * `watch`: a run as it goes on, from elsewhere.
+ * `watch`: shows a run that another process works on, while it runs.
  *
- * Owns which source is followed and when there is nothing more to follow. It only looks on: nothing of the run is
- * touched. Knows nothing of sockets and bytes, nor of what is drawn.
+ * Chooses the source, journal or feed, and ends when there is nothing more to follow. Changes nothing of the run. What is drawn is
+ * watched-run.ts.
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { LineMerge, readFedLine } from "../runs/feed-merge.ts";
@@ -21,12 +21,12 @@ import { shellWord } from "../text/shell.ts";
 import { endWithoutWinner, summarize, summaryLines } from "./summary.ts";
 import { WatchedRun } from "./watched-run.ts";
 
-/** Between two looks at who holds the run, and after how many without anybody it counts as let go. */
+/** Between two looks at the lock, and after how many looks without a process the run counts as free. */
 const lookMs = 250;
 const looksFree = 2;
-/** So long a record may be away. */
+/** How many looks a journal may be missing. */
 const looksGone = 12;
-/** A feed that has not answered by then is told of. */
+/** How long a feed may be silent before that is said. */
 const silentMs = 3_000;
 
 /**
@@ -39,7 +39,7 @@ export async function watch(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!isFeedAddress(what)) await watchRecord(what, feed ?? null, output, signal);
+  if (!isFeedAddress(what)) await watchJournal(what, feed ?? null, output, signal);
   else if (feed === undefined) await watchFeed(what, output, signal);
   else {
     throw new UsageError(
@@ -48,10 +48,10 @@ export async function watch(
   }
 }
 
-// ----- The record -----
+// ----- The journal -----
 
-/** Follows the record, and the feed where there is one: what that loses stands in the record. */
-async function watchRecord(
+/** Follows the journal, and the feed where there is one. The journal has what the feed loses. */
+async function watchJournal(
   folder: string,
   address: string | null,
   output: Output,
@@ -63,17 +63,17 @@ async function watchRecord(
   const run = new WatchedRun(output);
   const merge = new LineMerge();
   const silence = setTimeout(() => {
-    if (address !== null) run.say(`no feed answers on ${address}: the record alone is followed`);
+    if (address !== null) run.say(`no feed answers on ${address}: only the journal is followed`);
   }, silentMs);
   const feed = address === null ? null : followFeed(address, either, "", () => clearTimeout(silence));
   const now = { isRead: false, isGone: false };
 
-  const followRecord = async () => {
+  const followJournal = async () => {
     for await (const notice of followRun(folder, either)) {
       now.isGone = notice.kind === "gone";
       switch (notice.kind) {
         case "lines":
-          await run.tell(merge.take(notice.lines));
+          await run.show(merge.take(notice.lines));
           break;
         case "caught-up":
           now.isRead = true;
@@ -96,8 +96,8 @@ async function watchRecord(
   const followItsFeed = async (lines: AsyncIterable<FedLine>) => {
     for await (const { run: name, line } of lines) {
       const fed = readFedLine(line);
-      // Until the record says which run it is, the feed has nothing to add to it.
-      if (fed !== null && now.isRead && name === run.state?.run) await run.tell(merge.take([fed]));
+      // Until the journal says which run it is, the feed is ignored.
+      if (fed !== null && now.isRead && name === run.state?.run) await run.show(merge.take([fed]));
     }
   };
 
@@ -110,15 +110,13 @@ async function watchRecord(
   };
 
   try {
-    const loops = [followRecord(), untilLetGo(), ...(feed === null ? [] : [followItsFeed(feed)])];
+    const loops = [followJournal(), untilLetGo(), ...(feed === null ? [] : [followItsFeed(feed)])];
     await Promise.all(loops.map((loop) => loop.finally(() => over.abort())));
     if (signal.aborted) throw stoppedWatching(folder);
     if (now.isGone) {
-      throw new UsageError(
-        `${journalPath(folder)} has gone while it was watched; name the folder where the run is now`,
-      );
+      throw new UsageError(`${journalPath(folder)} is gone; name the folder where the run is now`);
     }
-    await run.tell(merge.take(await linesOf(folder, signal)));
+    await run.show(merge.take(await linesOf(folder, signal)));
   } finally {
     clearTimeout(silence);
     run.end();
@@ -126,7 +124,7 @@ async function watchRecord(
   conclude(folder, run, output);
 }
 
-/** What the record holds now; whoever made it has let go of it. */
+/** The lines of the journal now, after the process that wrote it has ended. */
 async function linesOf(folder: string, signal: AbortSignal): Promise<StoredLine[]> {
   const lines: StoredLine[] = [];
   for await (const notice of followRun(folder, signal)) {
@@ -137,10 +135,10 @@ async function linesOf(folder: string, signal: AbortSignal): Promise<StoredLine[
   return lines;
 }
 
-/** The closing words, as `run` has them. @throws Interrupted when the run has not come to its end */
+/** Prints the summary as `run` does. @throws Interrupted when the run is not finished */
 function conclude(folder: string, { state }: WatchedRun, output: Output): void {
   if (state === null) {
-    throw new UsageError(`${folder}: nothing was recorded, and nobody works on it; start the run again`);
+    throw new UsageError(`${folder}: nothing was recorded, and no process works on it; start the run again`);
   }
   if (!output.json)
     output.result(summarize(state, folder), [
@@ -152,13 +150,13 @@ function conclude(folder: string, { state }: WatchedRun, output: Output): void {
     return;
   }
   throw new Interrupted(
-    `${folder} is not running, and has not come to its end; go on with it by: ${program} resume ${shellWord(folder)}`,
+    `${folder} is not running, and is not finished; continue it with: ${program} resume ${shellWord(folder)}`,
   );
 }
 
 // ----- The feed -----
 
-/** Learns from the feed which run it is, and follows that run's record where it is here; else the feed alone. */
+/** Takes the name of the run from the feed. Follows that run's journal if it is here, else only the feed. */
 async function watchFeed(address: string, output: Output, signal: AbortSignal): Promise<void> {
   const over = new AbortController();
   const run = new WatchedRun(output);
@@ -168,7 +166,7 @@ async function watchFeed(address: string, output: Output, signal: AbortSignal): 
     clearTimeout(silence);
     if (name === null) return;
     if (!isThere && run.hasEnded) over.abort();
-    else run.say(isThere ? "the feed is back" : "the feed is gone: listening for it to come back");
+    else run.say(isThere ? "the feed is back" : "the feed is gone: waiting for it to come back");
   };
   const lines = followFeed(address, AbortSignal.any([signal, over.signal]), "", onConnection);
   run.say(`listening to ${address}`);
@@ -181,18 +179,18 @@ async function watchFeed(address: string, output: Output, signal: AbortSignal): 
         name = fed.run;
         if (await isRecordedIn(fed.run, line, signal)) {
           over.abort();
-          await watchRecord(fed.run, address, output, signal);
+          await watchJournal(fed.run, address, output, signal);
           return;
         }
-        run.say(`the record of ${name} is not here: only what the feed brings is told`);
+        run.say(`the journal of ${name} is not here: only what the feed brings is shown`);
         run.begin();
       }
-      await run.tell(merge.take([line]));
+      await run.show(merge.take([line]));
       const missing = merge.next;
       const rest = merge.giveUpMissing();
       if (rest.length > 0) {
-        run.goOnWithout(missedWords(missing, line.event.seq - 1));
-        await run.tell(rest);
+        run.continueWithout(missedWords(missing, line.event.seq - 1));
+        await run.show(rest);
       }
       if (run.state !== null && isComplete(run.state)) break;
     }
@@ -210,7 +208,7 @@ async function watchFeed(address: string, output: Output, signal: AbortSignal): 
   throwWithoutWinner(run.state);
 }
 
-/** Whether the record in a folder holds this very line. */
+/** Whether the journal in a folder has this very line. */
 async function isRecordedIn(
   folder: string,
   { event, text }: StoredLine,
@@ -223,7 +221,7 @@ async function isRecordedIn(
 
 function missedWords(from: number, to: number): string {
   const which = from === to ? `event ${from} was` : `events ${from} to ${to} were`;
-  return `${which} not seen: from here on each event is told by itself`;
+  return `${which} missed: from here on each event is shown by itself`;
 }
 
 // ----- Both -----
@@ -235,7 +233,7 @@ function throwWithoutWinner(state: RunState): void {
 }
 
 function stoppedWatching(name: string): Interrupted {
-  return new Interrupted(`no longer watching ${name}, which goes on by itself`);
+  return new Interrupted(`no longer watching ${name}; the run continues`);
 }
 
 async function pause(signal: AbortSignal): Promise<void> {

@@ -1,8 +1,7 @@
 /**
- * A run that somebody else makes, as its lines come in.
+ * A run that another process works on, as its lines come in: draws each event as `run` draws it, or prints it for `--json`.
  *
- * Owns what is told of each line, drawn as `run` draws it or printed for `--json`, and the state they add up to. Knows
- * nothing of where the lines are from.
+ * Folds the events into the state of the run. Where the lines come from is the caller's.
  */
 import type { StoredLine } from "../runs/shown-runs.ts";
 import type { RunEvent } from "../search/events.ts";
@@ -17,9 +16,9 @@ export class WatchedRun {
   readonly #output: Output;
   #view: LiveView;
   #state: RunState | null = null;
-  /** Those from before anybody watched, until all of them are there; null: they have been told. */
+  /** The events from before the start of watching, until all of them are there; null: they were shown. */
   #past: RunEvent[] | null = [];
-  /** Whether lines are missing for good, so that they add up to nothing. */
+  /** Whether lines are missing for good, so that there is no state. */
   #isPartial = false;
   #ended = false;
 
@@ -28,12 +27,12 @@ export class WatchedRun {
     this.#view = new LiveView(output.stderr);
   }
 
-  /** What the lines so far add up to; null while there are none, or some are missing for good. */
+  /** The state of the run so far; null while there is no line, or lines are missing for good. */
   get state(): RunState | null {
     return this.#isPartial ? null : this.#state;
   }
 
-  /** Whether the search has ended; what is tested afterwards may be missing yet. */
+  /** Whether the search has ended. The tests after it may still be missing. */
   get hasEnded(): boolean {
     return this.#ended;
   }
@@ -43,30 +42,30 @@ export class WatchedRun {
    *
    * @throws ContractViolation when an event cannot follow the ones before it
    */
-  async tell(lines: readonly StoredLine[]): Promise<void> {
+  async show(lines: readonly StoredLine[]): Promise<void> {
     if (this.#output.json && lines.length > 0) {
       const printed = this.#output.jsonLines(lines.map(({ text }) => text));
-      for (const { event } of lines) this.#tellOf(event);
+      for (const { event } of lines) this.#showEvent(event);
       await printed;
-    } else for (const { event } of lines) this.#tellOf(event);
+    } else for (const { event } of lines) this.#showEvent(event);
   }
 
-  /** Everything from before has been taken: it is told in short, and what follows as it comes. */
+  /** All lines from before are there: shows them in short, and from here on each line as it comes. */
   begin(): void {
     const past = this.#past ?? [];
     this.#past = null;
     for (const event of past) this.#draw(event, past.at(-1)?.seq ?? 0);
   }
 
-  /** The next lines do not follow the ones before, and what is between them will never come. */
-  goOnWithout(words: string): void {
+  /** Continues although lines are missing that will never come. */
+  continueWithout(words: string): void {
     this.#view.end();
     this.say(words);
     this.#isPartial = true;
     this.#past = null;
   }
 
-  /** What was told no longer holds. */
+  /** Begins again with the first line: what was shown no longer holds. */
   restart(words: string): void {
     this.#view.end();
     this.say(words);
@@ -86,7 +85,7 @@ export class WatchedRun {
     this.#view.end();
   }
 
-  #tellOf(event: RunEvent): void {
+  #showEvent(event: RunEvent): void {
     if (event.type === "run-ended") this.#ended = true;
     if (event.type === "run-resumed") this.#ended = false;
     if (this.#isPartial) {
@@ -106,7 +105,7 @@ export class WatchedRun {
 
 // --- internal ---
 
-/** An event by itself, where what came before it is not known; null: it says nothing then. */
+/** An event by itself, where the ones before it are not known; null: nothing is shown of it. */
 function eventLine(event: RunEvent): string | null {
   switch (event.type) {
     case "strategy-set":

@@ -1,13 +1,13 @@
 /**
- * One sequence of lines from two sources: the feed, which is quick and may lose or repeat lines, and the record, which is
- * whole and comes a moment later.
+ * Joins the two sources of a run's lines: the feed, which is quick and may lose or repeat lines, and the journal, which is whole
+ * and comes a moment later. Gives every line once and in order.
  *
- * Owns that every line is told once and in order. Knows neither socket nor file.
+ * Opens neither socket nor file.
  */
 import { readEvent } from "../search/events.ts";
 import type { StoredLine } from "./shown-runs.ts";
 
-/** How many lines of the feed wait for one that is missing; more are left to the record. */
+/** How many lines of the feed wait for a missing one. The journal brings those that are dropped. */
 const mostAhead = 10_000;
 const mostAheadCharacters = 64 * 1024 * 1024;
 
@@ -16,35 +16,35 @@ export class LineMerge {
   #ahead = new Map<number, StoredLine>();
   #aheadCharacters = 0;
 
-  /** The sequence number of the line that is told next. */
+  /** The number of the line that comes next. */
   get next(): number {
     return this.#next;
   }
 
-  /** Takes lines from either source, the record's in order. @returns those that can be told now */
+  /** Takes lines from either source, the journal's in order. @returns those that are next */
   take(lines: readonly StoredLine[]): StoredLine[] {
-    const told: StoredLine[] = [];
+    const next: StoredLine[] = [];
     for (const line of lines) {
       const { seq } = line.event;
       if (seq === this.#next) {
-        told.push(line);
+        next.push(line);
         this.#next++;
-        this.#tellAhead(told);
+        this.#takeWaiting(next);
       } else if (seq > this.#next && !this.#ahead.has(seq)) this.#keep(line);
     }
-    return told;
+    return next;
   }
 
-  /** Goes on behind what is missing, where there is no record to read it from. @returns what waited behind it */
+  /** Skips what is missing, when there is no journal to read it from. @returns the lines that waited for it */
   giveUpMissing(): StoredLine[] {
     if (this.#ahead.size === 0) return [];
     this.#next = Math.min(...this.#ahead.keys());
-    const told: StoredLine[] = [];
-    this.#tellAhead(told);
-    return told;
+    const next: StoredLine[] = [];
+    this.#takeWaiting(next);
+    return next;
   }
 
-  /** The record is another one: everything is told anew. */
+  /** Begins again with the first line, for another journal. */
   restart(): void {
     this.#next = 1;
     this.#ahead.clear();
@@ -58,16 +58,16 @@ export class LineMerge {
     this.#aheadCharacters = characters;
   }
 
-  #tellAhead(told: StoredLine[]): void {
+  #takeWaiting(next: StoredLine[]): void {
     for (let line = this.#ahead.get(this.#next); line !== undefined; line = this.#ahead.get(this.#next)) {
-      told.push(line);
+      next.push(line);
       this.#ahead.delete(this.#next++);
       this.#aheadCharacters -= line.text.length;
     }
   }
 }
 
-/** A line as the feed brought it; null where it is no event. */
+/** A line from the feed; null where it is no event. */
 export function readFedLine(text: string): StoredLine | null {
   try {
     const read = readEvent(JSON.parse(text));

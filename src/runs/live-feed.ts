@@ -1,9 +1,8 @@
 /**
- * The live feed: every line of a run's record, over ZeroMQ, once it is on disk.
+ * The live feed: publishes every line of a run's journal over ZeroMQ after it is on disk.
  *
- * Owns the addresses, who may reach them, and that publishing never waits: a subscriber that is slow or frozen loses
- * lines, the run loses nothing. Each message has two frames, the run's name and the line. Knows nothing of what a line
- * says; whoever follows heals what is missing from the record by the lines' sequence numbers (feed-merge.ts).
+ * Publishing never waits. A subscriber that is slow or frozen loses lines, and the run loses nothing. Each message has two frames,
+ * the run's name and the line. A reader finds missing lines by their numbers and takes them from the journal (feed-merge.ts).
  */
 import { chmod, lstat } from "node:fs/promises";
 import { connect, isIPv4 } from "node:net";
@@ -12,9 +11,9 @@ import { UsageError } from "../errors.ts";
 import { codeOf } from "../system/system-error.ts";
 
 export interface LiveFeed {
-  /** Where it can be reached: with the real port where any free one was asked for. */
+  /** Its address, with the real port where any free one was asked for. */
   readonly address: string;
-  /** Sends lines of a run to whoever listens now. Neither waits nor throws. */
+  /** Sends lines of a run to everybody who listens now. Neither waits nor throws. */
   publish(run: string, lines: readonly string[]): void;
   /** Sends what was published, as far as subscribers take it at once, and closes. May be called again. */
   close(): Promise<void>;
@@ -28,22 +27,22 @@ export interface FedLine {
 
 /** How many lines are kept for a subscriber that does not read: 20 MB of usual ones, and they are held only once. */
 const mostWaiting = 10_000;
-/** How many wait on this side to be read; more stay with the feed. */
+/** How many wait here to be read; more stay with the feed. */
 const mostUnread = 1_000;
-/** No longer line is sent or taken: it stands in the record alone. A feed that sends one is disconnected. */
+/** A longer line is neither sent nor taken: it is only in the journal. A feed that sends one is disconnected. */
 export const longestLineBytes = 4 * 1024 * 1024;
-/** What a subscriber may say, which is what it wants to hear of. */
+/** The longest message of a subscriber: the topic that it wants. */
 const longestWishBytes = 64 * 1024;
-/** For how long lines are gathered before they leave together, in milliseconds. */
+/** How long lines are collected before they leave together, in milliseconds. */
 const gatherMs = 20;
-/** How long closing may take for the sake of subscribers that still read. */
+/** How long closing may take while subscribers still read. */
 const lingerMs = 200;
 const heartbeatMs = 5_000;
 const reconnectMs = 250;
 const example = "such as tcp://127.0.0.1:5599";
 
 /**
- * A socket in the file system is its owner's alone unless it is shared.
+ * Only its owner may open a socket in the file system, unless it is shared.
  *
  * @throws UsageError when the address is none, is taken, is not this machine's, or is reached by other machines without
  *   `allowRemote`
@@ -55,7 +54,7 @@ export async function openFeed(
   const place = readAddress(address);
   if (place.isRemote && !allowRemote) {
     throw new UsageError(
-      `the feed on ${address} could be reached from other machines, and whoever reaches it reads every strategy and reply: there is no password; bind tcp://127.0.0.1:PORT instead, or allow it with --allow-remote`,
+      `other machines can reach the feed on ${address}, and read every strategy and reply, since there is no password; bind tcp://127.0.0.1:PORT instead, or allow it with --allow-remote`,
     );
   }
   if (place.path !== null) await requireFree(place.path);
@@ -81,8 +80,8 @@ export async function openFeed(
 /**
  * Listens to a feed until the signal is raised. It waits for a feed that is not there (yet), and comes back by itself.
  *
- * @param topic the name of the only run to tell of; empty: all
- * @param onConnection told when the feed is there, and when it is gone
+ * @param topic the name of the only run that is wanted; empty: all
+ * @param onConnection called when the feed is there, and when it is gone
  * @throws UsageError at once when the address is none
  */
 export function followFeed(
@@ -105,7 +104,7 @@ class ZeroMqFeed implements LiveFeed {
   #queue: (readonly [string, string])[] = [];
   #draining: Promise<void> | null = null;
   #isClosed = false;
-  /** Ends the moment that lines are gathered for. */
+  /** Ends the wait in which lines are collected. */
   #hurry: () => void = () => {};
 
   constructor(socket: Publisher, address: string) {
@@ -126,9 +125,9 @@ class ZeroMqFeed implements LiveFeed {
     this.#socket.close();
   }
 
-  /** The socket takes one message at a time, and a publisher's takes it at once: what nobody has room for is dropped. */
+  /** The socket takes one message at a time, and at once. A message that no subscriber has room for is dropped. */
   async #drain(): Promise<void> {
-    // What comes within a moment leaves in one go: each subscriber wakes once for all of it, perhaps on the run's own cores.
+    // What comes within a moment leaves together: each subscriber wakes once for all of it, perhaps on the run's own cores.
     await new Promise<void>((go) => {
       const timer = setTimeout(go, gatherMs);
       this.#hurry = () => {
@@ -141,7 +140,7 @@ class ZeroMqFeed implements LiveFeed {
         for (const message of this.#queue.splice(0)) await this.#socket.send([...message]);
       }
     } catch {
-      // Nobody is told of a line that could not be sent: it stands in the record.
+      // A line that could not be sent is in the journal.
     } finally {
       this.#draining = null;
     }
@@ -185,7 +184,7 @@ async function* listen(
   }
 }
 
-/** Loaded when it is needed: a run without a feed shall not wait for it. */
+/** Loaded when it is needed: a run without a feed does not wait for it. */
 async function zeromq(): Promise<typeof import("zeromq")> {
   return await import("zeromq");
 }
@@ -202,7 +201,7 @@ interface Place {
   readonly path: string | null;
 }
 
-/** Whether a word is meant as an address, be it a good one. */
+/** Whether a word is meant as an address, good or not. */
 export function isFeedAddress(word: string): boolean {
   return /^[a-z]+:\/\//i.test(word);
 }
@@ -233,14 +232,12 @@ function readAddress(address: string): Place {
   };
 }
 
-/** ZeroMQ would remove whatever stands there. */
+/** ZeroMQ would remove what is there. */
 async function requireFree(path: string): Promise<void> {
   const found = await lstat(path).catch(() => null);
   if (found === null) return;
   if (!found.isSocket())
-    throw new UsageError(
-      `cannot open the feed on ipc://${path}: something else stands there; name another path`,
-    );
+    throw new UsageError(`cannot open the feed on ipc://${path}: something else is there; name another path`);
   const isAnswered = await new Promise<boolean>((resolve) => {
     const probe = connect(path, () => {
       probe.destroy();
@@ -251,7 +248,7 @@ async function requireFree(path: string): Promise<void> {
 }
 
 const reasons = {
-  EADDRINUSE: "it is taken by another process; choose another one",
+  EADDRINUSE: "another process has it; choose another one",
   EADDRNOTAVAIL: "this machine has no such address; tcp://127.0.0.1:PORT is always there",
   ENODEV: "this machine has no such address; tcp://127.0.0.1:PORT is always there",
   EACCES: "permission denied; choose a port from 1024 on, or a path of your own",

@@ -1,9 +1,8 @@
 /**
  * The lock of a run folder: one writer, also after crashes.
  *
- * Owns who may write: a lock names a process by host, pid and, where /proc tells, the moment it began. It cannot see
- * into another host, nor into a container that shares this host's name but not its process numbers. Knows nothing of
- * what is written.
+ * A lock names a process by host, number and, where /proc has it, start time. A lock of a process that is gone is taken over. The
+ * lock cannot see processes of another host, nor of a container that has this host's name but other process numbers.
  */
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
@@ -21,7 +20,7 @@ const holderSchema = z.object({
   pid: z.int().min(1),
   host: z.string(),
   startedAt: z.string(),
-  /** When the process began, by its system's own count; null where that is not known. */
+  /** When the process started, in its system's own count; null where that is not known. */
   processStart: z.string().nullable().default(null),
 });
 type Holder = z.infer<typeof holderSchema>;
@@ -33,7 +32,7 @@ export type HardLink = (from: string, to: string) => Promise<void>;
 export class RunLock {
   readonly #path: string;
   readonly #text: string;
-  /** The process that left its lock behind, or null. */
+  /** The dead process whose lock was taken over; null: there was none. */
   readonly deadPid: number | null;
 
   private constructor(path: string, text: string, deadPid: number | null) {
@@ -46,7 +45,7 @@ export class RunLock {
     return join(folder, "lock");
   }
 
-  /** @throws JournalLocked unless nobody holds the lock, or a process of this host that is gone. */
+  /** @throws JournalLocked unless the lock is free, or its process was of this host and is gone */
   static async take(folder: string, clock: Clock, hardLink: HardLink = link): Promise<RunLock> {
     const path = RunLock.path(folder);
     const holder: Holder = {
@@ -66,8 +65,8 @@ export class RunLock {
 }
 
 /**
- * Whether somebody holds a run, so that it cannot be gone on with now: a process of this host that lives, one of another
- * host, which is believed, or a lock that cannot be read. Touches nothing.
+ * Whether another process works on a run, so that it cannot be resumed now: a live process of this host, any process of another
+ * host, or a lock that cannot be read. Changes nothing.
  */
 export async function isHeld(folder: string): Promise<boolean> {
   const text = await readText(RunLock.path(folder)).catch((error: unknown) =>
@@ -103,10 +102,9 @@ async function takeLock(path: string, text: string, hardLink: HardLink): Promise
 }
 
 /**
- * Puts the draft in the place of a dead process's lock, unless somebody else already has.
+ * Puts the draft in the place of a dead process's lock, unless another process already has.
  *
- * Whoever replaces a lock holds a lock on doing so, taken by the same rules: a second one finds either that, or the
- * new lock.
+ * Replacing needs a lock of its own, taken by the same rules: a second process finds either that lock or the new one.
  */
 async function replaceLock(
   path: string,
@@ -126,7 +124,7 @@ async function replaceLock(
   }
 }
 
-/** The holder, which must be gone. A lock that cannot be read is never one of a crash: drafts are synced first. */
+/** The holder, which must be gone. A crash never leaves a lock that cannot be read: drafts are synced first. */
 async function requireDead(path: string, text: string): Promise<Holder> {
   const holder = readHolder(text);
   const remove = `remove ${path}, then resume`;
@@ -167,7 +165,7 @@ async function writeDurably(path: string, text: string): Promise<void> {
   }
 }
 
-/** Gives a file a second name unless that name is taken; a copy where the file system knows no second names. */
+/** Gives a file a second name unless that name is taken. Copies it where the file system has no second names. */
 async function placeExclusively(from: string, to: string, hardLink: HardLink): Promise<boolean> {
   try {
     await hardLink(from, to).catch(async (error: unknown) => {
@@ -181,7 +179,7 @@ async function placeExclusively(from: string, to: string, hardLink: HardLink): P
   }
 }
 
-/** Whether the process that wrote a lock on this host still runs; a number in use again is another process. */
+/** Whether the process that wrote a lock on this host still runs. The same number with another start is another process. */
 async function isAlive(holder: Holder): Promise<boolean> {
   try {
     process.kill(holder.pid, 0);
@@ -194,7 +192,7 @@ async function isAlive(holder: Holder): Promise<boolean> {
 
 const ended = "ended";
 
-/** The boot and the tick at which a process began; `ended` for one that only waits to be reaped; null: unknown. */
+/** The boot and the tick at which a process started; `ended` for one that has ended and is still listed; null: unknown. */
 async function processStart(pid: number): Promise<string | null> {
   try {
     const boot = await readText("/proc/sys/kernel/random/boot_id");

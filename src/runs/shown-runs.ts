@@ -88,7 +88,7 @@ export type JournalNotice =
   | { readonly kind: "caught-up" }
   /** The file became shorter, changed or is another one. All lines are given again, from the first. */
   | { readonly kind: "restarted" }
-  /** The file is not there or cannot be read, and why. Following goes on. */
+  /** The file is not there or cannot be read, and why. It is looked for further. */
   | { readonly kind: "gone"; readonly reason: string }
   /** A line cannot be trusted; no line after it is given. `line` counts from 1. */
   | { readonly kind: "damaged"; readonly line: number; readonly reason: string };

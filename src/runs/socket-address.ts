@@ -1,7 +1,7 @@
 /**
  * Where the control socket of a run is, and the address by which a process reaches it.
  *
- * Knows the way around the short limit that systems set for the path of a socket.
+ * Systems limit the path of a socket to about a hundred bytes. On Linux a longer path works too.
  */
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";

@@ -1,7 +1,7 @@
 /**
- * The clock of this machine, and the end of a time on it.
+ * The clock of this machine, and deadlines on it.
  *
- * Owns how a wait is made of timers and ended by a signal. Knows nobody who waits.
+ * A wait is made of timers, and a signal ends it.
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { Interrupted } from "../errors.ts";

@@ -1,9 +1,8 @@
 /**
- * Reading of regular files, and of nothing else that has a name in a folder.
+ * Reads regular files, and nothing else that has a name in a folder.
  *
- * Owns that no name can make a reader wait: a named pipe, a device, a socket, a folder and a link to one of them are
- * refused before a byte is read. Every reader of files that others may have put there goes through here. Knows nothing of
- * what is in a file.
+ * A named pipe, a device, a socket, a folder and a link to one of them are refused before a byte is read, so that no name can make
+ * a reader wait. Every file that others may have put in its place is read through here.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
 import { type FileHandle, open, readFile } from "node:fs/promises";
@@ -26,7 +25,7 @@ export class NotRegular extends Error {
   }
 }
 
-/** Without waiting for the other end of whatever bears the name. A file that cannot be opened fails with the system's code. */
+/** Opening never waits for another process. A file that cannot be opened fails with the system's code. */
 const flags = {
   read: constants.O_RDONLY | constants.O_NONBLOCK,
   update: constants.O_RDWR | constants.O_NONBLOCK,

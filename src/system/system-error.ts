@@ -1,7 +1,5 @@
 /**
- * What the operating system says when a file cannot be read or written, in words.
- *
- * Owns the wording and which of our errors it becomes. Knows no file.
+ * What the operating system says when a file cannot be read or written, in words, and as which of our errors.
  */
 import { type CollmError, Interrupted, UsageError } from "../errors.ts";
 
@@ -15,8 +13,8 @@ const reasons: Readonly<Record<string, string>> = {
   ENFILE: "too many files are open on this machine",
   ENOENT: "there is no such file or folder",
   ENOSPC: "disk full",
-  ENOTDIR: "a file stands where a folder belongs",
-  EEXIST: "a file stands where a folder belongs",
+  ENOTDIR: "there is a file where a folder belongs",
+  EEXIST: "there is a file where a folder belongs",
   ENXIO: "it is a socket or a device, and no file",
   EPERM: "not permitted",
   EROFS: "read-only file system",
@@ -35,15 +33,15 @@ export function reasonOf(error: unknown): string {
   return reasons[codeOf(error)] ?? (error instanceof Error ? error.message : String(error));
 }
 
-/** The disk takes no more: what was acknowledged is stored, and the run can go on from there. */
+/** The disk takes no more. What was acknowledged is stored, and the run can continue from there. */
 export function cannotWrite(path: string, error: unknown, next = "resume"): Interrupted {
-  const remedy = remedies[codeOf(error)] ?? "mend that";
+  const remedy = remedies[codeOf(error)] ?? "fix that";
   return new Interrupted(`cannot write ${path}: ${reasonOf(error)}; ${remedy}, then ${next}`, {
     cause: error,
   });
 }
 
-/** Whether this process, or the whole machine, may open no more files: no fault of whatever was to be opened. */
+/** Whether this process, or the whole machine, may open no more files. The file itself may be fine. */
 export function isOutOfFiles(error: unknown): boolean {
   return /^E[MN]FILE$/.test(codeOf(error));
 }
@@ -60,13 +58,13 @@ export function outOfFiles(what: string, error: unknown): Interrupted {
 export function asOurs(error: unknown): unknown {
   if (!isOutOfFiles(error)) return error;
   const path = error instanceof Error && "path" in error && typeof error.path === "string" ? error.path : "";
-  return outOfFiles(path === "" ? "cannot go on" : `cannot open ${path}`, error);
+  return outOfFiles(path === "" ? "cannot continue" : `cannot open ${path}`, error);
 }
 
 /** A path that cannot be used as it is. */
 export function unusable(what: string, error: unknown): CollmError {
   if (isOutOfFiles(error)) return outOfFiles(what, error);
-  return new UsageError(`${what}: ${reasonOf(error)}; mend that or name another folder`, { cause: error });
+  return new UsageError(`${what}: ${reasonOf(error)}; fix that or name another folder`, { cause: error });
 }
 
 /** The code of a system error, such as ENOENT; empty for any other error. */

@@ -1,9 +1,8 @@
 /**
- * Files that are written whole or not at all, as private as the folder they are put in.
+ * Writes files whole or not at all, and makes folders, each as private as the folder around it.
  *
- * Owns the name under which a file is written before it takes its place, and what others may do with files and folders
- * that are made: no more than with the folder around them, and within the user's own mask. Knows nothing of what is in a
- * file.
+ * A file is written under another name first. Others may do no more with it than with the folder around it, and no more than the
+ * user's own mask allows.
  */
 import { constants, statSync } from "node:fs";
 import { chmod, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
@@ -13,22 +12,22 @@ import { codeOf } from "./system-error.ts";
 /** For nobody but their owner. */
 const privateFolder = 0o700;
 const privateFile = 0o600;
-/** As the user's mask has it. */
+/** As far as the user's mask allows. */
 const usualFolder = 0o777;
 const usualFile = 0o666;
 
-/** The mode of a file of its own. @param isShared whether the user's mask alone says who may read it */
+/** The mode of a private file. @param isShared whether others may read it, as far as the user's mask allows */
 export function ownFileMode(isShared: boolean): number {
   return isShared ? usualFile : privateFile;
 }
 
-/** Makes a folder that holds what models were asked and answered. @param isShared as above. @throws EEXIST where it is there */
+/** Makes a private folder, for what models were asked and answered. @param isShared as above @throws EEXIST where it is there */
 export async function makeOwnFolder(path: string, isShared: boolean): Promise<void> {
   await makeFolder(dirname(resolve(path)));
   await mkdir(path, { mode: isShared ? usualFolder : privateFolder });
 }
 
-/** The same for one that was there, and empty, where it may be changed. */
+/** Makes an empty folder private, where that is allowed. */
 export async function takeOwnFolder(path: string, isShared: boolean): Promise<void> {
   if (!isShared) await chmod(path, privateFolder).catch(() => {});
 }
@@ -43,14 +42,14 @@ export async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: folderModeIn(dirname(resolve(path))) });
 }
 
-/** Puts a file in its place, whole; what was there before goes. */
+/** Puts a whole file in its place, and replaces what was there. */
 export async function writeWhole(
   path: string,
   text: string,
   mode = fileModeIn(dirname(path)),
 ): Promise<void> {
   const part = `${path}.part`;
-  // What bears the name may be no file, and then nobody may be there to take what is written.
+  // There may be a pipe with this name that nobody reads.
   await rm(part, { force: true });
   try {
     await writeFile(part, text, { flag: "wx", mode });

@@ -108,19 +108,17 @@ describe("run --feed", () => {
     expect(linesOf(ended.stdout)).toEqual(journalLines(run));
   });
 
-  test("is followed from a folder where its record is not, with what was missed told", async () => {
+  test("is followed from a folder where its journal is not, with what was missed said", async () => {
     const cwd = temporaryFolder();
     const { run, address, process } = await fedRun({ run: "here", cwd });
     await untilRecorded(join(cwd, run), 5);
     const { code, stdout, stderr } = await start(["watch", address, "--json"]).ended;
     expect(code, stderr).toBe(0);
-    expect(stderr).toContain("the record of here is not here: only what the feed brings is told");
+    expect(stderr).toContain("the journal of here is not here: only what the feed brings is shown");
     const missed = journalLines(join(cwd, run)).length - linesOf(stdout).length;
     expect(missed).toBeGreaterThan(4);
     expect(linesOf(stdout)).toEqual(journalLines(join(cwd, run)).slice(missed));
-    expect(stderr).toContain(
-      `events 1 to ${missed} were not seen: from here on each event is told by itself`,
-    );
+    expect(stderr).toContain(`events 1 to ${missed} were missed: from here on each event is shown by itself`);
     expect(stderr).toMatch(/^round \d {2}accuracy \d/m);
     expect((await process.ended).code).toBe(0);
   });
@@ -138,7 +136,7 @@ describe("run --feed", () => {
     ]);
     expect(code).toBe(2);
     expect(stderr).toMatch(
-      /^collm-nas: the feed on tcp:\/\/0\.0\.0\.0:\* could be reached .* --allow-remote$/m,
+      /^collm-nas: other machines can reach the feed on tcp:\/\/0\.0\.0\.0:\*, .* --allow-remote$/m,
     );
     expect(existsSync(run)).toBe(false);
   });
@@ -148,7 +146,7 @@ describe("run --feed", () => {
     await once(taken, "listening");
     const { port } = taken.address() as { port: number };
     for (const [address, words] of [
-      [`tcp://127.0.0.1:${port}`, "it is taken by another process; choose another one"],
+      [`tcp://127.0.0.1:${port}`, "another process has it; choose another one"],
       ["5599", '"5599" is no address of a feed; it has to be tcp://HOST:PORT, such as tcp://127.0.0.1:5599'],
     ] as const) {
       const run = newRun();
@@ -218,13 +216,13 @@ describe("watch RUN", () => {
     }
   });
 
-  test("says that no feed answers, and follows the record alone", async () => {
+  test("says that no feed answers, and follows only the journal", async () => {
     const { run, process } = await fedRun();
     await untilRecorded(run, 3);
     process.kill("SIGSTOP");
     const watching = start(["watch", run, "--json", "--feed", "tcp://127.0.0.1:9"]);
     await until("that is told", () =>
-      watching.stderr().includes("no feed answers on tcp://127.0.0.1:9: the record alone is followed"),
+      watching.stderr().includes("no feed answers on tcp://127.0.0.1:9: only the journal is followed"),
     );
     process.kill("SIGCONT");
     const { code, stdout, stderr } = await watching.ended;
@@ -241,7 +239,7 @@ describe("watch RUN", () => {
     expect((await killed.ended).signal).toBe("SIGKILL");
     const { code, stdout, stderr } = await watching.ended;
     expect(code).toBe(3);
-    expect(stderr).toContain(`${run} is not running, and has not come to its end; go on with it by: `);
+    expect(stderr).toContain(`${run} is not running, and is not finished; continue it with: `);
     expect(stderr).toMatch(new RegExp(`resume ${run}$`, "m"));
     expect(stdout).toContain("not finished");
   });
@@ -262,7 +260,7 @@ describe("watch RUN", () => {
     watching.interrupt();
     const { code, stderr } = await watching.ended;
     expect(code).toBe(3);
-    expect(stderr).toContain(`no longer watching ${run}, which goes on by itself`);
+    expect(stderr).toContain(`no longer watching ${run}; the run continues`);
     expect((await process.ended).code).toBe(0);
   });
 
@@ -304,11 +302,11 @@ describe("watch RUN", () => {
     );
     cpSync(join(finished, "journal.jsonl"), path);
     await until("it is shown again", () => watching.stderr().includes("shown again from its first line"));
-    await until("it is read anew", () => /told again[^]*round {2}3 {2}best/.test(watching.stderr()));
+    await until("it is read again", () => /shown again[^]*round {2}3 {2}best/.test(watching.stderr()));
     process.kill("SIGKILL");
     rmSync(run, { recursive: true });
     const { code, stderr } = await watching.ended;
-    expect(stderr).toContain("has gone while it was watched");
+    expect(stderr).toContain("is gone; name the folder");
     expect(code).toBe(2);
   });
 

@@ -97,7 +97,7 @@ describe("appending", () => {
     const error = await failureOf(journal.append([strategySet(1)]));
     expect(error).toBeInstanceOf(Interrupted);
     expect(error.message).toBe(
-      `cannot write ${journalPath(place.folder)}: input/output error; mend that, then resume`,
+      `cannot write ${journalPath(place.folder)}: input/output error; fix that, then resume`,
     );
     expect(await failureOf(journal.append([strategySet(1)]))).toBe(error);
     await journal.close();

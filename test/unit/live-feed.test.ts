@@ -233,7 +233,7 @@ describe("an address", () => {
     "tcp://127.evil.org:*",
   ])("that other machines reach is refused, with the reason and the flag: %s", async (address) => {
     const message = await failure(address);
-    expect(message).toMatch(/reads every strategy and reply/);
+    expect(message).toMatch(/read every strategy and reply/);
     expect(message).toMatch(/no password.*--allow-remote/);
   });
 
@@ -265,7 +265,7 @@ describe("an address", () => {
   it("that is taken, or not of this machine, is refused with what to do", async () => {
     const { address } = await opened();
     expect(await failure(address)).toBe(
-      `cannot open the feed on ${address}: it is taken by another process; choose another one`,
+      `cannot open the feed on ${address}: another process has it; choose another one`,
     );
     expect(await failure("tcp://192.0.2.1:5599", true)).toMatch(
       /this machine has no such address; tcp:\/\/127/,
@@ -277,14 +277,14 @@ describe("an address", () => {
     const feed = await opened(`ipc://${path}`);
     const { heard } = await following(feed.address);
     await heardBy(feed, heard);
-    expect(await failure(`ipc://${path}`)).toMatch(/it is taken by another process/);
+    expect(await failure(`ipc://${path}`)).toMatch(/another process has it/);
     await feed.close();
     const other = createServer().listen(join(scratch, "left.sock"));
     await once(other, "listening");
-    expect(await failure(`ipc://${join(scratch, "left.sock")}`)).toMatch(/taken/);
+    expect(await failure(`ipc://${join(scratch, "left.sock")}`)).toMatch(/another process has it/);
     other.close();
     writeFileSync(join(scratch, "thesis"), "years of work");
-    expect(await failure(`ipc://${join(scratch, "thesis")}`)).toMatch(/something else stands there/);
+    expect(await failure(`ipc://${join(scratch, "thesis")}`)).toMatch(/something else is there/);
     expect(readFileSync(join(scratch, "thesis"), "utf8")).toBe("years of work");
     expect(await failure(`ipc://${join(scratch, "none/feed.sock")}`)).toMatch(/there is no such folder/);
     expect(await failure(`ipc://${join(scratch, "x".repeat(200))}`)).toMatch(/too long/);

@@ -21,7 +21,7 @@ describe("too many open files", () => {
     const error = systemError(code, "/runs/a/journal.jsonl");
     expect(isOutOfFiles(error)).toBe(true);
     expect(asOurs(error)).toEqual(new Interrupted(`cannot open /runs/a/journal.jsonl: ${words}`));
-    expect(asOurs(systemError(code))).toEqual(new Interrupted(`cannot go on: ${words}`));
+    expect(asOurs(systemError(code))).toEqual(new Interrupted(`cannot continue: ${words}`));
     expect(unusable("cannot read a", error)).toEqual(new Interrupted(`cannot read a: ${words}`));
     expect(outOfFiles("cannot start b", error).exitCode).toBe(3);
     expect(cannotWrite("c", error).message).toContain(words.replace(` (${code})`, ""));

@@ -229,8 +229,8 @@ describe("a record in which every text is hostile", () => {
     const { stderr } = await printed(async (output) => {
       const watched = new WatchedRun(output);
       watched.begin();
-      watched.goOnWithout(hostile);
-      await watched.tell(lines);
+      watched.continueWithout(hostile);
+      await watched.show(lines);
       watched.restart(hostile);
       watched.end();
     });
