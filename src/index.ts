@@ -1,14 +1,31 @@
 /**
- * The public names of the npm package: enough to run a search, to read a run and to write a searcher or an adapter.
+ * The public names of the npm package: what a program needs to search, to read a run, and to write a searcher, an
+ * evaluator or a model of its own.
  *
- * Owns nothing; whatever is not named here may change without notice.
+ * What is not named here may change without notice.
  */
+export { type BenchOptions, type Benched, type BenchWatch, bench } from "./app/bench.ts";
+export { type Plan, type PlanFlags, type PlannedRun, readPlan } from "./app/plan.ts";
+export { type Reported, type ReportFiles, report } from "./app/report.ts";
+export {
+  type Replayed,
+  replay,
+  type ResumeChanges,
+  type Resumed,
+  type ResumeOptions,
+  resume,
+  type Searched,
+  type SearchOptions,
+  search,
+} from "./app/search.ts";
+export { type Summary, summarize } from "./app/summary.ts";
 export * from "./errors.ts";
 export { GrpcEvaluator, type GrpcEvaluatorOptions } from "./evaluator/grpc-evaluator.ts";
 export { createRun, openRun } from "./runs/journal.ts";
 export { readRun } from "./runs/run-record.ts";
 export { OpenAIChat, type OpenAIChatOptions } from "./models/openai-chat.ts";
 export { findPython, LocalEvaluator, type LocalEvaluatorOptions } from "./evaluator/python-evaluator.ts";
+export { type Config, parseConfig, readConfig } from "./settings/config.ts";
 export { systemClock } from "./system/clock.ts";
 export { BlindEvaluator, blindSpace, reveal } from "./search/blind.ts";
 export type { Notice, Observe } from "./search/live-run.ts";

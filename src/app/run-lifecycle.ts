@@ -97,7 +97,7 @@ export async function readRunConfig(file: string | undefined, flags: Flags): Pro
  *
  * @throws UsageError for a limit or a prior that the space does not know, and for a model that cannot be asked
  */
-export async function assemble(
+export async function prepare(
   config: Config,
   described: SpaceDescription,
   evaluator: Evaluator,
@@ -125,7 +125,7 @@ export interface RunObservers {
 }
 
 /** Begins the record of a new run and searches to the end. */
-export async function conduct(
+export async function startRun(
   config: Config,
   { searcher, models, evaluator, space, original, prices, windows, close }: RunDependencies,
   serverVersion: string,
@@ -164,7 +164,7 @@ export async function conduct(
  *
  * @throws ContractViolation when the space is another by now
  */
-export async function assembleAgain(
+export async function prepareResume(
   state: RunState,
   setup: Setup,
   caps: Caps,
@@ -227,7 +227,7 @@ export interface Changes {
 }
 
 /** Records that a run goes on, and searches to the end. */
-export async function goOn(
+export async function resumeRun(
   { journal, events, repairs }: OpenedRun,
   changes: Changes,
   { searcher, models, evaluator, prices, windows, close }: RunDependencies,

@@ -5,6 +5,7 @@
  * Without a terminal the same is said now and then.
  */
 import type { SingleBar } from "cli-progress";
+import type { BenchWatch } from "../app/bench.ts";
 import type { PlannedRun } from "../app/plan.ts";
 import { duration } from "../text/durations.ts";
 import type { Notice } from "../search/live-run.ts";
@@ -18,7 +19,7 @@ const quietSeconds = 30;
 /** A rate that was watched for less is no estimate. */
 const watchedSeconds = 2;
 
-export class BenchView {
+export class BenchView implements BenchWatch {
   readonly #out: TextStream;
   readonly #seconds: () => number;
   readonly #runs: number;

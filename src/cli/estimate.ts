@@ -1,87 +1,42 @@
 /**
- * `estimate`: what a search will likely take, before it is begun.
+ * `estimate`: what a search will likely take, as a table, with what that rests on and the command that starts it.
  *
- * Owns which prompts are measured for it and how the sums are shown. The arithmetic is report/estimate.ts.
+ * What is reckoned is app/estimate.ts.
  */
-import { readRun } from "../runs/run-record.ts";
-import { boundsOf, type Config, localModel, parseConfig, readConfig, readSetup } from "../settings/config.ts";
-import { type Flags, withFlags } from "../settings/flags.ts";
-import {
-  assumedRates,
-  type Estimate,
-  estimate,
-  type Ground,
-  measuredRates,
-  type PromptSizes,
-  type Span,
-  strategyBytes,
-} from "../report/estimate.ts";
-import { duration } from "../text/durations.ts";
-import { amount, dollars } from "../text/numbers.ts";
+import { amount } from "../text/numbers.ts";
 import { shellWord } from "../text/shell.ts";
-import type { Role } from "../search/events.ts";
-import type { Prompt } from "../search/ports.ts";
-import { Space } from "../search/space.ts";
-import type { SpaceDescription } from "../search/space-description.ts";
-import { bytesOf } from "../search/conversation.ts";
-import { fold } from "../search/fold.ts";
-import { roundLimit } from "../search/progress.ts";
-import type { RunState } from "../search/state.ts";
-import { generatorPrompt } from "../searchers/generator.ts";
-import { navigatorPrompt } from "../searchers/navigator.ts";
-import { exampleOf } from "../searchers/prompts.ts";
-import { asksRoles } from "../searchers/registry.ts";
-import { soloPrompt } from "../searchers/solo.ts";
-import { openEvaluator, program } from "../app/compose.ts";
-import { checkFit, rehearsal } from "../app/run-lifecycle.ts";
+import { duration } from "../text/durations.ts";
 import type { Output } from "./output.ts";
-import { pricesFor, priceWords } from "../app/prices.ts";
 import { paint } from "./style.ts";
+import { dollars } from "../text/numbers.ts";
 import { table } from "./table.ts";
+import * as app from "../app/estimate.ts";
+import { program } from "../app/compose.ts";
+import { priceWords } from "../app/prices.ts";
+import type { Estimate } from "../report/estimate.ts";
+import type { Span } from "../report/span.ts";
+import { asksRoles } from "../searchers/registry.ts";
+import { type Config, localModel } from "../settings/config.ts";
+import type { Flags } from "../settings/flags.ts";
 
-/** What a round's results and questions take beside the architectures in them, in bytes. */
-const resultsBytes = 2_000;
-/** What stands beside an architecture in a line of results: number, value and costs. */
-const lineBytes = 60;
-
-/** @param options `from`: the folder of an earlier run; `tokensPerSecond`: what a model is said to write */
 export async function estimateRun(
   file: string | undefined,
   flags: Flags,
-  options: { readonly from?: string | undefined; readonly tokensPerSecond?: number | undefined },
+  options: Pick<app.EstimateOptions, "from" | "tokensPerSecond">,
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const run = options.from === undefined ? null : (fold((await readRun(options.from)).events) as RunState);
-  const config = run !== null && file === undefined ? configLike(run, flags) : await readConfig(file, flags);
-  const space = new Space(await descriptionOf(config, run, signal));
-  const state = rehearsal(config, space.description);
-  const isAsked = state.models !== null;
-  const prices = isAsked ? await pricesFor(config.model, config.prices) : null;
-  const { max } = config.candidates;
-  const assumed = assumedRates({
-    sizes: isAsked ? sizesOf(state, space) : {},
-    prices: prices ?? {},
-    bounds: config.model === null ? {} : boundsOf(config.model),
-    most: max,
-    tokensPerSecond: options.tokensPerSecond ?? null,
-  });
-  const measured =
-    run === null ? null : measuredRates(run, assumed.rates, { most: max, memory: config.memory });
-  const allowed = { budget: config.budget, rounds: roundLimit(state), caps: config.caps };
-  const found = estimate(allowed, (measured ?? assumed).rates);
-  const heard = new Set(run?.chats.map(({ role }) => role));
-  const isReplaced = measured !== null && Object.keys(found.roles).every((role) => heard.has(role as Role));
-  const grounds = [...(measured?.grounds ?? []), ...(isReplaced ? [] : assumed.grounds)];
+  const estimated = await app.estimateSearch(file, flags, { ...options, signal });
+  const { config, run, estimate, grounds, prices } = estimated;
   const sources = Object.entries(prices ?? {}).map(
     ([role, price]) => `${role}: ${price === null ? "price not known" : price.source}`,
   );
-  output.result({ estimate: found, grounds, prices }, [
-    ...headLines(config, state, run, options.from),
+  output.result({ estimate, grounds, prices }, [
+    ...headLines(estimated, options.from),
     "",
-    ...sumLines(found),
+    ...sumLines(estimate),
     "",
-    ...groundLines(grounds, measured !== null && !isReplaced),
+    ...groundLines(estimated),
     ...sources.map((words) => `price     ${words}`),
     "",
     `start it: ${commandFor(file, file === undefined && run !== null ? flagsOf(config) : flags)}`,
@@ -90,81 +45,8 @@ export async function estimateRun(
 
 // --- internal ---
 
-/** The settings of an earlier run, with flags over them. */
-function configLike({ space, search, setup, original }: RunState, flags: Flags): Config {
-  const {
-    patienceSeconds: _patience,
-    bounds: _bounds,
-    onTruncation: _watched,
-    promptExtras,
-    inform,
-    ...same
-  } = search;
-  const like = {
-    ...structuredClone(same),
-    space: (original ?? space).id,
-    promptExtras: promptExtras !== false,
-    inform: [...(inform ?? [])],
-    ...structuredClone(readSetup(setup, {})),
-  };
-  return parseConfig(withFlags(like, flags), "");
-}
-
-async function descriptionOf(
-  config: Config,
-  run: RunState | null,
-  signal: AbortSignal,
-): Promise<SpaceDescription> {
-  const recorded = run?.original ?? run?.space;
-  if (recorded?.id === config.space) return recorded;
-  const { evaluator, close } = await openEvaluator(config);
-  try {
-    const described = await evaluator.describe(config.space, signal);
-    checkFit(config, described);
-    return described;
-  } finally {
-    await close();
-  }
-}
-
-/** The sizes of the prompts that this search would begin with. */
-function sizesOf(state: RunState, space: Space): Partial<Record<Role, PromptSizes>> {
-  const { searcher, candidates, memory, costRevision } = state.search;
-  const example = bytesOf([{ role: "user", content: exampleOf(space) }]);
-  const architectures = example * ((candidates.min + candidates.max) / 2);
-  const results = resultsBytes + (example + lineBytes) * (candidates.max / 2);
-  const strategist = (role: Role, prompt: Prompt, lists: number): PromptSizes => ({
-    start: sizeOf(prompt) + (memory[role] ? 0 : results),
-    growth: memory[role] ? results + strategyBytes + lists : 0,
-    architectures: lists,
-    writesStrategy: true,
-    calls: 1,
-  });
-  if (searcher === "solo")
-    return { generator: strategist("generator", soloPrompt(state, space, 1), architectures) };
-  const asked = generatorPrompt(state, space, "s".repeat(strategyBytes));
-  return {
-    navigator: strategist("navigator", navigatorPrompt(state, space, 1), 0),
-    generator: {
-      start: sizeOf(asked),
-      growth: memory.generator ? sizeOf({ ...asked, system: "" }) + architectures : 0,
-      architectures,
-      writesStrategy: false,
-      calls: costRevision === true ? 2 : 1,
-    },
-  };
-}
-
-function sizeOf({ system, user }: Prompt): number {
-  return bytesOf([
-    { role: "system", content: system },
-    { role: "user", content: user },
-  ]);
-}
-
-// ----- Lines -----
-
-function headLines(config: Config, { search, models }: RunState, run: RunState | null, from = ""): string[] {
+function headLines({ config, state, run }: app.Estimated, from = ""): string[] {
+  const { search, models } = state;
   const player =
     models === null
       ? asksRoles(search)
@@ -210,8 +92,8 @@ function sumLines(found: Estimate): string[] {
   ];
 }
 
-function groundLines(grounds: readonly Ground[], isMeasured: boolean): string[] {
-  const note = isMeasured ? ["What was measured goes before what is assumed."] : [];
+function groundLines({ grounds, isMixed }: app.Estimated): string[] {
+  const note = isMixed ? ["What was measured goes before what is assumed."] : [];
   return [...note, ...grounds.map(({ basis, words }) => `${paint("dim", basis.padEnd(9))} ${words}`)];
 }
 

@@ -1,14 +1,6 @@
-/**
- * `spaces` and `evaluate`: asking the evaluator directly, without a search.
- *
- * Owns the two tables. Records nothing.
- */
-import type { Flags } from "../settings/flags.ts";
-import { readDirectSetup } from "../settings/config.ts";
-import { ContractViolation, UsageError } from "../errors.ts";
-import type { Outcome } from "../search/events.ts";
-import { Space } from "../search/space.ts";
-import { openEvaluator } from "../app/compose.ts";
+/** `spaces` and `evaluate`: tables of what the evaluator says. It is asked by app/evaluate.ts. */
+import { describeSpace, type EvaluatorFlags, evaluateArchitecture, listSpaces } from "../app/evaluate.ts";
+import type { Space } from "../search/space.ts";
 import type { Output } from "./output.ts";
 import { numbers, scores } from "./summary.ts";
 import { table } from "./table.ts";
@@ -16,31 +8,25 @@ import { table } from "./table.ts";
 /** Lists every space, or describes one. */
 export async function spaces(
   id: string | undefined,
-  flags: Flags,
+  flags: EvaluatorFlags,
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const { evaluator, close } = await openEvaluator({ evaluator: readDirectSetup(flags) });
-  try {
-    if (id !== undefined) {
-      const description = await evaluator.describe(id, signal);
-      const space = new Space(description);
-      output.result({ ...description, size: space.size.toString() }, descriptionLines(space));
-      return;
-    }
-    const listed = await evaluator.list(signal);
-    const rows = listed.spaces.map(({ id: name, available, summary, unavailableReason }) => [
-      name,
-      available ? "yes" : "no",
-      available ? summary : unavailableReason,
-    ]);
-    output.result(
-      { spaces: listed.spaces, serverVersion: listed.serverVersion },
-      table(rows, ["space", "available", ""]),
-    );
-  } finally {
-    await close();
+  if (id !== undefined) {
+    const space = await describeSpace(id, flags, signal);
+    output.result({ ...space.description, size: space.size.toString() }, descriptionLines(space));
+    return;
   }
+  const listed = await listSpaces(flags, signal);
+  const rows = listed.spaces.map(({ id: name, available, summary, unavailableReason }) => [
+    name,
+    available ? "yes" : "no",
+    available ? summary : unavailableReason,
+  ]);
+  output.result(
+    { spaces: listed.spaces, serverVersion: listed.serverVersion },
+    table(rows, ["space", "available", ""]),
+  );
 }
 
 /** Costs and scores of one architecture in any raw form. */
@@ -48,57 +34,34 @@ export async function evaluate(
   raw: string,
   spaceId: string,
   split: "search" | "test",
-  flags: Flags,
+  flags: EvaluatorFlags,
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const { evaluator, close } = await openEvaluator({ evaluator: readDirectSetup(flags) });
-  try {
-    const description = await evaluator.describe(spaceId, signal);
-    const space = new Space(description);
-    if (!description.splits.some(({ name }) => name === split)) {
-      throw new UsageError(
-        `space ${spaceId} has no split "${split}"; it has ${description.splits.map(({ name }) => name).join(", ")}`,
-      );
-    }
-    const parsed = space.parse(raw);
-    if (!parsed.ok)
-      throw new UsageError(
-        `not an architecture of ${spaceId}: ${parsed.rejections.map(({ sentence }) => sentence).join("; ")}`,
-      );
-    const { architecture } = parsed;
-    const request = { space: description, texts: [architecture.text] };
-    const [measured] = await evaluator.measureCosts(request, signal);
-    let outcome: Outcome | null = null;
-    for await (const message of evaluator.evaluate({ ...request, split }, signal))
-      if (message.kind === "outcome") outcome = message.outcome;
-    if (outcome === null || measured === undefined)
-      throw new ContractViolation(`the evaluator gave no answer for ${architecture.text}`);
-    const costs = measured.costs;
-    const score =
-      outcome.kind === "measurement"
-        ? scores(description, outcome.metrics)
-        : `failed (${outcome.failure}): ${outcome.message}`;
-    const result = {
-      space: spaceId,
-      split,
-      architecture: space.toObject(architecture),
-      text: architecture.text,
-      metrics: outcome.kind === "measurement" ? outcome.metrics : null,
-      failure: outcome.kind === "failure" ? { kind: outcome.failure, message: outcome.message } : null,
-      costs,
-      seconds: outcome.kind === "measurement" ? outcome.seconds : null,
-    };
-    output.result(result, [
-      ...table([
-        ["Architecture", architecture.text],
-        [`Split ${split}`, score],
-        ["Costs", numbers(costs)],
-      ]),
-    ]);
-  } finally {
-    await close();
-  }
+  const evaluated = await evaluateArchitecture(raw, spaceId, split, flags, signal);
+  const { space, text, architecture, costs, outcome } = evaluated;
+  const score =
+    outcome.kind === "measurement"
+      ? scores(space.description, outcome.metrics)
+      : `failed (${outcome.failure}): ${outcome.message}`;
+  const result = {
+    space: spaceId,
+    split,
+    architecture,
+    text,
+    metrics: outcome.kind === "measurement" ? outcome.metrics : null,
+    failure: outcome.kind === "failure" ? { kind: outcome.failure, message: outcome.message } : null,
+    costs,
+    seconds: outcome.kind === "measurement" ? outcome.seconds : null,
+  };
+  output.result(
+    result,
+    table([
+      ["Architecture", text],
+      [`Split ${split}`, score],
+      ["Costs", numbers(costs)],
+    ]),
+  );
 }
 
 // --- internal ---

@@ -7,6 +7,7 @@
 import { once } from "node:events";
 import { CollmError } from "../errors.ts";
 import { plainJson } from "../text/plain.ts";
+import { withoutResume } from "../text/without-resume.ts";
 import { columnsOf, paint, printable, type TextStream } from "./style.ts";
 
 /** What a command line prints to. */
@@ -52,11 +53,6 @@ export function openOutput(json: boolean, { stdout, stderr }: Streams): Output {
     say,
     error: (error, resume = null) => say(`${paint("red", "collm-nas:")} ${errorText(error, resume)}`),
   };
-}
-
-/** A message without the words that send its reader to `resume`, for where there is another next step. */
-export function withoutResume(message: string): string {
-  return message.replace(/[,;]? then resume$/, "");
 }
 
 // --- internal ---

@@ -1,27 +1,26 @@
 /**
- * `show`: a run's record, read again.
+ * `show`: a run's rounds and candidates as tables. A damaged record is marked as such.
  *
- * Owns the tables of rounds and candidates. Reads the journal without touching it, also while the run goes on. Of a damaged
- * one it shows what the last chain digest before the damage covers, marked as such.
+ * It is read by app/show.ts.
  */
-import { readTrustedPart } from "../runs/run-record.ts";
 import { UsageError } from "../errors.ts";
 import { truncationWords, verdictNames } from "../report/words.ts";
 import type { OutputMode, Verdict } from "../search/events.ts";
 import { type RepairKind, repairKinds } from "../search/repairs.ts";
 import { usdOf } from "../search/spend.ts";
 import { hintsFor } from "../search/conversation.ts";
-import { fold } from "../search/fold.ts";
 import { funnel } from "../search/funnel.ts";
 import { best, resultOf, valueOf, isBetter } from "../search/results.ts";
 import type { Candidate, ChatCall, RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
-import { dollars, number } from "../text/numbers.ts";
+import { number } from "../text/numbers.ts";
 import { program } from "../app/compose.ts";
-import { workerOn } from "../app/held-run.ts";
+import { readShownRun } from "../app/show.ts";
 import type { Output } from "./output.ts";
 import { paint } from "./style.ts";
-import { hintsByPerson, numbers, scoreText, summarize, summaryLines } from "./summary.ts";
+import { summarize } from "../app/summary.ts";
+import { dollars } from "../text/numbers.ts";
+import { hintsByPerson, numbers, scoreText, summaryLines } from "./summary.ts";
 import { table } from "./table.ts";
 
 /** @param reasoning whether what a model thought is shown whole, with the replies of a round */
@@ -35,8 +34,7 @@ export async function show(
 ): Promise<void> {
   if (reasoning && round === undefined)
     throw new UsageError("--reasoning shows what a model thought in one round; name it with --round N");
-  const { events, damage } = await readTrustedPart(folder);
-  const state = fold(events) as RunState;
+  const { state, damage, worker } = await readShownRun(folder);
   if (damage !== null && round !== undefined && state.rounds[round - 1]?.closed !== true) throw damage;
   const lines =
     round === undefined
@@ -44,16 +42,14 @@ export async function show(
       : roundInFull(state, round, reasoning, output.columns);
   if (damage === null) {
     const closing =
-      round === undefined
-        ? ["", ...summaryLines(state, folder, program, await workerOn(folder), output.columns)]
-        : [];
+      round === undefined ? ["", ...summaryLines(state, folder, program, worker, output.columns)] : [];
     output.result(summarize(state, folder), [...lines, ...closing]);
     return;
   }
   const rounds = state.rounds.length;
   const whole = rounds === 0 ? "no round" : rounds === 1 ? "round 1" : `rounds 1 to ${rounds}`;
-  const extent = `DAMAGED: this record can be trusted up to line ${events.length} only (${whole})`;
-  const trusted = { events: events.length, rounds };
+  const extent = `DAMAGED: this record can be trusted up to line ${state.seq} only (${whole})`;
+  const trusted = { events: state.seq, rounds };
   output.result({ run: folder, status: "damaged", damage: damage.message, trusted }, [
     paint("red", extent),
     "",

@@ -1,104 +1,22 @@
 /**
- * What a run came to, as one object and as a page of text.
+ * What a run came to, as a page of text for a person.
  *
- * Owns the shape of `--json` and the wording of the closing lines. Computes nothing itself: every number is a selector
- * of search/results.ts.
+ * The numbers are app/summary.ts; here are their words.
  */
+import { summarize, whyNoWinner } from "../app/summary.ts";
 import { dollars, number, score } from "../text/numbers.ts";
 import { shellWord } from "../text/shell.ts";
 import { capUnits, endings } from "../report/words.ts";
-import { NoUsableWinner } from "../errors.ts";
-import { reveal } from "../search/blind.ts";
-import type { StopReason } from "../search/events.ts";
-import { Space } from "../search/space.ts";
 import type { SpaceDescription } from "../search/space-description.ts";
-import { type Spend, spend } from "../search/spend.ts";
-import { type Funnel, funnel } from "../search/funnel.ts";
+import type { Spend } from "../search/spend.ts";
+import type { Funnel } from "../search/funnel.ts";
 import { budgetSpent } from "../search/progress.ts";
-import {
-  best,
-  evaluations,
-  objective,
-  smallestCosts,
-  testsOnSearchImages,
-  trace,
-  untestedWinner,
-} from "../search/results.ts";
+import { objective, untestedWinner } from "../search/results.ts";
 import type { CapReached, RunState } from "../search/state.ts";
 import type { Worker } from "../app/held-run.ts";
 import { paint } from "./style.ts";
 import { table } from "./table.ts";
 import { wrapped } from "../text/wrapped.ts";
-
-export type Status = "ended" | "interrupted" | "failed";
-
-/** `nothing-evaluated`: nothing legal and new was proposed. */
-export type NoWinner = "nothing-succeeded" | "nothing-within-limits" | "nothing-evaluated";
-
-/** The object that `--json` prints. */
-export interface Summary {
-  readonly run: string;
-  readonly space: string;
-  readonly searcher: string;
-  /** Who played the roles; null for searchers without roles. */
-  readonly models: RunState["models"];
-  readonly seed: number;
-  readonly status: Status;
-  /** `stopped`: the run did not come to an end of its own and can be resumed. */
-  readonly stopReason: StopReason | "stopped";
-  readonly best: {
-    readonly architecture: Record<string, (string | number | null)[]>;
-    readonly text: string;
-    /** The same architecture under its own names where the search was blind to them; else null. */
-    readonly original: string | null;
-    readonly metrics: Readonly<Record<string, number>>;
-    readonly costs: Readonly<Record<string, number>>;
-    readonly test: Readonly<Record<string, number>> | null;
-    /** Whether `test` was measured on the images that the search has seen, as the evaluator tells. */
-    readonly sameImagesAsSearch: boolean;
-  } | null;
-  /** Why a run that has ended has no winner; null: it has one, or has not ended. */
-  readonly noWinner: { readonly reason: NoWinner; readonly words: string } | null;
-  readonly funnel: Funnel;
-  readonly spend: Spend;
-  readonly trace: readonly { evaluation: number; text: string | null; value: number | null }[];
-  /** How many hints a person gave; absent: none, so that what was found was found without. */
-  readonly hints?: number;
-}
-
-/** @param status defaults to what the record says: ended, or interrupted */
-export function summarize(state: RunState, run: string, status?: Status): Summary {
-  const winner = best(state);
-  const test = winner === null ? undefined : state.winnerTests.get(winner.text);
-  const space = new Space(state.space);
-  return {
-    run,
-    space: state.space.id,
-    searcher: state.search.searcher,
-    models: state.models,
-    seed: state.search.seed,
-    status: status ?? (state.ended === null ? "interrupted" : "ended"),
-    stopReason: state.ended ?? "stopped",
-    best:
-      winner === null
-        ? null
-        : {
-            architecture: space.toObject(space.fromText(winner.text)),
-            text: winner.text,
-            original:
-              state.original === undefined ? null : reveal(state.original, state.search.seed)(winner.text),
-            metrics: winner.outcome.metrics,
-            costs: winner.measured.costs,
-            test: test?.kind === "measurement" ? test.metrics : null,
-            sameImagesAsSearch: test?.kind === "measurement" && testsOnSearchImages(state),
-          },
-    noWinner: winner === null && state.ended !== null ? whyNoWinner(state) : null,
-    funnel: funnel(state),
-    spend: spend(state),
-    trace: trace(state),
-    ...(state.hints.length === 0 ? {} : { hints: state.hints.length }),
-  };
-}
 
 /**
  * The closing lines for a person. `command` is how this program was called, `worker` who works on the run now, `columns` how
@@ -165,42 +83,6 @@ export function summaryLines(
   for (const [index, [what, line]] of next.entries())
     rows.push([index === 0 ? "Next" : "", `${line}  ${paint("dim", `# ${what}`)}`]);
   return table(rows.filter(([, text]) => text !== ""));
-}
-
-/** Why there is no winner: the nearest miss of a limit, or what the first evaluation failed with. */
-export function whyNoWinner(state: RunState): NonNullable<Summary["noWinner"]> {
-  const missed = smallestCosts(state).filter(({ limit, smallest }) => smallest !== null && smallest > limit);
-  if (missed.length > 0) {
-    const misses = missed.map(
-      ({ name, limit, smallest }) =>
-        `no legal architecture at or below ${name} ${limit} found; the smallest seen costs ${number(smallest ?? 0)}`,
-    );
-    return { reason: "nothing-within-limits", words: misses.join("; ") };
-  }
-  const { evaluated, failed, overLimit } = funnel(state);
-  if (evaluated + (failed === 0 ? overLimit : 0) > 0)
-    return {
-      reason: "nothing-within-limits",
-      words:
-        "nothing that was proposed keeps to the limits, though others do; the funnel shows where candidates were lost",
-    };
-  const first = evaluations(state).find(({ outcome }) => outcome.kind === "failure")?.outcome;
-  if (first?.kind === "failure")
-    return {
-      reason: "nothing-succeeded",
-      words: `no evaluation gave a result: ${failed} failed, the first one with ${first.failure}${first.message === "" ? "" : ` (${first.message})`}`,
-    };
-  return {
-    reason: "nothing-evaluated",
-    words: "no evaluation gave a result; the funnel shows where candidates were lost",
-  };
-}
-
-/** The end of a run as an error, where it has come to one without a winner; else null. */
-export function endWithoutWinner(state: RunState): NoUsableWinner | null {
-  return state.ended === null || best(state) !== null
-    ? null
-    : new NoUsableWinner(`ended without a usable winner: ${whyNoWinner(state).words}`);
 }
 
 /** `name value unit` for each entry. */

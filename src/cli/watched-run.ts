@@ -3,7 +3,7 @@
  *
  * Folds the events into the state of the run. Where the lines come from is the caller's.
  */
-import type { StoredLine } from "../runs/shown-runs.ts";
+import type { Watcher } from "../app/watch.ts";
 import type { RunEvent } from "../search/events.ts";
 import { applyEvent } from "../search/fold.ts";
 import type { RunState } from "../search/state.ts";
@@ -12,7 +12,7 @@ import { LiveView } from "./live-view.ts";
 import type { Output } from "./output.ts";
 import { numbers } from "./summary.ts";
 
-export class WatchedRun {
+export class WatchedRun implements Watcher {
   readonly #output: Output;
   #view: LiveView;
   #state: RunState | null = null;
@@ -42,7 +42,7 @@ export class WatchedRun {
    *
    * @throws ContractViolation when an event cannot follow the ones before it
    */
-  async show(lines: readonly StoredLine[]): Promise<void> {
+  async show(lines: Parameters<Watcher["show"]>[0]): Promise<void> {
     if (this.#output.json && lines.length > 0) {
       const printed = this.#output.jsonLines(lines.map(({ text }) => text));
       for (const { event } of lines) this.#showEvent(event);

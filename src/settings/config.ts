@@ -94,7 +94,7 @@ export async function readConfig(file: string | undefined, flags: Flags): Promis
  *
  * @throws UsageError naming the key and what is wrong with it
  */
-export function parseConfig(raw: Record<string, unknown>, source: string): Config {
+export function parseConfig(raw: Record<string, unknown>, source = ""): Config {
   const whole = withPaper(withConversation(raw), source);
   const config = parseStrictly(configSchema, whole, source, keyWords);
   const model = checkedModel(config.model, source);

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { openRowIndex } from "../../src/runs/row-index.ts";
 import { FolderCatalog } from "../../src/runs/run-catalog.ts";
-import { benchFile } from "../../src/cli/dashboard.ts";
+import { benchFile } from "../../src/app/dashboard.ts";
 import { readStudy } from "../../src/app/read-study.ts";
 import type { BenchRecord } from "../../src/report/bench-record.ts";
 import type { RunEvent } from "../../src/search/events.ts";

@@ -23,7 +23,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, inject } from "vitest";
-import type { Summary } from "../../src/cli/summary.ts";
+import type { Summary } from "../../src/app/summary.ts";
 import type { runCli as RunCli } from "../../src/cli/run-cli.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import { keptStreams } from "./streams.ts";

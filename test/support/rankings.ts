@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
-import type { RankerSummary, RankingSummary } from "../../src/cli/ranking-summary.ts";
+import type { RankerSummary, RankingSummary } from "../../src/app/ranking-summary.ts";
 import type { Trial } from "../../src/ranking/record.ts";
 import { collmNas, evaluator, type Ended, type Settings, temporaryFolder } from "./cli.ts";
 import { type GrpcServer, startGrpcServer } from "./grpc-server.ts";

@@ -6,7 +6,7 @@ import { afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { openRowIndex, type RowIndex } from "../../src/runs/row-index.ts";
 import { FolderCatalog } from "../../src/runs/run-catalog.ts";
 import type { RunRow, RunsChange } from "../../src/runs/shown-runs.ts";
-import { benchFile } from "../../src/cli/dashboard.ts";
+import { benchFile } from "../../src/app/dashboard.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import { searchedRecord } from "./live-runs.ts";
 

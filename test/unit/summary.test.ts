@@ -1,6 +1,7 @@
-import { number } from "../../src/text/numbers.ts";
 import { describe, expect, it } from "vitest";
-import { endWithoutWinner, scoreText, summarize, summaryLines, whyNoWinner } from "../../src/cli/summary.ts";
+import { endWithoutWinner, summarize, whyNoWinner } from "../../src/app/summary.ts";
+import { scoreText, summaryLines } from "../../src/cli/summary.ts";
+import { number } from "../../src/text/numbers.ts";
 import type { ChatReply, Outcome, RunEvent } from "../../src/search/events.ts";
 import type { SpaceDescription } from "../../src/search/space-description.ts";
 import { fold } from "../../src/search/fold.ts";

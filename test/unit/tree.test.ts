@@ -115,6 +115,11 @@ describe("the linter", () => {
     ["src/settings", 'import "../models/openai-chat.ts";', imports],
     ["src/app", 'import "../cli/output.ts";', imports],
     ["src/app", "export const key = process.env.KEY;", environment],
+    ...["models", "evaluator", "runs", "dashboard"].map((room): [string, string, string] => [
+      "src/cli",
+      `import "../${room}/some.ts";`,
+      imports,
+    ]),
     ["src/ranking", 'import "node:fs";', imports],
     ["src/ranking", 'import "../report/statistics.ts";', imports],
     ["src/report", 'import "node:fs";', imports],

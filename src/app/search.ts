@@ -1,0 +1,251 @@
+/**
+ * Runs a search as a program calls it: from a configuration to a finished record, with everything that belongs to a run.
+ *
+ * It starts what the configuration names (evaluator, models), looks up prices, makes the run's folder, holds its lock,
+ * lets it be steered, and puts everything away at the end, also after an error. It prints nothing: what happens is passed
+ * to the caller's functions.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { UsageError } from "../errors.ts";
+import { createRun, openRun, type RunJournal } from "../runs/journal.ts";
+import { type OnStored } from "../runs/append-log.ts";
+import { readRunUnchecked } from "../runs/run-record.ts";
+import type { Notice } from "../search/live-run.ts";
+import type { Cap, Caps, Role, SearchConfig } from "../search/events.ts";
+import { replaySearch } from "../search/replay.ts";
+import { metered } from "../search/spend.ts";
+import { fold } from "../search/fold.ts";
+import { isComplete } from "../search/results.ts";
+import { type RunState } from "../search/state.ts";
+import { number } from "../text/numbers.ts";
+import { asksNavigator } from "../searchers/registry.ts";
+import { type Config, type ModelConfig, readCaps, readSetup, searchConfigOf } from "../settings/config.ts";
+import { type Flags } from "../settings/flags.ts";
+import { findSearcher, type ModelWatch, openEvaluator, systemClock } from "./compose.ts";
+import { refuseHeld } from "./held-run.ts";
+import { prepare, prepareResume, resumeRun, startRun } from "./run-lifecycle.ts";
+import { type RunServiceFlags, RunServices } from "./run-services.ts";
+
+/** Who watches a run while it goes on, and what is opened beside it. */
+export interface SearchOptions extends RunServiceFlags {
+  /** Raised to stop the run at a place from which it can be resumed; the call then throws Interrupted. */
+  readonly signal?: AbortSignal;
+  /** Called once the run has begun or continues: `state` is what its record says so far. */
+  readonly onBegin?: (state: RunState, folder: string) => void;
+  /** Called with everything that happens: each event that is stored, with the state after it, and each wait. */
+  readonly observe?: (notice: Notice) => void;
+  /** Called while a model's reply arrives, with its length so far in characters. */
+  readonly onText?: (role: Role, characters: number) => void;
+  /** Called with a line for a person about what is beside the run: its page, its feed, a repair of its record. */
+  readonly say?: (line: string) => void;
+}
+
+/** A run that has come to its end. */
+export interface Searched {
+  readonly folder: string;
+  readonly state: RunState;
+}
+
+/**
+ * Runs a new search to its end. The record is in the folder of `config.out`, or in a new one below `runs/`.
+ *
+ * @throws UsageError when no run can begin with this configuration; Interrupted when it is stopped; another CollmError when
+ *   it cannot go on. A run that had begun can be resumed
+ */
+export async function search(config: Config, options: SearchOptions = {}): Promise<Searched> {
+  const { signal = never(), say = () => {}, observe = () => {} } = options;
+  const services = await RunServices.open(options);
+  const { evaluator, logTo, close } = await openEvaluator(config);
+  try {
+    const described = await evaluator.describe(config.space, signal);
+    const dependencies = await prepare(config, described, evaluator, watchBy(options));
+    const { serverVersion } = await evaluator.list(signal);
+    const { folder, journal } = await claimRun(config, services.onStored, options.shared === true);
+    try {
+      const hints = refusesHints(searchConfigOf(config), config.model);
+      const { steering, stop } = await services.begin(folder, folder, hints, say);
+      const observers = {
+        onBegin: (state: RunState) => {
+          logTo(evaluatorLogPath(folder));
+          options.onBegin?.(state, folder);
+        },
+        observe,
+        steering,
+      };
+      const either = AbortSignal.any([signal, stop]);
+      const state = await startRun(config, dependencies, serverVersion, journal, either, observers);
+      return { folder, state };
+    } finally {
+      await putAway(services, journal);
+    }
+  } finally {
+    await Promise.all([services.close(), close()]);
+  }
+}
+
+/** What `resume` changes of a run, as the flags of the command: a larger budget, another model, evaluator or cap. */
+export type ResumeChanges = Pick<
+  Flags,
+  | "budget"
+  | "rounds"
+  | "cap"
+  | "model"
+  | "baseUrl"
+  | "maxTokens"
+  | "onTruncation"
+  | "price"
+  | "evaluator"
+  | "evaluatorConfig"
+>;
+
+export interface ResumeOptions extends SearchOptions {
+  /** Called once the record is read, before anything is opened for the run. */
+  readonly onRead?: (state: RunState, folder: string) => void;
+}
+
+export interface Resumed extends Searched {
+  /** Whether the run had ended before and the changes gave it nothing to do, so that it is as it was. */
+  readonly hadEnded: boolean;
+}
+
+/**
+ * Continues a run that was stopped, or prolongs one that has ended.
+ *
+ * @throws UsageError for changes that the run cannot take; otherwise as `search`
+ */
+export async function resume(
+  folder: string,
+  changes: ResumeChanges = {},
+  options: ResumeOptions = {},
+): Promise<Resumed> {
+  const { signal = never(), say = () => {}, observe = () => {} } = options;
+  const services = await RunServices.open(options);
+  const opened = await openRun(folder, systemClock, services.onStored).catch(async (error: unknown) => {
+    await services.close();
+    return await refuseHeld(folder, error);
+  });
+  try {
+    const before = fold(opened.events) as RunState;
+    options.onRead?.(before, folder);
+    for (const repair of opened.repairs) say(repair);
+    const { budget = null, rounds = null } = changes;
+    const caps = changes.cap === undefined ? null : readCaps({ ...before.search.caps, ...changes.cap });
+    if (budget === null && rounds === null && caps === null && isComplete(before))
+      return { folder, state: before, hadEnded: true };
+    refuseTooLittle(before, budget, caps);
+    const setup = readSetup(before.setup, changes);
+    const { evaluator, logTo, close } = await openEvaluator(setup);
+    logTo(evaluatorLogPath(folder));
+    try {
+      const allowed = caps ?? before.search.caps ?? {};
+      const watch = watchBy(options);
+      const dependencies = await prepareResume(before, setup, allowed, evaluator, signal, watch);
+      const hints = refusesHints(before.search, setup.model);
+      const { steering, stop } = await services.begin(before.run, folder, hints, say);
+      const observers = {
+        onBegin: (state: RunState) => options.onBegin?.(state, folder),
+        observe,
+        steering,
+      };
+      const either = AbortSignal.any([signal, stop]);
+      const state = await resumeRun(opened, { budget, rounds, caps, setup }, dependencies, either, observers);
+      return { folder, state, hadEnded: false };
+    } finally {
+      await close();
+    }
+  } finally {
+    await putAway(services, opened.journal);
+  }
+}
+
+export interface Replayed {
+  readonly events: number;
+  /** Whether the run has come to its end; else every decision so far was repeated. */
+  readonly complete: boolean;
+  /** The bytes of an unfinished last line of the journal, which were left out. */
+  readonly tornBytes: number;
+  readonly state: RunState;
+}
+
+/**
+ * Decides every step of a recorded run again, with neither model nor evaluator.
+ *
+ * @throws ContractViolation at the first decision that differs from the record
+ */
+export async function replay(folder: string): Promise<Replayed> {
+  const { events, tornBytes } = await readRunUnchecked(folder);
+  const state = fold(events) as RunState;
+  const { complete } = await replaySearch(events, findSearcher(state.search.searcher));
+  return { events: events.length, complete, tornBytes, state };
+}
+
+// --- internal ---
+
+/** A signal that nobody raises. */
+function never(): AbortSignal {
+  return new AbortController().signal;
+}
+
+/** Where the evaluator that a run starts writes its log; beside the journal, and no part of the record. */
+function evaluatorLogPath(folder: string): string {
+  return join(folder, "evaluator.log");
+}
+
+/** The lock goes last: the process that holds it next may make a socket of the same name. */
+async function putAway(services: RunServices, journal: RunJournal): Promise<void> {
+  try {
+    await services.close();
+  } finally {
+    await journal.close();
+  }
+}
+
+function watchBy({ observe = () => {}, onText }: SearchOptions): ModelWatch {
+  return {
+    onRetry: (seconds, reason) => observe({ kind: "waiting", seconds, reason }),
+    ...(onText === undefined ? {} : { onText }),
+  };
+}
+
+/** Why a hint to the Navigator would reach nobody; null: it would reach it. */
+function refusesHints(searched: SearchConfig, model: ModelConfig | null): string | null {
+  if (!asksNavigator(searched))
+    return `searcher "${searched.searcher}" does not ask a Navigator in every round: a hint might reach nobody`;
+  return model === null ? "written rules play the Navigator, which cannot read a hint" : null;
+}
+
+/** @throws UsageError for a new budget or cap that the run has used up already */
+function refuseTooLittle(before: RunState, budget: number | null, caps: Caps | null): void {
+  for (const [cap, allowed] of Object.entries(caps ?? {})) {
+    const spent = metered(before)[cap as Cap];
+    if (allowed > spent) continue;
+    throw new UsageError(
+      `--cap ${cap}=${allowed} is no more than the run has used (${number(spent)}); give a larger one`,
+    );
+  }
+  if (budget !== null && budget < before.search.budget)
+    throw new UsageError(
+      `--budget ${budget} is less than the run's budget of ${before.search.budget}; give a larger one`,
+    );
+}
+
+/** The run's folder and record: where `out` says, or under the first name of the default kind that is free. */
+async function claimRun(
+  { out, space, searcher, seed }: Config,
+  onStored: OnStored,
+  isShared: boolean,
+): Promise<{ folder: string; journal: RunJournal }> {
+  if (out !== null) return { folder: out, journal: await createRun(out, systemClock, onStored, isShared) };
+  const time = systemClock.now().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
+  const name = `runs/${space}-${searcher}-seed${seed}-${time}`.replace(/[^A-Za-z0-9./_-]/g, "_");
+  for (let copy = 1; ; copy++) {
+    const folder = copy === 1 ? name : `${name}-${copy}`;
+    try {
+      return { folder, journal: await createRun(folder, systemClock, onStored, isShared) };
+    } catch (error) {
+      // Another run that began in the same second has the name.
+      if (!(error instanceof UsageError) || !existsSync(folder)) throw error;
+    }
+  }
+}
