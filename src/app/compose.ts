@@ -1,7 +1,7 @@
 /**
- * The composition root: chooses an implementation for every port.
+ * Chooses an implementation for every port: evaluator, models, searcher, clock.
  *
- * Owns which implementations exist, and closes what it opened. Every other module meets the world through search/ports.ts.
+ * Only this file knows which implementations there are; all others use search/ports.ts. It closes what it opened.
  */
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -82,7 +82,7 @@ export interface OpenedModels {
   readonly close: () => Promise<void>;
 }
 
-/** What is told while models are asked. */
+/** Who is called while models are asked. */
 export interface ModelWatch {
   /** Before each wait: how long it is, and why. */
   readonly onRetry: (seconds: number, reason: string) => void;

@@ -133,13 +133,13 @@ async function checkServer(
     );
     return;
   }
-  const told = listed.contextTokens;
+  const window = listed.contextTokens;
   findings.add(
     check,
-    told !== null && server.contextTokens !== null && server.contextTokens > told ? "warning" : "ok",
-    `${server.baseUrl} has "${server.name}"${told === null ? "" : `, a window of ${told} tokens`}${server.contextTokens === null ? "" : `; model.contextTokens is ${server.contextTokens}`}`,
-    told !== null && server.contextTokens !== told
-      ? `set model.contextTokens: ${told}, so that long conversations are kept within it`
+    window !== null && server.contextTokens !== null && server.contextTokens > window ? "warning" : "ok",
+    `${server.baseUrl} has "${server.name}"${window === null ? "" : `, a window of ${window} tokens`}${server.contextTokens === null ? "" : `; model.contextTokens is ${server.contextTokens}`}`,
+    window !== null && server.contextTokens !== window
+      ? `set model.contextTokens: ${window}, so that long conversations are kept within it`
       : undefined,
   );
 }

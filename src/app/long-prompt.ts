@@ -1,8 +1,8 @@
 /**
  * A prompt as long as a run's conversation becomes, to find out whether a server reads all of one.
  *
- * Owns its text and what an answer to it tells. A word stands at its beginning, which is what servers leave out, and is
- * asked for at its end. Sends nothing.
+ * It makes the text and reads the answer. At its beginning, which is what servers leave out, is a word that the end asks
+ * for. Sends nothing.
  */
 import type { ChatReply, Message } from "../search/events.ts";
 import type { Random } from "../search/random.ts";
@@ -48,12 +48,12 @@ export function longPrompt(space: Space, bytes: number, word: string, random: Ra
   messages.push({ role: "assistant", content: "All parts are noted." });
   messages.push({
     role: "user",
-    content: "Which word was to be remembered? It stands in the first message. Answer with that word alone.",
+    content: "Which word was to be remembered? It is in the first message. Answer with that word alone.",
   });
   return messages;
 }
 
-/** A prompt's size and the tokens that its server counted; null: it told none. */
+/** A prompt's size and the tokens that its server counted; null: it gave none. */
 export interface Counted {
   readonly bytes: number;
   readonly tokens: number | null;

@@ -1,7 +1,7 @@
 /**
- * The best there is in a space, by measuring all of it.
+ * Finds the best of a space by measuring all of it. For tables, where an evaluation costs nothing.
  *
- * Owns the enumeration and its bound. For tables, where an evaluation costs nothing; asks the evaluator and nobody else.
+ * Larger spaces are refused.
  */
 import { EvaluatorUnavailable, UsageError } from "../errors.ts";
 import type { Reference } from "../report/bench-record.ts";

@@ -1,8 +1,7 @@
 /**
- * The plan of a bench: searchers, spaces, seeds and settings, and the runs that they make together.
+ * Reads the plan of a bench: searchers, spaces, seeds and settings, and the runs that they make together.
  *
- * Owns the form of the file and the matrix. Knows no space and no evaluator: whether a space, a cost or a choice
- * exists is asked later, and before any run begins.
+ * It asks no evaluator: whether a space, a cost or a choice exists is checked later, before any run begins.
  */
 import { basename, dirname, resolve } from "node:path";
 import * as z from "zod";
@@ -204,7 +203,7 @@ function seedsOf(seeds: PlanFile["seeds"], source: string): number[] {
   return seeds;
 }
 
-/** The columns of the matrix on one space; what is left out there is told in `remarks`. */
+/** The columns of the matrix on one space; what is left out there is named in `remarks`. */
 function entriesOf(
   { searchers: names, controls: chosen, settings, grid }: PlanFile,
   given: Keys,
@@ -306,7 +305,7 @@ function repeated<T>(members: readonly T[]): T | undefined {
   return members.find((member, index) => members.indexOf(member) < index);
 }
 
-/** A text as part of a path, on any file system: long ones are cut, and told apart by their digest. */
+/** A text as part of a path, on any file system: long ones are cut, and differ by their digest. */
 function fileName(text: string): string {
   const name = text.replace(/[^A-Za-z0-9._=-]+/g, "-").replace(/^[-.]+|-+$/g, "") || "unnamed";
   return name.length <= longestName

@@ -1,7 +1,7 @@
 /**
- * What both roles cost, and whether a cap on money can hold.
+ * Finds what the models of both roles cost, and checks whether a cap on money can hold.
  *
- * Owns which server's price is whose. Where prices are from is models/prices.ts's business.
+ * Where prices come from is models/prices.ts.
  */
 import { type PriceTable, priceOf } from "../models/prices.ts";
 import { type GivenPrice } from "../settings/flags.ts";

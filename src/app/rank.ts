@@ -21,7 +21,7 @@ import { RankingFile } from "./ranking-file.ts";
 import { type RankingSummary, summarizeRanking } from "./ranking-summary.ts";
 import { versions } from "./run-lifecycle.ts";
 
-/** More are no longer told apart by their intervals, and take memory to resample. */
+/** More trials hardly narrow the intervals, and take memory to resample. */
 const mostTrials = 1_000;
 /** Measuring that takes longer is reported. */
 const quietSeconds = 10;
@@ -208,7 +208,7 @@ async function askForTrials(
   }
 }
 
-/** All that shapes a trial and its ranking, in the order in which differences are told. */
+/** All that shapes a trial and its ranking, in the order in which differences are reported. */
 function settingsOf(
   { seed, task, structured, model }: Config,
   { id, digest }: SpaceDescription,

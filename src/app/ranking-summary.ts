@@ -58,7 +58,7 @@ export interface RankingSummary extends RankingFacts {
     readonly unreadableReplies: number;
     /** Attempts that brought no reply at all. */
     readonly failedAttempts: number;
-    /** Sums over the replies whose server told; null when none did. */
+    /** Sums over the replies whose server counted tokens; null when none did. */
     readonly inputTokens: number | null;
     readonly outputTokens: number | null;
     readonly seconds: number;

@@ -1,8 +1,7 @@
 /**
- * One run, from its first event to its last.
+ * One run on what was opened for it: begins its record or continues it, and searches to the end.
  *
- * Owns what a record begins with, how it is gone on with, and what has to hold before either. Knows no terminal and
- * no exit code: `run` and `bench` do the same with it.
+ * It checks what has to hold before either. Single runs (search.ts) and the runs of a bench (bench-run.ts) use it alike.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";

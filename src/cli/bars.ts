@@ -1,7 +1,7 @@
 /**
  * Bars in the last lines of a terminal, and lines above them that stay.
  *
- * Owns how such lines are drawn. Knows nothing of what bars and lines tell.
+ * It only draws them: their words come from the caller.
  */
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import type { TextStream } from "./style.ts";

@@ -1,7 +1,7 @@
 /**
  * What a bench came to, for the terminal: the tables that answer first; the report has them all.
  *
- * Owns the choice of tables and how they are drawn without a page. Computes nothing.
+ * It chooses the tables and the columns that a terminal has room for. It computes nothing.
  */
 import { tablesOf } from "../report/comparison.ts";
 import type { Table } from "../report/exhibit.ts";

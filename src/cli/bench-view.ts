@@ -1,8 +1,8 @@
 /**
  * A bench as it runs, in the terminal.
  *
- * Owns what is drawn on standard error: one bar for all runs with the time left, and a line for each run that fails.
- * Without a terminal the same is said now and then.
+ * It draws one bar for all runs with the time left, and a line for each run that fails. Without a terminal it prints the same
+ * as a line now and then.
  */
 import type { SingleBar } from "cli-progress";
 import type { BenchWatch } from "../app/bench.ts";

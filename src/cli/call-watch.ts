@@ -1,14 +1,14 @@
 /**
  * The call of a model that is under way, or the wait before it is made again.
  *
- * Owns the words that tell of either while it lasts. Knows no terminal, and the time only as the seconds it is handed.
+ * It has the words for both while they last. It draws nothing, and takes the time from the caller.
  */
 import { duration } from "../text/durations.ts";
 import type { Notice } from "../search/live-run.ts";
 import type { Role } from "../search/events.ts";
 import { plain } from "../text/plain.ts";
 
-/** A call that is over sooner is not told of. */
+/** A shorter call is not shown. */
 const shownAfterSeconds = 1;
 
 export class CallWatch {

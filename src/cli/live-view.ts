@@ -1,9 +1,8 @@
 /**
  * A search as it runs, in the terminal.
  *
- * Owns what is drawn on standard error: a line or two a round, and where there is a terminal a bar with the best so far
- * and the time left, and under it the evaluation under way once it takes a while. Elsewhere such an evaluation is told
- * of now and then. Reads state through selectors and changes nothing.
+ * It draws a line or two a round. On a terminal there is also a bar with the best so far and the time left, and under it
+ * the evaluation under way, once it takes a while. Elsewhere such an evaluation is a line now and then.
  */
 import type { SingleBar } from "cli-progress";
 import type { Notice } from "../search/live-run.ts";
@@ -27,7 +26,7 @@ import { wrapped } from "../text/wrapped.ts";
 
 /** An evaluation that is over sooner is not shown. */
 const shownAfterSeconds = 1;
-/** Without a terminal, nothing is told of evaluations as long as something was said so recently. */
+/** Without a terminal, evaluations are not reported as long as something was printed so recently. */
 const quietSeconds = 30;
 
 export class LiveView {
@@ -58,7 +57,7 @@ export class LiveView {
    * The opening line.
    *
    * @param from the number of the last event that was recorded before anybody watched: of what came before, a line a
-   *   round is told
+   *   round is shown
    */
   begin(state: RunState, from = state.seq): void {
     const { search, space, models } = state;
@@ -201,7 +200,7 @@ export class LiveView {
     if (second !== "") this.say(" ".repeat(label.length) + second + (more.length > 0 ? " …" : ""));
   }
 
-  /** @param isAlone whether no strategy was told before that has the round's number */
+  /** @param isAlone whether no strategy with the round's number was shown before */
   #closed(round: number, state: RunState, isAlone: boolean): void {
     const counts = funnel(state, round);
     const value = best(state)?.value ?? null;
@@ -251,7 +250,7 @@ function steeredWords(event: RunEvent, { run }: RunState): { words: string; comm
       return { words: "going on after the pause" };
     case "hint-given":
       return {
-        words: `a hint by a person, told with the request for the strategy of round ${event.round}: ${event.text}`,
+        words: `a hint by a person, sent with the request for the strategy of round ${event.round}: ${event.text}`,
       };
     default:
       return null;
@@ -261,11 +260,11 @@ function steeredWords(event: RunEvent, { run }: RunState): { words: string; comm
 /** Which evaluation it is, how far it has come, what the evaluator says of it, and for how long it has run. */
 function currentWords({ split, place, of, fraction, note, seconds }: Current): string {
   const what = split === "test" ? "testing the winner" : `evaluating ${place} of ${of}`;
-  const told = [
+  const known = [
     fraction > 0 ? `${Math.floor(100 * fraction)} %` : "",
     plain(note).replace(/\s+/g, " ").trim(),
   ];
-  const details = [...told, seconds < 1 ? "" : `${duration(seconds)} so far`].filter((part) => part !== "");
+  const details = [...known, seconds < 1 ? "" : `${duration(seconds)} so far`].filter((part) => part !== "");
   return details.length === 0 ? what : `${what}: ${details.join(", ")}`;
 }
 

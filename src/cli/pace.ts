@@ -1,8 +1,8 @@
 /**
  * What is being evaluated right now, since when, and how long the rest will take.
  *
- * Owns the estimate: the seconds that evaluations really took and models needed, as far as the record tells them, else
- * as far as they were watched. Knows no terminal, and the time only as the seconds it is handed.
+ * The estimate rests on the seconds that evaluations took and models needed, as far as the record has them, else as far as
+ * they were watched. It draws nothing, and takes the time from the caller.
  */
 import type { Notice } from "../search/live-run.ts";
 import { spend } from "../search/spend.ts";
@@ -40,8 +40,8 @@ export class Pace {
   #watched = { evaluations: 0, seconds: 0 };
   /** The most that was known to be done of the evaluation under way: what is done does not come undone. */
   #furthest = 0;
-  /** The time left as it was told last. */
-  #told: number | null = null;
+  /** The time left as it was shown last. */
+  #shown: number | null = null;
 
   /** @param from the number of the last event that is recorded already */
   constructor(seconds: () => number, from: number) {
@@ -82,9 +82,9 @@ export class Pace {
     const chats = (spend(state).chatSeconds / made) * budgetLeft(state);
     const estimate = Math.max(0, each * (budgetLeft(state) - begun) + chats);
     const isSteady =
-      this.#told !== null && estimate > this.#told && estimate <= this.#told * (1 + steadiness);
-    if (!isSteady) this.#told = estimate;
-    return this.#told;
+      this.#shown !== null && estimate > this.#shown && estimate <= this.#shown * (1 + steadiness);
+    if (!isSteady) this.#shown = estimate;
+    return this.#shown;
   }
 
   /** How much of the evaluation under way is done. */
@@ -97,8 +97,8 @@ export class Pace {
   /** What one evaluation takes: as the evaluator tells, else as it was watched. */
   #secondsEach(state: RunState): number | null {
     const measured = evaluations(state).filter(({ outcome }) => outcome.kind === "measurement").length;
-    const told = spend(state).evaluationSeconds / state.space.parallelism;
-    if (told > 0) return told / measured;
+    const recorded = spend(state).evaluationSeconds / state.space.parallelism;
+    if (recorded > 0) return recorded / measured;
     return this.#watched.evaluations === 0 ? null : this.#watched.seconds / this.#watched.evaluations;
   }
 

@@ -153,9 +153,9 @@ function replyLines(
   );
   return [
     `${role}, reply ${attempt} of ${reply.model}: ${inputTokens ?? "?"} + ${outputTokens ?? "?"} tokens${thinking}, ${reply.seconds.toFixed(1)} s${money}${asked}${unread}`,
-    ...(condensed ? ["the conversation began anew here: it no longer fitted the model's window"] : []),
+    ...(condensed ? ["the conversation began again here: it no longer fitted the model's window"] : []),
     ...(truncatedTo === null ? [] : [truncationWords(truncatedTo)]),
-    ...(mended.length === 0 ? [] : [`put right in its form: ${mended.join("; ")}`]),
+    ...(mended.length === 0 ? [] : [`repaired in its form: ${mended.join("; ")}`]),
     ...(reply.notes ?? []),
     ...probes.map((words) => `probe, ${words}`),
     ...reply.failures.map((words) => `failed attempt: ${words}`),

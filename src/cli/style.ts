@@ -20,7 +20,7 @@ const usual = 100;
 type Format = "bold" | "dim" | "red" | "green" | "yellow";
 
 /**
- * What stands in a mark before its code. It is another one in every process, so that no text from elsewhere can hold a
+ * What is in a mark before its code. It is another one in every process, so that no text from elsewhere can hold a
  * mark. A mark has the form of an escape code, so that tables and lines give it no width.
  */
 const secret = Array.from({ length: 3 }, () => randomInt(1_000, 10_000)).join(";");

@@ -29,34 +29,34 @@ export function summaryLines(
   worker: Worker = "nobody",
   columns: number | null = null,
 ): string[] {
-  const told = (words: string) => wrapped(words, columns === null ? null : columns - labelWidth);
+  const broken = (words: string) => wrapped(words, columns === null ? null : columns - labelWidth);
   const summary = summarize(state, run);
   const { best: winner, funnel: lost, spend: spent } = summary;
   const bold = (text: string) => paint("bold", text);
   const rows: [string, string][] = [];
-  if (winner === null) rows.push(["Winner", told(`none: ${whyNoWinner(state).words}`)]);
+  if (winner === null) rows.push(["Winner", broken(`none: ${whyNoWinner(state).words}`)]);
   else {
     const found = scores(state.space, winner.metrics);
     const caveat = winner.sameImagesAsSearch ? "  (same images as the search)" : "";
     rows.push(["Winner", bold(winner.text)]);
     if (winner.original !== null) rows.push(["", `under its own names: ${winner.original}`]);
-    rows.push(["", told([found, numbers(winner.costs)].filter((part) => part !== "").join("  "))]);
+    rows.push(["", broken([found, numbers(winner.costs)].filter((part) => part !== "").join("  "))]);
     rows.push([
       "",
-      told(
+      broken(
         winner.test === null ? testNote(state) : `test split: ${scores(state.space, winner.test)}${caveat}`,
       ),
     ]);
   }
   rows.push([
     "Ended",
-    told(
+    broken(
       `${endingOf(state, worker)} (${budgetSpent(state)} of ${state.search.budget} evaluations, ${state.rounds.length} ${state.rounds.length === 1 ? "round" : "rounds"})`,
     ),
   ]);
-  if (state.capReached !== null) rows.push(["", told(capLine(state.capReached))]);
-  rows.push(["Funnel", told(funnelLine(lost))]);
-  rows.push(["Spend", told(spendLine(state, spent))]);
+  if (state.capReached !== null) rows.push(["", broken(capLine(state.capReached))]);
+  rows.push(["Funnel", broken(funnelLine(lost))]);
+  rows.push(["Spend", broken(spendLine(state, spent))]);
   if (state.hints.length > 0) rows.push(["Hints", hintsByPerson(state)]);
   rows.push(["Run", run]);
   const word = shellWord(run);
@@ -115,7 +115,7 @@ export function hintsByPerson({ hints }: Pick<RunState, "hints">): string {
 
 // --- internal ---
 
-/** The longest of the words before the lines, and the gap behind it. */
+/** The longest of the words before the lines, and the gap after it. */
 const labelWidth = "Winner".length + 2;
 
 function endingOf({ ended, isPaused }: RunState, worker: Worker): string {
@@ -161,7 +161,7 @@ function spendLine(state: RunState, spent: Spend): string {
   if (state.models === null) return evaluating;
   const players = [...new Set([state.models.navigator, state.models.generator])].join(" and ");
   const rejected = spent.rejectedReplies > 0 ? `, ${spent.rejectedReplies} unreadable` : "";
-  const repaired = spent.repairedReplies > 0 ? `, ${spent.repairedReplies} put right in their form` : "";
+  const repaired = spent.repairedReplies > 0 ? `, ${spent.repairedReplies} repaired in their form` : "";
   const charged = spent.billedFailures > 0 ? ` (${spent.billedFailures} of them perhaps charged for)` : "";
   const failed = spent.failedAttempts > 0 ? `, after ${spent.failedAttempts} failed attempts${charged}` : "";
   const probed = spent.probes > 0 ? `, ${spent.probes} ${spent.probes === 1 ? "probe" : "probes"}` : "";
@@ -170,7 +170,7 @@ function spendLine(state: RunState, spent: Spend): string {
 }
 
 function tokensLine({ inputTokens, outputTokens, cachedTokens, reasoningTokens }: Spend): string {
-  if (inputTokens === null) return "tokens not told by the server,";
+  if (inputTokens === null) return "tokens not counted by the server,";
   const cached = cachedTokens === null ? "" : ` (${cachedTokens} read before)`;
   const thinking = reasoningTokens === null ? "" : ` (${reasoningTokens} thinking)`;
   return `${inputTokens}${cached} + ${outputTokens ?? 0}${thinking} tokens`;

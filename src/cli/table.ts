@@ -1,7 +1,7 @@
 /**
  * Aligned columns for the terminal.
  *
- * Owns the look: no frames, columns two blanks apart. Knows nothing of what stands in them.
+ * Columns are two blanks apart and have no frames.
  */
 import Table from "cli-table3";
 import { cleaned, paint } from "./style.ts";

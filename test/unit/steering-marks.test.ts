@@ -120,7 +120,7 @@ describe("the view of a run under way", () => {
     happen({ type: "run-continued", round: 2 });
     view.end();
     expect(written).toMatch(/^paused; it goes on with: \S*collm-nas steer test-run resume$/m);
-    expect(written).toMatch(/^a hint by a person, told .* of round 3: look \[2Jthere$/m);
+    expect(written).toMatch(/^a hint by a person, sent .* of round 3: look \[2Jthere$/m);
     expect(written).toMatch(/^going on after the pause$/m);
   });
 });

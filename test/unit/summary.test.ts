@@ -310,7 +310,7 @@ describe("the closing lines", () => {
       inputTokens: null,
       outputTokens: null,
     });
-    expect(sections(silent)["Spend"]?.[0]).toContain("tokens not told by the server");
+    expect(sections(silent)["Spend"]?.[0]).toContain("tokens not counted by the server");
   });
 
   it("count the replies that could not be read", async () => {
