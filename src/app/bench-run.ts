@@ -73,11 +73,15 @@ export async function bringToEnd(
   };
   if (!existsSync(journalPath(folder))) {
     const dependencies = await prepare(config, described, evaluator, watch);
-    const journal = await createRun(folder, systemClock, () => {}, isShared);
     try {
-      return await startRun(config, dependencies, serverVersion, journal, signal, { observe });
+      const journal = await createRun(folder, systemClock, () => {}, isShared);
+      try {
+        return await startRun(config, dependencies, serverVersion, journal, signal, { observe });
+      } finally {
+        await journal.close();
+      }
     } finally {
-      await journal.close();
+      await dependencies.close();
     }
   }
   const opened = await openRun(folder, systemClock).catch((error: unknown) => refuseHeld(folder, error));
@@ -87,7 +91,11 @@ export async function bringToEnd(
     const caps = state.search.caps ?? {};
     const dependencies = await prepareResume(state, setup, caps, evaluator, signal, watch);
     const changes = { budget: null, rounds: null, caps: null, setup };
-    return await resumeRun(opened, changes, dependencies, signal, { observe });
+    try {
+      return await resumeRun(opened, changes, dependencies, signal, { observe });
+    } finally {
+      await dependencies.close();
+    }
   } finally {
     await opened.journal.close();
   }

@@ -126,36 +126,32 @@ export interface RunObservers {
 /** Begins the record of a new run and searches to the end. */
 export async function startRun(
   config: Config,
-  { searcher, models, evaluator, space, original, prices, windows, close }: RunDependencies,
+  { searcher, models, evaluator, space, original, prices, windows }: RunDependencies,
   serverVersion: string,
   journal: RunJournal,
   signal: AbortSignal,
   { onBegin = () => {}, observe, steering }: RunObservers,
 ): Promise<RunState> {
-  try {
-    const search = searchConfigOf(config);
-    const bounds = config.model === null ? null : boundsWithin(boundsOf(config.model), windows);
-    const isBounded = search.bounds !== undefined || Object.keys(windows).length > 0;
-    const history = await journal.append([
-      {
-        type: "run-started",
-        run: journal.folder,
-        search: bounds === null || !isBounded ? search : { ...search, bounds },
-        setup: { ...setupOf(config) },
-        models: labelsOf(models),
-        space,
-        ...(original === undefined ? {} : { original }),
-        ...(prices === null ? {} : { prices }),
-        versions: { ...(await versions()), evaluator: serverVersion },
-      },
-    ]);
-    const begun = fold(history) as RunState;
-    onBegin(begun);
-    const ports = portsOf(begun, { searcher, evaluator, models, journal }, steering);
-    return await runSearch(history, ports, signal, observe);
-  } finally {
-    await close();
-  }
+  const search = searchConfigOf(config);
+  const bounds = config.model === null ? null : boundsWithin(boundsOf(config.model), windows);
+  const isBounded = search.bounds !== undefined || Object.keys(windows).length > 0;
+  const history = await journal.append([
+    {
+      type: "run-started",
+      run: journal.folder,
+      search: bounds === null || !isBounded ? search : { ...search, bounds },
+      setup: { ...setupOf(config) },
+      models: labelsOf(models),
+      space,
+      ...(original === undefined ? {} : { original }),
+      ...(prices === null ? {} : { prices }),
+      versions: { ...(await versions()), evaluator: serverVersion },
+    },
+  ]);
+  const begun = fold(history) as RunState;
+  onBegin(begun);
+  const ports = portsOf(begun, { searcher, evaluator, models, journal }, steering);
+  return await runSearch(history, ports, signal, observe);
 }
 
 /**
@@ -229,43 +225,37 @@ export interface Changes {
 export async function resumeRun(
   { journal, events, repairs }: OpenedRun,
   changes: Changes,
-  { searcher, models, evaluator, prices, windows, close }: RunDependencies,
+  { searcher, models, evaluator, prices, windows }: RunDependencies,
   signal: AbortSignal,
   { onBegin = () => {}, observe, steering }: RunObservers,
 ): Promise<RunState> {
-  try {
-    const before = fold(events) as RunState;
-    const caps = changes.caps ?? before.search.caps ?? {};
-    const { model } = changes.setup;
-    const watched = model === null ? {} : watchedBy(model);
-    const bounds = model === null ? null : boundsWithin(boundsOf(model), windows);
-    const isBounded =
-      Object.keys(caps).length > 0 || before.search.bounds !== undefined || Object.keys(windows).length > 0;
-    const resumed = await journal.append([
-      {
-        type: "run-resumed",
-        budget: changes.budget,
-        rounds: changes.rounds,
-        setup: { ...changes.setup },
-        models: labelsOf(models),
-        ...(changes.caps === null ? {} : { caps }),
-        ...(bounds === null || !isBounded || isDeepStrictEqual(bounds, before.search.bounds)
-          ? {}
-          : { bounds }),
-        ...(isDeepStrictEqual(watched.onTruncation, before.search.onTruncation) ? {} : watched),
-        ...(prices === null || isDeepStrictEqual(prices, before.prices) ? {} : { prices }),
-        versions: await versions(),
-        repairs: [...repairs],
-      },
-    ]);
-    const whole: RunEvent[] = [...events, ...resumed];
-    const begun = fold(whole) as RunState;
-    onBegin(begun);
-    const ports = portsOf(begun, { searcher, evaluator, models, journal }, steering);
-    return await resumeSearch(whole, ports, signal, observe);
-  } finally {
-    await close();
-  }
+  const before = fold(events) as RunState;
+  const caps = changes.caps ?? before.search.caps ?? {};
+  const { model } = changes.setup;
+  const watched = model === null ? {} : watchedBy(model);
+  const bounds = model === null ? null : boundsWithin(boundsOf(model), windows);
+  const isBounded =
+    Object.keys(caps).length > 0 || before.search.bounds !== undefined || Object.keys(windows).length > 0;
+  const resumed = await journal.append([
+    {
+      type: "run-resumed",
+      budget: changes.budget,
+      rounds: changes.rounds,
+      setup: { ...changes.setup },
+      models: labelsOf(models),
+      ...(changes.caps === null ? {} : { caps }),
+      ...(bounds === null || !isBounded || isDeepStrictEqual(bounds, before.search.bounds) ? {} : { bounds }),
+      ...(isDeepStrictEqual(watched.onTruncation, before.search.onTruncation) ? {} : watched),
+      ...(prices === null || isDeepStrictEqual(prices, before.prices) ? {} : { prices }),
+      versions: await versions(),
+      repairs: [...repairs],
+    },
+  ]);
+  const whole: RunEvent[] = [...events, ...resumed];
+  const begun = fold(whole) as RunState;
+  onBegin(begun);
+  const ports = portsOf(begun, { searcher, evaluator, models, journal }, steering);
+  return await resumeSearch(whole, ports, signal, observe);
 }
 
 /** Whatever a configuration names of a space has to be there: the costs of its limits, the choices of a prior. */

@@ -57,9 +57,11 @@ export async function search(config: Config, options: SearchOptions = {}): Promi
   const { signal = never(), say = () => {}, observe = () => {} } = options;
   const services = await RunServices.open(options);
   const { evaluator, logTo, close } = await openEvaluator(config);
+  const closing = [close, () => services.close()];
   try {
     const described = await evaluator.describe(config.space, signal);
     const dependencies = await prepare(config, described, evaluator, watchBy(options));
+    closing.push(dependencies.close);
     const { serverVersion } = await evaluator.list(signal);
     const { folder, journal } = await claimRun(config, services.onStored, options.shared === true);
     try {
@@ -80,7 +82,7 @@ export async function search(config: Config, options: SearchOptions = {}): Promi
       await putAway(services, journal);
     }
   } finally {
-    await Promise.all([services.close(), close()]);
+    await Promise.all(closing.map((each) => each()));
   }
 }
 
@@ -137,10 +139,12 @@ export async function resume(
     const setup = readSetup(before.setup, changes);
     const { evaluator, logTo, close } = await openEvaluator(setup);
     logTo(evaluatorLogPath(folder));
+    const closing = [close];
     try {
       const allowed = caps ?? before.search.caps ?? {};
       const watch = watchBy(options);
       const dependencies = await prepareResume(before, setup, allowed, evaluator, signal, watch);
+      closing.push(dependencies.close);
       const hints = refusesHints(before.search, setup.model);
       const { steering, stop } = await services.begin(before.run, folder, hints, say);
       const observers = {
@@ -152,7 +156,7 @@ export async function resume(
       const state = await resumeRun(opened, { budget, rounds, caps, setup }, dependencies, either, observers);
       return { folder, state, hadEnded: false };
     } finally {
-      await close();
+      await Promise.all(closing.map((each) => each()));
     }
   } finally {
     await putAway(services, opened.journal);
