@@ -22,7 +22,6 @@ import { applyEvent } from "../dist/search/fold.js";
 import { best } from "../dist/search/results.js";
 import { replaySearch } from "../dist/search/replay.js";
 import { searchers } from "../dist/searchers/registry.js";
-import { rulesModel } from "../dist/searchers/rules.js";
 import { feedRows } from "./feed.mjs";
 import { dashboardRows } from "./dashboard.mjs";
 import { memoryJournal, usualSearch } from "./in-process.mjs";
@@ -40,12 +39,10 @@ const megabytes = (kilobytes) => `${(kilobytes / 1024).toFixed(0)} MB`;
 /** A whole search in this process; `evaluator` and `journal` may be instrumented. */
 async function searchOnce(settings, space, evaluator, journal) {
   const searcher = searchers.find(({ name }) => name === settings.searcher);
-  const models = settings.searcher === "collm" ? { navigator: rulesModel, generator: rulesModel } : null;
-  const labels = models === null ? null : { navigator: rulesModel.label, generator: rulesModel.label };
   const history = await journal.append([
-    { type: "run-started", run: "bench", search: settings, setup: {}, models: labels, space, versions: {} },
+    { type: "run-started", run: "bench", search: settings, setup: {}, models: null, space, versions: {} },
   ]);
-  return await runSearch(history, { searcher, evaluator, models, journal, clock: systemClock }, never);
+  return await runSearch(history, { searcher, evaluator, models: null, journal, clock: systemClock }, never);
 }
 
 const parts = {
@@ -193,7 +190,7 @@ const parts = {
         const again = performance.now();
         await replaySearch(
           events,
-          searchers.find(({ name }) => name === "collm"),
+          searchers.find(({ name }) => name === "rules"),
         );
         own.push(performance.now() - again);
       }
@@ -237,7 +234,7 @@ const parts = {
     if (configFile === null) return [["comparison", noTable, ""]];
     const preset = readFileSync(join(root, "presets/bench/nasbench201-controls.yaml"), "utf8");
     const plan = join(scratch, "plan.yaml");
-    writeFileSync(plan, preset.replace(", portfolio, collm]", "]"));
+    writeFileSync(plan, preset.replace(", portfolio, rules]", "]"));
     const out = join(scratch, "comparison");
     const page = join(scratch, "report.html");
     const timed = (...args) => {

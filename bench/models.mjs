@@ -44,7 +44,7 @@ export async function callRows() {
   await once(server, "listening");
   const origin = `http://127.0.0.1:${server.address().port}`;
   const messages = [{ role: "user", content: "prompt ".repeat(1_000) }];
-  const asked = { role: "navigator", round: 1, attempt: 1, messages, schema: null, seed: 1, brief: null };
+  const asked = { role: "navigator", round: 1, attempt: 1, messages, schema: null, seed: 1 };
   const chat = chatAt(`${origin}/v1`);
   const ours = [];
   const bare = [];

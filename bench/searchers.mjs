@@ -15,7 +15,6 @@ import { table } from "../dist/cli/table.js";
 import { runSearch } from "../dist/search/coordinator.js";
 import { trace } from "../dist/search/results.js";
 import { asksRoles, searchers } from "../dist/searchers/registry.js";
-import { rulesModel } from "../dist/searchers/rules.js";
 import { memoryJournal, usualSearch } from "./in-process.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -52,9 +51,10 @@ const { values: options, positionals: chosen } = parseArgs({
     first: { type: "string", default: "0" },
   },
 });
-const unknown = chosen.find((name) => !searchers.some((searcher) => searcher.name === name));
+const known = searchers.map(({ name }) => name).filter((name) => !asksRoles({ searcher: name }));
+const unknown = chosen.find((name) => !known.includes(name));
 if (unknown !== undefined) {
-  console.error(`bench: no searcher "${unknown}"; they are ${searchers.map(({ name }) => name).join(", ")}`);
+  console.error(`bench: no searcher "${unknown}" that needs no model; they are ${known.join(", ")}`);
   process.exit(2);
 }
 if (!existsSync(options.csv)) {
@@ -94,7 +94,8 @@ const space = {
 };
 
 const lines = [];
-for (const searcher of searchers.filter(({ name }) => chosen.length === 0 || chosen.includes(name))) {
+const asked = chosen.length === 0 ? known : chosen;
+for (const searcher of searchers.filter(({ name }) => asked.includes(name))) {
   console.error(`bench: ${searcher.name} …`);
   for (const [dataset, columns] of Object.entries(datasets)) {
     const runs = [];
@@ -126,13 +127,11 @@ console.log(
 /** One whole search: the best value after each mark, and the test of the winner. */
 async function searchOnce(searcher, seed, columns) {
   const search = { ...usualSearch, searcher: searcher.name, seed, budget, prior };
-  const models = asksRoles(search) ? { navigator: rulesModel, generator: rulesModel } : null;
-  const labels = models && { navigator: rulesModel.label, generator: rulesModel.label };
   const journal = memoryJournal();
   const history = await journal.append([
-    { type: "run-started", run: "bench", search, setup: {}, models: labels, space, versions: {} },
+    { type: "run-started", run: "bench", search, setup: {}, models: null, space, versions: {} },
   ]);
-  const ports = { searcher, evaluator: tableEvaluator(columns), models, journal, clock: systemClock };
+  const ports = { searcher, evaluator: tableEvaluator(columns), models: null, journal, clock: systemClock };
   const found = trace(await runSearch(history, ports, new AbortController().signal));
   const after = (mark) => found[Math.min(mark, found.length) - 1];
   return {

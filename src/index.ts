@@ -80,6 +80,5 @@ export {
 } from "./search/results.ts";
 export type { Candidate, Round, RunState } from "./search/state.ts";
 export { replaySearch, resumeSearch } from "./search/replay.ts";
-export { rulesModel } from "./searchers/rules.ts";
 export { asksRoles, checkSettings, searchers } from "./searchers/registry.ts";
 export { metered, type Spend, spend } from "./search/spend.ts";

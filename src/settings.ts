@@ -67,8 +67,9 @@ export const settings = {
   },
   searcher: {
     schema: (z) => z.string().min(1),
-    default: "collm",
-    help: "collm, solo, random, evolution, regularized-evolution, local-search, reinforce, surrogate, prior-random, costliest-first or portfolio",
+    default: "rules",
+    usually: "collm where a model is named, else rules",
+    help: "rules, collm, solo, random, evolution, regularized-evolution, local-search, reinforce, surrogate, prior-random, costliest-first or portfolio",
     scope: "decides",
     flag: { value: "name" },
   },
@@ -560,12 +561,6 @@ export const planSettings = {
     help: "how many runs are under way at once",
     scope: "surrounds",
     flag: { value: "n" },
-  },
-  needsModel: {
-    schema: (z) => z.boolean(),
-    default: false,
-    help: "whether the plan is refused without a language model",
-    scope: "surrounds",
   },
   optimum: {
     schema: (z) => z.boolean(),

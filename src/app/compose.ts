@@ -74,7 +74,7 @@ export async function openEvaluator({
   return { evaluator, logTo: (file) => evaluator.logTo(file), close: () => evaluator.close() };
 }
 
-/** The players of the roles in use, and how to put them away. */
+/** The models in use, and how to put them away. */
 export interface OpenedModels {
   readonly models: Record<Role, ChatModel>;
   /** The windows of models that were opened here, in tokens; a server's is known from the settings alone. */
@@ -94,22 +94,18 @@ export interface ModelWatch {
 export type KnownOutputModes = Readonly<Partial<Record<Role, OutputMode>>>;
 
 /**
- * The models that play the roles: the ones that were named, or the rules.
+ * The models that play the roles.
  *
  * @param present the search that they play; absent: another use of a model
  * @throws UsageError for a key that is missing, and for a file that is no model
  */
 export async function openModels(
-  model: ModelConfig | null,
+  model: ModelConfig,
   clock: Clock,
   watch: ModelWatch,
   known: KnownOutputModes = {},
   present?: PresentSearch,
 ): Promise<OpenedModels> {
-  if (model === null) {
-    const { rulesModel } = await import("../searchers/rules.ts");
-    return { models: { navigator: rulesModel, generator: rulesModel }, windows: {}, close: async () => {} };
-  }
   const closing: (() => Promise<void>)[] = [];
   const windows: Partial<Record<Role, number>> = {};
   const shared = new Map<string, Promise<(role: Role) => ChatModel>>();

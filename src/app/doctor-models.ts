@@ -8,7 +8,7 @@ import { duration } from "../text/durations.ts";
 import { type Price, type Role, roleSchema } from "../search/events.ts";
 import type { ChatRequest } from "../search/ports.ts";
 import type { SpaceDescription } from "../search/space-description.ts";
-import { asksRoles } from "../searchers/registry.ts";
+import { askedModel } from "./asked-model.ts";
 import {
   type Config,
   localModel,
@@ -33,7 +33,6 @@ const greeting: ChatRequest = {
   messages: [{ role: "user", content: "Hello" }],
   schema: null,
   seed: 1,
-  brief: null,
 };
 
 /** Everything that can be known of the models: prices, servers, and a real reply of each role. */
@@ -44,13 +43,10 @@ export async function checkModels(
 ): Promise<void> {
   const { findings } = examination;
   const search = searchConfigOf(config);
-  if (!asksRoles(search)) {
-    findings.add("model", "skipped", `searcher ${search.searcher} asks no model`);
-    return;
-  }
-  const { model } = config;
+  const model = askedModel(search, config.model);
   if (model === null) {
-    findings.add("model", "ok", "no model is named: written rules would play both roles");
+    const next = config.model === null ? "to check a model, name it with --model" : undefined;
+    findings.add("model", "skipped", `searcher ${search.searcher} asks no model`, next);
     return;
   }
   const servers = new Map<string, { server: ServerConfig; roles: Role[] }>();

@@ -132,7 +132,7 @@ async function checkLongPrompt(
   }
   const word = `amber-${randomInt(1_000, 10_000)}`;
   const messages = longPrompt(space, room, word, randomStream(seed, check));
-  const reply = await send(player, check, { messages, schema: null, brief: null }, examination);
+  const reply = await send(player, check, { messages, schema: null }, examination);
   if (reply === null) return;
   const long = { bytes: bytesOf(messages), tokens: reply.inputTokens };
   const counted = `${long.bytes} bytes were counted as ${long.tokens ?? "an unknown number of"} tokens`;
@@ -163,11 +163,11 @@ async function ask(player: Player, prompt: Prompt, examination: Examination): Pr
 async function send(
   { role, chat, price }: Player,
   check: string,
-  { messages, schema, brief }: Pick<ChatRequest, "messages" | "schema" | "brief">,
+  { messages, schema }: Pick<ChatRequest, "messages" | "schema">,
   { findings, signal, say }: Examination,
 ): Promise<ChatReply | null> {
   say(`asking the ${role} (${check}) …`);
-  const request = { role, round: 1, attempt: 1, messages, schema, seed: 1, brief };
+  const request = { role, round: 1, attempt: 1, messages, schema, seed: 1 };
   const reply = await findings.try(check, () => chat.reply(request, signal));
   if (reply === null) return null;
   findings.paid(reply, price);

@@ -4,6 +4,7 @@
  *
  * The arithmetic is report/estimate.ts.
  */
+import { rules } from "../searchers/rules.ts";
 import { type Estimate, estimate } from "../report/estimate.ts";
 import { measuredRates } from "../report/measured-rates.ts";
 import { assumedRates, type Ground, type PromptSizes, strategyBytes } from "../report/assumed-rates.ts";
@@ -103,7 +104,9 @@ function configLike({ space, search, setup, original }: RunState, flags: Flags):
     inform: [...(inform ?? [])],
     ...structuredClone(readSetup(setup, {})),
   };
-  return parseConfig(withFlags(like, flags), "");
+  const { searcher, ...others } = like;
+  const isReplaced = searcher === rules.name && flags.model !== undefined;
+  return parseConfig(withFlags(isReplaced ? others : like, flags), "");
 }
 
 async function descriptionOf(

@@ -9,6 +9,7 @@ import {
   type Config,
   configKeys,
   keyWords,
+  type ModelConfig,
   parseConfig,
   searchConfigOf,
   serverOf,
@@ -20,9 +21,10 @@ import { planSettings, shapeOf } from "../settings.ts";
 import { UsageError } from "../errors.ts";
 import type { PrintedRow } from "../report/bench-record.ts";
 import { usualControls } from "../report/study.ts";
+import { askedModel } from "./asked-model.ts";
 import { digestOf } from "../search/digest.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
-import { asksRoles, searchers } from "../searchers/registry.ts";
+import { searchers } from "../searchers/registry.ts";
 
 /** The length of a folder's name, in characters; file systems take 255 bytes. */
 const longestName = 120;
@@ -84,7 +86,7 @@ export async function readPlan(file: string, flags: PlanFlags): Promise<Plan> {
   const runs = [...spacesOf(plan.spaces, source)].flatMap(([space, ofSpace]) => {
     const given = withFlags(merged(shared, ofSpace), runFlags);
     return entriesOf(plan, given, space, remarks, source).flatMap((entry) =>
-      everySeed.map((seed) => plannedRun(entry, given, space, seed, plan.needsModel, source)),
+      everySeed.map((seed) => plannedRun(entry, given, space, seed, source)),
     );
   });
   // On some disks two names that differ in case alone are one.
@@ -261,24 +263,17 @@ function plannedRun(
   given: Keys,
   space: string,
   seed: number,
-  needsModel: boolean,
   source: string,
 ): PlannedRun {
   const whole: Keys = { ...merged(given, keys), space, searcher, seed };
-  const { early } = whole;
-  const players = { searcher, ...(typeof early === "string" ? { early } : {}) };
-  if (needsModel && asksRoles(players) && !holds(whole, ["model", "name"]))
-    throw new UsageError(
-      `${source}this plan needs a language model, and none is named; add --model NAME --base-url URL`,
-    );
   const place = [searcher, variation].filter((part) => part !== "").join(" ");
   const config = parseConfig(whole, `${source}${place}: `);
-  const label = asksRoles(searchConfigOf(config)) ? `${place} (${playersOf(config)})` : place;
+  const model = askedModel(searchConfigOf(config), config.model, source);
+  const label = model === null ? place : `${place} (${playersOf(model)})`;
   return { label, isControl, config, folder: `runs/${fileName(space)}/${fileName(label)}/seed${seed}` };
 }
 
-function playersOf({ model }: Config): string {
-  if (model === null) return "rules";
+function playersOf(model: ModelConfig): string {
   return [...new Set([serverOf(model, "navigator").name, serverOf(model, "generator").name])].join(" and ");
 }
 

@@ -9,7 +9,7 @@ import { type ModelConfig, serverOf } from "../settings/config.ts";
 import { UsageError } from "../errors.ts";
 import { type Caps, type Prices, type Role, roleSchema } from "../search/events.ts";
 
-/** The price of each role's model, null where it is not known; null where written rules play. */
+/** The price of each role's model, null where it is not known; null where no model is asked. */
 export async function pricesFor(model: ModelConfig | null, table: PriceTable): Promise<Prices | null> {
   if (model === null) return null;
   const of = (role: Role) => priceOf(serverOf(model, role), table);

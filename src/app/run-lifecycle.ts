@@ -44,7 +44,8 @@ import { fold } from "../search/fold.ts";
 import { secondsWorked } from "../search/progress.ts";
 import type { RunState } from "../search/state.ts";
 import { resumeSearch } from "../search/replay.ts";
-import { asksRoles, checkSettings } from "../searchers/registry.ts";
+import { checkSettings } from "../searchers/registry.ts";
+import { askedModel } from "./asked-model.ts";
 import {
   deadlineIn,
   findSearcher,
@@ -83,6 +84,7 @@ export interface RunDependencies {
 export async function readRunConfig(file: string | undefined, flags: Flags): Promise<Config> {
   const config = await readConfig(file, flags);
   findSearcher(config.searcher);
+  askedModel(searchConfigOf(config), config.model, file === undefined ? "" : `${file}: `);
   // The journal itself refuses again when it is made.
   if (config.out !== null && existsSync(journalPath(config.out)))
     throw new UsageError(
@@ -105,12 +107,11 @@ export async function prepare(
   const searcher = findSearcher(config.searcher);
   checkFit(config, described);
   const search = searchConfigOf(config);
-  const isAsked = asksRoles(search);
-  const prices = isAsked ? await pricesFor(config.model, config.prices) : null;
-  if (isAsked) checkMoneyCap(config.caps, prices, config.model);
-  const opened = isAsked
-    ? await openModels(config.model, systemClock, watch, {}, { search, space: described })
-    : nobody;
+  const model = askedModel(search, config.model);
+  const prices = await pricesFor(model, config.prices);
+  checkMoneyCap(config.caps, prices, model);
+  const opened =
+    model === null ? nobody : await openModels(model, systemClock, watch, {}, { search, space: described });
   const seen = config.blind ? blinded(described, config.seed, evaluator) : { space: described, evaluator };
   return { searcher, prices, ...opened, ...seen };
 }
@@ -140,6 +141,7 @@ export async function startRun(
       type: "run-started",
       run: journal.folder,
       search: bounds === null || !isBounded ? search : { ...search, bounds },
+      ...(searcher.label === undefined ? {} : { label: searcher.label }),
       setup: { ...setupOf(config) },
       models: labelsOf(models),
       space,
@@ -167,20 +169,20 @@ export async function prepareResume(
   signal: AbortSignal,
   watch: ModelWatch,
 ): Promise<RunDependencies> {
-  const { model } = setup;
   const searcher = findSearcher(state.search.searcher);
-  const isAsked = asksRoles(state.search);
-  checkCaps(caps, isAsked ? model : null);
-  const prices = isAsked ? await pricesAgain(state, setup) : null;
-  if (isAsked) checkMoneyCap(caps, prices, model);
+  const model = askedModel(state.search, setup.model);
+  checkCaps(caps, model);
+  const prices = model === null ? null : await pricesAgain(state, setup);
+  checkMoneyCap(caps, prices, model);
   const described = state.original ?? state.space;
   await requireSameSpace(evaluator, described, signal);
-  const opened = isAsked
-    ? await openModels(model, systemClock, watch, outputModesOf(state, setup), {
-        search: state.search,
-        space: described,
-      })
-    : nobody;
+  const opened =
+    model === null
+      ? nobody
+      : await openModels(model, systemClock, watch, outputModesOf(state, setup), {
+          search: state.search,
+          space: described,
+        });
   const seen =
     state.original === undefined
       ? { space: described, evaluator }
@@ -190,12 +192,13 @@ export async function prepareResume(
 
 /**
  * The state of a run of this configuration that has just begun and is recorded nowhere: what its first prompts are made
- * from. `models` are null where no model is named or asked.
+ * from. `models` are null where no model is asked.
+ *
+ * @throws UsageError where one is asked and none is named
  */
 export function rehearsal(config: Config, space: SpaceDescription): RunState {
   const search = searchConfigOf(config);
-  const { model } = config;
-  const isAsked = asksRoles(search) && model !== null;
+  const model = askedModel(search, config.model);
   const event: RunEvent = {
     v: formatVersion,
     seq: 1,
@@ -204,9 +207,10 @@ export function rehearsal(config: Config, space: SpaceDescription): RunState {
     run: "",
     search,
     setup: { ...setupOf(config) },
-    models: isAsked
-      ? { navigator: serverOf(model, "navigator").name, generator: serverOf(model, "generator").name }
-      : null,
+    models:
+      model === null
+        ? null
+        : { navigator: serverOf(model, "navigator").name, generator: serverOf(model, "generator").name },
     space,
     versions: {},
   };

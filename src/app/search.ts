@@ -65,7 +65,7 @@ export async function search(config: Config, options: SearchOptions = {}): Promi
     const { serverVersion } = await evaluator.list(signal);
     const { folder, journal } = await claimRun(config, services.onStored, options.shared === true);
     try {
-      const hints = refusesHints(searchConfigOf(config), config.model);
+      const hints = refusesHints(searchConfigOf(config));
       const { steering, stop } = await services.begin(folder, folder, hints, say);
       const observers = {
         onBegin: (state: RunState) => {
@@ -145,7 +145,7 @@ export async function resume(
       const watch = watchBy(options);
       const dependencies = await prepareResume(before, setup, allowed, evaluator, signal, watch);
       closing.push(dependencies.close);
-      const hints = refusesHints(before.search, setup.model);
+      const hints = refusesHints(before.search);
       const { steering, stop } = await services.begin(before.run, folder, hints, say);
       const observers = {
         onBegin: (state: RunState) => options.onBegin?.(state, folder),
@@ -213,10 +213,10 @@ function watchBy({ observe = () => {}, onText }: SearchOptions): ModelWatch {
 }
 
 /** Why a hint to the Navigator would reach nobody; null: it would reach it. */
-function refusesHints(searched: SearchConfig, model: ModelConfig | null): string | null {
-  if (!asksNavigator(searched))
-    return `searcher "${searched.searcher}" does not ask a Navigator in every round: a hint might reach nobody`;
-  return model === null ? "written rules play the Navigator, which cannot read a hint" : null;
+function refusesHints(searched: SearchConfig): string | null {
+  return asksNavigator(searched)
+    ? null
+    : `searcher "${searched.searcher}" does not ask a Navigator in every round: a hint might reach nobody`;
 }
 
 /** @throws UsageError for a new budget or cap that the run has used up already */

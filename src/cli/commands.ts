@@ -45,7 +45,7 @@ export function commands({ stdout, stderr }: Streams, { perform, look }: Handler
     .option("--space <id>", "the space to search (`collm-nas spaces` lists them)")
     .option(
       "--searcher <name>",
-      "collm, solo, random, evolution, regularized-evolution, local-search, reinforce, surrogate, prior-random, costliest-first or portfolio (default: collm)",
+      "rules, collm, solo, random, evolution, regularized-evolution, local-search, reinforce, surrogate, prior-random, costliest-first or portfolio (default: collm where a model is named, else rules)",
     )
     .option("--budget <n>", "how many architectures to evaluate at most (default: 100)", wholeFrom(1))
     .option(
@@ -67,7 +67,7 @@ export function commands({ stdout, stderr }: Streams, { perform, look }: Handler
     )
     .option("--task <sentence>", "what the architectures are for, told to the models")
     .option("--blind", "search under neutral names in another order: shows what a model knows by heart")
-    .option("--model <name>", "the language model that plays both roles; without one, written rules do")
+    .option("--model <name>", "the language model that plays both roles; without one, written rules search")
     .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
     .option("--max-tokens <n>", "the longest reply in tokens (default: the server's own)", wholeFrom(1))
     .option(
@@ -209,7 +209,7 @@ export function commands({ stdout, stderr }: Streams, { perform, look }: Handler
     .option("--from <run>", "take it from what an earlier run took; its settings too, where no file is given")
     .option("--tokens-per-second <n>", "what the model writes, for the time without an earlier run", number)
     .option("--space <id>", "the space to search")
-    .option("--searcher <name>", "collm, solo or another (default: collm)")
+    .option("--searcher <name>", "rules, collm, solo or another (default: collm with a model, else rules)")
     .option("--budget <n>", "how many architectures to evaluate at most (default: 100)", wholeFrom(1))
     .option("--rounds <n>", "the most rounds", wholeFrom(1))
     .option("--limit <cost=value>", "highest allowed cost", limit)

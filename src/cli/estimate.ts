@@ -3,19 +3,17 @@
  *
  * What is reckoned is app/estimate.ts.
  */
-import { amount } from "../text/numbers.ts";
+import { amount, dollars } from "../text/numbers.ts";
 import { shellWord } from "../text/shell.ts";
 import { duration } from "../text/durations.ts";
 import type { Output } from "./output.ts";
 import { paint } from "./style.ts";
-import { dollars } from "../text/numbers.ts";
 import { table } from "./table.ts";
 import * as app from "../app/estimate.ts";
 import { program } from "../app/compose.ts";
 import { priceWords } from "../app/prices.ts";
 import type { Estimate } from "../report/estimate.ts";
 import type { Span } from "../report/span.ts";
-import { asksRoles } from "../searchers/registry.ts";
 import { type Config, localModel } from "../settings/config.ts";
 import type { Flags } from "../settings/flags.ts";
 
@@ -48,11 +46,7 @@ export async function estimateRun(
 function headLines({ config, state, run }: app.Estimated, from = ""): string[] {
   const { search, models } = state;
   const player =
-    models === null
-      ? asksRoles(search)
-        ? "written rules play the roles: no calls, no tokens, no money"
-        : "asks no model: no calls, no tokens, no money"
-      : `model ${config.model?.name ?? ""}`;
+    models === null ? "asks no model: no calls, no tokens, no money" : `model ${config.model?.name ?? ""}`;
   const basis = run === null ? "from stated assumptions" : `from ${from} (${run.chats.length} replies)`;
   return [
     `${config.space}, searcher ${search.searcher}, ${search.budget} evaluations; ${player}`,

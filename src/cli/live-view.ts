@@ -18,7 +18,7 @@ import { program } from "../app/compose.ts";
 import { type Current, Pace } from "./pace.ts";
 import { duration } from "../text/durations.ts";
 import { shellWord } from "../text/shell.ts";
-import { truncationWords } from "../report/words.ts";
+import { searcherWords, truncationWords } from "../report/words.ts";
 import { columnsOf, paint, printable, type TextStream } from "./style.ts";
 import { plain } from "../text/plain.ts";
 import { scoreText } from "./summary.ts";
@@ -60,13 +60,11 @@ export class LiveView {
    *   round is shown
    */
   begin(state: RunState, from = state.seq): void {
-    const { search, space, models } = state;
+    const { search, space } = state;
     const limits = Object.entries(search.limits).map(([name, limit]) => `${name} at most ${limit}`);
-    const players =
-      models === null ? "" : ` (${[...new Set([models.navigator, models.generator])].join(" and ")})`;
     const parts = [
       `space ${paint("bold", space.id)}`,
-      `searcher ${paint("bold", search.searcher)}${players}`,
+      `searcher ${paint("bold", searcherWords(state))}`,
       `${search.budget} evaluations`,
       ...limits,
       `seed ${search.seed}`,
@@ -218,7 +216,8 @@ export class LiveView {
       .map(([count, name]) => `, ${count} ${name}`)
       .join("");
     const score = `best ${scoreText(state, value)}`;
-    const label = state.models === null || isAlone ? roundLabel(round) : " ".repeat(roundLabel(round).length);
+    const hasStrategy = (state.rounds[round - 1]?.strategy ?? null) !== null;
+    const label = !hasStrategy || isAlone ? roundLabel(round) : " ".repeat(roundLabel(round).length);
     this.say(
       `${label}  ${better ? paint("green", `${score} ↑`) : score}, ${counts.evaluated} evaluated${losses}`,
     );

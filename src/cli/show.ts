@@ -4,7 +4,7 @@
  * It is read by app/show.ts.
  */
 import { UsageError } from "../errors.ts";
-import { truncationWords, verdictNames } from "../report/words.ts";
+import { searcherWords, truncationWords, verdictNames } from "../report/words.ts";
 import type { OutputMode, Verdict } from "../search/events.ts";
 import { type RepairKind, repairKinds } from "../search/repairs.ts";
 import { usdOf } from "../search/spend.ts";
@@ -13,13 +13,12 @@ import { funnel } from "../search/funnel.ts";
 import { best, resultOf, valueOf, isBetter } from "../search/results.ts";
 import type { Candidate, ChatCall, RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
-import { number } from "../text/numbers.ts";
+import { dollars, number } from "../text/numbers.ts";
 import { program } from "../app/compose.ts";
 import { readShownRun } from "../app/show.ts";
 import type { Output } from "./output.ts";
 import { paint } from "./style.ts";
 import { summarize } from "../app/summary.ts";
-import { dollars } from "../text/numbers.ts";
 import { hintsByPerson, numbers, scoreText, summaryLines } from "./summary.ts";
 import { table } from "./table.ts";
 
@@ -62,9 +61,7 @@ export async function show(
 // --- internal ---
 
 function overview(state: RunState, columns: number | null): string[] {
-  const { search, space, models } = state;
-  const players =
-    models === null ? "" : ` (${[...new Set([models.navigator, models.generator])].join(" and ")})`;
+  const { search, space } = state;
   let bestSoFar: number | null = null;
   const rows = state.rounds.map((round) => {
     const counts = funnel(state, round.round);
@@ -90,7 +87,7 @@ function overview(state: RunState, columns: number | null): string[] {
     ];
   });
   return [
-    `${space.id}: ${search.searcher}${players}, seed ${search.seed}${search.blind === true ? ", blind to the space's names" : ""}, started ${state.startedAt}${state.resumes > 0 ? `, resumed ${state.resumes} times` : ""}${state.hints.length > 0 ? `, ${hintsByPerson(state)}` : ""}`,
+    `${space.id}: ${searcherWords(state)}, seed ${search.seed}${search.blind === true ? ", blind to the space's names" : ""}, started ${state.startedAt}${state.resumes > 0 ? `, resumed ${state.resumes} times` : ""}${state.hints.length > 0 ? `, ${hintsByPerson(state)}` : ""}`,
     "",
     ...table(rows, [
       "round",
@@ -98,7 +95,7 @@ function overview(state: RunState, columns: number | null): string[] {
       "evaluated",
       "best of round",
       "best so far",
-      state.models === null ? "" : "strategy",
+      state.rounds.some(({ strategy }) => strategy !== null) ? "strategy" : "",
     ]),
   ];
 }

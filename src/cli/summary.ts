@@ -158,7 +158,7 @@ function funnelLine(lost: Funnel): string {
 
 function spendLine(state: RunState, spent: Spend): string {
   const evaluating = `${spent.evaluations} evaluations in ${spent.evaluationSeconds.toFixed(1)} s`;
-  if (state.models === null) return evaluating;
+  if (state.models === null) return state.label === undefined ? evaluating : `${evaluating}; ${state.label}`;
   const players = [...new Set([state.models.navigator, state.models.generator])].join(" and ");
   const rejected = spent.rejectedReplies > 0 ? `, ${spent.rejectedReplies} unreadable` : "";
   const repaired = spent.repairedReplies > 0 ? `, ${spent.repairedReplies} repaired in their form` : "";

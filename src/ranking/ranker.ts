@@ -37,7 +37,6 @@ export function rankingPrompt(space: Space, texts: readonly string[], problem: R
       `Rank all ${texts.length} from the best to the worst by ${expectation(space)}.`,
     ].join("\n\n"),
     schema: problem.structured ? rankingSchema(texts.length) : null,
-    brief: null,
   };
 }
 
@@ -79,7 +78,7 @@ export function readRanking(count: number): (reply: ChatReply) => Reading<number
  */
 export async function askForRanking(
   model: ChatModel,
-  { system, user, schema, brief }: Prompt,
+  { system, user, schema }: Prompt,
   { count, seed, trial }: { readonly count: number; readonly seed: number; readonly trial: number },
   signal: AbortSignal,
 ): Promise<Pick<Trial, "ranking" | "replies">> {
@@ -96,7 +95,6 @@ export async function askForRanking(
       messages: [...messages],
       schema,
       seed: Number.parseInt(digestOf([seed, "ranking", trial, attempt]).slice(0, 7), 16),
-      brief,
     } as const;
     const reply = await model.reply(request, signal);
     const reading = readReply(reply, readRanking(count));

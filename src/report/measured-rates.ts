@@ -32,7 +32,9 @@ export function measuredRates(
   const measured = (words: string) => grounds.push({ basis: "measured", words });
   let evaluated = assumed.evaluated;
   const full = fullRounds(run);
-  if (full.length > 0) {
+  // A searcher that asks no model fills its rounds in a way of its own.
+  const isAlike = run.models !== null || Object.keys(assumed.roles).length === 0;
+  if (isAlike && full.length > 0) {
     const scale = most / run.search.candidates.max;
     const counts = full.map((round) => {
       const { evaluated: made, failed } = funnel(run, round);

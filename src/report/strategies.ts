@@ -12,9 +12,9 @@ import { numbers, tableOf, words } from "./layout.ts";
 import { representative, type Subject } from "./figures/subject.ts";
 import { type RoundResult, roundResults } from "./rounds.ts";
 
-/** One table for each search with roles that is shown in detail. */
-export function strategyTables({ space, withRoles }: Subject): Table[] {
-  return withRoles.flatMap((cohort, index) => strategyTable(space, cohort, index) ?? []);
+/** One table for each search with a strategy that is shown in detail. */
+export function strategyTables({ space, withStrategy }: Subject): Table[] {
+  return withStrategy.flatMap((cohort, index) => strategyTable(space, cohort, index) ?? []);
 }
 
 // --- internal ---

@@ -10,6 +10,7 @@ import { roleSchema } from "../search/events.ts";
 import type { SpaceDescription } from "../search/space-description.ts";
 import type { RunState } from "../search/state.ts";
 import type { Reference } from "./bench-record.ts";
+import { searcherWords } from "./words.ts";
 
 /** A run as it was read. */
 export interface ReportedRun {
@@ -209,10 +210,8 @@ export function settingsOf(state: Pick<RunState, "search" | "setup" | "models">)
 }
 
 /** What a run is called that no plan names: the searcher, who played its roles, and whether a person gave hints. */
-export function plainLabel({ search, models, hints }: Pick<RunState, "search" | "models" | "hints">): string {
-  const players =
-    models === null ? "" : ` (${[...new Set([models.navigator, models.generator])].join(" and ")})`;
-  return `${search.searcher}${players}${hints.length > 0 ? ", hinted" : ""}`;
+export function plainLabel(state: Pick<RunState, "search" | "label" | "models" | "hints">): string {
+  return `${searcherWords(state)}${state.hints.length > 0 ? ", hinted" : ""}`;
 }
 
 /** Searchers that are there to be measured against, unless a plan says otherwise. */

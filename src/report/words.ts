@@ -4,6 +4,17 @@
  * Owns the words alone.
  */
 import type { Cap, StopReason, Verdict } from "../search/events.ts";
+import type { RunState } from "../search/state.ts";
+
+/** The searcher of a run as it wants to be shown, and after it the models that it asks. */
+export function searcherWords({
+  search,
+  label,
+  models,
+}: Pick<RunState, "search" | "label" | "models">): string {
+  const players = models === null ? [] : [...new Set([models.navigator, models.generator])];
+  return `${label ?? search.searcher}${players.length === 0 ? "" : ` (${players.join(" and ")})`}`;
+}
 
 /** Why a run came to its end. */
 export const endings: Readonly<Record<StopReason, string>> = {

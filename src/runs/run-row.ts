@@ -57,7 +57,7 @@ export function rowOf(id: string, state: RunState | null, { isHeld, trouble }: C
     trouble,
     space: state.space.id,
     spaceDigest: state.space.digest,
-    searcher: state.search.searcher,
+    searcher: state.label ?? state.search.searcher,
     model:
       state.models === null
         ? null

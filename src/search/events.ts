@@ -223,6 +223,8 @@ const bodySchemas = [
     type: z.literal("run-started"),
     run: z.string(),
     search: searchConfigSchema,
+    /** The words to show for the searcher; absent: its name. */
+    label: z.string().exactOptional(),
     /** How the world was set up: servers, models, sampling; without secrets. Opaque here, read by config.ts. */
     setup: z.record(z.string(), z.unknown()),
     /** The model that plays each role, in the words to show. */

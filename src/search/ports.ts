@@ -69,8 +69,6 @@ export interface ChatRequest {
   readonly schema: Readonly<Record<string, unknown>> | null;
   /** For a model that samples; different for every request of a run. */
   readonly seed: number;
-  /** The data that the messages were written from: for a player that follows rules instead of reading prose. */
-  readonly brief: unknown;
   /** How many attempts may be made that the server can charge for; absent: any number. */
   readonly mostBilled?: number;
 }
@@ -105,7 +103,6 @@ export interface Prompt {
   readonly system: string;
   readonly user: string;
   readonly schema: Readonly<Record<string, unknown>> | null;
-  readonly brief: unknown;
   /**
    * The request to send in place of `user` where the conversation no longer fits the model's window and begins anew:
    * it tells older rounds in short. Absent: `user` needs nothing of what was said before.
@@ -144,6 +141,8 @@ export interface Turn {
 /** A way to propose. Keeps nothing between turns: all it may remember stands in the state. */
 export interface Searcher {
   readonly name: string;
+  /** The words to show for it in place of its name, where these say more. */
+  readonly label?: string;
   /** One line for a list of searchers. */
   readonly summary: string;
   /** Raw candidates for this round; none when it has nothing to propose. */

@@ -127,6 +127,14 @@ export function isOverLimit(state: RunState, measured: MeasuredCost): boolean {
   );
 }
 
+/** By how much the limit that is exceeded most is exceeded, in parts of that limit; below 0 where all are kept. */
+export function excessOf(state: RunState, costs: Readonly<Record<string, number>>): number {
+  const excesses = Object.entries(state.search.limits).map(
+    ([name, limit]) => ((costs[name] ?? 0) - limit) / (Math.abs(limit) || 1),
+  );
+  return Math.max(...excesses);
+}
+
 /** Whether anything within the limits was ever seen, evaluated or not. */
 export function sawWithinLimit(state: RunState): boolean {
   for (const measured of state.costs.values()) if (!isOverLimit(state, measured)) return true;

@@ -89,7 +89,7 @@ export class Roles {
       await this.#run.recordTimeUp();
       return null;
     }
-    const { schema, brief } = prompt;
+    const { schema } = prompt;
     const messages = [...carried, ...added];
     const label = prompt.label === undefined ? [] : [prompt.label];
     const identity = [this.#run.state.search.seed, role, round, attempt, ...label];
@@ -102,7 +102,7 @@ export class Roles {
     };
     if (await isInTheWay(reserved)) return null;
     const mostBilled = attemptsWithin(this.#run.state, role, reserved);
-    const request = { role, round, attempt, messages, schema, seed, brief };
+    const request = { role, round, attempt, messages, schema, seed };
     const noted = hasTokenCap(this.#run.state) ? { reserved } : {};
     this.#run.observe({ kind: "asking", role, attempt });
     let reply: ChatReply;

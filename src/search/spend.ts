@@ -111,7 +111,7 @@ export function reservationOf(
   schema: Readonly<Record<string, unknown>> | null,
 ): Reserved {
   const bounds = state.search.bounds?.[role];
-  // Written rules use no tokens.
+  // Nothing is known of who plays without a model.
   if (bounds === undefined) return { inputTokens: 0, outputTokens: 0 };
   const maxTokens = bounds.maxTokens ?? 0;
   const longest = state.chats.reduce(

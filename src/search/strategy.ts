@@ -1,7 +1,7 @@
 /**
  * The outline of a strategy: the text that the Navigator writes and the Generator reads.
  *
- * Owns the section headings and how to find the summary and the ranges in a text that follows them. Knows neither
+ * Owns the section headings, how a range is written, and how to find the summary in a text that follows them. Knows neither
  * who wrote the text nor what the space is.
  */
 
@@ -18,9 +18,6 @@ export interface Range {
   readonly shares: readonly { readonly token: string; readonly percent: number }[];
 }
 
-const rangeLine = /^[-*]\s*`?([A-Za-z_][A-Za-z0-9_]*)(?:\[(\d+)\])?`?\s*:\s*(.+)$/s;
-/** A token, plain or as a string of JSON, and after it its percentage: `conv3 60%`, `conv3 (60%)`, `"a b" 60%`. */
-const share = /(?<![^\s`,;()])(?:("(?:[^"\\]|\\.)*")|`?([^\s`,;()"]+)`?)(?:\s+|\s*\(\s*)(\d+(?:\.\d+)?)\s*%/g;
 const plainToken = /^[^\s`,;()"]+$/;
 
 /** One line of the section "Ranges". */
@@ -30,20 +27,6 @@ export function printRange({ dimension, slot, shares }: Range): string {
     ({ token, percent }) => `${plainToken.test(token) ? token : JSON.stringify(token)} ${percent}%`,
   );
   return `- ${place}: ${list.join(", ")}`;
-}
-
-/** Every range that a text states in the form of `printRange`; other lines are left alone. */
-export function readRanges(strategy: string): Range[] {
-  return strategy.split("\n").flatMap((line) => {
-    const match = rangeLine.exec(line.trim());
-    if (match === null) return [];
-    const [, dimension = "", slot, list = ""] = match;
-    const shares = [...list.matchAll(share)].flatMap(([, quoted, plain = "", percent = "0"]) => {
-      const token = quoted === undefined ? plain : unquoted(quoted);
-      return token === null ? [] : [{ token, percent: Number(percent) }];
-    });
-    return shares.length === 0 ? [] : [{ dimension, slot: slot === undefined ? null : Number(slot), shares }];
-  });
 }
 
 /** The strategy in a sentence or two: its summary, or the first words that are no heading. */
@@ -71,12 +54,3 @@ const summaryHeading = /^(#+\s*|\*\*)+summary\b/i;
 const besideHeading = /summary(?:\*\*)?\s*:(?:\*\*)?\s*(.*)$/i;
 /** A line that begins with # or is bold as a whole. */
 const anyHeading = /^(#|\*\*[^*]+\*\*:?$)/;
-
-/** The string that a piece of JSON stands for, or null when it is none. */
-function unquoted(json: string): string | null {
-  try {
-    return JSON.parse(json) as string;
-  } catch {
-    return null;
-  }
-}

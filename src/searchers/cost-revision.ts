@@ -11,7 +11,7 @@ import type { Space } from "../search/space.ts";
 import { isOverLimit } from "../search/results.ts";
 import type { RunState } from "../search/state.ts";
 import { costsOf, knownOf, percent } from "./feedback.ts";
-import { askedForm, type GeneratorBrief, generatorPrompt, readArchitectures } from "./generator.ts";
+import { askedForm, generatorPrompt, readArchitectures } from "./generator.ts";
 import { hasPromptExtras, sceneOf, textsOf, writeArchitecture } from "./prompts.ts";
 
 /** So many times the largest round is shown of a draft, and no more. */
@@ -54,12 +54,9 @@ export function costRevisionPrompt(
   strategy: string,
   findings: readonly Finding[],
 ): Prompt {
-  const { system, schema, brief } = generatorPrompt(state, space, strategy);
+  const { system, schema } = generatorPrompt(state, space, strategy);
   const shown = findings.slice(0, mostRounds * state.search.candidates.max);
   const lines = shown.map((finding, index) => `${index + 1}. ${lineOf(state, space, finding)}`);
-  const draft = findings.flatMap((finding) =>
-    finding.kind === "illegal" ? [] : [{ text: finding.architecture.text, isFine: finding.kind === "fine" }],
-  );
   return {
     system,
     user: textsOf(state.search).generator.costRevision(
@@ -69,7 +66,6 @@ export function costRevisionPrompt(
       findings.length - shown.length,
     ),
     schema,
-    brief: { ...(brief as GeneratorBrief), draft } satisfies GeneratorBrief,
     label: "second look",
   };
 }

@@ -8,23 +8,27 @@ import type { Turn } from "../search/ports.ts";
 import type { Architecture } from "../search/architecture.ts";
 import { isOverLimit } from "../search/results.ts";
 
-/** How many draws are made before a turn makes do with what it has. */
 const mostDraws = 10_000;
 const firstBatch = 20;
 const largestBatch = 1_000;
 
-/** Up to `count` different architectures from `draw` that were not visited and keep to the limits. */
+/**
+ * Up to `count` different architectures from `draw` that were not visited and keep to the limits.
+ *
+ * @param most how many draws are made before this makes do with what it has
+ */
 export async function drawNew(
   turn: Turn,
   count: number,
   draw: () => Architecture,
   taken: readonly Architecture[] = [],
+  most: number = mostDraws,
 ): Promise<Architecture[]> {
   const seen = new Set(taken.map(({ text }) => text));
   const found: Architecture[] = [];
   const isLimited = Object.keys(turn.state.search.limits).length > 0;
   let size = firstBatch;
-  for (let draws = 0; draws < mostDraws && found.length < count; size = Math.min(2 * size, largestBatch)) {
+  for (let draws = 0; draws < most && found.length < count; size = Math.min(2 * size, largestBatch)) {
     const fresh: Architecture[] = [];
     const wanted = isLimited ? size : count - found.length;
     for (let batch = 0; batch < size && fresh.length < wanted; batch++, draws++) {

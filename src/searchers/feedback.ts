@@ -2,7 +2,7 @@
  * What is asked of whoever writes the strategy, from the first round on: the results of a round, where the search
  * stands, and what to work out from both.
  *
- * Owns which facts are told, and the same facts as data. Without prompt extras those are the paper's and no more: evaluated
+ * Owns which facts are told. Without prompt extras those are the paper's and no more: evaluated
  * architectures, the best so far, the limit and the target. Knows neither who asks nor how the words go.
  */
 import { number } from "../text/numbers.ts";
@@ -14,8 +14,8 @@ import { budgetLeft } from "../search/progress.ts";
 import {
   best,
   type Evaluation,
-  evaluations,
   evaluationsAmong,
+  excessOf,
   objective,
   resultOf,
   valueOf,
@@ -35,19 +35,6 @@ import {
 import { bulleted, type StrategistTexts } from "./wordings/texts.ts";
 
 const mostExamples = 5;
-
-/** The results of a search, for a player of rules in place of prose. */
-export interface ResultsBrief {
-  readonly space: Space;
-  readonly higherIsBetter: boolean;
-  /** What it may know: all results with memory, the last round's without. */
-  readonly results: readonly Evaluation[];
-  readonly values: readonly (number | null)[];
-  /** Architectures over a limit, in the same scope. */
-  readonly overLimit: readonly { readonly text: string; readonly excess: number }[];
-  readonly budgetLeft: number;
-  readonly budget: number;
-}
 
 /** Who writes the strategy: its words, and the role whose conversation it keeps. */
 export interface Author {
@@ -84,31 +71,6 @@ export function refinementMessage(
     `${texts.next(scene)}\n${bulleted(questions(objective(state).name))}`,
     texts.close(scene),
   ].join("\n\n");
-}
-
-/** The same facts as data. `last` is undefined before there are any. */
-export function resultsBrief(
-  state: RunState,
-  space: Space,
-  last: Round | undefined,
-  role: Role,
-): ResultsBrief {
-  const remembers = state.search.memory[role];
-  const candidates = remembers ? state.rounds.flatMap((each) => each.candidates) : (last?.candidates ?? []);
-  const results = remembers ? evaluations(state) : evaluationsAmong(candidates);
-  return {
-    space,
-    higherIsBetter: objective(state).higherIsBetter,
-    results,
-    values: results.map(({ outcome }) => valueOf(state, outcome)),
-    overLimit: candidates.flatMap(({ verdict }) =>
-      verdict.kind === "over-limit" || (verdict.kind === "accepted" && verdict.overLimit)
-        ? [{ text: verdict.measured.text, excess: excessOf(state, verdict.measured.costs) }]
-        : [],
-    ),
-    budgetLeft: budgetLeft(state),
-    budget: state.search.budget,
-  };
 }
 
 /** Results in order of value, those without one last. */
@@ -238,14 +200,6 @@ function commonest(rejections: readonly Rejection[]): string {
   for (const { sentence } of rejections) counts.set(sentence, (counts.get(sentence) ?? 0) + 1);
   const sorted = [...counts].sort(([, first], [, second]) => second - first).slice(0, 3);
   return sorted.map(([sentence]) => sentence).join("; ");
-}
-
-/** By how much the limit that is exceeded most is exceeded, in parts of that limit. */
-function excessOf(state: RunState, costs: Readonly<Record<string, number>>): number {
-  const excesses = Object.entries(state.search.limits).map(
-    ([name, limit]) => ((costs[name] ?? 0) - limit) / (Math.abs(limit) || 1),
-  );
-  return Math.max(...excesses);
 }
 
 /** The architectures that came again most often, with what is known of them. */

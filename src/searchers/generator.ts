@@ -25,25 +25,12 @@ const deepestWrapping = 4;
 /** In so many candidates of a reply repairs are counted; a round takes far fewer. */
 const mostCounted = 1_000;
 
-/** What a rule-following Generator needs in place of prose. */
-export interface GeneratorBrief {
-  readonly role: "generator";
-  readonly space: Space;
-  readonly strategy: string;
-  readonly min: number;
-  readonly max: number;
-  /** Its own draft, where it may correct it: the legal architectures, and whether each is worth an evaluation. */
-  readonly draft?: readonly { readonly text: string; readonly isFine: boolean }[];
-}
-
 /** The prompt for one round's architectures. */
 export function generatorPrompt(state: RunState, space: Space, strategy: string): Prompt {
-  const { min, max } = state.search.candidates;
   return {
     system: systemPrompt(state, space),
     user: textsOf(state.search).generator.request(sceneOf(state, "generator"), strategy),
     schema: state.search.structured ? architecturesSchema(space, state.search.candidates) : null,
-    brief: { role: "generator", space, strategy, min, max } satisfies GeneratorBrief,
   };
 }
 

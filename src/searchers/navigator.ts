@@ -11,17 +11,12 @@ import { strategyBefore } from "../search/conversation.ts";
 import type { RunState } from "../search/state.ts";
 import { strategySections } from "../search/strategy.ts";
 import { condensedMessage } from "./condensed.ts";
-import { openingMessage, type ResultsBrief, refinementMessage, resultsBrief } from "./feedback.ts";
+import { openingMessage, refinementMessage } from "./feedback.ts";
 import { hintsTold } from "./hints.ts";
 import { describeProblem, describeSpace, exampleOf, hasPromptExtras, sceneOf, textsOf } from "./prompts.ts";
 
 const fewestWords = 5;
 const longestQuote = 200;
-
-/** What a rule-following Navigator needs in place of prose. */
-export interface NavigatorBrief extends ResultsBrief {
-  readonly role: "navigator";
-}
 
 /**
  * The prompt for the strategy of `round`: an opening as long as there is none, a refinement after that. It ends with the
@@ -39,10 +34,6 @@ export function navigatorPrompt(state: RunState, space: Space, round: number): P
     user,
     ...(condensed === undefined ? {} : { condensed }),
     schema: null,
-    brief: {
-      role: "navigator",
-      ...resultsBrief(state, space, last, "navigator"),
-    } satisfies NavigatorBrief,
   };
 }
 

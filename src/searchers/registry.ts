@@ -16,12 +16,14 @@ import { checkPrior, priorRandom } from "./prior-random.ts";
 import { random } from "./random.ts";
 import { regularizedEvolution } from "./regularized-evolution.ts";
 import { reinforce } from "./reinforce.ts";
+import { rules } from "./rules.ts";
 import { solo } from "./solo.ts";
 import { surrogate } from "./surrogate.ts";
 
 const arms: readonly Searcher[] = [
   collm,
   solo,
+  rules,
   random,
   evolution,
   regularizedEvolution,
@@ -37,8 +39,16 @@ const portfolio = portfolioOf(arms, surrogate);
 /** In the order to show them. */
 export const searchers: readonly Searcher[] = [...arms, portfolio];
 
-/** The names of searchers that ask the roles, and so need a model or the rules. */
+/** The names of searchers that ask the roles, and so need a language model. */
 const roleSearchers: ReadonlySet<string> = new Set([collm.name, solo.name]);
+
+/** What says who plays. */
+export type PlayerSettings = Pick<SearchConfig, "searcher" | "early" | "prior">;
+
+/** The searcher that plays the first round. */
+export function firstPlayer(search: PlayerSettings): string {
+  return search.searcher === portfolio.name ? earlyName(search) : search.searcher;
+}
 
 /** Whether a search asks the roles. */
 export function asksRoles(search: PlayerSettings): boolean {
@@ -71,13 +81,4 @@ export function checkSettings(
       `searcher "${search.searcher}" draws from a prior, which names what a blind search must not see; leave out one of the two`,
     );
   checkPrior(space, search.prior);
-}
-
-// --- internal ---
-
-type PlayerSettings = Pick<SearchConfig, "searcher" | "early" | "prior">;
-
-/** Who plays the first round. */
-function firstPlayer(search: PlayerSettings): string {
-  return search.searcher === portfolio.name ? earlyName(search) : search.searcher;
 }

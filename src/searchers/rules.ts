@@ -1,209 +1,242 @@
 /**
- * Every role played by written rules, for a search without a language model.
+ * A search by written rules, without a language model: each round it reads which choices the good architectures share,
+ * writes that down as a strategy in words, and draws new architectures by the shares in it.
  *
- * Owns the rules: the Navigator reads which choices the good architectures share and writes them down as ranges, the
- * Generator samples from the ranges it reads. They talk through the strategy text alone, as models would; who plays
- * alone does one after the other. Knows no space.
+ * Owns the rules: what counts as good, how sure the shares are, when they widen, and the words. Costs are free, so it
+ * draws until enough architectures are new and within the limits. Keeps nothing between rounds and knows no space.
  */
-import { Interrupted } from "../errors.ts";
-import type { ChatReply } from "../search/events.ts";
-import type { ChatModel, ChatRequest } from "../search/ports.ts";
-import { type Random, randomStream } from "../search/random.ts";
+import type { Searcher, Turn } from "../search/ports.ts";
 import type { Architecture } from "../search/architecture.ts";
-import type { Space } from "../search/space.ts";
-import { printRange, type Range, readRanges } from "../search/strategy.ts";
-import type { ResultsBrief } from "./feedback.ts";
-import type { GeneratorBrief } from "./generator.ts";
-import type { NavigatorBrief } from "./navigator.ts";
-import { writeArchitecture } from "./prompts.ts";
-import type { SoloBrief } from "./solo.ts";
-
-/** The words with which every surface names this player. */
-export const rulesLabel = "rules, no language model";
+import { budgetLeft, budgetSpent } from "../search/progress.ts";
+import { excessOf } from "../search/results.ts";
+import { printRange, type Range } from "../search/strategy.ts";
+import { drawNew, roundSize } from "./draws.ts";
+import { drawByOdds, type Odds } from "./odds.ts";
+import { individuals, ranked } from "./population.ts";
 
 /** The share of results that counts as good, and the fewest and most of them. */
-const eliteShare = 0.25;
-const fewestElites = 4;
-const mostElites = 12;
+const goodShare = 0.25;
+const fewestGood = 4;
+const mostGood = 12;
 /** How many votes each choice has before any result speaks, at the start and at the end of the budget. */
 const firstPrior = 1;
 const lastPrior = 0.25;
-/** A choice rarer than this, or than half its even share, is left out of the words, and so out of the sampling. */
+/** A choice rarer than this, or than half its even share, is left out of the strategy, and so of the draws. */
 const smallestPercent = 3;
+/** By so much these votes grow, step by step, where nearly every draw is known already; at last all shares are even. */
+const widths = [1, 4, 16, Number.POSITIVE_INFINITY];
+/** So often a round looks again at what comes nearest to the limits. */
+const mostApproaches = 8;
+/** So many draws are made for each architecture of a round before the next step. */
+const drawsEach = 20;
 
-/** Plays whichever role a request's brief names. Uses no tokens and no time. */
-export const rulesModel: ChatModel = {
-  label: rulesLabel,
-  reply: async ({ brief, seed }: ChatRequest, signal: AbortSignal): Promise<ChatReply> => {
-    if (signal.aborted) throw new Interrupted("stopped on request");
-    return {
-      model: rulesLabel,
-      content: answerTo(brief as Brief, seed),
-      reasoning: null,
-      finishReason: "stop",
-      inputTokens: 0,
-      outputTokens: 0,
-      seconds: 0,
-      failures: [],
-    };
+export const rules: Searcher = {
+  name: "rules",
+  label: "rules, no language model",
+  summary: "written rules, no language model: a strategy in words from what the best results share",
+  async propose(turn) {
+    const batch = new Batch(turn);
+    const good = bestResults(turn);
+    const plan = good.length > 0 ? await followResults(batch, good) : await approachLimits(batch);
+    await turn.setStrategy(strategyOf(turn, plan));
+    return batch.found.map(({ text }) => text);
   },
 };
 
-type Brief = NavigatorBrief | GeneratorBrief | SoloBrief;
-
-function answerTo(brief: Brief, seed: number): string {
-  if (brief.role === "navigator") return writeStrategy(brief);
-  if (brief.role === "generator") return `{"architectures": ${writeArchitectures(brief, seed)}}`;
-  const strategy = writeStrategy(brief);
-  const architectures = writeArchitectures({ ...brief, strategy }, seed);
-  return `{"strategy": ${JSON.stringify(strategy)}, "architectures": ${architectures}}`;
+/** What a round follows. */
+interface Plan {
+  /** The architectures that the shares are taken from, the best first. */
+  readonly good: readonly Architecture[];
+  /** `limits`: there is no result yet, and these come nearest to the limits. */
+  readonly from: "results" | "limits";
+  /** By how much the shares are wider than the results alone would have them; infinite: they are even. */
+  readonly width: number;
+  readonly polls: readonly Poll[];
 }
 
-// ----- Navigator -----
+/** The new architectures of one round. */
+class Batch {
+  readonly turn: Turn;
+  readonly found: Architecture[] = [];
+  readonly #count: number;
+  readonly #random: ReturnType<Turn["random"]>;
 
-/** One slot of the space with the votes that each of its choices got from the good architectures. */
-interface Poll {
-  readonly dimension: string;
+  constructor(turn: Turn) {
+    this.turn = turn;
+    this.#count = roundSize(turn);
+    this.#random = turn.random("draws");
+  }
+
+  /** Draws by a plan until the batch is full; after a number of draws it stops, unless `isLast`. Whether it is full. */
+  async fill(plan: Plan, isLast: boolean): Promise<boolean> {
+    const { space } = this.turn;
+    const odds = oddsOf(plan.polls);
+    const draw = () => drawByOdds(space, odds, this.#random);
+    const most = isLast ? undefined : drawsEach * this.#count;
+    this.found.push(...(await drawNew(this.turn, this.#count - this.found.length, draw, this.found, most)));
+    return this.found.length === this.#count;
+  }
+}
+
+/** Draws near the best results, and wider where hardly anything new is left there. */
+async function followResults(batch: Batch, good: readonly Architecture[]): Promise<Plan> {
+  let plan: Plan | undefined;
+  for (const [step, width] of widths.entries()) {
+    plan = planOf(batch.turn, good, "results", width);
+    if (await batch.fill(plan, step === widths.length - 1)) break;
+  }
+  return plan as Plan;
+}
+
+/** Draws evenly, and where limits leave little of that, near what comes nearest to the limits. */
+async function approachLimits(batch: Batch): Promise<Plan> {
+  const isLimited = Object.keys(batch.turn.state.search.limits).length > 0;
+  let plan = planOf(batch.turn, nearestToLimits(batch.turn), "limits", 1);
+  for (let step = 1; !(await batch.fill(plan, !isLimited)); step++) {
+    if (!isLimited || step === mostApproaches) break;
+    plan = planOf(batch.turn, nearestToLimits(batch.turn), "limits", 1);
+  }
+  return plan;
+}
+
+// ----- What is good -----
+
+function bestResults({ state, space }: Turn): Architecture[] {
+  return goodAmong(ranked(individuals(state, space))).map(({ architecture }) => architecture);
+}
+
+/** Of all architectures whose costs are known and that were not proposed, those that exceed the limits least. */
+function nearestToLimits({ state, space }: Turn): Architecture[] {
+  if (Object.keys(state.search.limits).length === 0) return [];
+  const known = [...state.costs.values()].filter(({ text }) => !state.visited.has(text));
+  const ordered = known
+    .map(({ text, costs }) => ({ text, excess: Math.max(0, excessOf(state, costs)) }))
+    .sort((first, second) => first.excess - second.excess);
+  return goodAmong(ordered).map(({ text }) => space.fromText(text));
+}
+
+/** The first of a list that begins with the best. */
+function goodAmong<T>(ordered: readonly T[]): T[] {
+  return ordered.slice(0, Math.min(mostGood, Math.max(fewestGood, Math.round(ordered.length * goodShare))));
+}
+
+// ----- Shares -----
+
+/** The shares of the choices of one slot, the largest first. */
+interface Poll extends Range {
   readonly slot: number;
-  readonly shares: readonly { readonly token: string; readonly percent: number }[];
+  /** All choices of the slot, those without a share among them. */
+  readonly choices: readonly string[];
+  /** Choices that hardly any good architecture has. */
+  readonly rare: readonly string[];
 }
 
-function writeStrategy(brief: ResultsBrief): string {
-  const { space } = brief;
-  const { elites, within } = elitesOf(brief);
-  const polls = takePolls(space, elites, brief.budgetLeft / brief.budget);
+function planOf(turn: Turn, good: readonly Architecture[], from: Plan["from"], width: number): Plan {
+  const { search } = turn.state;
+  const left = budgetLeft(turn.state) / search.budget;
+  const prior = width * (lastPrior + (firstPrior - lastPrior) * left);
+  const { dimensions } = turn.space.description;
+  const polls = dimensions.flatMap(({ name, choices, groups }, dimension) =>
+    Array.from({ length: groups.reduce((sum, { size }) => sum + size, 0) }, (_, slot) => {
+      const held = good.map((architecture) => architecture.choices[dimension]?.[slot] ?? null);
+      return pollOf({ dimension: name, slot, choices }, held, prior);
+    }),
+  );
+  return { good, from, width, polls };
+}
+
+/** Votes of the good architectures, better ones with more weight; none in a slot that none of them uses: even shares. */
+function pollOf(
+  place: Pick<Poll, "dimension" | "slot" | "choices">,
+  held: readonly (number | null)[],
+  prior: number,
+): Poll {
+  const votes = place.choices.map((_, choice) =>
+    Number.isFinite(prior)
+      ? held.reduce<number>(
+          (sum, each, rank) => (each === choice ? sum + 2 * (1 - rank / held.length) : sum),
+          prior,
+        )
+      : 1,
+  );
+  const total = votes.reduce((sum, vote) => sum + vote, 0);
+  const shares = place.choices
+    .map((token, choice) => ({ token, percent: Math.round((100 * (votes[choice] ?? 0)) / total) }))
+    .sort((first, second) => second.percent - first.percent);
+  const isRare = ({ percent }: { percent: number }) =>
+    percent < Math.min(smallestPercent, 50 / shares.length);
+  return {
+    ...place,
+    shares: shares.filter((share) => !isRare(share)),
+    rare: shares.filter(isRare).map(({ token }) => token),
+  };
+}
+
+/** The shares as odds; even ones in a slot of so many choices that each share rounds to nothing. */
+function oddsOf(polls: readonly Poll[]): Odds {
+  const byDimension = new Map<string, number[][]>();
+  for (const { dimension, choices, shares } of polls) {
+    const percents = new Map(shares.map(({ token, percent }) => [token, percent]));
+    const odds = choices.map((token) => (shares.length === 0 ? 1 : (percents.get(token) ?? 0)));
+    byDimension.set(dimension, [...(byDimension.get(dimension) ?? []), odds]);
+  }
+  return [...byDimension.values()];
+}
+
+// ----- Words -----
+
+function strategyOf({ space, state }: Turn, { good, from, width, polls }: Plan): string {
+  const isEven = good.length === 0 || !Number.isFinite(width);
   const favourites = polls
-    .filter(({ shares }) => shares.length > 1)
+    .filter(({ choices }) => choices.length > 1)
     .sort((first, second) => topPercent(second) - topPercent(first))
     .slice(0, 3);
-  const settled = favourites.filter((poll) => topPercent(poll) >= 50);
-  const named = (list: readonly Poll[]) =>
-    list.map(({ dimension, slot, shares }) => `${dimension}[${slot}] = ${shares[0]?.token}`).join(", ");
+  const spent = budgetSpent(state);
   const agreement = `agree most on ${named(favourites)}`;
-  const next =
-    settled.length > 0
-      ? "Stay close to that and vary the rest."
-      : "They still differ widely, so keep sampling broadly.";
   const summary =
-    elites.length === 0
+    good.length === 0
       ? "Nothing is known yet: sample every choice of every slot evenly."
-      : !within
-        ? `Everything so far is over the limit; the ${elites.length} that exceed it least ${agreement}. Go further that way.`
-        : `The ${elites.length} best of ${brief.results.length} results ${agreement}. ${next}`;
+      : from === "limits"
+        ? `There is no result within the limits yet; the ${good.length} that come nearest to them ${agreement}. Go further that way.`
+        : isEven
+          ? `Nearly everything close to the best of ${spent} results is known: start again from even shares.`
+          : `The ${good.length} best of ${spent} results ${agreement}. ${nextStep(width, favourites)}`;
   const directions = space.description.dimensions.map(({ name }) => {
     const own = favourites.filter(({ dimension }) => dimension === name);
-    return `### ${name}\n${own.length > 0 && elites.length > 0 ? `Prefer ${named(own)}; elsewhere follow the ranges.` : "Follow the ranges."}`;
+    return `### ${name}\n${own.length > 0 && !isEven ? `Prefer ${named(own)}; elsewhere follow the ranges.` : "Follow the ranges."}`;
   });
-  const isRare = (percent: number, { shares }: Poll) =>
-    percent < Math.min(smallestPercent, 50 / shares.length);
   const rare = polls.flatMap((poll) =>
-    poll.shares
-      .filter(({ percent }) => isRare(percent, poll))
-      .map(({ token }) => `${poll.dimension}[${poll.slot}] = ${token}`),
+    poll.rare.map((token) => `${poll.dimension}[${poll.slot}] = ${token}`),
   );
-  const ranges = polls.map((poll) =>
-    printRange({ ...poll, shares: poll.shares.filter(({ percent }) => !isRare(percent, poll)) }),
-  );
+  const { budget } = state.search;
+  const left = `${budgetLeft(state)} of ${budget} evaluations are left`;
+  const worked =
+    good.length === 0 || from === "limits"
+      ? `No results within the limits yet; ${left}.`
+      : `Ranges gives the share of each choice among the best results; ${left}.`;
   return [
     `## Summary\n${summary}`,
-    `## What worked and why\n${elites.length === 0 ? "No results yet." : `Shares of each choice among the best results are given under Ranges; ${brief.budgetLeft} of ${brief.budget} evaluations are left.`}`,
+    `## What worked and why\n${worked}`,
     `## Directions\n${directions.join("\n")}`,
-    `## Ranges\n${ranges.join("\n")}`,
-    `## Avoid\n${rare.length === 0 || elites.length === 0 ? "Repeating an architecture." : `Hardly any good result has ${rare.slice(0, 8).join(", ")}.`}`,
+    `## Ranges\n${polls
+      .filter(({ shares }) => shares.length > 0)
+      .map(printRange)
+      .join("\n")}`,
+    `## Avoid\n${rare.length === 0 || isEven ? "Repeating an architecture." : `Hardly any good architecture has ${rare.slice(0, 8).join(", ")}.`}`,
   ].join("\n\n");
 }
 
-/** The good architectures: the best results, or as long as there are none, those that exceed the limit least. */
-function elitesOf(brief: ResultsBrief): { elites: Architecture[]; within: boolean } {
-  const scored = brief.results.flatMap(({ measured, overLimit }, index) => {
-    const value = brief.values[index];
-    return value === null || value === undefined || overLimit
-      ? []
-      : [{ text: measured.text, score: brief.higherIsBetter ? value : -value }];
-  });
-  const within = scored.length > 0;
-  const ranked = within ? scored : brief.overLimit.map(({ text, excess }) => ({ text, score: -excess }));
-  const count = Math.min(mostElites, Math.max(fewestElites, Math.round(ranked.length * eliteShare)));
-  const elites = [...ranked]
-    .sort((first, second) => second.score - first.score)
-    .slice(0, count)
-    .map(({ text }) => brief.space.fromText(text));
-  return { elites, within };
+function nextStep(width: number, favourites: readonly Poll[]): string {
+  if (width > 1) return "Nearly everything that close is known: vary more than before.";
+  return favourites.some((poll) => topPercent(poll) >= 50)
+    ? "Stay close to that and vary the rest."
+    : "They still differ widely, so keep sampling broadly.";
 }
 
-/** Votes of the elites, better ones with more weight, for every slot; none in a slot that no elite uses: even shares. */
-function takePolls(space: Space, elites: readonly Architecture[], budgetLeft: number): Poll[] {
-  const prior = lastPrior + (firstPrior - lastPrior) * budgetLeft;
-  return space.description.dimensions.flatMap(({ name, choices, groups }, dimension) =>
-    Array.from({ length: groups.reduce((sum, { size }) => sum + size, 0) }, (_, slot) => {
-      const votes = choices.map(() => prior);
-      for (const [rank, { choices: chosen }] of elites.entries()) {
-        const choice = chosen[dimension]?.[slot];
-        if (choice !== null && choice !== undefined)
-          votes[choice] = (votes[choice] ?? 0) + 2 * (1 - rank / elites.length);
-      }
-      const total = votes.reduce((sum, vote) => sum + vote, 0);
-      const shares = choices.map((token, choice) => ({
-        token,
-        percent: Math.round((100 * (votes[choice] ?? 0)) / total),
-      }));
-      return {
-        dimension: name,
-        slot,
-        shares: shares.sort((first, second) => second.percent - first.percent),
-      };
-    }),
-  );
+function named(polls: readonly Poll[]): string {
+  return polls.map(({ dimension, slot, shares }) => `${dimension}[${slot}] = ${shares[0]?.token}`).join(", ");
 }
 
 function topPercent({ shares }: Poll): number {
   return shares[0]?.percent ?? 0;
-}
-
-// ----- Generator -----
-
-function writeArchitectures(
-  { space, strategy, max, draft = [] }: Pick<GeneratorBrief, "space" | "strategy" | "max" | "draft">,
-  seed: number,
-): string {
-  const random = randomStream(seed, "rules");
-  const ranges = readRanges(strategy);
-  const write = (architecture: Architecture) => writeArchitecture(space, architecture, "choice");
-  // What is good in a draft stays, and other draws take the place of the rest.
-  const kept = draft.filter(({ isFine }) => isFine).map(({ text }) => write(space.fromText(text)));
-  const dropped = new Set(draft.filter(({ isFine }) => !isFine).map(({ text }) => text));
-  const written = new Set(kept.slice(0, max));
-  for (let attempt = 0; attempt < 10 * max && written.size < max; attempt++) {
-    const drawn = sampleFrom(space, ranges, random);
-    if (!dropped.has(drawn.text)) written.add(write(drawn));
-  }
-  return `[${[...written].join(", ")}]`;
-}
-
-function sampleFrom(space: Space, ranges: readonly Range[], random: Random): Architecture {
-  const raw = space.description.dimensions.map(({ name, choices, groups }) => {
-    const slots = groups.reduce((sum, { size }) => sum + size, 0);
-    const drawn = Array.from({ length: slots }, (_, slot) => {
-      const range =
-        ranges.find((each) => each.dimension === name && each.slot === slot) ??
-        ranges.find((each) => each.dimension === name && each.slot === null);
-      return drawToken(choices, range, random);
-    });
-    return [name, drawn];
-  });
-  const parsed = space.parse(Object.fromEntries(raw));
-  return parsed.ok ? parsed.architecture : space.sample(random);
-}
-
-/** A choice in proportion to the shares of its range; evenly when the range names none of them. */
-function drawToken(choices: readonly string[], range: Range | undefined, random: Random): string {
-  const shares = (range?.shares ?? []).filter(({ token }) => choices.includes(token));
-  const total = shares.reduce((sum, { percent }) => sum + percent, 0);
-  if (total === 0) return choices[random.below(choices.length)] as string;
-  let at = (random.below(1_000_000) / 1_000_000) * total;
-  for (const { token, percent } of shares) {
-    at -= percent;
-    if (at < 0) return token;
-  }
-  return (shares.at(-1) as { token: string }).token;
 }

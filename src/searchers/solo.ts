@@ -11,7 +11,7 @@ import type { Space } from "../search/space.ts";
 import type { Round, RunState } from "../search/state.ts";
 import { condensedMessage } from "./condensed.ts";
 import { measureSpread } from "./cost-spread.ts";
-import { openingMessage, type ResultsBrief, refinementMessage, resultsBrief } from "./feedback.ts";
+import { openingMessage, refinementMessage } from "./feedback.ts";
 import { type AskedForm, answerIn, askedForm, candidatesIn, isAnswer, readFound } from "./generator.ts";
 import { isStrategy, outlineOf } from "./navigator.ts";
 import {
@@ -37,13 +37,6 @@ export const solo: Searcher = {
   },
 };
 
-/** What a rule-following player of both parts needs in place of prose. */
-export interface SoloBrief extends ResultsBrief {
-  readonly role: "solo";
-  readonly min: number;
-  readonly max: number;
-}
-
 /** What one reply holds. */
 export interface SoloAnswer {
   /** The reflection; null where there was none, which costs nothing. */
@@ -64,11 +57,6 @@ export function soloPrompt(state: RunState, space: Space, round: number): Prompt
     user,
     ...(condensed === undefined ? {} : { condensed }),
     schema: structured ? architecturesSchema(space, candidates, { strategy: { type: "string" } }) : null,
-    brief: {
-      role: "solo",
-      ...candidates,
-      ...resultsBrief(state, space, last, "generator"),
-    } satisfies SoloBrief,
   };
 }
 

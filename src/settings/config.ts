@@ -95,7 +95,7 @@ export async function readConfig(file: string | undefined, flags: Flags): Promis
  * @throws UsageError naming the key and what is wrong with it
  */
 export function parseConfig(raw: Record<string, unknown>, source = ""): Config {
-  const whole = withPaper(withConversation(raw), source);
+  const whole = withPaper(withConversation(withRoles(raw)), source);
   const config = parseStrictly(configSchema, whole, source, keyWords);
   const model = checkedModel(config.model, source);
   checkCaps(config.caps, model, source);
@@ -243,6 +243,12 @@ function withPaper(raw: Record<string, unknown>, source: string): Record<string,
     );
   }
   return { ...raw, ...paperBundle };
+}
+
+/** A model that is named without a searcher plays the two roles. */
+function withRoles(raw: Record<string, unknown>): Record<string, unknown> {
+  const hasModel = raw["model"] !== undefined && raw["model"] !== null;
+  return hasModel && raw["searcher"] === undefined ? { ...raw, searcher: "collm" } : raw;
 }
 
 /** The one model of "solo" keeps its conversation unless told otherwise: nothing else carries what it has learned. */

@@ -4,9 +4,6 @@ import { expect, onTestFinished, test } from "vitest";
 import { OpenAIChat } from "../../src/models/openai-chat.ts";
 import { Interrupted } from "../../src/errors.ts";
 import type { ChatRequest, Clock } from "../../src/search/ports.ts";
-import type { Space } from "../../src/search/space.ts";
-import { type GeneratorBrief, readArchitectures } from "../../src/searchers/generator.ts";
-import { rulesModel } from "../../src/searchers/rules.ts";
 import {
   chat,
   type ModelRequest,
@@ -15,10 +12,9 @@ import {
   startModelServer,
 } from "../support/model-server.ts";
 import { ScriptedChat } from "../support/scripted-chat.ts";
-import { vectorSpaces } from "../support/vector-spaces.ts";
 import { describeChatModel } from "./chat-model.ts";
 
-/** Requests that a model without rules can answer: each is answered by its own last words. */
+/** Requests of which each is answered by its own last words. */
 function request(number: number): ChatRequest {
   return {
     role: number % 2 === 0 ? "navigator" : "generator",
@@ -30,7 +26,6 @@ function request(number: number): ChatRequest {
     ],
     schema: number % 2 === 0 ? null : { type: "object", properties: {}, additionalProperties: false },
     seed: number,
-    brief: null,
   };
 }
 
@@ -67,29 +62,6 @@ describeChatModel("over HTTP", {
       await chat(body.messages?.at(-1)?.["content"])(response, incoming);
     }),
   openSilent: () => openOverHttp(() => stalledBody()),
-});
-
-const rulesSpace = [...vectorSpaces.values()].find(({ size }) => size > 1_000n) as Space;
-
-describeChatModel("rules", {
-  // Each asks for one architecture more than its number.
-  request: (number) => ({
-    ...request(number),
-    role: "generator",
-    brief: {
-      role: "generator",
-      space: rulesSpace,
-      strategy: "Follow your nose.",
-      min: number + 1,
-      max: number + 1,
-    } satisfies GeneratorBrief,
-  }),
-  isAnswer: (number, reply) => {
-    const read = readArchitectures(rulesSpace)(reply);
-    return read.ok && read.value.length === number + 1;
-  },
-  open: async () => rulesModel,
-  openSilent: "it answers on the spot",
 });
 
 async function openOverHttp(script: Script): Promise<OpenAIChat> {

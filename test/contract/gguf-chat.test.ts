@@ -66,7 +66,7 @@ function ask(user: string, schema: ChatRequest["schema"] = null, seed = 1): Chat
     { role: "system", content: "You are a die." },
     { role: "user", content: user },
   ] as const;
-  return { role: "generator", round: 1, attempt: 1, messages: [...messages], schema, seed, brief: null };
+  return { role: "generator", round: 1, attempt: 1, messages: [...messages], schema, seed };
 }
 
 /** Names the request, and then goes on for as long as the model likes. */

@@ -36,7 +36,7 @@ const stages = vectorSpaces.get("stages") as Space;
 const [first = "", second = ""] = cell.description.dimensions[0]?.choices ?? [];
 const layers = vectorSpaces.get("layers") as Space;
 
-/** Those that do not look at results: the controls. */
+/** Those that do not look at results: the controls. The players of the roles here do not either. */
 const blind: readonly Searcher[] = [random, costliestFirst, priorRandom];
 const portfolio = searchers.find(({ name }) => name === "portfolio") as Searcher;
 
@@ -44,7 +44,7 @@ const subjects: readonly SearcherSubject[] = [
   ...searchers.map((searcher) => ({
     searcher,
     isFrugal: !asksRoles({ searcher: searcher.name }),
-    learns: !blind.includes(searcher),
+    learns: !blind.includes(searcher) && !asksRoles({ searcher: searcher.name }),
     ...(searcher === priorRandom
       ? { settings: (space: SpaceDescription) => ({ prior: unevenPrior(space) }) }
       : {}),

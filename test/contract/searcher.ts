@@ -2,7 +2,7 @@
  * What every Searcher does, however it proposes.
  *
  * Owns the promises of the port, and made-up scores and costs for any space. Knows one thing of a searcher: whether
- * it asks the roles, which are played by the rules.
+ * it asks the roles, which are played in memory.
  */
 import { describe, expect, it } from "vitest";
 import type { Outcome, SearchConfig } from "../../src/search/events.ts";
@@ -16,9 +16,9 @@ import { best, evaluations, valueOf } from "../../src/search/results.ts";
 import type { RunState } from "../../src/search/state.ts";
 import { replaySearch } from "../../src/search/replay.ts";
 import { asksRoles } from "../../src/searchers/registry.ts";
-import { rulesModel } from "../../src/searchers/rules.ts";
 import { bodies, setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
+import { playedRoles } from "../support/played-roles.ts";
 
 // ----- A world for any space -----
 
@@ -98,9 +98,7 @@ export async function search(
     searcher,
     description,
     evaluator,
-    models: asksRoles({ searcher: searcher.name, ...changes })
-      ? { navigator: rulesModel, generator: rulesModel }
-      : null,
+    models: asksRoles({ searcher: searcher.name, ...changes }) ? playedRoles() : null,
     search: { budget: 40, candidates: { min: 10, max: 20 }, stallRounds: 5, ...changes },
   });
   const state = await run();

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { openModels } from "../../src/app/compose.ts";
-import { parseConfig } from "../../src/settings/config.ts";
+import { parseConfig, type ModelConfig } from "../../src/settings/config.ts";
 import { ChatUnavailable, CollmError, UnusableReply } from "../../src/errors.ts";
 import { chatReplySchema, type EventBody, type Role, type RunEvent } from "../../src/search/events.ts";
 import type { ChatModel, ChatRequest, Clock } from "../../src/search/ports.ts";
@@ -62,7 +62,7 @@ async function using(
     },
     "",
   );
-  const { models, close } = await openModels(model, hastyClock(), { onRetry: () => {} });
+  const { models, close } = await openModels(model as ModelConfig, hastyClock(), { onRetry: () => {} });
   try {
     await use({ models, server });
   } finally {
@@ -91,7 +91,6 @@ function request(role: Role): ChatRequest {
     ],
     schema: role === "generator" ? schema : null,
     seed: 5,
-    brief: null,
   };
 }
 

@@ -40,7 +40,7 @@ const sizes: Readonly<Record<string, number>> = {
   "nasbench201-wordings.yaml": 21,
 };
 const aboutModels = files.filter((name) =>
-  readFileSync(join(folder, name), "utf8").includes("needsModel: true"),
+  /^searchers: .*\b(collm|solo)\b/m.test(readFileSync(join(folder, name), "utf8")),
 );
 
 /** Whether it is given a model by flag; one names its own. */
@@ -76,7 +76,9 @@ describe.each(aboutModels)("presets/bench/%s", (name) => {
     const out = join(temporaryFolder(), "bench");
     const ended = await collmNas(["bench", join(folder, name), "--out", out]);
     expect(ended.code).toBe(2);
-    expect(ended.stderr.trim().split("\n")).toEqual([expect.stringContaining("needs a language model")]);
+    expect(ended.stderr.trim().split("\n")).toEqual([
+      expect.stringContaining("asks a language model, and none is named"),
+    ]);
     expect(existsSync(out)).toBe(false);
   });
 });

@@ -4,7 +4,7 @@
  */
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openModels } from "../../src/app/compose.ts";
-import { parseConfig } from "../../src/settings/config.ts";
+import { parseConfig, type ModelConfig } from "../../src/settings/config.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import type { Clock } from "../../src/search/ports.ts";
 import type { Space } from "../../src/search/space.ts";
@@ -74,7 +74,7 @@ async function searchHere(answer: (request: ModelRequest) => Answer): Promise<Se
     "",
   );
   const clock = new HastyClock();
-  const { models, close } = await openModels(model, clock, { onRetry: () => {} });
+  const { models, close } = await openModels(model as ModelConfig, clock, { onRetry: () => {} });
   onTestFinished(close);
   const evaluator = new MemoryEvaluator({
     description,

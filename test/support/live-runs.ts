@@ -10,15 +10,13 @@ import { join } from "node:path";
 import { runSearch } from "../../src/search/coordinator.ts";
 import type { ChatReply, EventBody, RunEvent, SearchConfig } from "../../src/search/events.ts";
 import type { ChatModel, Clock, Searcher } from "../../src/search/ports.ts";
-import { randomStream } from "../../src/search/random.ts";
 import { HashChain } from "../../src/search/hash-chain.ts";
 import type { Architecture } from "../../src/search/architecture.ts";
 import type { SpaceDescription } from "../../src/search/space-description.ts";
-import type { GeneratorBrief } from "../../src/searchers/generator.ts";
 import { searchers } from "../../src/searchers/registry.ts";
-import { rulesModel } from "../../src/searchers/rules.ts";
 import { MemoryEvaluator } from "./memory-evaluator.ts";
 import { MemoryJournal } from "./memory-journal.ts";
+import { playedReply, playedRoles } from "./played-roles.ts";
 import { runStarted } from "./run-events.ts";
 
 // ----- Records -----
@@ -63,7 +61,7 @@ export const cellsDescription: SpaceDescription = {
   provenance: "written by hand in test/support/live-runs.ts",
 };
 
-/** A cell for each of two stages: large enough that the rules find something new to the end. */
+/** A cell for each of two stages: large enough that there is something new to the end. */
 export const twoCellsDescription: SpaceDescription = {
   ...cellsDescription,
   id: "two-cells",
@@ -77,22 +75,16 @@ export const twoCellsDescription: SpaceDescription = {
   template: "",
 };
 
-/**
- * A model of a few thousand words a reply, thoughts included. It decides as the rules do, but draws every third
- * architecture evenly, so that it never comes to an end.
- */
+/** A model of a few thousand words a reply, thoughts included. What it proposes is drawn evenly. */
 export const talkativeModel: ChatModel = {
   label: "talkative",
-  reply: async (request, signal): Promise<ChatReply> => {
-    const reply = await rulesModel.reply(request, signal);
-    const content =
-      request.role === "navigator"
-        ? `${reply.content}\n\n## Notes\n${prose(500)}`
-        : withFreshOnes(reply.content, request.brief as GeneratorBrief, request.seed);
+  reply: async (request): Promise<ChatReply> => {
+    const reply = playedReply(request);
     return {
-      ...reply,
       model: "talkative",
-      content,
+      content: request.role === "navigator" ? `${reply}\n\n## Notes\n${prose(500)}` : reply,
+      finishReason: "stop",
+      failures: [],
       reasoning: prose(900),
       inputTokens: 4_000 + 150 * request.round,
       outputTokens: 2_400,
@@ -116,7 +108,8 @@ export interface RecordOptions {
 /** The record of a whole search. */
 export async function searchedRecord(options: RecordOptions = {}): Promise<readonly RunEvent[]> {
   const { searcher = "collm", search = {}, space = cellsDescription } = options;
-  const model = options.model === undefined ? (searcher === "collm" ? rulesModel : null) : options.model;
+  const model =
+    options.model === undefined ? (searcher === "collm" ? playedRoles().navigator : null) : options.model;
   const clock = steppingClock(options.begin ?? new Date(Date.UTC(2026, 0, 1)));
   const journal = new MemoryJournal({ clock });
   const first = runStarted();
@@ -132,6 +125,7 @@ export async function searchedRecord(options: RecordOptions = {}): Promise<reado
         stallRounds: 5,
         ...search,
       },
+      ...labelOf(searcherCalled(searcher)),
       models: model === null ? null : { navigator: model.label, generator: model.label },
       space,
     },
@@ -254,6 +248,10 @@ export async function longRecord(evaluations: number): Promise<readonly RunEvent
 
 // --- internal ---
 
+function labelOf({ label }: Searcher): { label?: string } {
+  return label === undefined ? {} : { label };
+}
+
 function journalOf(folder: string): string {
   return join(folder, "journal.jsonl");
 }
@@ -266,15 +264,6 @@ function searcherCalled(name: string): Searcher {
   const found = searchers.find((each) => each.name === name);
   if (found === undefined) throw new Error(`no searcher "${name}"`);
   return found;
-}
-
-function withFreshOnes(content: string, { space }: GeneratorBrief, seed: number): string {
-  const { architectures } = JSON.parse(content) as { readonly architectures: readonly unknown[] };
-  const random = randomStream(seed, "fresh");
-  const mixed = architectures.map((each, index) =>
-    index % 3 === 0 ? space.toObject(space.sample(random)) : each,
-  );
-  return JSON.stringify({ architectures: mixed });
 }
 
 /** A clock that goes on by a fifth of a second each time it is looked at, and never waits. */

@@ -45,7 +45,6 @@ export const ask: ChatRequest = {
   ],
   schema: null,
   seed: 42,
-  brief: { anything: "at all" },
 };
 
 /** A server for one test. */

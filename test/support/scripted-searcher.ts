@@ -31,7 +31,7 @@ export const askingSearcher: Searcher = {
     const { round } = turn;
     const strategy = await turn.ask(
       "navigator",
-      { system: "You navigate.", user: `Navigate round ${round}.`, schema: null, brief: null },
+      { system: "You navigate.", user: `Navigate round ${round}.`, schema: null },
       readable((content) => content),
     );
     if (strategy !== null) await turn.setStrategy(strategy);
@@ -41,7 +41,6 @@ export const askingSearcher: Searcher = {
         system: "You generate.",
         user: `Generate round ${round} after "${strategy ?? "nothing"}".`,
         schema: { type: "array" },
-        brief: { round },
       },
       readable((content) => listOf(JSON.parse(content))),
     );

@@ -11,10 +11,10 @@ import type { SearchConfig } from "../../src/search/events.ts";
 import type { Searcher } from "../../src/search/ports.ts";
 import { fold } from "../../src/search/fold.ts";
 import type { RunState } from "../../src/search/state.ts";
-import { rulesModel } from "../../src/searchers/rules.ts";
 import { StillClock, started } from "./core-ports.ts";
 import { MemoryEvaluator } from "./memory-evaluator.ts";
 import { MemoryJournal } from "./memory-journal.ts";
+import { playedRoles } from "./played-roles.ts";
 import { tinyDescription } from "./tiny-space.ts";
 
 /** Searches the tiny space to the end. */
@@ -35,6 +35,7 @@ export async function searchedRun(
         { type: "run-started" }
       >),
       ...(isBlind ? { original: tinyDescription } : {}),
+      ...(searcher.label === undefined ? {} : { label: searcher.label }),
       models: isPlayed ? { navigator: "rules", generator: "rules" } : null,
     },
   ]);
@@ -43,7 +44,7 @@ export async function searchedRun(
     {
       searcher,
       evaluator: isBlind ? new BlindEvaluator(memory, tinyDescription, seed) : memory,
-      models: isPlayed ? { navigator: rulesModel, generator: rulesModel } : null,
+      models: isPlayed ? playedRoles() : null,
       journal,
       clock,
     },

@@ -12,19 +12,19 @@ import { best, evaluations } from "../../src/search/results.ts";
 import type { RunState } from "../../src/search/state.ts";
 import { replaySearch, resumeSearch } from "../../src/search/replay.ts";
 import { collm } from "../../src/searchers/collm.ts";
-import { rulesModel } from "../../src/searchers/rules.ts";
+import { rules } from "../../src/searchers/rules.ts";
 import { solo } from "../../src/searchers/solo.ts";
 import { arbitraryDescription } from "../support/arbitrary-space.ts";
 import { facts, setUp, StillClock, started } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { MemoryJournal } from "../support/memory-journal.ts";
+import { playedLabel, playedRoles } from "../support/played-roles.ts";
 import { tinyBest, tinyCosts, tinyDescription, tinyScore } from "../support/tiny-space.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";
 
 const never = new AbortController().signal;
 const everySpace = [tinyDescription, ...[...vectorSpaces.values()].map(({ description }) => description)];
 const everyName = everySpace.map((description) => [description.id, description] as const);
-const models = { navigator: rulesModel, generator: rulesModel };
 
 /** Every word and number of a text. */
 const wordsOf = (text: string) => new Set(text.match(/[\p{L}\p{N}_.]+/gu)?.map((word) => word.toLowerCase()));
@@ -190,11 +190,12 @@ describe("a blind run", () => {
   /** A run from its first event; the live evaluator is wrapped, as a command does it. */
   async function run(searcher: Searcher, rounds: number, original: SpaceDescription, inner: MemoryEvaluator) {
     const space = blindSpace(original, 5);
+    const models = searcher === rules ? null : playedRoles();
     const journal = new MemoryJournal({ clock: new StillClock() });
     await journal.append([
       {
         ...(started({ searcher: searcher.name, seed: 5, rounds, budget: 60, blind: true }, space) as Begun),
-        models: { navigator: "rules", generator: "rules" },
+        models: models === null ? null : { navigator: playedLabel, generator: playedLabel },
         original,
       },
     ]);
@@ -204,7 +205,7 @@ describe("a blind run", () => {
     return { journal, ports };
   }
 
-  it.each([collm, solo])(
+  it.each([collm, solo, rules])(
     "is resumed from its record, and replayed from it alone: $name",
     async (searcher) => {
       const whole = await run(searcher, 6, tinyDescription, new MemoryEvaluator());
@@ -241,7 +242,7 @@ describe("a blind run", () => {
   );
 
   it("finds what a search with open eyes finds: the same values for the same architectures", async () => {
-    const { journal } = await run(collm, 12, tinyDescription, new MemoryEvaluator());
+    const { journal } = await run(rules, 12, tinyDescription, new MemoryEvaluator());
     const state = fold(journal.events) as RunState;
     const shown = reveal(tinyDescription, 5);
     const tiny = new Space(tinyDescription);
@@ -295,7 +296,7 @@ describe("a blind run", () => {
           searcher,
           description: space,
           evaluator: new BlindEvaluator(inner, original, 2),
-          models,
+          models: playedRoles(new Space(space)),
           search: { rounds: 4, budget: 60, limits: { flops_m: 7 }, ...settings },
         });
         await begin();

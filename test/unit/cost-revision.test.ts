@@ -6,13 +6,12 @@ import type { ChatRequest } from "../../src/search/ports.ts";
 import { funnel } from "../../src/search/funnel.ts";
 import { replaySearch } from "../../src/search/replay.ts";
 import { collm } from "../../src/searchers/collm.ts";
-import type { GeneratorBrief } from "../../src/searchers/generator.ts";
 import { checkSettings } from "../../src/searchers/registry.ts";
-import { rulesModel } from "../../src/searchers/rules.ts";
 import { solo } from "../../src/searchers/solo.ts";
 import { limitFor, search } from "../contract/searcher.ts";
 import { bodies, setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
+import { playedRoles } from "../support/played-roles.ts";
 import { ScriptedChat, type ScriptedReply } from "../support/scripted-chat.ts";
 import { tinyDescription, tinySpace } from "../support/tiny-space.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";
@@ -131,7 +130,7 @@ describe("the answer", () => {
     expect(strict.generator.requests).toHaveLength(1);
     const { journal, run } = await setUp({
       searcher: collm,
-      models: { navigator: rulesModel, generator: rulesModel },
+      models: playedRoles(),
       search: { rounds: 1 },
     });
     await run();
@@ -140,43 +139,8 @@ describe("the answer", () => {
   });
 });
 
-describe("the rules", () => {
-  it("keep what is good of a draft and put other draws in the place of the rest", async () => {
-    const [fine, over] = [smallest, widest].map((raw) => {
-      const parsed = tiny.parse(raw);
-      if (!parsed.ok) throw new Error("not valid");
-      return parsed.architecture.text;
-    }) as unknown as [string, string];
-    const brief: GeneratorBrief = {
-      role: "generator",
-      space: tiny,
-      strategy: "",
-      min: 2,
-      max: 4,
-      draft: [
-        { text: over, isFine: false },
-        { text: fine, isFine: true },
-      ],
-    };
-    const request = { role: "generator", round: 1, attempt: 1, messages: [], schema: null, brief } as const;
-    const texts = await Promise.all(
-      [1, 2, 3, 4, 5].map(async (seed) => {
-        const { content } = await rulesModel.reply({ ...request, seed }, new AbortController().signal);
-        const { architectures } = JSON.parse(content) as { architectures: unknown[] };
-        return architectures.map((raw) => {
-          const parsed = tiny.parse(raw);
-          return parsed.ok ? parsed.architecture.text : "not valid";
-        });
-      }),
-    );
-    for (const each of texts) {
-      expect(each).toHaveLength(4);
-      expect(each[0]).toBe(fine);
-      expect(each).not.toContain(over);
-    }
-  });
-
-  it.each(everyName)("play whole runs with everything on in %s, which replay", async (_, description) => {
+describe("whole runs", () => {
+  it.each(everyName)("with everything on in %s are played, and replay", async (_, description) => {
     const space = vectorSpaces.get(description.id) ?? tiny;
     const settings: Partial<SearchConfig> = {
       inform: [...informSchema.options],

@@ -180,9 +180,9 @@ it("shows docstrings of names that are in the sources", () => {
 
 it("shows a plan that is read as it is, with every key there is", async () => {
   const plan = blocks("docs/guides/benches.md", "yaml").find((yaml) => yaml.startsWith("# plan.yaml")) ?? "";
-  const { runs } = await inFile("plan.yaml", plan, (file) => readPlan(file, {}));
+  const { runs } = await inFile("plan.yaml", plan, (file) => readPlan(file, { model: "m" }));
   expect(runs).toHaveLength(10 * (4 + 4));
-  expect(new Set(runs.map(({ label }) => label))).toContain("collm blind memory.navigator=false (rules)");
+  expect(new Set(runs.map(({ label }) => label))).toContain("collm blind memory.navigator=false (m)");
   expect(Object.keys(parse(plan) as object).toSorted()).toEqual([...planKeys].toSorted());
 });
 

@@ -254,16 +254,10 @@ describe("the prompt", () => {
 
   it("holds the strategy, how many are wanted and what makes an answer complete", async () => {
     const state = await begun(tiny, { candidates: { min: 7, max: 9 } });
-    const { system, user, brief } = generatorPrompt(state, tiny, "Widen stage 2 of the network.");
+    const { system, user } = generatorPrompt(state, tiny, "Widen stage 2 of the network.");
     expect(user).toContain("<strategy>\nWiden stage 2 of the network.\n</strategy>");
     expect(user).toContain("7 to 9 architectures");
     expect(system).toContain("7 to 9 architectures");
-    expect(brief).toMatchObject({
-      role: "generator",
-      strategy: "Widen stage 2 of the network.",
-      min: 7,
-      max: 9,
-    });
   });
 
   it("asks for JSON under the schema when structured, and for a fence after free thought when not", async () => {

@@ -21,7 +21,7 @@ import { report } from "../../src/cli/report.ts";
 import { resume } from "../../src/cli/run.ts";
 import { show } from "../../src/cli/show.ts";
 import { watch } from "../../src/cli/watch.ts";
-import { parseConfig } from "../../src/settings/config.ts";
+import { type ModelConfig, parseConfig } from "../../src/settings/config.ts";
 import { JournalDamaged } from "../../src/errors.ts";
 import { readEvent, type RunEvent } from "../../src/search/events.ts";
 import { HashChain } from "../../src/search/hash-chain.ts";
@@ -177,7 +177,7 @@ describe("a finished run in whose record a result was changed", () => {
       "a recorded model",
       (folder) =>
         openModels(
-          parseConfig({ space: "cells", model: { name: `recorded:${folder}` } }, "").model,
+          parseConfig({ space: "cells", model: { name: `recorded:${folder}` } }, "").model as ModelConfig,
           systemClock,
           { onRetry: () => {} },
         ),

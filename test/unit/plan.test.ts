@@ -95,9 +95,12 @@ describe("a plan", () => {
     ]);
   });
 
-  it("says of a searcher with roles who plays them", async () => {
+  it("says of a searcher with roles who plays them, and of others their name", async () => {
     const roles = small.replace("[evolution]", "[collm]");
-    expect(await columns(roles)).toEqual(["collm (rules) on cells", "random on cells"]);
+    expect(await columns(small.replace("[evolution]", "[rules]"))).toEqual([
+      "rules on cells",
+      "random on cells",
+    ]);
     expect(await columns(roles, { model: "qwen3", baseUrl: "http://localhost:1/v1" })).toEqual([
       "collm (qwen3) on cells",
       "random on cells",
@@ -203,13 +206,18 @@ describe("a plan", () => {
     ],
     [
       "a portfolio that begins with a role and no model",
-      `${small.replace("[evolution]", "[portfolio]")}needsModel: true\nrun: {early: collm}\n`,
-      "none is named",
+      `${small.replace("[evolution]", "[portfolio]")}run: {early: collm}\n`,
+      'begins with "collm", which asks a language model, and none is named',
     ],
     [
-      "no model where it is about one",
-      small.replace("[evolution]", "[collm]") + "needsModel: true\n",
-      "none is named; add --model NAME",
+      "no model where one is asked",
+      small.replace("[evolution]", "[collm]"),
+      "none is named; name one with --model NAME",
+    ],
+    [
+      "no model where one plays alone",
+      small.replace("[evolution]", "[evolution, solo]"),
+      "or search without one: --searcher rules",
     ],
   ])("is refused with %s", async (_, lines, message) => {
     const refusal = plan(lines);
@@ -228,7 +236,7 @@ describe("a plan", () => {
   });
 
   it("about a model is taken once one is named", async () => {
-    const about = `${small.replace("[evolution]", "[collm]")}needsModel: true\n`;
+    const about = small.replace("[evolution]", "[collm]");
     expect(await columns(about, { model: "m" })).toContain("collm (m) on cells");
   });
 });

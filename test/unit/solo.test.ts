@@ -8,8 +8,7 @@ import type { RunState } from "../../src/search/state.ts";
 import { replaySearch } from "../../src/search/replay.ts";
 import { navigatorPrompt } from "../../src/searchers/navigator.ts";
 import { findJson } from "../../src/searchers/reply.ts";
-import { rulesModel } from "../../src/searchers/rules.ts";
-import { readSolo, type SoloBrief, solo, soloPrompt } from "../../src/searchers/solo.ts";
+import { readSolo, solo, soloPrompt } from "../../src/searchers/solo.ts";
 import { bodies, setUp } from "../support/core-ports.ts";
 import { type ChatScript, ScriptedChat } from "../support/scripted-chat.ts";
 import { scriptedSearcher } from "../support/scripted-searcher.ts";
@@ -259,20 +258,15 @@ describe("a search alone", () => {
       const { model, run } = await searched(answers, { memory: { navigator: true, generator } });
       await run();
       const request = model.requests[2];
-      return {
-        text: (request?.messages ?? []).map(({ content }) => content),
-        brief: request?.brief as SoloBrief,
-      };
+      return (request?.messages ?? []).map(({ content }) => content);
     };
     const kept = await third(true);
-    expect(kept.text).toHaveLength(6);
-    expect(kept.text[2]).toBe(answers[0]);
-    expect(kept.text[5]).toContain("# Results of round 2");
-    expect(kept.brief.results).toHaveLength(3);
+    expect(kept).toHaveLength(6);
+    expect(kept[2]).toBe(answers[0]);
+    expect(kept[5]).toContain("# Results of round 2");
     const lost = await third(false);
-    expect(lost.text).toHaveLength(2);
-    expect(lost.text.join()).not.toContain("One.");
-    expect(lost.brief.results).toHaveLength(1);
+    expect(lost).toHaveLength(2);
+    expect(lost.join()).not.toContain("One.");
   });
 
   it("is asked once more with the reasons, and goes on with the next round when that does not help", async () => {
@@ -297,19 +291,5 @@ describe("a search alone", () => {
   it("gives a model up that never answers with architectures", async () => {
     const { run } = await searched(() => reflection, { rounds: null, stallRounds: 2 });
     await expect(run()).rejects.toThrow("no reply of the Generator could be read in the last 2 rounds");
-  });
-
-  it("is played by the rules as well: what they write down is what they draw from", async () => {
-    const { journal, run } = await setUp({
-      searcher: solo,
-      models: { navigator: rulesModel, generator: rulesModel },
-      search: { budget: 40, rounds: null, memory: { navigator: true, generator: true } },
-    });
-    const state = await run();
-    expect(state.ended).toBe("budget");
-    expect(funnel(state)).toMatchObject({ unreadable: 0, illegal: 0, evaluated: 40 });
-    expect(state.rounds[0]?.strategy).toContain("Nothing is known yet");
-    expect(state.rounds[1]?.strategy).toMatch(/The \d+ best of \d+ results agree most on/);
-    expect(bodies(journal.events, "chat-replied")).toHaveLength(state.rounds.length);
   });
 });

@@ -7,7 +7,7 @@ import type { SpaceDescription } from "../../src/search/space-description.ts";
 import { fold } from "../../src/search/fold.ts";
 import type { RunState } from "../../src/search/state.ts";
 import { collm } from "../../src/searchers/collm.ts";
-import { rulesModel } from "../../src/searchers/rules.ts";
+import { rules } from "../../src/searchers/rules.ts";
 import { type CoreOptions, setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { scriptedSearcher } from "../support/scripted-searcher.ts";
@@ -274,22 +274,16 @@ describe("the closing lines", () => {
     );
   });
 
-  it("say of the rules that they are no language model, in the lines as in the object", async () => {
+  it("say of the rules that they are no language model, and of a search without a label nothing of the kind", async () => {
     const label = "rules, no language model";
-    const events = await record({
-      searcher: collm,
-      models: { navigator: rulesModel, generator: rulesModel },
-      search: { budget: 5 },
-    });
-    const begun = events.map((event) =>
-      event.type === "run-started" ? { ...event, models: { navigator: label, generator: label } } : event,
-    );
-    const state = folded(begun);
-    expect(summarize(state, "r").models).toEqual({ navigator: label, generator: label });
-    const line = sections(state)["Spend"]?.[0] ?? "";
-    expect(line.split(label)).toHaveLength(2);
-    expect(line).toContain("2 replies");
-    expect(line).toContain("0 + 0 tokens");
+    const events = await record({ searcher: rules, search: { searcher: "rules", budget: 5 } });
+    const labelled = events.map((event) => (event.type === "run-started" ? { ...event, label } : event));
+    const state = folded(labelled);
+    expect(summarize(state, "r")).toMatchObject({ searcher: "rules", models: null });
+    expect(sections(state)["Spend"]).toEqual([
+      expect.stringMatching(/^5 evaluations in .* s; rules, no language model$/),
+    ]);
+    expect(sections(folded(events))["Spend"]?.[0]).toMatch(/^5 evaluations in [\d.]+ s$/);
   });
 
   it("name the models, their replies and tokens, and say when a server tells no tokens", async () => {

@@ -49,14 +49,13 @@ function searcherTelling(bytes: (round: number) => number): Searcher {
           user: prose(`results ${round - 1}`, bytes(round)),
           condensed: prose(`in short, round ${round}`, 2_500),
           schema: null,
-          brief: null,
         },
         read,
       );
       if (strategy !== null) await turn.setStrategy(strategy);
       const system = prose("You write architectures.", 3_000);
       const user = `follow: ${strategy}`;
-      const reply = await turn.ask("generator", { system, user, schema: null, brief: null }, read);
+      const reply = await turn.ask("generator", { system, user, schema: null }, read);
       return reply === null ? [] : (JSON.parse(reply) as string[]);
     },
   };

@@ -10,8 +10,8 @@ import type { RunState } from "../../src/search/state.ts";
 import { replaySearch, resumeSearch } from "../../src/search/replay.ts";
 import { askForRanking } from "../../src/ranking/ranker.ts";
 import { collm } from "../../src/searchers/collm.ts";
-import { rulesModel } from "../../src/searchers/rules.ts";
 import { bodies, facts, setUp } from "../support/core-ports.ts";
+import { playedReply } from "../support/played-roles.ts";
 import { ScriptedChat } from "../support/scripted-chat.ts";
 
 const never = new AbortController().signal;
@@ -26,11 +26,11 @@ function noAnswer(unanswered: Unanswered): Partial<ChatReply> {
   return { content: "## Directions\nWiden the early slots and nothing else.", unanswered };
 }
 
-/** Both roles by the rules, but for the requests that get no answer. */
+/** Both roles played in memory, but for the requests that get no answer. */
 async function search(isUnanswered: (request: ChatRequest, index: number) => Unanswered | null, search = {}) {
-  const chat = new ScriptedChat(async (request, index) => {
+  const chat = new ScriptedChat((request, index) => {
     const unanswered = isUnanswered(request, index);
-    return unanswered === null ? await rulesModel.reply(request, never) : noAnswer(unanswered);
+    return unanswered === null ? playedReply(request) : noAnswer(unanswered);
   });
   const models = { navigator: chat, generator: chat };
   return { chat, ...(await setUp({ searcher: collm, models, search })) };

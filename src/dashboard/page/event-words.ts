@@ -35,7 +35,7 @@ export const eventTypes = [
 export function eventSentence(event: RunEvent): string {
   switch (event.type) {
     case "run-started":
-      return `The run began: ${event.search.searcher} on ${event.space.id}, ${counted(event.search.budget, "evaluation")}, seed ${event.search.seed}.`;
+      return `The run began: ${event.label ?? event.search.searcher} on ${event.space.id}, ${counted(event.search.budget, "evaluation")}, seed ${event.search.seed}.`;
     case "run-resumed": {
       const changes = [
         ...(event.budget === null ? [] : [`a budget of ${event.budget}`]),

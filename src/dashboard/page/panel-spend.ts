@@ -75,7 +75,6 @@ function tableView(snapshot: Snapshot): TemplateResult {
       isOptional !== true ||
       [all, ...byRole.map(({ spent }) => spent)].some((spent) => of(spent) !== unknown),
   );
-  const isRules = state.models.navigator === state.models.generator && all.inputTokens === 0;
   return html`${evaluating}
     <div class="box" tabindex="0" role="group" aria-label="Spend by role, scrolls sideways where it is wider than its place"><table>
       <thead><tr><th scope="col">What</th>${byRole.map(({ role }) => html`<th scope="col" class="right">${roleName(role)}</th>`)}<th scope="col" class="right">In all</th></tr></thead>
@@ -84,7 +83,7 @@ function tableView(snapshot: Snapshot): TemplateResult {
           html`<tr><th scope="row">${name}</th>${byRole.map(({ spent }) => html`<td class="right">${of(spent)}</td>`)}<td class="right">${of(all)}</td></tr>`,
       )}</tbody>
     </table></div>
-    <p class="faint">${unknown} stands where the server did not tell, or no price is known.${isRules ? " Written rules use no tokens." : nothing}</p>`;
+    <p class="faint">${unknown} stands where the server did not tell, or no price is known.</p>`;
 }
 
 /** The same sums over the calls of one role. */

@@ -115,7 +115,8 @@ function hintView(text: string, words: string): TemplateResult {
 }
 
 function nothingWords(state: RunState, standing: Standing | null): string {
-  if (state.models === null) return "This searcher follows no strategy in words.";
+  if (state.models === null && state.rounds.some(({ closed }) => closed))
+    return "This searcher follows no strategy in words.";
   if (!isUnderWay(state, standing)) return "No strategy was set.";
   return `${waitingWords(state, standing)} It will stand here.`;
 }

@@ -123,7 +123,7 @@ export function settingsWords(state: RunState): string[] {
   const target = search.target === null ? null : withUnit(search.target, space.metrics[0]?.unit ?? "");
   return [
     `space ${space.id}`,
-    `searcher ${search.searcher}`,
+    `searcher ${state.label ?? search.searcher}`,
     players.length === 0 ? "no roles" : `roles: ${listed(players)}`,
     `seed ${search.seed}`,
     limits.length === 0 ? "no limit" : listed(limits),

@@ -33,9 +33,9 @@ interface Cell {
   readonly count: number;
 }
 
-/** A heat map for each search with roles that is shown in detail, or for the first one where none has roles. */
-export function choicesFigures({ space, detailed, withRoles }: Subject): Figure[] {
-  const cohorts = withRoles.length > 0 ? withRoles : detailed.slice(0, 1);
+/** A heat map for each search with a strategy that is shown in detail, or for the first one where none has any. */
+export function choicesFigures({ space, detailed, withStrategy }: Subject): Figure[] {
+  const cohorts = withStrategy.length > 0 ? withStrategy : detailed.slice(0, 1);
   return cohorts.flatMap((cohort, index) => choicesFigure(space, cohort, index) ?? []);
 }
 

@@ -11,7 +11,7 @@ import { roundResults } from "../rounds.ts";
 import { bootstrapMean, type Interval, mean } from "../statistics.ts";
 import { drawnTwice, endLabels, extent, type Look, sharedPoints } from "./canvas.ts";
 import { paper } from "./colours.ts";
-import type { Subject } from "./subject.ts";
+import { hasStrategy, type Subject } from "./subject.ts";
 
 interface Point {
   readonly round: number;
@@ -127,10 +127,10 @@ export function roundBestsFigure({ space, detailed, looks, choice }: Subject): F
   };
 }
 
-/** How many rounds are shown: those of the searches with roles, or of the first search. */
+/** How many rounds are shown: those of the searches with a strategy, or of the first search. */
 export function mostRounds(detailed: Subject["detailed"]): number {
-  const withRoles = detailed.filter(({ runs }) => runs.some(({ state }) => state.models !== null));
-  const leading = withRoles.length > 0 ? withRoles : detailed.slice(0, 1);
+  const withStrategy = detailed.filter(hasStrategy);
+  const leading = withStrategy.length > 0 ? withStrategy : detailed.slice(0, 1);
   return Math.max(1, ...leading.flatMap(({ runs }) => runs.map(({ state }) => state.rounds.length)));
 }
 

@@ -18,8 +18,8 @@ export interface Subject {
   readonly cohorts: readonly ComparedCohort[];
   /** The few of them that are shown in detail. */
   readonly detailed: readonly ComparedCohort[];
-  /** Those of `detailed` that have roles. */
-  readonly withRoles: readonly ComparedCohort[];
+  /** Those of `detailed` that follow a strategy in words. */
+  readonly withStrategy: readonly ComparedCohort[];
   /** Says which cohorts `detailed` are and why. */
   readonly choice: string;
   /** By label, the same on every space. */
@@ -28,7 +28,7 @@ export interface Subject {
   readonly linkOf?: ((run: ReportedRun, candidate: Candidate) => string) | undefined;
 }
 
-/** How many cohorts with roles are shown in detail at most. */
+/** How many cohorts with a strategy are shown in detail at most. */
 const mostDetailed = 3;
 
 /** The spaces of a study on which at least one run can be shown. */
@@ -42,11 +42,11 @@ export function subjectsOf(
     const cohorts = space.cohorts.filter(({ runs }) => runs.length > 0);
     if (cohorts.length === 0) return [];
     const ranked = cohorts.toSorted((first, second) => compare(first, second, space.higherIsBetter));
-    const roles = cohorts.filter(hasRoles);
-    const shown = roles.slice(0, mostDetailed);
-    const searcher = ranked.find((cohort) => !cohort.isControl && !hasRoles(cohort));
+    const led = cohorts.filter(hasStrategy);
+    const shown = led.slice(0, mostDetailed);
+    const searcher = ranked.find((cohort) => !cohort.isControl && !hasStrategy(cohort));
     const others = ranked.filter(
-      (cohort) => !hasRoles(cohort) && !(shown.length === 0 && cohort === searcher),
+      (cohort) => !hasStrategy(cohort) && !(shown.length === 0 && cohort === searcher),
     );
     const control = others.find(({ isControl }) => isControl) ?? others[0];
     const detailed = [
@@ -54,19 +54,21 @@ export function subjectsOf(
       ...(shown.length === 0 && searcher !== undefined ? [searcher] : []),
       ...(control === undefined ? [] : [control]),
     ];
-    const some = roles.length > shown.length ? ` (the first ${shown.length} of ${roles.length})` : "";
+    const some = led.length > shown.length ? ` (the first ${shown.length} of ${led.length})` : "";
     const choice =
       detailed.length === cohorts.length
         ? "All searches are shown."
-        : `Of ${cohorts.length} searches the figure shows ${shown.length > 0 ? `those with roles${some}` : "the best"}${control === undefined ? "" : ` and the strongest ${control.isControl ? "control" : "of the others"}`}.`;
-    const subject = { space, cohorts, detailed, withRoles: shown, choice, looks };
+        : `Of ${cohorts.length} searches the figure shows ${shown.length > 0 ? `those with a strategy${some}` : "the best"}${control === undefined ? "" : ` and the strongest ${control.isControl ? "control" : "of the others"}`}.`;
+    const subject = { space, cohorts, detailed, withStrategy: shown, choice, looks };
     return [linkOf === undefined ? subject : { ...subject, linkOf }];
   });
 }
 
-/** Whether language models, or rules in their place, played the roles of a cohort's runs. */
-export function hasRoles({ runs }: ComparedCohort): boolean {
-  return runs.some(({ state }) => state.models !== null);
+/** Whether the runs of a cohort follow a strategy in words, as language models and rules do. */
+export function hasStrategy({ runs }: Pick<ComparedCohort, "runs">): boolean {
+  return runs.some(
+    ({ state }) => state.models !== null || state.rounds.some(({ strategy }) => strategy !== null),
+  );
 }
 
 /** The run whose final value is the median of its cohort's; of an even number the lower one, by seed on a tie. */
@@ -112,21 +114,18 @@ export function compare(first: ComparedCohort, second: ComparedCohort, higherIsB
 
 const symbols = Object.keys(markSymbols) as MarkSymbol[];
 
-/** Cohorts with roles stand out, controls stand back. */
+/** Cohorts with a strategy stand out, controls stand back. */
 function looksOf({ cohorts }: Study): Map<string, Look> {
   const labels = [...new Set(cohorts.map(({ label }) => label))];
   const isOf = (label: string, holds: (cohort: Study["cohorts"][number]) => boolean) =>
     cohorts.some((cohort) => cohort.label === label && holds(cohort));
   const order = [
-    ...labels.filter((label) => isOf(label, ({ runs }) => runs.some(({ state }) => state.models !== null))),
-    ...labels.filter((label) => isOf(label, ({ runs }) => runs.every(({ state }) => state.models === null))),
+    ...labels.filter((label) => isOf(label, hasStrategy)),
+    ...labels.filter((label) => isOf(label, (cohort) => !hasStrategy(cohort))),
   ];
   return new Map(
     [...new Set(order)].map((label, index) => {
-      const [roles, control] = [
-        isOf(label, ({ runs }) => runs.some(({ state }) => state.models !== null)),
-        isOf(label, ({ isControl }) => isControl),
-      ];
+      const [leads, control] = [isOf(label, hasStrategy), isOf(label, ({ isControl }) => isControl)];
       const dash = control ? ["2 3", "6 3", "9 3 2 3", "4 2"][index % 4] : index >= 10 ? "12 4" : null;
       return [
         label,
@@ -134,7 +133,7 @@ function looksOf({ cohorts }: Study): Map<string, Look> {
           colour: seriesColour(index),
           dash: dash ?? null,
           symbol: symbols[index % symbols.length] as MarkSymbol,
-          width: roles ? 2.75 : 1.5,
+          width: leads ? 2.75 : 1.5,
         },
       ];
     }),
