@@ -171,6 +171,10 @@ export async function prepareResume(
 ): Promise<RunDependencies> {
   const searcher = findSearcher(state.search.searcher);
   const model = askedModel(state.search, setup.model);
+  if (model === null && setup.model !== null && readSetup(state.setup, {}).model === null)
+    throw new UsageError(
+      `searcher "${state.search.searcher}" asks no model: leave --model out, or begin another run with it`,
+    );
   checkCaps(caps, model);
   const prices = model === null ? null : await pricesAgain(state, setup);
   checkMoneyCap(caps, prices, model);

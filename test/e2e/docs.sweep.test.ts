@@ -48,7 +48,7 @@ it(
     const [readInPython] = blocks("docs/reference/journal.md", "python");
     writeFileSync(join(folder, "read_run.py"), readInPython?.text ?? "");
     const inPython = await sh(folder, `"${python}" read_run.py`);
-    const [count = "", best = ""] = /^collm (\d+) \((\d+\.\d+), '/.exec(inPython.output)?.slice(1) ?? [];
+    const [count = "", best = ""] = /^rules (\d+) \((\d+\.\d+), '/.exec(inPython.output)?.slice(1) ?? [];
     expect(Number(count), inPython.output).toBeGreaterThan(100);
 
     const [readInNode] = blocks("docs/reference/typescript.md", "js");

@@ -212,10 +212,10 @@ describe("doctor", () => {
     });
   });
 
-  test("says that rules would play where no model is named", async () => {
+  test("says that rules would search where no model is named", async () => {
     const { code, stdout } = await collmNas(["doctor", "--space", space, "--evaluator", evaluator.address]);
     expect(code).toBe(0);
-    expect(stdout).toContain("no model is named: written rules would play both roles");
+    expect(stdout).toContain("searcher rules asks no model");
   });
 });
 

@@ -187,7 +187,7 @@ describe("watch RUN", () => {
   test("shows a run that has ended: a line a round, and what it came to", async () => {
     const { code, stdout, stderr } = await collmNas(["watch", finished]);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/^space analognas-baseline, searcher collm/m);
+    expect(stderr).toMatch(/^space analognas-baseline, searcher rules, no language model/m);
     expect(stderr.match(/^round {2}\d {2}best \d/gm)).toHaveLength(3);
     const shown = await collmNas(["show", finished]);
     expect(

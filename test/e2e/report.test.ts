@@ -22,7 +22,7 @@ beforeAll(async () => {
   const folder = temporaryFolder();
   [runs, page] = [join(folder, "runs"), join(folder, "report.html")];
   mkdirSync(runs);
-  for (const searcher of ["collm", "random"])
+  for (const searcher of ["rules", "random"])
     for (const seed of ["0", "1"])
       await json(
         `run --space analognas-baseline --budget 40 --limit flops_m=120 --searcher ${searcher} --seed ${seed}`
@@ -102,13 +102,13 @@ test("a run that cannot be counted is named and left out", async () => {
   const folder = copied();
   const torn = join(folder, "random-0", "journal.jsonl");
   writeFileSync(torn, readFileSync(torn, "utf8").replace('"seq":3', '"seq":4'));
-  const open = join(folder, "collm-1", "journal.jsonl");
+  const open = join(folder, "rules-1", "journal.jsonl");
   writeFileSync(open, `${readFileSync(open, "utf8").split("\n").slice(0, 8).join("\n")}\n`);
   const out = join(folder, "r.html");
   const { code, stdout } = await report(folder, "--out", out);
   expect(code).toBe(0);
   expect(stdout.split("\n")).toEqual([
-    expect.stringMatching(/^left out: .*collm-1: unfinished/),
+    expect.stringMatching(/^left out: .*rules-1: unfinished/),
     expect.stringMatching(/^left out: .*random-0.*line 3: it holds event 4 instead of event 3/),
     `2 runs reported, 2 left out: ${out}`,
     "",
@@ -243,7 +243,7 @@ describe.skipIf(chromiumPath === null)(`in a browser${browserNote}`, () => {
       ]);
       expect(download.suggestedFilename()).toBe("curves-analognas-baseline.csv");
       expect(readFileSync(await download.path(), "utf8")).toMatch(
-        /^search,evaluation,mean,low,high\r\n"collm/,
+        /^search,evaluation,mean,low,high\r\n"rules/,
       );
     });
   });

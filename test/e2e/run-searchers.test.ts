@@ -4,8 +4,7 @@ import { collmNas, evaluator, decisions, events, newRun } from "../support/cli.t
 import { expectHonestCounts, search, space } from "../support/searches.ts";
 
 const searchers = [
-  "collm",
-  "solo",
+  "rules",
   "random",
   "evolution",
   "regularized-evolution",
@@ -17,7 +16,7 @@ const searchers = [
 ] as const;
 
 describe("the seed", () => {
-  test.each(["collm", "evolution"])("alone decides what %s does", async (searcher) => {
+  test.each(["rules", "evolution"])("alone decides what %s does", async (searcher) => {
     const runs = [newRun(), newRun(), newRun()];
     const [first, same, other] = await Promise.all(
       ["5", "5", "6"].map((seed, index) =>

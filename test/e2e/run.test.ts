@@ -61,11 +61,11 @@ describe("a run with an evaluator of its own", () => {
     expect(summary).toMatchObject({
       run,
       space,
-      searcher: "collm",
+      searcher: "rules",
       seed: 2,
       status: "ended",
       stopReason: "budget",
-      models: { navigator: "rules, no language model", generator: "rules, no language model" },
+      models: null,
     });
     expect(summary.funnel).toMatchObject({ evaluated: 40, failed: 0, unreadable: 0, illegal: 0 });
     expect(summary.spend).toEqual({
@@ -109,7 +109,7 @@ describe("a run with an evaluator of its own", () => {
   });
 
   test("says everything else on standard error, the rules by their name", () => {
-    expect(stderr).toContain("collm (rules, no language model)");
+    expect(stderr).toContain("searcher rules, no language model, 40 evaluations");
     expect(stderr).toMatch(/^round +1 /m);
   });
 
@@ -194,7 +194,7 @@ describe("what a person reads at the end", () => {
     );
     expect(code, stderr).toBe(0);
     const run = /^Run +(\S+)$/m.exec(stdout)?.[1] ?? "";
-    expect(run).toMatch(/^runs\/analognas-baseline-collm-seed0-/);
+    expect(run).toMatch(/^runs\/analognas-baseline-rules-seed0-/);
     expect(existsSync(join(folder, run, "journal.jsonl"))).toBe(true);
     expect(stdout).toMatch(/^Winner +\|[^ ]+\|$/m);
     expect(stdout).toMatch(/accuracy \d\d\.\d+ %/);

@@ -27,7 +27,7 @@ export function playedRoles(space?: Space): Record<Role, ScriptedChat> {
 export function playedReply({ role, round, schema, seed }: ChatRequest, space?: Space): string {
   const strategy = `## Summary\nLook at everything once more in round ${round}.`;
   const random = randomStream(seed, "played");
-  if (schema !== null) return JSON.stringify(drawn(schema as Schema, random, strategy));
+  if (schema !== null) return JSON.stringify(drawn(schema, random, strategy));
   if (role === "navigator" || space === undefined) return strategy;
   const architectures = Array.from({ length: withoutSchema }, () => space.toObject(space.sample(random)));
   return `${strategy}\n\`\`\`json\n${JSON.stringify({ architectures })}\n\`\`\``;

@@ -13,7 +13,7 @@ describe("a configuration", () => {
   it("needs the space alone; everything else has a default", async () => {
     const defaults = {
       space: "cells",
-      searcher: "collm",
+      searcher: "rules",
       seed: 0,
       budget: 100,
       rounds: null,

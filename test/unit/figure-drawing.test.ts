@@ -99,7 +99,7 @@ describe("a projection", () => {
 describe("the lines of a figure", () => {
   const textsIn = (svg: string) =>
     [...parseHTML(svg).document.querySelectorAll("text")].map(({ textContent }) => textContent);
-  const long = ["collm (rules, no language model), named", "collm (rules, no language model), blind"];
+  const long = ["collm (a model of some length), named", "collm (a model of some length), blind"];
   const named = (labels: readonly string[]) => {
     const all = labels.flatMap((label) =>
       scored(label, [

@@ -238,13 +238,13 @@ it("the map marks the winner of the median run of each search", () => {
 });
 
 describe("what is shown in detail", () => {
-  it("is what has roles and the strongest control", () => {
+  it("is what has a strategy and the strongest control", () => {
     const { detailed, choice } = subjectOf(study);
     expect(detailed.map(({ label }) => label)).toEqual(["collm", "random"]);
-    expect(choice).toBe("Of 3 searches the figure shows those with roles and the strongest control.");
+    expect(choice).toBe("Of 3 searches the figure shows those with a strategy and the strongest control.");
   });
 
-  it("is the best search and a control where none has roles", () => {
+  it("is the best search and a control where none has a strategy", () => {
     const all = [...scored("a", [[1], [2]]), ...scored("b", [[5], [6]]), ...scored("c", [[3], [3]])];
     const named = new Map([
       ["c/0", { label: "c", isControl: true }],

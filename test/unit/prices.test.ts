@@ -119,7 +119,7 @@ describe("both roles", () => {
     expect(prices?.generator).toBeNull();
   });
 
-  test("cost nothing that could be told where rules play them", async () => {
+  test("cost nothing where no model is asked", async () => {
     expect(await pricesFor(null, {})).toBeNull();
   });
 });

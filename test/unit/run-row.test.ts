@@ -34,7 +34,7 @@ describe("a row", () => {
       space: whole.space.id,
       spaceDigest: whole.space.digest,
       searcher: "collm",
-      model: "rules, no language model",
+      model: "played in memory",
       seed: 7,
       isBlind: false,
       hints: 0,
@@ -54,6 +54,8 @@ describe("a row", () => {
   it("names neither model nor tokens where nobody is asked", async () => {
     const random = fold(await searchedRecord({ searcher: "random", search: { budget: 5 } }));
     expect(rowOf("r", random, free)).toMatchObject({ model: null, tokens: null, usd: null });
+    const ruled = fold(await searchedRecord({ searcher: "rules", search: { budget: 5 } }));
+    expect(rowOf("r", ruled, free)).toMatchObject({ searcher: "rules, no language model", model: null });
   });
 
   it("counts what a person told the run", () => {

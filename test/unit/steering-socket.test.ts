@@ -204,16 +204,16 @@ describe("a hint", () => {
 
   it("is refused with the reason where nobody would be told", async () => {
     const folder = runFolder();
-    const { steering } = await open(folder, "written rules play the Navigator, which cannot read a hint");
+    const { steering } = await open(folder, "searcher rules asks no Navigator");
     steering.hintsTo(async () => 1);
     expect(await raw(folder, "POST", "/hint", '{"text": "look"}')).toEqual({
       status: 409,
-      answer: { ok: false, words: "written rules play the Navigator, which cannot read a hint" },
+      answer: { ok: false, words: "searcher rules asks no Navigator" },
     });
     expect((await raw(folder, "GET", "/")).answer).toEqual({
       paused: false,
       takesHints: false,
-      refusesHints: "written rules play the Navigator, which cannot read a hint",
+      refusesHints: "searcher rules asks no Navigator",
     });
     const over = runFolder();
     const { steering: ended } = await open(over);

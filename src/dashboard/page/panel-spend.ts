@@ -4,7 +4,7 @@
  * Owns the table. The sums are those of search/spend.ts.
  */
 import { capUnits } from "../../report/words.ts";
-import { html, nothing, type TemplateResult } from "lit-html";
+import { html, type TemplateResult } from "lit-html";
 import { amount, money, unknown } from "../../text/numbers.ts";
 import { type Cap, type Role, roleSchema } from "../../search/events.ts";
 import { type Spend, spend } from "../../search/spend.ts";
