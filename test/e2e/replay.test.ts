@@ -1,7 +1,7 @@
 /**
  * `replay` decides a whole recorded run again, with neither model nor evaluator, and notices every change to it.
  *
- * The record is test/fixtures/run-v1, made by test/fixtures/make-run-v1.sh in the current format version. Whoever
+ * The record is test/fixtures/run-v1, and one of the rules beside it, made by test/fixtures/make-run-v1.sh in the current format version. Whoever
  * changes a prompt, a rule or the format on purpose makes it anew.
  */
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -60,6 +60,12 @@ describe("an unchanged record", () => {
     expect(stderr).toBe("");
     expect(code).toBe(0);
     expect(stdout).toBe(`${lines.length} events replayed: every decision of the run came out as recorded\n`);
+  });
+
+  test("comes out as recorded where the rules searched", async () => {
+    const { code, stdout, stderr } = await replay(join(root, "test/fixtures/rules-v1"));
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain("every decision of the run came out as recorded");
   });
 
   test("gives one object with --json", async () => {

@@ -6,7 +6,6 @@ import type { ChatReply, Outcome, RunEvent } from "../../src/search/events.ts";
 import type { SpaceDescription } from "../../src/search/space-description.ts";
 import { fold } from "../../src/search/fold.ts";
 import type { RunState } from "../../src/search/state.ts";
-import { collm } from "../../src/searchers/collm.ts";
 import { rules } from "../../src/searchers/rules.ts";
 import { type CoreOptions, setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
