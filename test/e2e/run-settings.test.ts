@@ -1,7 +1,7 @@
 /** What the settings of `run` change: limits, budgets, targets, a YAML file, the folder, the test split. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   collmNas,
   evaluator,
@@ -12,10 +12,19 @@ import {
   temporaryFile,
   temporaryFolder,
 } from "../support/cli.ts";
+import { type ModelServer, playRoles, startModelServer } from "../support/model-server.ts";
 import { expectHonestCounts, search, space } from "../support/searches.ts";
 
 describe("candidates over the limit", () => {
-  const flags = ["--limit", "flops_m=60", "--budget", "30", "--seed", "1"];
+  // Whoever asks no model proposes nothing over a limit.
+  let server: ModelServer;
+  let flags: readonly string[];
+  beforeAll(async () => {
+    server = await startModelServer(playRoles());
+    const model = ["--model", "test", "--base-url", server.baseUrl];
+    flags = ["--limit", "flops_m=60", "--budget", "30", "--seed", "1", ...model];
+  });
+  afterAll(() => server.close());
 
   test("are skipped, counted and free of charge", async () => {
     const { funnel } = await search(flags);
