@@ -4,9 +4,7 @@
  * It is an ordinary run. It shares the evaluator with the others, and nobody steers it.
  */
 import { existsSync } from "node:fs";
-import { isDeepStrictEqual } from "node:util";
 import { JournalDamaged, JournalLocked, UsageError } from "../errors.ts";
-import { settingsOf } from "../report/study.ts";
 import { clearUnbegun, journalPath } from "../runs/run-folder.ts";
 import { createRun, openRun } from "../runs/journal.ts";
 import { readRun } from "../runs/run-record.ts";
@@ -16,9 +14,10 @@ import type { SpaceDescription } from "../search/space-description.ts";
 import { fold } from "../search/fold.ts";
 import { isComplete } from "../search/results.ts";
 import { type RunState } from "../search/state.ts";
-import { type Config, searchConfigOf, setupOf } from "../settings/config.ts";
+import { type Config, setupOf } from "../settings/config.ts";
 import { type ModelWatch, systemClock } from "./compose.ts";
 import { refuseHeld } from "./held-run.ts";
+import { requireSameRun } from "./same-run.ts";
 import { prepare, prepareResume, resumeRun, startRun } from "./run-lifecycle.ts";
 
 /** What every run of a bench shares. */
@@ -51,7 +50,7 @@ export async function completeRun(
     if (error instanceof JournalDamaged) return null;
     throw error;
   }
-  refuseOther(folder, state, config);
+  requireSameRun(folder, state, config, described);
   const { digest } = state.original ?? state.space;
   if (digest !== described.digest)
     throw new UsageError(
@@ -106,20 +105,4 @@ export async function bringToEnd(
 /** Another process begins that run right now: it is reported as a failure of this run later. */
 function ignoreLocked(error: unknown): void {
   if (!(error instanceof JournalLocked)) throw error;
-}
-
-/** A run that is there already must be the one that the plan means. */
-function refuseOther(folder: string, state: RunState, config: Config): void {
-  const recorded = settingsOf(state);
-  const planned = settingsOf({
-    search: searchConfigOf(config),
-    setup: { ...setupOf(config) },
-    models: state.models,
-  });
-  const differing = Object.keys(planned).find((key) => !isDeepStrictEqual(recorded[key], planned[key]));
-  if (differing === undefined) return;
-  const [was, is] = [recorded, planned].map((settings) => JSON.stringify(settings[differing] ?? null));
-  throw new UsageError(
-    `${folder} was run with another ${differing} (${was}, not ${is}); choose another --out, or move that folder away`,
-  );
 }

@@ -21,7 +21,7 @@ import { range, spreadOf } from "./spreads.ts";
 import { signed } from "../text/numbers.ts";
 import { numbers, tableOf, words } from "./layout.ts";
 import { fewestPairs, type PairedComparison } from "./statistics.ts";
-import { settingsOf } from "./study.ts";
+import { settingsOf } from "./run-settings.ts";
 
 /** Every search against every control, by search value and by test; controls among themselves once. */
 export function controlTables(space: ComparedSpace): Table[] {
@@ -203,6 +203,6 @@ function budgetSentence(couples: readonly Couple[]): string[] {
 function sightedKey({ runs }: ComparedCohort): string {
   const [first] = runs;
   if (first === undefined) return "";
-  const { blind: _blind, task: _task, ...settings } = settingsOf(first.state);
-  return digestOf({ ...settings, searcher: first.state.search.searcher });
+  const { blind: _blind, task: _task, seed: _seed, ...settings } = settingsOf(first.state);
+  return digestOf(settings);
 }

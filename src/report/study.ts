@@ -6,11 +6,10 @@
  */
 import { UsageError } from "../errors.ts";
 import { digestOf } from "../search/digest.ts";
-import { roleSchema } from "../search/events.ts";
 import type { SpaceDescription } from "../search/space-description.ts";
 import type { RunState } from "../search/state.ts";
 import type { Reference } from "./bench-record.ts";
-import { searcherWords } from "./words.ts";
+import { settingsOf, settingWords } from "./run-settings.ts";
 
 /** A run as it was read. */
 export interface ReportedRun {
@@ -182,33 +181,6 @@ export function cohortsOf(
   return [...cohorts.values()];
 }
 
-/**
- * Everything that makes one configuration another, the seed and the searcher's name apart: settings of the search and
- * the models that played its roles. Where a server was and how patiently it was asked is no part of it.
- */
-export function settingsOf(state: Pick<RunState, "search" | "setup" | "models">): Record<string, unknown> {
-  const {
-    seed: _seed,
-    searcher: _searcher,
-    patienceSeconds: _patience,
-    // Where a run has a result, this has decided nothing.
-    giveUpAfter: _giveUpAfter,
-    onTruncation,
-    ...search
-  } = state.search;
-  const optional = {
-    // A run that stops there, or that was not watched, has no results of its own.
-    shortened: roleSchema.options.filter((role) => onTruncation?.[role] === "shorten"),
-    promptExtras: true,
-    wording: "standard",
-    blind: false,
-    oracle: false,
-    prior: null,
-    early: null,
-  };
-  return { ...optional, ...search, model: state.models === null ? null : samplingOf(state.setup["model"]) };
-}
-
 /** What a run is called that no plan names: the searcher, who played its roles, and whether a person gave hints. */
 export function plainLabel(state: Pick<RunState, "search" | "label" | "models" | "hints">): string {
   return `${searcherWords(state)}${state.hints.length > 0 ? ", hinted" : ""}`;
@@ -254,7 +226,13 @@ function refuseMixedData(runs: readonly ReportedRun[]): void {
 function labelsOf(runs: readonly ReportedRun[], names: ReadonlyMap<string, RunName>): Map<string, string> {
   const nameKey = ({ folder, state }: ReportedRun) =>
     keyOf(spaceOf(state).id, names.get(folder)?.label ?? "");
-  const settings = new Map(runs.map(({ folder, state }) => [folder, Object.entries(settingsOf(state))]));
+  const settings = new Map(
+    runs.map(({ folder, state }) => {
+      // Runs that differ in the seed alone are draws of one configuration.
+      const { seed: _seed, ...others } = settingsOf(state);
+      return [folder, Object.entries(others)];
+    }),
+  );
   /** Every value that a setting has among the runs of one name. */
   const seen = new Map<string, Set<string>>();
   const settingKey = (run: ReportedRun, setting: string) => `${setting} ${nameKey(run)}`;
@@ -272,27 +250,4 @@ function labelsOf(runs: readonly ReportedRun[], names: ReadonlyMap<string, RunNa
       return [run.folder, [names.get(run.folder)?.label ?? "", ...details].join(", ")];
     }),
   );
-}
-
-/** A setting as it tells one search from another: what it is, rather than that it is so. */
-function settingWords(setting: string, value: unknown): string {
-  if (setting === "blind") return value === true ? "blind" : "named";
-  if (typeof value === "boolean") return value ? setting : `no ${setting}`;
-  return `${setting} ${typeof value === "string" ? value : JSON.stringify(value ?? null)}`;
-}
-
-/** What of the models' settings shapes their replies. */
-function samplingOf(model: unknown): unknown {
-  const keys = (value: unknown): Readonly<Record<string, unknown>> =>
-    typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-  const { roles, ...shared } = keys(model);
-  const ofRole = (role: string) => {
-    const server = { ...shared, ...keys(keys(roles)[role]) };
-    return Object.fromEntries(
-      ["name", "temperature", "topP", "maxTokens"].map((key) => [key, server[key] ?? null]),
-    );
-  };
-  return model === null || model === undefined
-    ? null
-    : { navigator: ofRole("navigator"), generator: ofRole("generator") };
 }

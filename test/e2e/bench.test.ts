@@ -374,6 +374,18 @@ describe("a folder that holds other runs", () => {
   });
 });
 
+test("runs of another setting are not taken for those of the plan, also where a record leaves it out", async () => {
+  const out = join(temporaryFolder(), "bench");
+  const text = (costRevision: boolean) =>
+    plan(...lines.slice(0, 5), `run: {budget: 20, costRevision: ${costRevision}}`);
+  await made(text(true), out);
+  const ended = await collmNas(args(text(false), out));
+  expect(ended.code).toBe(2);
+  expect(refusal(ended)).toContain(
+    "was run with another costRevision (true, not false); choose another --out",
+  );
+});
+
 describe("a plan that cannot be run", () => {
   test.each([
     ["an unknown space", [lines[0], "spaces: [analognas-baselin]", ...lines.slice(2)], "analognas-baseline"],

@@ -62,8 +62,8 @@ describe("a cohort", () => {
       /same search with the same seed 0/,
     );
     expect(cohortsOf([one, other].filter((run) => run !== undefined)).map(({ label }) => label)).toEqual([
-      expect.stringContaining('collm (rules), model {"navigator":{"name":"small","temperature":0.6'),
-      expect.stringContaining('"generator":{"name":"small","temperature":0.2'),
+      "collm (rules), temperature 0.6",
+      "collm (rules), temperature navigator=0.6 generator=0.2",
     ]);
   });
 
@@ -73,8 +73,8 @@ describe("a cohort", () => {
         ({ label }) => label,
       );
     expect(labels({ promptExtras: true }, { promptExtras: false })).toEqual([
-      "collm, promptExtras",
-      "collm, no promptExtras",
+      "collm, prompt extras",
+      "collm, no prompt extras",
     ]);
     expect(labels({ oracle: false }, { oracle: true })).toEqual(["collm, no oracle", "collm, oracle"]);
     expect(labels({ wording: "standard" }, { wording: "concise" })).toEqual([
@@ -82,6 +82,22 @@ describe("a cohort", () => {
       "collm, wording concise",
     ]);
     expect(labels({ rounds: 5 }, { rounds: 10 })).toEqual(["collm, rounds 5", "collm, rounds 10"]);
+    expect(labels({ rounds: 5 }, { rounds: null })).toEqual(["collm, rounds 5", "collm, rounds unset"]);
+    expect(labels({ limits: { flops_m: 120 } }, { limits: {} })).toEqual([
+      "collm, limits flops_m=120",
+      "collm, no limits",
+    ]);
+    expect(labels({ inform: ["coverage", "costs"] }, {})).toEqual([
+      "collm, facts coverage+costs",
+      "collm, no facts",
+    ]);
+    expect(labels({ caps: { usd: 2 } }, {})).toEqual(["collm, money cap 2", "collm, money cap unset"]);
+    expect(
+      labels(
+        { memory: { navigator: true, generator: false } },
+        { memory: { navigator: false, generator: false } },
+      ),
+    ).toEqual(["collm, Navigator memory", "collm, no Navigator memory"]);
   });
 
   it("holds no seed twice", () => {

@@ -1,0 +1,117 @@
+/**
+ * Two values of a setting that decides are two settings: a bench does not take the old run for the new one, and a report
+ * keeps two rows. The table is walked, so that no setting can be forgotten.
+ */
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { rehearsal } from "../../src/app/run-lifecycle.ts";
+import { requireSameRun } from "../../src/app/same-run.ts";
+import { settingsOf } from "../../src/report/run-settings.ts";
+import { cohortsOf } from "../../src/report/study.ts";
+import type { RunState } from "../../src/search/state.ts";
+import { parseConfig } from "../../src/settings/config.ts";
+import { type Setting, settings } from "../../src/settings.ts";
+import { tinySpace } from "../support/run-events.ts";
+
+const entries = Object.entries<Setting>(settings);
+const deciding = entries.filter(([, { scope }]) => scope === "decides");
+
+/** Two values that a schema takes. */
+function twoValues(schema: z.ZodType): [first: unknown, second: unknown] {
+  if (schema instanceof z.ZodNullable) return twoValues(schema.unwrap() as z.ZodType);
+  if (schema instanceof z.ZodEnum) return [schema.options[0], schema.options[1]];
+  if (schema instanceof z.ZodBoolean) return [false, true];
+  if (schema instanceof z.ZodNumber) return schema.format?.includes("int") === true ? [12, 13] : [0.25, 0.5];
+  if (schema instanceof z.ZodString) return ["one", "other"];
+  if (schema instanceof z.ZodArray) return [[], [twoValues(schema.element as z.ZodType)[0]]];
+  if (schema instanceof z.ZodRecord)
+    return twoValues(schema.valueType as z.ZodType).map((value) => ({ one: value })) as [unknown, unknown];
+  if (schema instanceof z.ZodUnknown) return [1, 2];
+  throw new Error(`no two values are known of ${schema.type}`);
+}
+
+/** A configuration in which every setting has an effect, with one key at a value. */
+function configWith(key: string, value: unknown) {
+  const [group = "", name] = key.split(".");
+  const usual: Record<string, unknown> = {
+    space: "tiny",
+    searcher: "collm",
+    candidates: { min: 10, max: 20 },
+    model: { name: "m", maxTokens: 100 },
+  };
+  const before = usual[group];
+  return parseConfig(
+    {
+      ...usual,
+      [group]: name === undefined ? value : { ...(before as Record<string, unknown>), [name]: value },
+    },
+    "",
+  );
+}
+
+function begun(key: string, value: unknown): RunState {
+  const config = configWith(key, value);
+  return rehearsal(config, { ...tinySpace, id: config.space });
+}
+
+describe.each(deciding)("%s", (key, setting) => {
+  const [first, second] = twoValues(setting.schema(z));
+  const [one, other] = [begun(key, first), begun(key, second)];
+  const config = configWith(key, second);
+  const space = { ...tinySpace, id: config.space };
+
+  it("is another setting at another value", () => {
+    const [was, is]: Record<string, unknown>[] = [settingsOf(one), settingsOf(other)];
+    const differing = Object.keys(settings).filter((name) => {
+      const [before, now] = [was, is].map((all) => JSON.stringify(all?.[name]));
+      return before !== now;
+    });
+    // What the prompts inform with is nothing where they hold no more than the paper's.
+    expect(differing).toEqual(key === "promptExtras" ? [key, "inform"] : [key]);
+  });
+
+  it("keeps a bench from taking the old run for the new one", () => {
+    expect(() => requireSameRun("runs/a", other, config, space)).not.toThrow();
+    expect(() => requireSameRun("runs/a", one, config, space)).toThrow(`was run with another ${key} (`);
+  });
+
+  it("keeps the two in rows of their own", () => {
+    const cohorts = cohortsOf(
+      [one, other].map((state, index) => ({ folder: `runs/${index}`, state })),
+      new Map(),
+      [],
+      "all",
+    );
+    // Runs that differ in the seed alone are draws of one configuration.
+    if (key === "seed") expect(cohorts.map(({ runs }) => runs.length)).toEqual([2]);
+    else {
+      expect(cohorts.map(({ runs }) => runs.length)).toEqual([1, 1]);
+      const labels = cohorts.map(({ label, spaceId }) => `${label} on ${spaceId}`);
+      expect(new Set(labels).size, labels.join("; ")).toBe(2);
+    }
+  });
+});
+
+describe("settings that only surround a search", () => {
+  const surrounding = entries.filter(([key, { scope }]) => scope === "surrounds" && key !== "paper");
+
+  it.each(surrounding)("%s tells no run from another", (key, setting) => {
+    const value = { "model.baseUrl": "http://other:1/v1", "evaluator.address": "other:1", prices: {} };
+    const [, second] = Object.hasOwn(value, key)
+      ? [null, value[key as keyof typeof value]]
+      : twoValues(setting.schema(z));
+    expect(settingsOf(begun(key, second))).toEqual(settingsOf(begun("seed", 0)));
+  });
+});
+
+describe("a setting of one role", () => {
+  it("is another setting than the same of both", () => {
+    const config = (model: object) => parseConfig({ space: "tiny", model: { name: "m", ...model } }, "");
+    const [shared, ofRole] = [
+      rehearsal(config({ temperature: 0.2 }), tinySpace),
+      rehearsal(config({ temperature: 0.6, roles: { generator: { temperature: 0.2 } } }), tinySpace),
+    ];
+    expect(settingsOf(shared)["model.temperature"]).toBe(0.2);
+    expect(settingsOf(ofRole)["model.temperature"]).toEqual({ navigator: 0.6, generator: 0.2 });
+  });
+});
