@@ -428,7 +428,7 @@ export const settings = {
   "evaluator.address": {
     schema: (z) => z.string().regex(evaluatorAddress, "is not of the form HOST:PORT"),
     default: null,
-    help: "a running evaluator; without one, the Python one is started",
+    help: "a running evaluator",
     usually: "the Python one is started",
     scope: "surrounds",
     flag: { name: "evaluator", value: "host:port" },
@@ -439,7 +439,11 @@ export const settings = {
     help: "the configuration of the evaluator that is started; in a file, relative to that file",
     usually: "the tables that are installed",
     scope: "surrounds",
-    flag: { name: "evaluatorConfig", value: "file" },
+    flag: {
+      name: "evaluatorConfig",
+      value: "file",
+      help: "the configuration of the evaluator that is started",
+    },
     isPath: true,
   },
   "evaluator.silenceSeconds": {

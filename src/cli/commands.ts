@@ -4,8 +4,14 @@
  * Each command loads its own module when it is called, so that help and `--version` are quick.
  */
 import { readFileSync } from "node:fs";
-import { Argument, Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { cap, draws, limit, number, path, price, split, wholeFrom } from "./flag-values.ts";
+import {
+  Argument,
+  Command,
+  type CommandUnknownOpts,
+  InvalidArgumentError,
+} from "@commander-js/extra-typings";
+import { homePath, pathRefusal } from "../settings/written-values.ts";
+import { act } from "./flags.ts";
 import type { Output, Streams } from "./output.ts";
 import { printable, type TextStream } from "./style.ts";
 
@@ -21,7 +27,7 @@ export interface Handlers {
 }
 
 /** The commands as a parser of a command line. It throws a CommanderError where commander would end the process. */
-export function commands({ stdout, stderr }: Streams, { perform, look }: Handlers): Command {
+export function commands({ stdout, stderr }: Streams, handlers: Handlers): Command {
   const program = new Command("collm-nas")
     .description("Neural architecture search on a pre-trained supernet by two cooperating language models.")
     .version(version())
@@ -38,313 +44,276 @@ export function commands({ stdout, stderr }: Streams, { perform, look }: Handler
         write(`collm-nas: ${text.replace(/^error: /, "").replace(/\n\((.*)\)/, " ($1)")}`),
     });
 
-  program
-    .command("run")
-    .description("search a space for its best architecture within a budget")
-    .argument("[file]", "configuration in YAML; flags win over it")
-    .option("--space <id>", "the space to search (`collm-nas spaces` lists them)")
-    .option(
-      "--searcher <name>",
-      "rules, collm, solo, random, evolution, regularized-evolution, local-search, reinforce, surrogate, prior-random, costliest-first or portfolio (default: collm where a model is named, else rules)",
-    )
-    .option("--budget <n>", "how many architectures to evaluate at most (default: 100)", wholeFrom(1))
-    .option(
-      "--limit <cost=value>",
-      "highest allowed cost, e.g. flops_m=120; may be given several times",
-      limit,
-    )
-    .option("--target <value>", "stop once the best is this good", number)
-    .option(
-      "--rounds <n>",
-      "the most rounds (default: 20 for collm, in proportion for budgets above 100; else no limit)",
-      wholeFrom(1),
-    )
-    .option("--seed <n>", "the seed of all randomness (default: 0)", wholeFrom(0))
-    .option("--over-limit <what>", "skip or evaluate candidates over a limit (default: skip)")
-    .option(
-      "--equivalent <what>",
-      "evaluate or skip candidates that compute the same function as an earlier one (default: evaluate)",
-    )
-    .option("--task <sentence>", "what the architectures are for, told to the models")
-    .option("--blind", "search under neutral names in another order: shows what a model knows by heart")
-    .option("--model <name>", "the language model that plays both roles; without one, written rules search")
-    .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
-    .option("--max-tokens <n>", "the longest reply in tokens (default: the server's own)", wholeFrom(1))
-    .option(
-      "--on-truncation <what>",
-      "stop, or shorten the conversation, when the server cuts prompts (default: stop)",
-    )
-    .option(
-      "--cap <what=value>",
-      "the most that may be used: tokens=…, usd=… or seconds=…; may be given several times",
-      cap,
-    )
-    .option(
-      "--price <what=usd>",
-      "what a million tokens of the model cost: input=0.1,output=0.3, and cached=… (default: looked up)",
-      price,
-    )
-    .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
-    .option("--evaluator-config <file>", "configuration of the evaluator that is started")
-    .option("--out <dir>", "the run's folder (default: runs/…)")
-    .option("--feed <address>", "publish every event there, e.g. tcp://127.0.0.1:5599")
-    .option("--allow-remote", "with --feed: an address that other machines reach")
-    .option("--dashboard", "show the run on a page of this machine, and say where")
-    .option("--shared", "leave it to the umask who may read the run; without it, nobody else")
-    .option("--json", "print one object on standard output and nothing else")
-    .addHelpText("after", examples.run)
-    .action((file, { json, feed, allowRemote, dashboard, shared, ...flags }) =>
-      perform(json, async (output, signal) =>
-        (await import("./run.ts")).run(file, flags, { feed, allowRemote, dashboard, shared }, output, signal),
-      ),
-    );
+  const server = ["model.name", "model.baseUrl", "model.maxTokens"] as const;
+  const evaluator = ["evaluator.address", "evaluator.config"] as const;
 
-  program
-    .command("resume")
-    .description("go on with a run that was stopped, or prolong one that ended")
-    .argument("<run>", "the run's folder")
-    .option("--budget <n>", "a new, larger budget", wholeFrom(1))
-    .option("--rounds <n>", "a new limit on rounds", wholeFrom(1))
-    .option("--model <name>", "another model from here on")
-    .option("--base-url <url>", "where that model's API is")
-    .option("--max-tokens <n>", "its longest reply in tokens", wholeFrom(1))
-    .option("--on-truncation <what>", "stop, or shorten the conversation, when the server cuts prompts")
-    .option("--cap <what=value>", "a new cap: tokens=…, usd=… or seconds=…", cap)
-    .option(
-      "--price <what=usd>",
-      "what a million tokens of the model cost: input=0.1,output=0.3, and cached=… (default: looked up)",
-      price,
-    )
-    .option("--evaluator <host:port>", "another evaluator from here on")
-    .option("--evaluator-config <file>", "another configuration of the evaluator that is started")
-    .option("--feed <address>", "publish every event there, e.g. tcp://127.0.0.1:5599")
-    .option("--allow-remote", "with --feed: an address that other machines reach")
-    .option("--dashboard", "show the run on a page of this machine, and say where")
-    .option("--json", "print one object on standard output and nothing else")
-    .addHelpText("after", examples.resume)
-    .action((run, { json, feed, allowRemote, dashboard, ...flags }) =>
-      perform(json, async (output, signal) =>
-        (await import("./run.ts")).resume(run, flags, { feed, allowRemote, dashboard }, output, signal),
-      ),
-    );
+  act(
+    program
+      .command("run")
+      .description("search a space for its best architecture within a budget")
+      .argument("[file]", "configuration in YAML; flags win over it")
+      .addHelpText("after", examples.run),
+    handlers,
+    [
+      "space",
+      "searcher",
+      "budget",
+      "limits",
+      "target",
+      "rounds",
+      "seed",
+      "overLimit",
+      "equivalent",
+      "task",
+      "blind",
+      ...server,
+      "model.onTruncation",
+      "caps",
+      "prices",
+      ...evaluator,
+      "out",
+      "feed",
+      "allowRemote",
+      "dashboard",
+      "shared",
+    ],
+    async ([file], { feed, allowRemote, dashboard, shared, ...flags }, output, signal) =>
+      (await import("./run.ts")).run(file, flags, { feed, allowRemote, dashboard, shared }, output, signal),
+  );
 
-  program
-    .command("watch")
-    .description("follow a run in the terminal, from its folder or from its feed")
-    .argument("<run>", "the run's folder, or the address of its feed (tcp://…)")
-    .option("--feed <address>", "follow the feed there, and read the folder for what it missed")
-    .option("--json", "print every event as one line of JSON on standard output and nothing else")
-    .addHelpText("after", examples.watch)
-    .action((run, { json, ...flags }) =>
-      perform(json, async (output, signal) => (await import("./watch.ts")).watch(run, flags, output, signal)),
-    );
+  act(
+    program
+      .command("resume")
+      .description("continue a run that was stopped, or prolong one that ended; flags hold from here on")
+      .argument("<run>", "the run's folder")
+      .addHelpText("after", examples.resume),
+    handlers,
+    [
+      "budget",
+      "rounds",
+      ...server,
+      "model.onTruncation",
+      "caps",
+      "prices",
+      ...evaluator,
+      "feed",
+      "allowRemote",
+      "dashboard",
+    ],
+    async ([run], { feed, allowRemote, dashboard, ...flags }, output, signal) =>
+      (await import("./run.ts")).resume(run, flags, { feed, allowRemote, dashboard }, output, signal),
+    { hasDefaults: false },
+  );
 
-  program
-    .command("steer")
-    .description("have a run wait, go on or stop, or give its Navigator a hint")
-    .argument("<run>", "the run's folder")
-    .addArgument(
-      new Argument("<order>", "what it is to do").choices(["pause", "resume", "stop", "hint"] as const),
-    )
-    .argument("[text]", "the hint, sent with the next request for a strategy")
-    .option("--json", "print one object on standard output and nothing else")
-    .addHelpText("after", examples.steer)
-    .action((run, order, text, { json }) =>
-      look(json, async (output) => (await import("./steer.ts")).steer(run, order, text, output)),
-    );
+  act(
+    program
+      .command("watch")
+      .description("follow a run in the terminal, from its folder or from its feed")
+      .argument("<run>", "the run's folder, or the address of its feed (tcp://…)")
+      .addHelpText("after", examples.watch),
+    handlers,
+    ["feed"],
+    async ([run], flags, output, signal) => (await import("./watch.ts")).watch(run, flags, output, signal),
+    {
+      help: {
+        feed: "follow the feed there, and read the folder for what it missed",
+        json: "print every event as one line of JSON on standard output and nothing else",
+      },
+    },
+  );
 
-  program
-    .command("dashboard")
-    .description("a page of this machine with every run of a folder, live")
-    .argument("[folder]", "a folder of runs, of benches, or one run (default: runs)")
-    .option("--port <n>", "the first port to try (default: 8477)", wholeFrom(0))
-    .option("--host <address>", "the address to bind (default: 127.0.0.1)")
-    .option("--allow-remote", "with --host: an address that other machines reach")
-    .option("--read-only", "let nobody steer runs from the page")
-    .option("--json", "print one object on standard output once it is there")
-    .addHelpText("after", examples.dashboard)
-    .action((folder, { json, ...flags }) =>
-      perform(json, async (output, signal) =>
-        (await import("./dashboard.ts")).dashboard(folder, flags, output, signal),
-      ),
-    );
+  act(
+    program
+      .command("steer")
+      .description("pause a run, let it continue, stop it, or give its Navigator a hint")
+      .argument("<run>", "the run's folder")
+      .addArgument(
+        new Argument("<order>", "what it is to do").choices(["pause", "resume", "stop", "hint"] as const),
+      )
+      .argument("[text]", "the hint, sent with the next request for a strategy")
+      .addHelpText("after", examples.steer),
+    handlers,
+    [],
+    async ([run, order, text], _flags, output) =>
+      (await import("./steer.ts")).steer(run, order, text, output),
+    { isBrief: true },
+  );
 
-  program
-    .command("replay")
-    .description("decide every step of a run again from its record, with neither model nor evaluator")
-    .argument("<run>", "the run's folder")
-    .option("--json", "print one object on standard output and nothing else")
-    .addHelpText("after", "\nExample:\n  collm-nas replay runs/NAME")
-    .action((run, { json }) => look(json, async (output) => (await import("./run.ts")).replay(run, output)));
+  act(
+    program
+      .command("dashboard")
+      .description("a page of this machine with every run of a folder, live")
+      .argument("[folder]", "a folder of runs, of benches, or one run (default: runs)")
+      .addHelpText("after", examples.dashboard),
+    handlers,
+    ["port", "host", "allowRemote", "readOnly"],
+    async ([folder], flags, output, signal) =>
+      (await import("./dashboard.ts")).dashboard(folder, flags, output, signal),
+    { help: { json: "print one object on standard output once it is there" } },
+  );
 
-  program
-    .command("doctor")
-    .description("whether a run would work: evaluator, space, data, model, structured output, price")
-    .argument("[file]", "the run's configuration in YAML; flags win over it")
-    .option("--space <id>", "the space that would be searched")
-    .option("--model <name>", "the language model that would play the roles")
-    .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
-    .option("--max-tokens <n>", "the longest reply in tokens", wholeFrom(1))
-    .option("--cap <what=value>", "the caps that the run would have", cap)
-    .option("--limit <cost=value>", "the limits that the run would have", limit)
-    .option(
-      "--price <what=usd>",
-      "what a million tokens of the model cost: input=0.1,output=0.3, and cached=… (default: looked up)",
-      price,
-    )
-    .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
-    .option("--evaluator-config <file>", "configuration of the evaluator that is started")
-    .option("--json", "print one object on standard output and nothing else")
-    .addHelpText("after", examples.doctor)
-    .action((file, { json, ...flags }) =>
-      perform(json, async (output, signal) =>
-        (await import("./doctor.ts")).doctor(file, flags, output, signal),
-      ),
-    );
+  act(
+    program
+      .command("replay")
+      .description("decide every step of a run again from its record, with neither model nor evaluator")
+      .argument("<run>", "the run's folder")
+      .addHelpText("after", "\nExample:\n  collm-nas replay runs/NAME"),
+    handlers,
+    [],
+    async ([run], _flags, output) => (await import("./run.ts")).replay(run, output),
+    { isBrief: true },
+  );
 
-  program
-    .command("estimate")
-    .description("what a run will likely take: calls, tokens, money and time")
-    .argument("[file]", "the run's configuration in YAML; flags win over it")
-    .option("--from <run>", "take it from what an earlier run took; its settings too, where no file is given")
-    .option("--tokens-per-second <n>", "what the model writes, for the time without an earlier run", number)
-    .option("--space <id>", "the space to search")
-    .option("--searcher <name>", "rules, collm, solo or another (default: collm with a model, else rules)")
-    .option("--budget <n>", "how many architectures to evaluate at most (default: 100)", wholeFrom(1))
-    .option("--rounds <n>", "the most rounds", wholeFrom(1))
-    .option("--limit <cost=value>", "highest allowed cost", limit)
-    .option("--model <name>", "the language model that plays both roles")
-    .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
-    .option("--max-tokens <n>", "the longest reply in tokens", wholeFrom(1))
-    .option("--cap <what=value>", "caps to hold the estimate against", cap)
-    .option(
-      "--price <what=usd>",
-      "what a million tokens of the model cost: input=0.1,output=0.3, and cached=… (default: looked up)",
-      price,
-    )
-    .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
-    .option("--evaluator-config <file>", "configuration of the evaluator that is started")
-    .option("--json", "print one object on standard output and nothing else")
-    .addHelpText("after", examples.estimate)
-    .action((file, { json, from, tokensPerSecond, ...flags }) =>
-      perform(json, async (output, signal) =>
-        (await import("./estimate.ts")).estimateRun(file, flags, { from, tokensPerSecond }, output, signal),
-      ),
-    );
+  act(
+    program
+      .command("doctor")
+      .description("whether a run would work: evaluator, space, data, model, structured output, price")
+      .argument("[file]", "the run's configuration in YAML; flags win over it")
+      .addHelpText("after", examples.doctor),
+    handlers,
+    ["space", ...server, "caps", "limits", "prices", ...evaluator],
+    async ([file], flags, output, signal) =>
+      (await import("./doctor.ts")).doctor(file, flags, output, signal),
+  );
 
-  program
-    .command("show")
-    .description("what a run found, round by round; also while it goes on")
-    .argument("<run>", "the run's folder")
-    .option("--round <n>", "one round in full: strategy, candidates, what each reply cost", wholeFrom(1))
-    .option("--reasoning", "with --round: what the models thought, whole")
-    .option("--json", "print one object on standard output and nothing else")
-    .addHelpText("after", "\nExamples:\n  collm-nas show runs/NAME\n  collm-nas show runs/NAME --round 3")
-    .action((run, { json, round, reasoning }) =>
-      look(json, async (output) => (await import("./show.ts")).show(run, { round, reasoning }, output)),
-    );
+  act(
+    program
+      .command("estimate")
+      .description("what a run will likely take: calls, tokens, money and time")
+      .argument("[file]", "the run's configuration in YAML; flags win over it")
+      .addHelpText("after", examples.estimate),
+    handlers,
+    [
+      "from",
+      "tokensPerSecond",
+      "space",
+      "searcher",
+      "budget",
+      "rounds",
+      "limits",
+      ...server,
+      "caps",
+      "prices",
+      ...evaluator,
+    ],
+    async ([file], { from, tokensPerSecond, ...flags }, output, signal) =>
+      (await import("./estimate.ts")).estimateRun(file, flags, { from, tokensPerSecond }, output, signal),
+  );
 
-  program
-    .command("bench")
-    .description("make the runs of a plan, several at a time, and compare them; goes on where it was stopped")
-    .argument("<plan>", "the plan in YAML: searchers, spaces, seeds, settings (presets/ has some)")
-    .option("--seeds <n>", "so many seeds, from 0, instead of the plan's", wholeFrom(1))
-    .option("--budget <n>", "another budget for every run", wholeFrom(1))
-    .option("--parallel <n>", "how many runs are under way at once (default: the plan's, or 4)", wholeFrom(1))
-    .option("--model <name>", "the language model that plays the roles")
-    .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
-    .option(
-      "--price <what=usd>",
-      "what a million tokens of the model cost: input=0.1,output=0.3, and cached=… (default: looked up)",
-      price,
-    )
-    .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
-    .option("--evaluator-config <file>", "configuration of the evaluator that is started")
-    .option("--out <dir>", "the bench's folder (default: benches/NAME OF THE PLAN)")
-    .option("--shared", "leave it to the umask who may read the bench; without it, nobody else")
-    .option("--json", "print one object on standard output and nothing else")
-    .addHelpText("after", examples.bench)
-    .action((file, { json, ...flags }) =>
-      perform(json, async (output, signal) =>
-        (await import("./bench.ts")).bench(file, flags, output, signal),
-      ),
-    );
+  act(
+    program
+      .command("show")
+      .description("what a run found, round by round; also while it is under way")
+      .argument("<run>", "the run's folder")
+      .addHelpText("after", "\nExamples:\n  collm-nas show runs/NAME\n  collm-nas show runs/NAME --round 3"),
+    handlers,
+    ["round", "reasoning"],
+    async ([run], flags, output) => (await import("./show.ts")).show(run, flags, output),
+    { isBrief: true },
+  );
 
-  program
-    .command("rank")
-    .description(
-      "whether a model tells good architectures from bad ones by their structure, beside ranking by cost",
-    )
-    .argument("[file]", "a configuration as `run` takes it: space, task, seed, structured, model, evaluator")
-    .option("--space <id>", "the space; all of it is measured")
-    .option("--split <name>", "search or test: the values to rank by", split, "search" as const)
-    .option("--model <name>", "the language model that ranks; without one, the costs alone do")
-    .option("--base-url <url>", "where the model's OpenAI-compatible API is (default: OpenAI's)")
-    .option("--by <cost>", "the only cost to rank by (default: each that the space has)")
-    .option("--trials <n>", "how many trials; a later, larger number goes on", wholeFrom(1), 40)
-    .option(
-      "--cells <n>",
-      "how many architectures a trial has, one from each bin of equal count",
-      wholeFrom(2),
-      10,
-    )
-    .option("--draws <how>", "fresh for every trial, or fixed: one set for all", draws, "fresh" as const)
-    .option("--seed <n>", "the seed of all randomness (default: 0)", wholeFrom(0))
-    .option("--task <sentence>", "what the architectures are for, told to the model")
-    .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
-    .option("--evaluator-config <file>", "configuration of the evaluator that is started")
-    .option("--out <file>", "the record, one line a trial; goes on where it ends (default: rankings/…)")
-    .option("--shared", "leave it to the umask who may read the record; without it, nobody else")
-    .option("--json", "print one object on standard output and nothing else")
-    .addHelpText("after", examples.rank)
-    .action((file, { json, ...flags }) =>
-      perform(json, async (output, signal) => (await import("./rank.ts")).rank(file, flags, output, signal)),
-    );
+  act(
+    program
+      .command("bench")
+      .description(
+        "make the runs of a plan, several at a time, and compare them; continues where it was stopped",
+      )
+      .argument("<plan>", "the plan in YAML: searchers, spaces, seeds, settings (presets/ has some)")
+      .addHelpText("after", examples.bench),
+    handlers,
+    [
+      "plan.seeds",
+      "budget",
+      "plan.parallel",
+      "model.name",
+      "model.baseUrl",
+      "prices",
+      ...evaluator,
+      "plan.out",
+      "shared",
+    ],
+    async ([file], flags, output, signal) => (await import("./bench.ts")).bench(file, flags, output, signal),
+    {
+      help: {
+        budget: "another budget for every run",
+        "plan.parallel": "how many runs are under way at once (default: the plan's, or 4)",
+      },
+    },
+  );
 
-  program
-    .command("report")
-    .description(
-      "put runs together: a page with tables and figures, the same as markdown, or the data behind it",
-    )
-    .argument("<run...>", "folders of runs, of benches, or full of run folders")
-    .option("--out <file>", "the page, in one file (default: report.html, where no other form is asked for)")
-    .option("--markdown <file>", "the tables as markdown")
-    .option("--csv <dir>", "the data of every table and figure, a CSV file each")
-    .option("--json", "print one object on standard output and nothing else")
-    .addHelpText("after", examples.report)
-    .action((runs, { json, ...flags }) =>
-      look(json, async (output) => (await import("./report.ts")).report(runs, flags, output)),
-    );
+  act(
+    program
+      .command("rank")
+      .description(
+        "whether a model tells good architectures from bad ones by their structure, beside ranking by cost",
+      )
+      .argument(
+        "[file]",
+        "a configuration as `run` takes it: space, task, seed, structured, model, evaluator",
+      )
+      .addHelpText("after", examples.rank),
+    handlers,
+    [
+      "space",
+      "split",
+      "model.name",
+      "model.baseUrl",
+      "by",
+      "trials",
+      "cells",
+      "draws",
+      "seed",
+      "task",
+      ...evaluator,
+      "record",
+      "shared",
+    ],
+    async ([file], flags, output, signal) => (await import("./rank.ts")).rank(file, flags, output, signal),
+    {
+      help: {
+        space: "the space; all of it is measured",
+        "model.name": "the language model that ranks; without one, the costs alone do",
+      },
+    },
+  );
 
-  program
-    .command("spaces")
-    .description("list the spaces of an evaluator, or describe one")
-    .argument("[space]", "the space to describe")
-    .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
-    .option("--evaluator-config <file>", "configuration of the evaluator that is started")
-    .option("--json", "print one object on standard output and nothing else")
-    .addHelpText("after", "\nExamples:\n  collm-nas spaces\n  collm-nas spaces analognas-baseline")
-    .action((id, { json, ...flags }) =>
-      perform(json, async (output, signal) =>
-        (await import("./evaluate.ts")).spaces(id, flags, output, signal),
-      ),
-    );
+  act(
+    program
+      .command("report")
+      .description(
+        "put runs together: a page with tables and figures, the same as markdown, or the data behind it",
+      )
+      .argument("<run...>", "folders of runs, of benches, or full of run folders")
+      .addHelpText("after", examples.report),
+    handlers,
+    ["page", "markdown", "csv"],
+    async ([runs], flags, output) => (await import("./report.ts")).report(runs, flags, output),
+    { isBrief: true },
+  );
 
-  program
-    .command("evaluate")
-    .description("the costs and the score of one architecture")
-    .argument("<architecture>", "JSON, or the space's own one-line form")
-    .requiredOption("--space <id>", "the space it belongs to")
-    .option("--split <name>", "search or test", split, "search" as const)
-    .option("--evaluator <host:port>", "a running evaluator; without one, the Python one is started")
-    .option("--evaluator-config <file>", "configuration of the evaluator that is started")
-    .option("--json", "print one object on standard output and nothing else")
-    .addHelpText("after", examples.evaluate)
-    .action((raw, { json, space, split: on, ...flags }) =>
-      perform(json, async (output, signal) =>
-        (await import("./evaluate.ts")).evaluate(raw, space, on, flags, output, signal),
-      ),
-    );
+  act(
+    program
+      .command("spaces")
+      .description("list the spaces of an evaluator, or describe one")
+      .argument("[space]", "the space to describe")
+      .addHelpText("after", "\nExamples:\n  collm-nas spaces\n  collm-nas spaces analognas-baseline"),
+    handlers,
+    [...evaluator],
+    async ([id], flags, output, signal) => (await import("./evaluate.ts")).spaces(id, flags, output, signal),
+  );
+
+  act(
+    program
+      .command("evaluate")
+      .description("the costs and the score of one architecture")
+      .argument("<architecture>", "JSON, or the space's own one-line form")
+      .addHelpText("after", examples.evaluate),
+    handlers,
+    ["space", "split", ...evaluator],
+    async ([raw], { space = "", split, ...flags }, output, signal) =>
+      (await import("./evaluate.ts")).evaluate(raw, space, split, flags, output, signal),
+    { help: { space: "the space it belongs to" }, required: ["space"] },
+  );
 
   for (const command of program.commands) readPaths(command);
   return program;
@@ -358,7 +327,7 @@ Examples:
   collm-nas run --space analognas-baseline                      search with written rules, no model needed
   collm-nas run --space analognas-baseline --model qwen3 --base-url http://localhost:8000/v1
   collm-nas show runs/NAME                                      what a run found, round by round
-  collm-nas resume runs/NAME --budget 200                       go on with it`,
+  collm-nas resume runs/NAME --budget 200                       continue it`,
   run: `
 Examples:
   collm-nas run --space analognas-baseline
@@ -385,7 +354,7 @@ Examples:
   collm-nas steer runs/NAME hint "the third slot has not been tried with skip connections"
   collm-nas steer runs/NAME stop
 
-pause takes effect behind the round under way; stop ends the run where it is, to be resumed later.`,
+pause takes effect after the round under way; stop ends the run where it is, to be resumed later.`,
   dashboard: `
 Examples:
   collm-nas dashboard
@@ -441,10 +410,8 @@ function widthOf({ isTTY, columns = usualWidth }: TextStream): number {
   return isTTY === true ? columns : usualWidth;
 }
 
-/** Whatever is called a file, a folder or a run is read as a path. */
-function readPaths({ options, registeredArguments }: CommandUnknownOpts): void {
-  for (const option of options)
-    if (option.parseArg === undefined && /<(?:file|dir|run)>$/.test(option.flags)) option.argParser(path);
+/** Arguments that are called a file, a plan, a folder or a run are read as paths. */
+function readPaths({ registeredArguments }: CommandUnknownOpts): void {
   for (const argument of registeredArguments) {
     if (!["file", "plan", "run", "folder"].includes(argument.name())) continue;
     if (argument.variadic)
@@ -454,4 +421,10 @@ function readPaths({ options, registeredArguments }: CommandUnknownOpts): void {
       ]);
     else argument.argParser(path);
   }
+}
+
+function path(text: string): string {
+  const refusal = pathRefusal(text);
+  if (refusal !== null) throw new InvalidArgumentError(`It ${refusal}.`);
+  return homePath(text);
 }

@@ -10,6 +10,7 @@ import type { SpaceDescription } from "../search/space-description.ts";
 import type { RunState } from "../search/state.ts";
 import type { Reference } from "./bench-record.ts";
 import { settingsOf, settingWords } from "./run-settings.ts";
+import { searcherWords } from "./words.ts";
 
 /** A run as it was read. */
 export interface ReportedRun {

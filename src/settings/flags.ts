@@ -149,7 +149,7 @@ function namedNumbers(
           : `Write the number without a comma, and give ${option} once a ${what}.`,
       );
     }
-    if (found.has(name)) throw refuse(`It gives ${name} a second time; leave one of the two out.`);
+    if (found.has(name)) throw refuse(`It gives "${name}" a second time; leave one of the two out.`);
     const number = read(name, value);
     if (number === null) throw refuse(`${name} has to be ${numberForm(key, name)}.`);
     found.set(name, number);

@@ -45,6 +45,26 @@ describe("a wrong key", () => {
       "space: cells\nover-limit: skip",
       'unknown key "over-limit"; did you mean "overLimit"?',
     ],
+    [
+      "an old name for the extras of the prompts",
+      "space: cells\nhints: false",
+      'unknown key "hints"; did you mean "promptExtras"?',
+    ],
+    [
+      "an old name for the cost revision",
+      "space: cells\nsecondLook: true",
+      'unknown key "secondLook"; did you mean "costRevision"?',
+    ],
+    [
+      "an old name for the output mode",
+      "space: cells\nmodel: {name: m, rung: text}",
+      'unknown key "model.rung"; did you mean "outputMode"?',
+    ],
+    [
+      "an old name of one role's output mode, at the top",
+      "space: cells\nladder: text",
+      'unknown key "ladder"; did you mean "model.outputMode"?',
+    ],
     ["one like no other", "space: cells\nxyzzyxyzzyx: 5", 'unknown key "xyzzyxyzzyx"'],
     [
       "one of a group",

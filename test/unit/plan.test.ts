@@ -196,6 +196,16 @@ describe("a plan", () => {
       `${small}temperature: 1\n`,
       'unknown key "temperature"; did you mean "run.model.temperature"?',
     ],
+    [
+      "an old name of a key of a run",
+      `${small}hints: true\n`,
+      'unknown key "hints"; did you mean "run.promptExtras"?',
+    ],
+    [
+      "an old name in the keys of a run",
+      `${small}run: {secondLook: true}\n`,
+      'unknown key "secondLook"; did you mean "costRevision"?',
+    ],
     ["settings that differ in case alone", `${small}settings: {S: {}, s: {}}\n`, "twice"],
     ["a key that is none in the grid", `${small}grid: {__proto__.budget: [3]}\n`, "is no key such as budget"],
     ["a key that objects cannot hold", `${small}run: {__proto__: {budget: 3}}\n`, 'unknown key "__proto__"'],
