@@ -4,6 +4,7 @@
  *
  *   docs/reference/commands.md    from the help of every command
  *   docs/reference/contract.md    from proto/README.md and the .proto file
+ *   between `<!-- search.yaml: begin -->` and its end, and so for plan.yaml: every key, from the table of settings
  *   between `<!-- FILE: begin -->` and `<!-- FILE: end -->` on any other page: that file, as it is
  *
  * It knows the layout of a help text only as far as the lists of commands in it.
@@ -23,6 +24,12 @@ await run(join(root, "bin/collm-nas"), ["--version"]);
 const pages = new Map([
   ["docs/reference/commands.md", await commands()],
   ["docs/reference/contract.md", contract()],
+]);
+// What the commands were asked with is built by now.
+const { configurationReference, planReference } = await import("../dist/settings/reference.js");
+const made = new Map([
+  ["search.yaml", configurationReference],
+  ["plan.yaml", planReference],
 ]);
 for (const file of readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })) {
   const path = `docs/${file}`;
@@ -98,11 +105,10 @@ function contract() {
 
 /** A page with each file that it names between marks put in as it is. */
 function withFiles(page) {
-  return page.replaceAll(
-    /(<!-- (\S+): begin -->\n)[^]*?(<!-- \2: end -->)/g,
-    (_, begin, file, end) =>
-      `${begin}${fenced({ ".py": "python" }[extname(file)] ?? "text", read(file))}\n${end}`,
-  );
+  return page.replaceAll(/(<!-- (\S+): begin -->\n)[^]*?(<!-- \2: end -->)/g, (_, begin, file, end) => {
+    const text = made.get(file)?.() ?? fenced({ ".py": "python" }[extname(file)] ?? "text", read(file));
+    return `${begin}${text}\n${end}`;
+  });
 }
 
 function fenced(language, text) {

@@ -189,7 +189,7 @@ export const settings = {
     default: ["coverage", "duplicates", "headroom", "costs"],
     unrecorded: [],
     paper: [],
-    help: "what the Navigator gets besides the results: what is unseen, what was repeated, what the limits leave",
+    help: "what the Navigator gets besides the results: what is unseen, what was repeated, what the limits leave, what costs what; [] for nothing",
     scope: "decides",
     label: "facts",
   },
@@ -487,6 +487,8 @@ export const groups = {
   },
   model: { help: "the language model and its server; null: none", default: null },
   "model.roles": { help: "what one role has of its own, of the keys of model; another model or server too" },
+  "model.roles.navigator": { help: "what the Navigator has of its own" },
+  "model.roles.generator": { help: "what the Generator has of its own" },
   evaluator: { help: "the evaluator that serves the space" },
 } as const satisfies Readonly<Record<string, Pick<Setting, "help" | "default" | "flag" | "paper">>>;
 
@@ -762,6 +764,11 @@ type NamesIn<T, G extends string> = {
     : never]: T[K];
 };
 
+/** What an editor says of a setting. */
+export function describeSetting({ help, usually }: Pick<Setting, "help" | "usually">): string {
+  return usually === undefined ? help : `${help} (default: ${usually})`;
+}
+
 /** The schemas of a group of keys, by their names there, each with its default. */
 export type ShapeOf<T, G extends string = ""> = {
   [K in keyof NamesIn<T, G>]: NamesIn<T, G>[K] extends Setting ? WithDefault<NamesIn<T, G>[K]> : never;
@@ -782,7 +789,7 @@ export function shapeOf<T extends Readonly<Record<string, Setting>>, G extends s
     const name = nameIn(group, key);
     if (name === null) continue;
     const schema = refine(setting.schema(z), setting, key);
-    shape[name] =
+    const withDefault =
       setting.default === null
         ? schema.nullable().default(null)
         : setting.default !== undefined
@@ -790,6 +797,7 @@ export function shapeOf<T extends Readonly<Record<string, Setting>>, G extends s
           : setting.isOptional === true
             ? schema.exactOptional()
             : schema;
+    shape[name] = withDefault.describe(describeSetting(setting));
   }
   return shape as unknown as ShapeOf<T, G>;
 }

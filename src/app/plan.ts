@@ -17,6 +17,7 @@ import {
 import { type FlagsOf, withFlags } from "../settings/flags.ts";
 import { findFile, pathsFrom, readYaml } from "../settings/yaml-file.ts";
 import { type KeyWords, parseStrictly, readPaths } from "../settings/schema-words.ts";
+import { givenByMatrix } from "../settings/json-schema.ts";
 import { planSettings, shapeOf } from "../settings.ts";
 import { UsageError } from "../errors.ts";
 import type { PrintedRow } from "../report/bench-record.ts";
@@ -123,9 +124,6 @@ interface Entry {
   readonly isControl: boolean;
 }
 
-/** What the matrix itself gives to each run. */
-const reserved = ["space", "seed", "searcher", "out"];
-
 /** Every place of a plan that holds keys of a run's configuration, with its keys. */
 function placesOf({
   run,
@@ -151,7 +149,7 @@ function refuseReserved(plan: PlanFile, source: string): void {
       `${source}"grid" holds "${path}", which is no key such as budget or memory.navigator`,
     );
   for (const { place, keys } of placesOf(plan)) {
-    const key = reserved.find((each) => Object.hasOwn(keys, each));
+    const key = givenByMatrix.find((each) => Object.hasOwn(keys, each));
     if (key !== undefined)
       throw new UsageError(
         `${source}"${place}" sets "${key}", which the matrix gives to each run; remove it`,

@@ -315,6 +315,22 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
     { help: { space: "the space it belongs to" }, required: ["space"] },
   );
 
+  act(
+    program
+      .command("schema")
+      .description("the keys of search.yaml or plan.yaml as JSON Schema, from which editors complete")
+      .addArgument(
+        new Argument("[file]", "which of the two")
+          .choices(["search", "plan"] as const)
+          .default("search" as const),
+      )
+      .addHelpText("after", examples.schema),
+    handlers,
+    [],
+    async ([name], _flags, output) => (await import("./schema.ts")).schema(name, output),
+    { isBrief: true },
+  );
+
   for (const command of program.commands) readPaths(command);
   return program;
 }
@@ -392,6 +408,12 @@ Examples:
   collm-nas rank --space analognas-baseline
   collm-nas rank --space analognas-baseline --model qwen3 --base-url http://localhost:8000/v1
   collm-nas rank --space my-space --evaluator localhost:50051 --split test --draws fixed --out ranking.jsonl`,
+  schema: `
+Examples:
+  collm-nas schema search > search.schema.json
+  collm-nas schema plan > plan.schema.json
+
+In an editor with YAML support, begin search.yaml with: # yaml-language-server: $schema=search.schema.json`,
   evaluate: `
 Examples:
   collm-nas evaluate '|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|' --space analognas-baseline
@@ -413,7 +435,8 @@ function widthOf({ isTTY, columns = usualWidth }: TextStream): number {
 /** Arguments that are called a file, a plan, a folder or a run are read as paths. */
 function readPaths({ registeredArguments }: CommandUnknownOpts): void {
   for (const argument of registeredArguments) {
-    if (!["file", "plan", "run", "folder"].includes(argument.name())) continue;
+    if (argument.argChoices !== undefined || !["file", "plan", "run", "folder"].includes(argument.name()))
+      continue;
     if (argument.variadic)
       argument.argParser((text: string, before: unknown) => [
         ...(Array.isArray(before) ? (before as string[]) : []),

@@ -35,7 +35,9 @@ const overridesSchema = z.strictObject(
   Object.fromEntries(
     Object.entries(serverShape).map(([key, schema]) => [
       key,
-      (schema instanceof z.ZodDefault ? schema.unwrap() : schema).exactOptional(),
+      (schema instanceof z.ZodDefault ? schema.unwrap() : schema)
+        .exactOptional()
+        .describe(schema.description ?? ""),
     ]),
   ) as unknown as { [K in keyof typeof serverShape]: z.ZodExactOptional<z.ZodType<ServerConfig[K]>> },
 );
@@ -44,10 +46,11 @@ const modelSchema = z.strictObject({
   ...serverShape,
   roles: z
     .strictObject({
-      navigator: overridesSchema.exactOptional(),
-      generator: overridesSchema.exactOptional(),
+      navigator: overridesSchema.exactOptional().describe(groups["model.roles.navigator"].help),
+      generator: overridesSchema.exactOptional().describe(groups["model.roles.generator"].help),
     })
-    .exactOptional(),
+    .exactOptional()
+    .describe(groups["model.roles"].help),
 });
 export type ModelConfig = z.infer<typeof modelSchema>;
 
@@ -61,11 +64,15 @@ export const configSchema = z.strictObject({
   candidates: z
     .strictObject(shapeOf(z, settings, "candidates"))
     .refine(({ min, max }) => min <= max, "has a min above its max")
-    .default(groups.candidates.default),
-  memory: memorySchema.default(memorySchema.parse({})),
-  caps: capsSchema.default({}),
-  model: modelSchema.nullable().default(groups.model.default),
-  evaluator: evaluatorSchema.default(evaluatorSchema.parse({})),
+    .default(groups.candidates.default)
+    .describe(groups.candidates.help),
+  memory: memorySchema.default(memorySchema.parse({})).describe(groups.memory.help),
+  caps: z
+    .strictObject(shapeOf(z, settings, "caps"))
+    .default({})
+    .describe(groups.caps.help),
+  model: modelSchema.nullable().default(groups.model.default).describe(groups.model.help),
+  evaluator: evaluatorSchema.default(evaluatorSchema.parse({})).describe(groups.evaluator.help),
 });
 export type Config = z.infer<typeof configSchema>;
 

@@ -23,6 +23,9 @@ export function pathRefusal(path: string): string | null {
 // ----- Numbers -----
 
 const decimal = /^[+-]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
+/** Texts that are read as numbers, and as whole ones, for whoever checks a file beforehand. */
+export const numberPattern = decimal.source;
+export const countPattern = `${decimal.source.slice(0, -1)}[kKM]?$`;
 const thousands: Readonly<Record<string, number>> = { "": 1, k: 1e3, K: 1e3, M: 1e6 };
 
 /** Such as 12, 1_000, 0.5 or 1e6; null: it is no number. */
