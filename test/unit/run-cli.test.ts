@@ -1,6 +1,8 @@
 /** The command line as a function: several at a time, on the streams that it is given and on no other. */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { runCli } from "../../src/cli/run-cli.ts";
+import { entryOf, type FlagKey, flagForm, flagHelp } from "../../src/settings/command-flags.ts";
+import { settings } from "../../src/settings.ts";
 import { keptStreams } from "../support/streams.ts";
 
 const run = "test/fixtures/run-v1";
@@ -46,6 +48,28 @@ describe("the command line in process", () => {
     expect(writes.map(({ mock }) => mock.calls)).toEqual([[], []]);
     expect(exit).not.toHaveBeenCalled();
     expect(["SIGINT", "SIGTERM", "SIGHUP"].map((name) => process.listenerCount(name))).toEqual(before);
+  });
+
+  it("prints the schemas of the files that it reads", async () => {
+    const [search, plan, neither] = await Promise.all([
+      ran(["schema"]),
+      ran(["schema", "plan", "--json"]),
+      ran(["schema", "searh"]),
+    ]);
+    expect(JSON.parse(search.stdout)).toMatchObject({
+      required: ["space"],
+      title: "search.yaml of collm-nas",
+    });
+    expect(JSON.parse(plan.stdout)).toMatchObject({ required: ["title", "spaces", "seeds", "searchers"] });
+    expect([neither.code, neither.stdout]).toEqual([2, ""]);
+  });
+
+  it("has every flag of a setting in the help of run, in its sentence", async () => {
+    const { stdout } = await ran(["run", "--help"]);
+    const help = stdout.replace(/\s+/g, " ");
+    const keys = Object.keys({ ...settings, caps: null }) as FlagKey[];
+    for (const key of keys)
+      if (entryOf(key).flag !== undefined) expect(help).toContain(`${flagForm(key)} ${flagHelp(key)}`);
   });
 
   it("has colours and lines as wide as the terminal it is given", async () => {
