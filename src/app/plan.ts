@@ -14,6 +14,7 @@ import {
   searchConfigOf,
   serverOf,
 } from "../settings/config.ts";
+import type { benchFlags } from "../settings/command-flags.ts";
 import { type FlagsOf, withFlags } from "../settings/flags.ts";
 import { findFile, pathsFrom, readYaml } from "../settings/yaml-file.ts";
 import { type KeyWords, parseStrictly, readPaths } from "../settings/schema-words.ts";
@@ -36,17 +37,7 @@ export const planSchema = z.strictObject(shapeOf(z, planSettings, "", readPaths)
 export const planKeys: readonly string[] = Object.keys(planSchema.shape);
 
 /** Flags of `bench` that change a plan. */
-export type PlanFlags = FlagsOf<
-  | "plan.seeds"
-  | "budget"
-  | "plan.parallel"
-  | "model.name"
-  | "model.baseUrl"
-  | "prices"
-  | "evaluator.address"
-  | "evaluator.config"
-  | "plan.out"
->;
+export type PlanFlags = FlagsOf<(typeof benchFlags)[number]>;
 
 /** One run of the matrix. */
 export interface PlannedRun {

@@ -4,7 +4,6 @@
  * Where prices come from is models/prices.ts.
  */
 import { type PriceTable, priceOf } from "../models/prices.ts";
-import { type GivenPrice } from "../settings/flags.ts";
 import { type ModelConfig, serverOf } from "../settings/config.ts";
 import { UsageError } from "../errors.ts";
 import { type Caps, type Prices, type Role, roleSchema } from "../search/events.ts";
@@ -37,9 +36,4 @@ export function priceHint(name: string, model: ModelConfig): string {
   const isOnly = roleSchema.options.every((role) => serverOf(model, role).name === name);
   const flag = isOnly ? "give it with --price input=USD,output=USD, or " : "";
   return `${flag}set prices: {${JSON.stringify(name)}: {input: USD, output: USD}} in the configuration, for a million tokens each`;
-}
-
-/** A price as the flag takes it. */
-export function priceWords({ input, output, cachedInput }: GivenPrice): string {
-  return `input=${input},output=${output}${cachedInput === undefined ? "" : `,cached=${cachedInput}`}`;
 }

@@ -8,12 +8,13 @@ import { existsSync } from "node:fs";
 import { CollmError, Interrupted, NoUsableWinner, UsageError } from "../errors.ts";
 import { askForRanking, rankingPrompt } from "../ranking/ranker.ts";
 import type { RankingHeader, Trial } from "../ranking/record.ts";
-import { cutIntoBins, type Draws, drawTrial, type Scored } from "../ranking/trial.ts";
+import { cutIntoBins, drawTrial, type Scored } from "../ranking/trial.ts";
 import type { ChatModel, Evaluator } from "../search/ports.ts";
 import { Space } from "../search/space.ts";
 import type { SpaceDescription } from "../search/space-description.ts";
 import { type Config, readConfig, serverOf } from "../settings/config.ts";
-import type { Flags } from "../settings/flags.ts";
+import type { rankFlags } from "../settings/command-flags.ts";
+import type { FlagsOf } from "../settings/flags.ts";
 import { type OpenedModels, openEvaluator, openModels, systemClock } from "./compose.ts";
 import { everyText, measureAll } from "./optimum.ts";
 import { costsToRankBy, refuseUnreadable, requireCells, requireSame, requireSplit } from "./rank-refusals.ts";
@@ -28,20 +29,7 @@ const quietSeconds = 10;
 /** So many trials without a readable reply are paid for, and no more as long as there was none at all. */
 const mostUnreadable = 5;
 
-export interface RankFlags
-  extends Pick<
-    Flags,
-    "space" | "seed" | "task" | "model" | "baseUrl" | "evaluator" | "evaluatorConfig" | "out"
-  > {
-  readonly split: "search" | "test";
-  /** The only cost to rank by; undefined: each that the space has. */
-  readonly by?: string | undefined;
-  readonly trials: number;
-  readonly cells: number;
-  readonly draws: Draws;
-  /** Whether the umask alone says who may read the record. */
-  readonly shared?: boolean | undefined;
-}
+export type RankFlags = FlagsOf<(typeof rankFlags)[number]>;
 
 /** An experiment that begins, or continues. */
 export interface RankBegun {

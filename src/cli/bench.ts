@@ -6,8 +6,9 @@
 import * as app from "../app/bench.ts";
 import { program } from "../app/compose.ts";
 import { type Plan, type PlanFlags, readPlan } from "../app/plan.ts";
-import { priceWords } from "../app/prices.ts";
-import { shellWord } from "../text/shell.ts";
+import { benchFlags } from "../settings/command-flags.ts";
+import { flagWords } from "../settings/flags.ts";
+import { commandLine, shellWord } from "../text/shell.ts";
 import { BenchView } from "./bench-view.ts";
 import type { Output } from "./output.ts";
 import { paint } from "./style.ts";
@@ -58,16 +59,6 @@ export async function bench(
 
 /** The command that makes the same bench again, or continues it. */
 function benchCommand(file: string, plan: Plan, flags: PlanFlags, isShared: boolean): string {
-  const options = Object.entries({
-    seeds: flags.seeds,
-    budget: flags.budget,
-    parallel: flags.parallel,
-    model: flags.model,
-    "base-url": flags.baseUrl,
-    evaluator: flags.evaluator,
-    "evaluator-config": flags.evaluatorConfig,
-    price: flags.price === undefined ? undefined : priceWords(flags.price),
-    out: plan.out,
-  }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${shellWord(String(value))}`]));
-  return [program, "bench", shellWord(file), ...options, ...(isShared ? ["--shared"] : [])].join(" ");
+  const given = flagWords([...benchFlags, "shared"], { ...flags, out: plan.out, shared: isShared });
+  return commandLine(program, "bench", file, ...given);
 }

@@ -11,6 +11,15 @@ import {
   InvalidArgumentError,
 } from "@commander-js/extra-typings";
 import { homePath, pathRefusal } from "../settings/written-values.ts";
+import {
+  benchFlags,
+  doctorFlags,
+  estimateFlags,
+  evaluatorFlags,
+  rankFlags,
+  resumeFlags,
+  searchFlags,
+} from "../settings/command-flags.ts";
 import { act } from "./flags.ts";
 import type { Output, Streams } from "./output.ts";
 import { printable, type TextStream } from "./style.ts";
@@ -44,9 +53,6 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
         write(`collm-nas: ${text.replace(/^error: /, "").replace(/\n\((.*)\)/, " ($1)")}`),
     });
 
-  const server = ["model.name", "model.baseUrl", "model.maxTokens"] as const;
-  const evaluator = ["evaluator.address", "evaluator.config"] as const;
-
   act(
     program
       .command("run")
@@ -54,29 +60,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
       .argument("[file]", "configuration in YAML; flags win over it")
       .addHelpText("after", examples.run),
     handlers,
-    [
-      "space",
-      "searcher",
-      "budget",
-      "limits",
-      "target",
-      "rounds",
-      "seed",
-      "overLimit",
-      "equivalent",
-      "task",
-      "blind",
-      ...server,
-      "model.onTruncation",
-      "caps",
-      "prices",
-      ...evaluator,
-      "out",
-      "feed",
-      "allowRemote",
-      "dashboard",
-      "shared",
-    ],
+    [...searchFlags, "feed", "allowRemote", "dashboard", "shared"],
     async ([file], { feed, allowRemote, dashboard, shared, ...flags }, output, signal) =>
       (await import("./run.ts")).run(file, flags, { feed, allowRemote, dashboard, shared }, output, signal),
   );
@@ -88,18 +72,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
       .argument("<run>", "the run's folder")
       .addHelpText("after", examples.resume),
     handlers,
-    [
-      "budget",
-      "rounds",
-      ...server,
-      "model.onTruncation",
-      "caps",
-      "prices",
-      ...evaluator,
-      "feed",
-      "allowRemote",
-      "dashboard",
-    ],
+    [...resumeFlags, "feed", "allowRemote", "dashboard"],
     async ([run], { feed, allowRemote, dashboard, ...flags }, output, signal) =>
       (await import("./run.ts")).resume(run, flags, { feed, allowRemote, dashboard }, output, signal),
     { hasDefaults: false },
@@ -171,7 +144,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
       .argument("[file]", "the run's configuration in YAML; flags win over it")
       .addHelpText("after", examples.doctor),
     handlers,
-    ["space", ...server, "caps", "limits", "prices", ...evaluator],
+    doctorFlags,
     async ([file], flags, output, signal) =>
       (await import("./doctor.ts")).doctor(file, flags, output, signal),
   );
@@ -183,19 +156,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
       .argument("[file]", "the run's configuration in YAML; flags win over it")
       .addHelpText("after", examples.estimate),
     handlers,
-    [
-      "from",
-      "tokensPerSecond",
-      "space",
-      "searcher",
-      "budget",
-      "rounds",
-      "limits",
-      ...server,
-      "caps",
-      "prices",
-      ...evaluator,
-    ],
+    ["from", "tokensPerSecond", ...estimateFlags],
     async ([file], { from, tokensPerSecond, ...flags }, output, signal) =>
       (await import("./estimate.ts")).estimateRun(file, flags, { from, tokensPerSecond }, output, signal),
   );
@@ -221,17 +182,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
       .argument("<plan>", "the plan in YAML: searchers, spaces, seeds, settings (presets/ has some)")
       .addHelpText("after", examples.bench),
     handlers,
-    [
-      "plan.seeds",
-      "budget",
-      "plan.parallel",
-      "model.name",
-      "model.baseUrl",
-      "prices",
-      ...evaluator,
-      "plan.out",
-      "shared",
-    ],
+    [...benchFlags, "shared"],
     async ([file], flags, output, signal) => (await import("./bench.ts")).bench(file, flags, output, signal),
     {
       help: {
@@ -253,21 +204,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
       )
       .addHelpText("after", examples.rank),
     handlers,
-    [
-      "space",
-      "split",
-      "model.name",
-      "model.baseUrl",
-      "by",
-      "trials",
-      "cells",
-      "draws",
-      "seed",
-      "task",
-      ...evaluator,
-      "record",
-      "shared",
-    ],
+    rankFlags,
     async ([file], flags, output, signal) => (await import("./rank.ts")).rank(file, flags, output, signal),
     {
       help: {
@@ -298,7 +235,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
       .argument("[space]", "the space to describe")
       .addHelpText("after", "\nExamples:\n  collm-nas spaces\n  collm-nas spaces analognas-baseline"),
     handlers,
-    [...evaluator],
+    evaluatorFlags,
     async ([id], flags, output, signal) => (await import("./evaluate.ts")).spaces(id, flags, output, signal),
   );
 
@@ -309,7 +246,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
       .argument("<architecture>", "JSON, or the space's own one-line form")
       .addHelpText("after", examples.evaluate),
     handlers,
-    ["space", "split", ...evaluator],
+    ["space", "split", ...evaluatorFlags],
     async ([raw], { space = "", split, ...flags }, output, signal) =>
       (await import("./evaluate.ts")).evaluate(raw, space, split, flags, output, signal),
     { help: { space: "the space it belongs to" }, required: ["space"] },

@@ -3,19 +3,19 @@
  *
  * What is reckoned is app/estimate.ts.
  */
-import { amount, dollars } from "../text/numbers.ts";
-import { shellWord } from "../text/shell.ts";
+import { amount } from "../text/numbers.ts";
+import { commandLine } from "../text/shell.ts";
 import { duration } from "../text/durations.ts";
 import type { Output } from "./output.ts";
 import { paint } from "./style.ts";
 import { table } from "./table.ts";
 import * as app from "../app/estimate.ts";
 import { program } from "../app/compose.ts";
-import { priceWords } from "../app/prices.ts";
 import type { Estimate } from "../report/estimate.ts";
 import type { Span } from "../report/span.ts";
-import { type Config, localModel } from "../settings/config.ts";
-import type { Flags } from "../settings/flags.ts";
+import { asksRoles } from "../searchers/registry.ts";
+import { searchFlags } from "../settings/command-flags.ts";
+import { type Flags, flagsOf, flagWords } from "../settings/flags.ts";
 
 export async function estimateRun(
   file: string | undefined,
@@ -91,54 +91,6 @@ function groundLines({ grounds, isMixed }: app.Estimated): string[] {
   return [...note, ...grounds.map(({ basis, words }) => `${paint("dim", basis.padEnd(9))} ${words}`)];
 }
 
-/** A configuration as flags, as far as there are any; the rest has its place in a file. */
-function flagsOf({
-  space,
-  searcher,
-  seed,
-  budget,
-  rounds,
-  target,
-  limits,
-  caps,
-  model,
-  prices,
-  blind,
-}: Config): Flags {
-  return {
-    space,
-    searcher,
-    seed,
-    budget,
-    rounds: rounds ?? undefined,
-    target: target ?? undefined,
-    blind,
-    model: model?.name,
-    baseUrl: model === null || localModel(model.name) !== null ? undefined : model.baseUrl,
-    maxTokens: model?.maxTokens ?? undefined,
-    limit: limits,
-    cap: caps,
-    price: model === null ? undefined : prices[model.name],
-  };
-}
-
 function commandFor(file: string | undefined, flags: Flags): string {
-  const { limit, cap, price, ...plain } = flags;
-  const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  const given = Object.entries(plain).flatMap(([name, value]) =>
-    value === undefined || value === false
-      ? []
-      : [`--${kebab(name)}${value === true ? "" : ` ${shellWord(String(value))}`}`],
-  );
-  const listed = (name: string, values: Readonly<Record<string, number>> = {}) =>
-    Object.entries(values).map(([key, value]) => `--${name} ${key}=${value}`);
-  return [
-    program,
-    "run",
-    ...(file === undefined ? [] : [shellWord(file)]),
-    ...given,
-    ...listed("limit", limit),
-    ...listed("cap", cap),
-    ...(price === undefined ? [] : [`--price ${priceWords(price)}`]),
-  ].join(" ");
+  return commandLine(program, "run", ...(file === undefined ? [] : [file]), ...flagWords(searchFlags, flags));
 }

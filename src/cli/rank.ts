@@ -1,7 +1,9 @@
 /** `rank`: the ranking experiment with its progress and its page. The experiment itself is app/rank.ts. */
 import { program } from "../app/compose.ts";
 import * as app from "../app/rank.ts";
-import { shellWord } from "../text/shell.ts";
+import { rankFlags } from "../settings/command-flags.ts";
+import { flagWords } from "../settings/flags.ts";
+import { commandLine } from "../text/shell.ts";
 import type { Output } from "./output.ts";
 import { rankingLines, trialWords } from "./ranking-summary.ts";
 
@@ -22,7 +24,7 @@ export async function rank(
   const { error, summary } = ranked;
   if (error !== null) {
     // The record is of this model: with another one there is nothing to continue.
-    output.error(error, error.exitCode === 3 ? commandLine(file, { ...flags, out: ranked.file }) : null);
+    output.error(error, error.exitCode === 3 ? commandFor(file, { ...flags, out: ranked.file }) : null);
     output.exitCode = error.exitCode;
   }
   if (summary !== null) output.result(summary, rankingLines(summary));
@@ -47,13 +49,6 @@ function opening(
 }
 
 /** The command that makes this experiment, or continues it. */
-function commandLine(file: string | undefined, flags: app.RankFlags): string {
-  const named = Object.entries(flags).flatMap(([name, value]) =>
-    value === undefined || value === false
-      ? []
-      : [
-          `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}${value === true ? "" : ` ${shellWord(String(value))}`}`,
-        ],
-  );
-  return [program, "rank", ...(file === undefined ? [] : [shellWord(file)]), ...named].join(" ");
+function commandFor(file: string | undefined, flags: app.RankFlags): string {
+  return commandLine(program, "rank", ...(file === undefined ? [] : [file]), ...flagWords(rankFlags, flags));
 }

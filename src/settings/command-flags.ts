@@ -72,3 +72,89 @@ export function flagHelp(key: FlagKey, hasDefault = true): string {
 export function entryOf(key: FlagKey): Omit<Setting, "schema" | "scope"> {
   return flagged[key];
 }
+
+// ----- Of commands -----
+
+const server = ["model.name", "model.baseUrl", "model.maxTokens"] as const;
+/** Where the evaluator is. */
+export const evaluatorFlags = ["evaluator.address", "evaluator.config"] as const;
+
+/** What `run` takes of a configuration. */
+export const searchFlags = [
+  "space",
+  "searcher",
+  "budget",
+  "limits",
+  "target",
+  "rounds",
+  "seed",
+  "overLimit",
+  "equivalent",
+  "task",
+  "blind",
+  ...server,
+  "model.onTruncation",
+  "caps",
+  "prices",
+  ...evaluatorFlags,
+  "out",
+] as const satisfies readonly FlagKey[];
+
+/** What `resume` may change. */
+export const resumeFlags = [
+  "budget",
+  "rounds",
+  ...server,
+  "model.onTruncation",
+  "caps",
+  "prices",
+  ...evaluatorFlags,
+] as const satisfies readonly FlagKey[];
+
+export const doctorFlags = [
+  "space",
+  ...server,
+  "caps",
+  "limits",
+  "prices",
+  ...evaluatorFlags,
+] as const satisfies readonly FlagKey[];
+
+export const estimateFlags = [
+  "space",
+  "searcher",
+  "budget",
+  "rounds",
+  "limits",
+  ...server,
+  "caps",
+  "prices",
+  ...evaluatorFlags,
+] as const satisfies readonly FlagKey[];
+
+export const benchFlags = [
+  "plan.seeds",
+  "budget",
+  "plan.parallel",
+  "model.name",
+  "model.baseUrl",
+  "prices",
+  ...evaluatorFlags,
+  "plan.out",
+] as const satisfies readonly FlagKey[];
+
+export const rankFlags = [
+  "space",
+  "split",
+  "model.name",
+  "model.baseUrl",
+  "by",
+  "trials",
+  "cells",
+  "draws",
+  "seed",
+  "task",
+  ...evaluatorFlags,
+  "record",
+  "shared",
+] as const satisfies readonly FlagKey[];

@@ -3,6 +3,7 @@
  *
  * Which flags there are is in command-flags.ts; whether the settings fit together is for the configuration to say.
  */
+import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
 import { UsageError } from "../errors.ts";
 import { roleSchema } from "../search/events.ts";
@@ -216,7 +217,59 @@ export function hasFlag(key: string): key is Extract<FlagKey, keyof Settings> {
   return entries[key]?.flag !== undefined;
 }
 
+// ----- Back to a command line -----
+
+/** Flags as they are typed: words of a command that reads the same values. `keys` gives their order. */
+export function flagWords<K extends FlagKey>(
+  keys: readonly K[],
+  values: Readonly<Record<string, unknown>>,
+): string[] {
+  return keys.flatMap((key) => {
+    const value = values[flagName(key)];
+    if (value === undefined || value === false) return [];
+    return valueTexts(key, value).flatMap((text) => [flagOption(key), ...(text === null ? [] : [text])]);
+  });
+}
+
+/** The flags that a configuration differs from the usual one by; what has no flag has its place in a file. */
+export function flagsOf(config: Readonly<Record<string, unknown>>): Flags {
+  const found: Record<string, unknown> = {};
+  for (const [key, { default: usual }] of Object.entries<Setting>(settings)) {
+    if (!hasFlag(key)) continue;
+    const value = at(config, key.split("."));
+    if (value === undefined || value === null) continue;
+    // Which searcher is the usual one depends on the rest.
+    if (key === "searcher" || !isDeepStrictEqual(value, usual)) found[flagName(key)] = value;
+  }
+  const { price, ...others } = found;
+  const name = at(config, ["model", "name"]);
+  const ofModel = typeof name === "string" ? at(price, [name]) : undefined;
+  const cap = config["caps"];
+  return {
+    ...others,
+    ...(ofModel === undefined ? {} : { price: ofModel }),
+    ...(cap === undefined || isDeepStrictEqual(cap, {}) ? {} : { cap }),
+  } as Flags;
+}
+
 // --- internal ---
+
+/** What is typed after a flag each time it is given; null: nothing, for a switch. */
+function valueTexts(key: FlagKey, value: unknown): (string | null)[] {
+  if (value === true) return [null];
+  if (typeof value !== "object" || value === null) return [String(value)];
+  const parts = Object.entries(value).map(
+    ([name, number]) => `${name === "cachedInput" ? "cached" : name}=${String(number)}`,
+  );
+  return key === "prices" ? [parts.join(",")] : parts;
+}
+
+function at(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (found, name) => (found as Record<string, unknown> | null | undefined)?.[name],
+    value,
+  );
+}
 
 /** The name of the one model that plays. @throws UsageError where there is none, or a second one */
 function onlyModelIn(model: unknown): string {

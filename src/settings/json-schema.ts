@@ -3,7 +3,7 @@
  *
  * What depends on several keys, or on a space, is checked when the file is read, and not here.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { planSettings, shapeOf } from "../settings.ts";
 import { configKeys, configSchema } from "./config.ts";
 import { countPattern, numberPattern } from "./written-values.ts";

@@ -1,7 +1,7 @@
 /**
  * Writes the tables of the configuration reference, as Markdown, from the table of settings.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { groups, nameIn, planSettings, type Setting, settings } from "../settings.ts";
 import { type FlagKey, flagForm, flagged } from "./command-flags.ts";
 

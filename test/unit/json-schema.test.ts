@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { configKeys } from "../../src/settings/config.ts";
 import { jsonSchemaOf, type SchemaName } from "../../src/settings/json-schema.ts";
 import { planSettings } from "../../src/settings.ts";

@@ -3,7 +3,7 @@
  * keeps two rows. The table is walked, so that no setting can be forgotten.
  */
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { rehearsal } from "../../src/app/run-lifecycle.ts";
 import { requireSameRun } from "../../src/app/same-run.ts";
 import { settingsOf } from "../../src/report/run-settings.ts";

@@ -1,10 +1,11 @@
 /** What holds for every entry of the table of settings, and how flags are read by it. */
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { UsageError } from "../../src/errors.ts";
 import { searchers } from "../../src/searchers/registry.ts";
 import { type FlagKey, flagForm, flagged, flagHelp } from "../../src/settings/command-flags.ts";
-import { readFlags } from "../../src/settings/flags.ts";
+import { parseConfig } from "../../src/settings/config.ts";
+import { flagsOf, flagWords, readFlags, withFlags } from "../../src/settings/flags.ts";
 import { commandFlags, planSettings, type Setting, settings } from "../../src/settings.ts";
 
 const entries = Object.entries<Setting>({ ...settings, ...planSettings, ...commandFlags });
@@ -119,5 +120,48 @@ describe("a flag", () => {
 
   it("that no file holds has its default where it is not given, and no other has", () => {
     expect(readFlags(["budget", "trials", "split"], {})).toEqual({ trials: 40, split: "search" });
+  });
+
+  it("is typed again as it was given", () => {
+    const keys = ["space", "budget", "limits", "caps", "prices", "blind", "evaluator.config"] as const;
+    const given = {
+      space: ["my space"],
+      budget: ["20"],
+      limit: ["flops_m=120", "params_m=1.5"],
+      cap: ["usd=2"],
+      price: ["input=0.1,output=0.3,cached=0.05"],
+      blind: true,
+      evaluatorConfig: ["e.yaml"],
+    };
+    expect(flagWords(keys, readFlags(keys, given))).toEqual([
+      ..."--space|my space|--budget|20|--limit|flops_m=120|--limit|params_m=1.5|--cap|usd=2".split("|"),
+      ..."--price|input=0.1,output=0.3,cached=0.05|--blind|--evaluator-config|e.yaml".split("|"),
+    ]);
+  });
+
+  it("is there for every setting of a configuration that is not the usual one", () => {
+    const raw = {
+      space: "s",
+      seed: 3,
+      limits: { flops_m: 120 },
+      caps: { usd: 2 },
+      blind: true,
+      model: { name: "m", baseUrl: "http://here:1/v1", maxTokens: 500, temperature: 0.1 },
+      prices: { m: { input: 1, output: 2 }, n: { input: 3, output: 4 } },
+    };
+    const flags = flagsOf(parseConfig(raw, ""));
+    expect(flags).toEqual({
+      space: "s",
+      searcher: "collm",
+      seed: 3,
+      limit: { flops_m: 120 },
+      cap: { usd: 2 },
+      blind: true,
+      model: "m",
+      baseUrl: "http://here:1/v1",
+      maxTokens: 500,
+      price: { input: 1, output: 2 },
+    });
+    expect(withFlags({}, flags)).toMatchObject({ seed: 3, model: { name: "m", maxTokens: 500 } });
   });
 });
