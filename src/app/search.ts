@@ -20,7 +20,7 @@ import { isComplete } from "../search/results.ts";
 import { type RunState } from "../search/state.ts";
 import { number } from "../text/numbers.ts";
 import { asksNavigator } from "../searchers/registry.ts";
-import { type Config, type ModelConfig, readCaps, readSetup, searchConfigOf } from "../settings/config.ts";
+import { type Config, readCaps, readSetup, searchConfigOf } from "../settings/config.ts";
 import { type Flags } from "../settings/flags.ts";
 import { findSearcher, type ModelWatch, openEvaluator, systemClock } from "./compose.ts";
 import { refuseHeld } from "./held-run.ts";

@@ -3,7 +3,7 @@
  *
  * What is reckoned is app/estimate.ts.
  */
-import { amount } from "../text/numbers.ts";
+import { amount, dollars } from "../text/numbers.ts";
 import { commandLine } from "../text/shell.ts";
 import { duration } from "../text/durations.ts";
 import type { Output } from "./output.ts";
@@ -13,7 +13,6 @@ import * as app from "../app/estimate.ts";
 import { program } from "../app/compose.ts";
 import type { Estimate } from "../report/estimate.ts";
 import type { Span } from "../report/span.ts";
-import { asksRoles } from "../searchers/registry.ts";
 import { searchFlags } from "../settings/command-flags.ts";
 import { type Flags, flagsOf, flagWords } from "../settings/flags.ts";
 
