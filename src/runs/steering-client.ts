@@ -6,7 +6,7 @@
  */
 import { stat } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
-import { z } from "zod";
+import * as z from "zod";
 import { UsageError } from "../errors.ts";
 import type { Answer, Order } from "../search/ports.ts";
 import { codeOf, reasonOf } from "../system/system-error.ts";

@@ -12,7 +12,7 @@ import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { z } from "zod";
+import * as z from "zod";
 import { CollmError } from "../errors.ts";
 import type { Answer, Steering } from "../search/ports.ts";
 import { reasonOf } from "../system/system-error.ts";

@@ -59,7 +59,7 @@ export function journalContract(name: string, make: () => Promise<JournalUnderTe
     );
 
     it(
-      "gives the events back as they stand in the record",
+      "gives the events back as they are in the record",
       withJournal(async ({ journal, stored }) => {
         const awkward: EventBody[] = [
           runStarted({ setup: { "10": "ten", "2": "two", nothing: undefined, minus: -0, tiny: 5e-324 } }),
@@ -119,7 +119,7 @@ export function journalContract(name: string, make: () => Promise<JournalUnderTe
     );
 
     it(
-      "refuses a body that could not be read back, stores nothing of its call, and goes on",
+      "refuses a body that could not be read back, stores nothing of its call, and continues",
       withJournal(async ({ journal, stored }) => {
         await journal.append([runStarted()]);
         const notANumber: EventBody = {

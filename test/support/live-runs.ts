@@ -164,7 +164,7 @@ export function rechained(events: readonly RunEvent[]): readonly RunEvent[] {
   });
 }
 
-/** The record up to where its first so many rounds are closed, and what comes behind, stamped to follow. */
+/** The record up to where its first so many rounds are closed, and what comes after, stamped to follow. */
 export function afterRounds(
   events: readonly RunEvent[],
   rounds: number,
@@ -201,7 +201,7 @@ export function appendTo(folder: string, events: readonly RunEvent[]): void {
   appendFileSync(journalOf(folder), textOf(linesOf(events)));
 }
 
-/** A run one of whose lines stands in another's place. */
+/** A run with one line in the place of another. */
 export function writeDamagedRun(folder: string, events: readonly RunEvent[], line: number): string {
   const lines = linesOf(events);
   lines[line - 1] = (lines[line - 1] ?? "").replace(`"seq":${line},`, `"seq":${line + 1},`);
@@ -266,7 +266,7 @@ function searcherCalled(name: string): Searcher {
   return found;
 }
 
-/** A clock that goes on by a fifth of a second each time it is looked at, and never waits. */
+/** A clock that advances by a fifth of a second at each look, and never waits. */
 function steppingClock(begin: Date): Clock {
   let steps = 0;
   const seconds = () => steps++ / 5;

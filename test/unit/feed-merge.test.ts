@@ -14,7 +14,7 @@ function line(seq: number): StoredLine {
 
 const lines = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, index) => line(from + index));
-const numbersOf = (told: readonly StoredLine[]) => told.map(({ event }) => event.seq);
+const numbersOf = (given: readonly StoredLine[]) => given.map(({ event }) => event.seq);
 
 describe("feed and record", () => {
   it("tell every line once and in order, whatever the feed loses, repeats or brings late", () => {
@@ -27,12 +27,12 @@ describe("feed and record", () => {
           const merge = new LineMerge();
           const record = lines(1, count);
           const feed = brought.filter((place) => place < count).map((place) => record[place] as StoredLine);
-          const told: StoredLine[] = [];
+          const given: StoredLine[] = [];
           for (const turn of [...turns, { record: count, feed: feed.length }]) {
-            told.push(...merge.take(feed.splice(0, turn.feed)));
-            told.push(...merge.take(record.splice(0, turn.record)));
+            given.push(...merge.take(feed.splice(0, turn.feed)));
+            given.push(...merge.take(record.splice(0, turn.record)));
           }
-          expect(numbersOf(told)).toEqual(numbersOf(lines(1, count)));
+          expect(numbersOf(given)).toEqual(numbersOf(lines(1, count)));
         },
       ),
     );
@@ -46,7 +46,7 @@ describe("feed and record", () => {
     expect(numbersOf(merge.take([line(6)]))).toEqual([6]);
   });
 
-  it("begin anew from the first line, without what the feed brought before", () => {
+  it("begin again from the first line, without what the feed brought before", () => {
     const merge = new LineMerge();
     merge.take([line(1), line(2), line(4)]);
     merge.restart();
@@ -54,7 +54,7 @@ describe("feed and record", () => {
   });
 });
 
-it("goes on behind what is lost where there is no record, and not where nothing waits behind it", () => {
+it("skips what is lost where there is no record, and not where nothing waits for it", () => {
   const merge = new LineMerge();
   merge.take([line(1)]);
   expect(merge.giveUpMissing()).toEqual([]);

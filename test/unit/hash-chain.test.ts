@@ -1,5 +1,5 @@
 /**
- * The chain digests of a record: no change before one goes unnoticed, and whoever reads a finished run notices it.
+ * The chain digests of a record: no change before one goes unnoticed, and every reader of a finished run notices it.
  *
  * The records are those of real searches and the kept one of test/fixtures; one character is changed at a time.
  */
@@ -98,7 +98,7 @@ describe("the seals of a record", () => {
         const line = lines[index] as string;
         const isLast = chainAtOrAfter(lines, index + 2) === 0;
         fc.pre(line[column] !== by);
-        // The time of the last sealed line stands behind every chain digest, and so does a number written otherwise.
+        // No chain digest covers the time of the last line that has one, nor another spelling of a number.
         fc.pre(!isLast);
         const changed = `${line.slice(0, column)}${by}${line.slice(column + 1)}`;
         fc.pre(!isSameValue(line, changed));
@@ -110,7 +110,7 @@ describe("the seals of a record", () => {
     );
   });
 
-  it("do not hold where a line is left out, told twice, or in another's place", () => {
+  it("do not hold where a line is left out, is there twice, or is in another's place", () => {
     const renumbered = (lines: readonly string[]) =>
       lines.map((line, index) => line.replace(/"seq":\d+/, `"seq":${index + 1}`));
     const at = fixture.findIndex((line) => line.includes("architecture-measured"));
@@ -237,8 +237,8 @@ describe("a finished run in whose record a result was changed", () => {
     await catalog.close();
   });
 
-  it("is whole again for who follows it, once it is mended in place", async () => {
-    const folder = damaged("mended");
+  it("is whole again for a follower, once it is repaired in place", async () => {
+    const folder = damaged("repaired");
     const stop = new AbortController();
     const kinds: string[] = [];
     for await (const notice of followRun(folder, stop.signal)) {
@@ -249,7 +249,7 @@ describe("a finished run in whose record a result was changed", () => {
     expect(kinds.filter((kind) => kind !== "lines")).toEqual(["damaged", "restarted", "caught-up"]);
   });
 
-  it("is believed again once it is mended, and not once it is changed after it was read", async () => {
+  it("is trusted again once it is repaired, and not once it is changed after it was read", async () => {
     const folder = damaged("read twice");
     await expect(readRun(folder)).rejects.toThrow("its chain");
     writeRun(folder, searched);

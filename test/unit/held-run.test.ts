@@ -39,10 +39,10 @@ async function takeOrders(): Promise<void> {
 
 /** What is said to somebody who wants the lock. */
 async function refusal(): Promise<string> {
-  const locked = await RunLock.take(run, testClock()).catch((error: unknown) => error);
-  const told = await refuseHeld(run, locked).catch((error: unknown) => error);
-  expect(told).toBeInstanceOf(JournalLocked);
-  return (told as JournalLocked).message;
+  const locked = await RunLock.take(run, testClock()).catch((refusal: unknown) => refusal);
+  const error = await refuseHeld(run, locked).catch((refusal: unknown) => refusal);
+  expect(error).toBeInstanceOf(JournalLocked);
+  return (error as JournalLocked).message;
 }
 
 describe("a run", () => {

@@ -104,7 +104,7 @@ describe("appending", () => {
     expect(await readRun(place.folder)).toEqual({ events, tornBytes: 0 });
   });
 
-  it("leaves a record that can be mended when even taking back fails", async () => {
+  it("leaves a record that can be repaired when even taking back fails", async () => {
     const journal = await createRun(place.folder, clock);
     const events = await journal.append([runStarted()]);
     const write = fileHandle().write as (...args: unknown[]) => Promise<unknown>;
@@ -139,7 +139,7 @@ describe("appending", () => {
 });
 
 describe("a process killed in the middle of appending", () => {
-  it("has stored everything it acknowledged, and the record goes on", async () => {
+  it("has stored everything it acknowledged, and the record can be continued", async () => {
     await recorded(place, 0);
     const acknowledged: RunEvent[] = [];
     for (let turn = 0; turn < 8; turn++) {
@@ -174,7 +174,7 @@ describe("a disk that takes no more", () => {
     return status === 0 ? null : (error?.message ?? stderr.trim());
   }
 
-  it("ends in a resumable failure, and the run goes on once there is space", async ({ skip }) => {
+  it("ends in a resumable failure, and the run continues when there is space", async ({ skip }) => {
     const disk = join(place.scratch, "disk");
     mkdirSync(disk);
     const refused = process.platform === "linux" ? mountTmpfs(disk, "128k") : "needs Linux";
@@ -227,7 +227,7 @@ describe("a disk that takes no more", () => {
     }
   });
 
-  it("is told apart from a limit on the size of files", async ({ skip }) => {
+  it("differs from a limit on the size of files", async ({ skip }) => {
     if (process.platform === "win32") skip("needs a POSIX shell");
     // An ignored SIGXFSZ stays ignored: the write then fails in the middle of a line, with EFBIG.
     const limited = `trap "" XFSZ; ulimit -f 16; exec "${process.execPath}" "${script()}"`;

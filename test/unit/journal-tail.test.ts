@@ -54,7 +54,7 @@ function lines(strategies: number, minute = 0, textOf = (round: number) => `stra
 
 const withoutBreaks = (texts: readonly string[]) => texts.map((text) => text.trimEnd());
 
-/** What is told, until the follower is stopped. */
+/** The notices, until the follower is stopped. */
 class Follower {
   readonly #stop = new AbortController();
   readonly notices: JournalNotice[] = [];
@@ -69,14 +69,14 @@ class Follower {
     for await (const notice of followRun(folder, this.#stop.signal, from)) this.notices.push(notice);
   }
 
-  /** The kinds told, several `lines` in a row as one. */
+  /** The kinds of the notices, several `lines` in a row as one. */
   get kinds(): string[] {
     return this.notices
       .map(({ kind }) => kind)
       .filter((kind, index, all) => kind !== "lines" || kind !== all[index - 1]);
   }
 
-  /** The texts told since everything began anew. */
+  /** The texts given since the last restart. */
   get texts(): string[] {
     const since = this.notices.findLastIndex(({ kind }) => kind === "restarted") + 1;
     return this.notices
@@ -86,14 +86,14 @@ class Follower {
 
   async until(kind: JournalNotice["kind"], count = 1): Promise<void> {
     await this.#wait(
-      `"${kind}" is told`,
+      `there is "${kind}"`,
       () => this.notices.filter((each) => each.kind === kind).length >= count,
     );
   }
 
-  async untilTold(texts: readonly string[]): Promise<void> {
+  async untilGiven(texts: readonly string[]): Promise<void> {
     const wanted = withoutBreaks(texts);
-    await this.#wait(`${wanted.length} lines are told`, () => this.texts.length >= wanted.length);
+    await this.#wait(`${wanted.length} lines are given`, () => this.texts.length >= wanted.length);
     expect(this.texts).toEqual(wanted);
   }
 
@@ -101,7 +101,7 @@ class Follower {
     const end = performance.now() + 20_000;
     while (!isSo()) {
       if (performance.now() > end)
-        throw new Error(`waited in vain until ${what}; told: ${this.kinds.join(", ")}`);
+        throw new Error(`waited in vain until ${what}; there was: ${this.kinds.join(", ")}`);
       await Promise.race([wait(5), this.ended]);
     }
   }
@@ -127,16 +127,16 @@ async function following(test: (follower: Follower) => Promise<void>, from?: num
 }
 
 describe("a record that grows", () => {
-  it("is told line by line, with what stood there first", async () => {
+  it("is given line by line, with what was there first", async () => {
     const texts = lines(5);
     writeFileSync(path, texts.slice(0, 3).join(""));
     await following(async (follower) => {
       await follower.until("caught-up");
-      await follower.untilTold(texts.slice(0, 3));
+      await follower.untilGiven(texts.slice(0, 3));
       appendFileSync(path, texts[3] as string);
-      await follower.untilTold(texts.slice(0, 4));
+      await follower.untilGiven(texts.slice(0, 4));
       appendFileSync(path, texts.slice(4).join(""));
-      await follower.untilTold(texts);
+      await follower.untilGiven(texts);
       expect(follower.kinds).toEqual(["lines", "caught-up", "lines"]);
     });
   });
@@ -151,11 +151,11 @@ describe("a record that grows", () => {
       await follower.looksAgain();
       expect(follower.texts).toEqual(withoutBreaks(texts.slice(0, 2)));
       appendFileSync(path, bytes.subarray(inLetter));
-      await follower.untilTold(texts);
+      await follower.untilGiven(texts);
     });
   });
 
-  it("goes on where an unfinished line is cut off and written again, as resume does", async () => {
+  it("continues where an unfinished line is cut off and written again, as resume does", async () => {
     const journal = await createRun(join(scratch, "made"), testClock());
     await journal.append([runStarted(), strategySet(1)]);
     await journal.close();
@@ -168,20 +168,20 @@ describe("a record that grows", () => {
       await opened.journal.append([strategySet(2)]);
       await opened.journal.close();
       const texts = readFileSync(path, "utf8").split("\n").slice(0, -1);
-      await follower.untilTold(texts);
+      await follower.untilGiven(texts);
       expect(texts).toHaveLength(3);
       expect(follower.kinds).toEqual(["lines", "caught-up", "lines"]);
     });
   });
 
-  it("tells only what stands behind `from`, and checks the rest", async () => {
+  it("gives only what comes after a number, and checks the rest", async () => {
     const texts = lines(4);
     writeFileSync(path, texts.slice(0, 4).join(""));
     await following(async (follower) => {
       await follower.until("caught-up");
       expect(follower.texts).toEqual(withoutBreaks(texts.slice(3, 4)));
       appendFileSync(path, texts[4] as string);
-      await follower.untilTold(texts.slice(3));
+      await follower.untilGiven(texts.slice(3));
     }, 3);
     writeFileSync(path, ["nonsense\n", ...texts.slice(1)].join(""));
     await following(async (follower) => {
@@ -193,7 +193,7 @@ describe("a record that grows", () => {
   it("takes lines that are longer than what is read at once", async () => {
     const texts = lines(4, 0, (round) => "long ".repeat(round === 2 ? 700_000 : 20_000));
     writeFileSync(path, texts.join(""));
-    await following((follower) => follower.untilTold(texts));
+    await following((follower) => follower.untilGiven(texts));
   });
 
   it("lets others work while it reads a long record", async () => {
@@ -232,7 +232,7 @@ describe("a record that grows", () => {
               if (pauses[index] === true) await wait(60);
             }
             closeSync(file);
-            await follower.untilTold(texts);
+            await follower.untilGiven(texts);
             await wait(150);
             expect(follower.texts).toEqual(withoutBreaks(texts));
             expect(follower.kinds).not.toContain("restarted");
@@ -246,7 +246,7 @@ describe("a record that grows", () => {
 });
 
 describe("a record that is not what it was", () => {
-  it("is told anew when another file takes its place", async () => {
+  it("restarts when another file takes its place", async () => {
     writeFileSync(path, lines(3).join(""));
     await following(async (follower) => {
       await follower.until("caught-up");
@@ -254,33 +254,33 @@ describe("a record that is not what it was", () => {
       writeFileSync(`${path}.new`, other.join(""));
       renameSync(`${path}.new`, path);
       await follower.until("restarted");
-      await follower.untilTold(other);
+      await follower.untilGiven(other);
       await follower.until("caught-up", 2);
       expect(follower.kinds).toEqual(["lines", "caught-up", "restarted", "lines", "caught-up"]);
     });
   });
 
-  it("is told anew when it becomes shorter", async () => {
+  it("restarts when it becomes shorter", async () => {
     const texts = lines(3);
     writeFileSync(path, texts.join(""));
     await following(async (follower) => {
       await follower.until("caught-up");
       truncateSync(path, Buffer.byteLength(texts.slice(0, 2).join("")));
       await follower.until("restarted");
-      await follower.untilTold(texts.slice(0, 2));
+      await follower.untilGiven(texts.slice(0, 2));
     });
   });
 
-  it("is told anew when it is written over in place, also by as many bytes or more", async () => {
+  it("restarts when it is written over in place, also by as many bytes or more", async () => {
     writeFileSync(path, lines(3).join(""));
     await following(async (follower) => {
       await follower.until("caught-up");
       writeFileSync(path, lines(3, 1).join(""));
       await follower.until("restarted");
-      await follower.untilTold(lines(3, 1));
+      await follower.untilGiven(lines(3, 1));
       writeFileSync(path, lines(6, 2).join(""));
       await follower.until("restarted", 2);
-      await follower.untilTold(lines(6, 2));
+      await follower.untilGiven(lines(6, 2));
     });
   });
 
@@ -300,7 +300,7 @@ describe("a record that is not what it was", () => {
       );
       closeSync(file);
       await follower.until("restarted");
-      await follower.untilTold(changed);
+      await follower.untilGiven(changed);
     });
   });
 
@@ -317,12 +317,12 @@ describe("a record that is not what it was", () => {
   it("restarts at once when it has fewer lines than the reader has", async () => {
     writeFileSync(path, lines(2).join(""));
     await following(async (follower) => {
-      await follower.untilTold(lines(2));
+      await follower.untilGiven(lines(2));
       expect(follower.kinds[0]).toBe("restarted");
     }, 7);
   });
 
-  it("is told to be gone, also with its folder, and anew once it is back", async () => {
+  it("is said to be gone, also with its folder, and restarts when it is back", async () => {
     writeFileSync(path, lines(2).join(""));
     await following(async (follower) => {
       await follower.until("caught-up");
@@ -333,7 +333,7 @@ describe("a record that is not what it was", () => {
       mkdirSync(folder);
       writeFileSync(path, lines(2).join(""));
       await follower.until("restarted");
-      await follower.untilTold(lines(2));
+      await follower.untilGiven(lines(2));
       expect(follower.kinds).toEqual(["lines", "caught-up", "gone", "restarted", "lines", "caught-up"]);
       expect(follower.notices.find(({ kind }) => kind === "gone")).toEqual({
         kind: "gone",
@@ -342,7 +342,7 @@ describe("a record that is not what it was", () => {
     });
   });
 
-  it("is waited for where there is none yet, without a word of beginning anew", async () => {
+  it("is waited for where there is none yet, without a restart", async () => {
     rmSync(folder, { recursive: true });
     await following(async (follower) => {
       await follower.until("gone");
@@ -350,12 +350,12 @@ describe("a record that is not what it was", () => {
       writeFileSync(path, "");
       await follower.until("caught-up");
       appendFileSync(path, lines(1).join(""));
-      await follower.untilTold(lines(1));
+      await follower.untilGiven(lines(1));
       expect(follower.kinds).toEqual(["gone", "caught-up", "lines"]);
     });
   });
 
-  it("is told to be gone, with the reason, where a folder bears its name", async () => {
+  it("is said to be gone, with the reason, where a folder has its name", async () => {
     mkdirSync(path);
     await following(async (follower) => {
       await follower.until("gone");
@@ -392,7 +392,7 @@ describe("a line that cannot be trusted", () => {
       /^type/,
     ],
   ];
-  it.each(damages)("is told with its number and the reason: %s", async (_name, damage, reason) => {
+  it.each(damages)("is said with its number and the reason: %s", async (_name, damage, reason) => {
     writeFileSync(path, Buffer.concat(damage(lines(4)).map((part) => Buffer.from(part))));
     await following(async (follower) => {
       await follower.until("damaged");
@@ -409,7 +409,7 @@ describe("a line that cannot be trusted", () => {
     });
   });
 
-  it("is told anew once it is mended, in place or by another file", async () => {
+  it("restarts once it is repaired, in place or by another file", async () => {
     const whole = lines(4);
     const broken = [
       ...whole.slice(0, 2),
@@ -421,7 +421,7 @@ describe("a line that cannot be trusted", () => {
       await follower.until("damaged");
       writeFileSync(path, whole.join(""));
       await follower.until("caught-up");
-      await follower.untilTold(whole);
+      await follower.untilGiven(whole);
       writeFileSync(path, broken.join(""));
       writeFileSync(`${path}.new`, broken.join(""));
       renameSync(`${path}.new`, path);
@@ -429,7 +429,7 @@ describe("a line that cannot be trusted", () => {
       writeFileSync(`${path}.new`, whole.join(""));
       renameSync(`${path}.new`, path);
       await follower.until("caught-up", 2);
-      await follower.untilTold(whole);
+      await follower.untilGiven(whole);
     });
   });
 });
@@ -440,7 +440,7 @@ it("ends without an error when the signal is raised, before and while it waits",
   await follower.until("caught-up");
   await follower.stop();
   const raised = AbortSignal.abort();
-  const told: JournalNotice[] = [];
-  for await (const notice of followRun(folder, raised)) told.push(notice);
-  expect(told).toEqual([]);
+  const notices: JournalNotice[] = [];
+  for await (const notice of followRun(folder, raised)) notices.push(notice);
+  expect(notices).toEqual([]);
 });

@@ -86,7 +86,7 @@ describe("creating a run", () => {
     expect((await readRun(place.folder)).events).toHaveLength(1);
   });
 
-  it("leaves nothing behind when nothing was recorded, but keeps a folder it did not make", async () => {
+  it("leaves nothing when nothing was recorded, but keeps a folder it did not make", async () => {
     await (await createRun(place.folder, clock)).close();
     expect(existsSync(place.folder)).toBe(false);
     mkdirSync(place.folder);
@@ -96,7 +96,7 @@ describe("creating a run", () => {
 });
 
 describe("opening a run", () => {
-  it("goes on where the record ends", async () => {
+  it("continues where the record ends", async () => {
     const before = await recorded(place, 2);
     const { journal, events, repairs } = await openRun(place.folder, clock);
     expect(events).toEqual(before);
@@ -137,7 +137,7 @@ describe("opening a run", () => {
     expect(readdirSync(place.folder)).toEqual(["journal.jsonl"]);
   });
 
-  it("mends a last line torn at any byte, says so, and writes on", async () => {
+  it("repairs a last line torn at any byte, says so, and writes on", async () => {
     const events = await recorded(place, 3);
     const whole = readFileSync(journalPath(place.folder));
     const lastLine = whole.lastIndexOf("\n", whole.length - 2) + 1;

@@ -66,7 +66,7 @@ async function until(what: string, isSo: () => boolean): Promise<void> {
   }
 }
 
-/** Publishes until a subscriber hears: subscribing takes a moment after the connection stands. */
+/** Publishes until a subscriber hears: subscribing takes a moment after the connection is there. */
 async function heardBy(feed: LiveFeed, heard: readonly FedLine[], run = "run"): Promise<void> {
   await until("the subscriber hears", () => {
     if (heard.length === 0) feed.publish(run, ["hello?"]);
@@ -144,7 +144,7 @@ describe("a subscriber", () => {
     const ours = await following(feed.address);
     await heardBy(feed, ours.heard);
     feed.publish("run", ["ü".repeat(longestLineBytes / 2 + 1), "y".repeat(longestLineBytes), "the next"]);
-    await until("what is behind it has come", () => ours.heard.at(-1)?.line === "the next");
+    await until("what comes after it is there", () => ours.heard.at(-1)?.line === "the next");
     expect(new Set(ours.heard.map(({ line }) => line[0]))).toEqual(new Set(["h", "y", "t"]));
     expect(ours.isThere).not.toContain(false);
   });
@@ -165,7 +165,7 @@ describe("a subscriber", () => {
 });
 
 describe("publishing", () => {
-  it("goes on at once while a subscriber does not read, and keeps a bounded number of lines for it", async () => {
+  it("continues at once while a subscriber does not read, and keeps a bounded number of lines for it", async () => {
     const feed = await opened();
     const idle = new Subscriber({ receiveHighWaterMark: 1, linger: 0 });
     closing.push(() => idle.close());

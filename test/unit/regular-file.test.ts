@@ -85,7 +85,7 @@ describe.each(names)("a %s", (name) => {
   const readers: readonly [string, string, (folder: string, path: string) => unknown][] = [
     ["a record that is read", "journal.jsonl", readRun],
     ["a record that is shown", "journal.jsonl", readTrustedPart],
-    ["a record that is gone on with", "journal.jsonl", (folder) => openRun(folder, systemClock)],
+    ["a record that is continued", "journal.jsonl", (folder) => openRun(folder, systemClock)],
     ["a lock", "lock", (folder) => RunLock.take(folder, systemClock)],
     [
       "a ranking",
@@ -144,7 +144,7 @@ describe.each(names)("a %s", (name) => {
   });
 });
 
-describe("whoever opens a file to read it", () => {
+describe("a module that opens files to read them", () => {
   /** Files of the program itself, which nobody else puts where they are. */
   const own = new Set(["cli/commands.ts", "dashboard/page-files.ts", "system/regular-file.ts"]);
   const source = fileURLToPath(new URL("../../src", import.meta.url));
@@ -152,14 +152,17 @@ describe("whoever opens a file to read it", () => {
     path.endsWith(".ts"),
   );
 
-  it.each(files.filter((path) => !own.has(path)))("in %s goes by the one way that refuses others", (path) => {
-    const text = readFileSync(join(source, path), "utf8");
-    const imports = text.matchAll(/import \{([^}]*)\} from "node:fs(?:\/promises)?";/g);
-    const fromNode = Array.from(imports, (match) => match[1]).join(",");
-    expect(fromNode).not.toMatch(/\b(readFile|readFileSync|createReadStream)\b/);
-    if (/\bopen(Sync)?\b/.test(fromNode))
-      expect(text).not.toMatch(/(?<![.\w])open(Sync)?\([^,()]*(,\s*"r\+?")?\)/);
-  });
+  it.each(files.filter((path) => !own.has(path)))(
+    "%s opens them in the one way that refuses others",
+    (path) => {
+      const text = readFileSync(join(source, path), "utf8");
+      const imports = text.matchAll(/import \{([^}]*)\} from "node:fs(?:\/promises)?";/g);
+      const fromNode = Array.from(imports, (match) => match[1]).join(",");
+      expect(fromNode).not.toMatch(/\b(readFile|readFileSync|createReadStream)\b/);
+      if (/\bopen(Sync)?\b/.test(fromNode))
+        expect(text).not.toMatch(/(?<![.\w])open(Sync)?\([^,()]*(,\s*"r\+?")?\)/);
+    },
+  );
 });
 
 describe("what an earlier file is written over by", () => {

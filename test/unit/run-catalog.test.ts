@@ -52,7 +52,7 @@ describe("the runs of a folder", () => {
     await until("it is shown", () => shown.rows.has("a"));
   });
 
-  it("stand beside one that is damaged, which names the line", async () => {
+  it("are shown beside a damaged one, which names the line", async () => {
     writeRun(join(folder, "good"), record);
     writeDamagedRun(join(folder, "bad"), record, 9);
     writeRun(join(folder, "rot"), []);
@@ -96,7 +96,8 @@ describe("a bench", () => {
     };
     writeFileSync(join(at, "bench.json"), JSON.stringify(bench));
   }
-  const toldLast = (shown: Shown) => shown.messages.findLast(({ benches }) => benches !== undefined)?.benches;
+  const benchesLast = (shown: Shown) =>
+    shown.messages.findLast(({ benches }) => benches !== undefined)?.benches;
 
   it.each(readdirSync(presets))(
     "made by %s is shown with its runs, as deep as it makes them",
@@ -112,7 +113,7 @@ describe("a bench", () => {
         for (const id of ids) writeRun(join(root, id), record.slice(0, 5));
         const shown = await show(root).whole();
         expect(shown.ids).toEqual(ids.toSorted());
-        expect(toldLast(shown)?.map(({ id }) => id)).toEqual([place]);
+        expect(benchesLast(shown)?.map(({ id }) => id)).toEqual([place]);
         await shown.close();
       }
     },
@@ -135,8 +136,11 @@ describe("a bench", () => {
     writeBench(join(folder, "b"), ["failed", "done", "failed", "failed"]);
     for (const at of [0, 1, 2]) writeBench(join(folder, `x${at}`), ["done"]);
     rmSync(join(folder, "x3"), { recursive: true });
-    await until("all are mended", () => toldLast(shown)?.every(({ trouble }) => trouble === null) === true);
-    expect(toldLast(shown)?.map(({ id, planned, failed }) => [id, planned, failed])).toEqual([
+    await until(
+      "all are repaired",
+      () => benchesLast(shown)?.every(({ trouble }) => trouble === null) === true,
+    );
+    expect(benchesLast(shown)?.map(({ id, planned, failed }) => [id, planned, failed])).toEqual([
       ["b", 4, 3],
       ["x0", 1, 0],
       ["x1", 1, 0],
@@ -170,18 +174,18 @@ describe("a row", () => {
     expect(await shown.catalog.status("a")).toBeNull();
   });
 
-  it("is damaged once its record is, and mended once that is", async () => {
+  it("is damaged once its record is, and whole again once that is repaired", async () => {
     const run = writeRun(join(folder, "a"), afterRounds(record, 1));
     const shown = await show().whole();
     appendFileSync(join(run, "journal.jsonl"), "{}\n");
     await until("it is damaged", () => shown.rows.get("a")?.condition === "damaged");
     writeRun(run, record);
-    await until("it is mended", () => shown.rows.get("a")?.condition === "finished");
+    await until("it is repaired", () => shown.rows.get("a")?.condition === "finished");
   });
 });
 
 describe("a record that is followed", () => {
-  /** What was told, until the signal is raised. */
+  /** The notices, until it is ended. */
   function follow(shown: Shown, id: string, from: number) {
     const stop = new AbortController();
     const news: JournalNotice[] = [];
@@ -200,7 +204,7 @@ describe("a record that is followed", () => {
     };
   }
 
-  it("gives the very lines behind a number, and those that come", async () => {
+  it("gives the very lines after a number, and those that come", async () => {
     const run = writeRun(join(folder, "a"), record.slice(0, 10));
     const shown = await show().whole();
     const followed = follow(shown, "a", 7);

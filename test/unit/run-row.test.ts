@@ -19,7 +19,7 @@ beforeAll(async () => {
   whole = fold(events) as RunState;
 });
 
-/** The run behind its first round, with what a person did then. */
+/** The run after its first round, with what a person did then. */
 function begun(...more: Parameters<typeof afterRounds>[2] & {}): RunState {
   return fold(afterRounds(events, 1, more)) as RunState;
 }
@@ -58,7 +58,7 @@ describe("a row", () => {
     expect(rowOf("r", ruled, free)).toMatchObject({ searcher: "rules, no language model", model: null });
   });
 
-  it("counts what a person told the run", () => {
+  it("counts the hints of a person", () => {
     const hinted = begun({ type: "hint-given", round: 2, text: "try the last edge" });
     expect(rowOf("r", hinted, held).hints).toBe(1);
   });
@@ -78,8 +78,8 @@ describe("a row", () => {
   });
 });
 
-describe("how a run stands", () => {
-  it("is told by its record and by whether a process works on it", () => {
+describe("the condition of a run", () => {
+  it("comes from its record and from whether a process works on it", () => {
     const paused = begun({ type: "run-paused", round: 1 });
     const goesOn = begun({ type: "run-paused", round: 1 }, { type: "run-continued", round: 1 });
     const conditions = (state: RunState | null) => [
@@ -102,7 +102,7 @@ describe("how a run stands", () => {
     expect(rowOf("r", ended, free).condition).toBe("finished");
   });
 
-  it("can be told of a row that was made while somebody held the run", () => {
+  it("follows from a row that was made while a process worked on the run", () => {
     const paused = begun({ type: "run-paused", round: 1 });
     for (const state of [begun(), paused, whole, null])
       for (const circumstances of [held, free])

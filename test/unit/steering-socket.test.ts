@@ -202,7 +202,7 @@ describe("a hint", () => {
     });
   });
 
-  it("is refused with the reason where nobody would be told", async () => {
+  it("is refused with the reason where nobody would get it", async () => {
     const folder = runFolder();
     const { steering } = await open(folder, "searcher rules asks no Navigator");
     steering.hintsTo(async () => 1);
@@ -265,7 +265,7 @@ describe("where nobody takes orders", () => {
   });
 
   it.skipIf(process.getuid?.() === 0)(
-    "a run of somebody else is told apart (skipped for root, whom nothing is closed to)",
+    "a run of another user has words of its own (skipped for root, who may open everything)",
     async () => {
       const folder = runFolder();
       await open(folder);
