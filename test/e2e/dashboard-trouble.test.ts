@@ -30,7 +30,7 @@ describe.skipIf(chromiumPath === null)(`the live page in a browser${browserNote}
   test("a damaged run says which line is wrong, and a run that is not there says so", async () => {
     const page = await reader.visit(addressOf(shown, "damaged"));
     await page
-      .getByText(/line 5: event 6 stands where event 5 belongs/)
+      .getByText(/line 5: it holds event 6 instead of event 5/)
       .first()
       .waitFor();
     reader.forgive(/404/);

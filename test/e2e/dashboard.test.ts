@@ -43,9 +43,7 @@ describe.skipIf(chromiumPath === null)(`the live page in a browser${browserNote}
     };
     for (const [id, state] of Object.entries(states))
       expect(await rowOf(page, id).locator(".badge").textContent(), id).toContain(state);
-    expect(await rowOf(page, "damaged").textContent()).toMatch(
-      /line 5: event 6 stands where event 5 belongs/,
-    );
+    expect(await rowOf(page, "damaged").textContent()).toMatch(/line 5: it holds event 6 instead of event 5/);
     expect(await rowOf(page, "group/blind").locator(".mark").allTextContents()).toEqual(["blind"]);
     expect(await rowOf(page, "talked").textContent()).toMatch(/talkative.*\d %.*100 *of 100/s);
     expect(page.url()).not.toContain("token");
