@@ -4,7 +4,7 @@
  * Owns the sentence for each refusal and failure, what its reader does about it, whether and when asking again can
  * help, and whether the server may charge for it. Sends nothing, and does not decide how often to ask.
  */
-import { fieldsOf, parsed } from "./fields.ts";
+import { fieldsOf, parseJson } from "./json.ts";
 import {
   BodyTooLarge,
   largestBody,
@@ -302,14 +302,14 @@ const rangeWords = /range|less than or equal|at most|between|must be (<|≤)/i;
 
 /** The error in a body: Google puts it into a list, vLLM of old and SGLang give it bare. */
 function errorOf(body: string): Readonly<Record<string, unknown>> {
-  const value = parsed(body);
+  const value = parseJson(body);
   const first = fieldsOf(Array.isArray(value) ? (value as unknown[])[0] : value);
   const { error } = first;
   return typeof error === "object" && error !== null ? (error as Record<string, unknown>) : first;
 }
 
 function wordsOf(body: string): string {
-  const value = parsed(body);
+  const value = parseJson(body);
   if (value === undefined || value === null) return body;
   if (typeof value === "string") return value;
   const first = Array.isArray(value) ? (value as unknown[])[0] : value;

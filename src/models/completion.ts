@@ -1,10 +1,12 @@
 /**
- * A chat completion, whole or in pieces, read into one form.
+ * Reads a chat completion, whole or in pieces, into one form, and finds the answer in it.
  *
- * Owns where servers put content, thoughts, refusals, errors and the reason for the end, and that a reply which broke off
- * at its server is none. Knows nothing of the way it came, and judges no text: what is missing is null or empty.
+ * Servers put content, thoughts, refusals, errors and the reason for the end in different places. Some answers are not
+ * in the content: they are among the thoughts, or the model or a filter withholds them. A reply that broke off at its
+ * server is no completion. What is missing is null or empty. No text is judged here.
  */
-import { fieldsOf } from "./fields.ts";
+import type { Unanswered } from "../search/events.ts";
+import { fieldsOf, parseJson } from "./json.ts";
 import { endingOf, graver, reasonIn } from "./finish-reason.ts";
 import { separateThoughts } from "./thoughts.ts";
 import { countsOf, type Counts, merged } from "./usage.ts";
@@ -112,7 +114,52 @@ export class Pieces {
   }
 }
 
+/** What there is in a reply: an answer with a note where one is due, or none and why. */
+export interface FoundAnswer {
+  readonly completion: Completion;
+  readonly note: string | null;
+  readonly unanswered: Unanswered | null;
+}
+
+/**
+ * Looks where the answer is.
+ *
+ * Some servers take all text for thoughts. The answer is read from there where thinking was turned off, or where there is
+ * nothing but the JSON that was asked for. What may be thoughts, or was cut off, is never read as an answer.
+ *
+ * @param thinking whether the request turns thinking on; null: it says nothing of it
+ * @param isJson whether JSON was asked for
+ */
+export function findAnswer(completion: Completion, thinking: boolean | null, isJson: boolean): FoundAnswer {
+  const { content, reasoning, reasoningIn: member, finishReason, refusal } = completion;
+  const ending = endingOf(finishReason);
+  if (ending === "withheld") return without(completion, withheld(finishReason ?? "", refusal));
+  if (content.trim() !== "") return { completion, note: null, unanswered: null };
+  if (refusal !== "") return without(completion, refused(refusal));
+  const isElsewhere = /^(tool_calls|function_call)$/.test(finishReason ?? "");
+  const isCut = ending === "cut";
+  if (member === null || reasoning.trim() === "" || isElsewhere || (isCut && thinking !== false))
+    return { completion, note: null, unanswered: null };
+  const { rest } = separateThoughts(reasoning);
+  const isAnswer = thinking === false || (thinking === null && isJson && isValue(rest));
+  if (isCut || !isAnswer || rest.trim() === "") {
+    const words = `the content is empty: the whole reply is in "${member}", where thoughts belong`;
+    const next =
+      thinking === false
+        ? `${dropParser}, or leave thinking on`
+        : `${dropParser}; if thinking is off there, set model.extraBody: {chat_template_kwargs: {enable_thinking: false}} to have the answer read from there`;
+    return without(completion, { why: "in-thoughts", words, next });
+  }
+  return {
+    completion: { ...completion, content: rest, reasoning: "" },
+    note: `The answer was in "${member}", where thoughts belong, and was read from there; to get it in the content, ${dropParser}, or leave thinking on.`,
+    unanswered: null,
+  };
+}
+
 // --- internal ---
+
+const dropParser = "start the server without its reasoning parser (vLLM, SGLang: --reasoning-parser)";
 
 /** Whether a member named `error` reports one: some servers send an empty one with every reply. */
 function isError(error: unknown): boolean {
@@ -130,3 +177,39 @@ function textOf(value: unknown): string {
   const texts = Array.isArray(value) ? value.map((part) => fieldsOf(part)["text"]) : [value];
   return texts.filter((text) => typeof text === "string").join("");
 }
+
+function isValue(text: string): boolean {
+  const value = parseJson(text.trim());
+  return typeof value === "object" && value !== null;
+}
+
+function without(completion: Completion, unanswered: Unanswered): FoundAnswer {
+  const { words, next } = unanswered;
+  return {
+    completion,
+    note: `${words.charAt(0).toUpperCase()}${words.slice(1)}: ${next}.`,
+    unanswered,
+  };
+}
+
+const other = "put the task in other words (task), or use another model or server";
+
+function refused(words: string): Unanswered {
+  return { why: "refused", words: `the model refuses to answer (${shortened(words)})`, next: other };
+}
+
+function withheld(reason: string, words: string): Unanswered {
+  const said = words === "" ? "" : `; the model says: ${shortened(words)}`;
+  return {
+    why: "withheld",
+    words: `the answer was withheld (finish reason "${shortened(reason)}"${said})`,
+    next: other,
+  };
+}
+
+function shortened(text: string): string {
+  const line = text.replace(/[\s\p{Cc}\u2028\u2029]+/gu, " ").trim();
+  return line.length > longestQuote ? `${line.slice(0, longestQuote)}…` : line;
+}
+
+const longestQuote = 200;

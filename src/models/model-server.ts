@@ -4,7 +4,7 @@
  * Owns the two questions that cost nothing: whether anything answers at all, and which models there are. How a model
  * answers is openai-chat.ts's business.
  */
-import { fieldsOf, parsed } from "./fields.ts";
+import { fieldsOf, parseJson } from "./json.ts";
 import { isHtml, Secrets } from "./secrets.ts";
 
 const longestWaitMs = 5_000;
@@ -62,7 +62,7 @@ export async function listModels(
       const words = secrets.quoted(text, 200);
       return { ok: false, reason: `it answers ${response.status}${words === "" ? "" : `: ${words}`}` };
     }
-    const value = parsed(text);
+    const value = parseJson(text);
     const list = Array.isArray(value) ? value : (fieldsOf(value)["data"] ?? fieldsOf(value)["models"]);
     if (!Array.isArray(list))
       return { ok: false, reason: `it answers with ${isHtml(text) ? "an HTML page" : "something else"}` };

@@ -22,8 +22,15 @@ import {
   type ChatFailure,
   wordsOfError,
 } from "./chat-failure.ts";
-import { type Completion, type NoCompletion, Pieces, readCompletion } from "./completion.ts";
-import { parsed } from "./fields.ts";
+import {
+  type Completion,
+  type NoCompletion,
+  Pieces,
+  type FoundAnswer,
+  findAnswer,
+  readCompletion,
+} from "./completion.ts";
+import { parseJson } from "./json.ts";
 import { type EventBytes, post, PostFailed, type Posted } from "./http-post.ts";
 import {
   findingOf,
@@ -35,8 +42,8 @@ import {
   probeForm,
   type Step,
 } from "./output-mode.ts";
-import { type Placed, placed, thinkingIn } from "./misplaced.ts";
 import { isHtml, Secrets } from "./secrets.ts";
+import { thinkingIn } from "./thoughts.ts";
 
 export interface OpenAIChatOptions {
   readonly model: string;
@@ -272,7 +279,7 @@ export class OpenAIChat implements ChatModel {
         continue;
       }
       const { inputTokens, outputTokens } = completion;
-      const { completion: read, note } = this.#placed(completion, true);
+      const { completion: read, note } = this.#findAnswer(completion, true);
       const { finding, words } = findingOf(at, read.content, read.finishReason);
       const place = note !== null && read.content !== "" ? `, though it is in ${completion.reasoningIn}` : "";
       const asked = this.#lengthAsked(most);
@@ -457,7 +464,7 @@ export class OpenAIChat implements ChatModel {
   ): Promise<Attempt> {
     if (typeof body !== "string") return await this.#readEvents(body, headers, asked, onText);
     if (status < 200 || status >= 300) return failed(refusal(status, headers, body, asked));
-    const value = parsed(body);
+    const value = parseJson(body);
     if (value === undefined && /json/i.test(headers.get("content-type") ?? ""))
       return failed(noReply("answered with broken JSON instead of a reply", true));
     const read = readCompletion(value);
@@ -517,8 +524,8 @@ export class OpenAIChat implements ChatModel {
     return typeof asked === "number" ? asked : null;
   }
 
-  #placed(completion: Completion, isJson: boolean): Placed {
-    return placed(completion, thinkingIn(this.#options.extraBody ?? {}), isJson);
+  #findAnswer(completion: Completion, isJson: boolean): FoundAnswer {
+    return findAnswer(completion, thinkingIn(this.#options.extraBody ?? {}), isJson);
   }
 
   #replyOf(received: Completion, step: Step | null, call: Call): ChatReply {
@@ -532,7 +539,7 @@ export class OpenAIChat implements ChatModel {
       refusal: said(received.refusal),
       finishReason: received.finishReason === null ? null : said(received.finishReason),
     };
-    const { completion, note, unanswered } = this.#placed(safe, step !== null);
+    const { completion, note, unanswered } = this.#findAnswer(safe, step !== null);
     const { content, reasoning, finishReason } = completion;
     const answerIn = unanswered === null && note !== null ? received.reasoningIn : null;
     if (note !== null && !(answerIn !== null && this.#said.has("place"))) call.notes.push(note);

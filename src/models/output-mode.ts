@@ -5,7 +5,7 @@
  * in use. Makes no call itself: whoever asks tells what came of it.
  */
 import type { Message, Probe, Role, OutputMode } from "../search/events.ts";
-import { fieldsOf, parsed } from "./fields.ts";
+import { fieldsOf, parseJson } from "./json.ts";
 import { endingOf } from "./finish-reason.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -127,7 +127,7 @@ export function findingOf(
   finishReason: string | null,
 ): Pick<Probe, "finding" | "words"> {
   const text = content.trim();
-  const value = parsed(text);
+  const value = parseJson(text);
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   const isUnderSchema = isObject && Object.keys(value).length === 1 && fieldsOf(value)["token"] === token;
   if (isUnderSchema) return { finding: "honoured", words: "the answer follows the schema" };

@@ -1,9 +1,10 @@
 /**
- * Thinking that stands in the text of a reply, told apart from what was answered.
+ * The thoughts of a model: how a request turns them on or off, and how they are taken out of a reply's text.
  *
- * Owns the marks that models put around their thoughts. Knows no server and no request; thoughts that a server keeps
- * in a member of their own never come here. Takes time in proportion to the text, whatever it holds.
+ * Has the marks that models put around their thoughts. Thoughts that a server keeps in a member of their own never come
+ * here. The time it takes is proportional to the length of the text, for any text.
  */
+import { fieldsOf } from "./json.ts";
 
 /** What encloses thoughts, by the models that use it. */
 const enclosures = [
@@ -54,7 +55,41 @@ export function separateThoughts(text: string): { readonly thoughts: string; rea
   return { thoughts: "", rest: text };
 }
 
+/** Whether further members of a request turn thinking on or off; null: they say nothing of it. */
+export function thinkingIn(extraBody: Readonly<Record<string, unknown>>): boolean | null {
+  const said = Object.entries(extraBody).flatMap(([name, value]): boolean[] => {
+    if (containers.has(name)) return [thinkingIn(fieldsOf(value))].filter((each) => each !== null);
+    return switches.has(name) && value !== null ? [isOn(value)] : [];
+  });
+  return said.length === 0 ? null : !said.includes(false);
+}
+
 // --- internal ---
+
+/** What turns thinking on or off, by server: vLLM and SGLang, llama.cpp, Qwen, Ollama, OpenAI, OpenRouter, GLM, Gemini. */
+const switches: ReadonlySet<string> = new Set([
+  "enable_thinking",
+  "thinking",
+  "think",
+  "reasoning",
+  "reasoning_effort",
+  "reasoning_budget",
+  "thinking_budget",
+]);
+const containers: ReadonlySet<string> = new Set([
+  "chat_template_kwargs",
+  "extra_body",
+  "google",
+  "thinking_config",
+]);
+
+function isOn(value: unknown): boolean {
+  if (typeof value === "object") {
+    const { type, enabled, effort, max_tokens: most } = fieldsOf(value);
+    return [type, enabled, effort, most].every((each) => each === undefined || isOn(each));
+  }
+  return !(value === false || value === 0 || value === "none" || value === "disabled" || value === "off");
+}
 
 function separateChannels(text: string): { thoughts: string; rest: string } {
   const final = text.indexOf(`${channel}final`);
@@ -70,7 +105,7 @@ function joined(thoughts: readonly string[]): string {
   return thoughts.filter((each) => each !== "").join("\n\n");
 }
 
-/** How much white space stands at a place. */
+/** How much white space is at a place. */
 function spaceAt(text: string, at: number): number {
   const space = /\s*/y;
   space.lastIndex = at;

@@ -4,7 +4,7 @@
  * Owns where servers put their counts and which reading of them is taken: the largest that fits all of them, so that a
  * cap is not passed unnoticed. Knows no request and no price.
  */
-import { fieldsOf } from "./fields.ts";
+import { fieldsOf } from "./json.ts";
 
 /** Null: not reported. */
 export interface Counts {

@@ -1,6 +1,6 @@
-/** Thoughts told apart from the answer, for every way in which models mark them. */
+/** Thoughts: turned on or off by a request, and separated from the answer for every way in which models mark them. */
 import { describe, expect, test } from "vitest";
-import { separateThoughts } from "../../src/models/thoughts.ts";
+import { separateThoughts, thinkingIn } from "../../src/models/thoughts.ts";
 
 const pairs = [
   ["<think>", "</think>"],
@@ -65,4 +65,30 @@ test("repetition takes time in proportion to its length", () => {
     const { thoughts, rest } = separateThoughts(text);
     expect(thoughts.length + rest.length).toBeLessThanOrEqual(text.length);
   }
+});
+
+describe("thinking is turned", () => {
+  test.each<[boolean | null, Record<string, unknown>]>([
+    [null, {}],
+    [null, { top_k: 20, guided_json: {} }],
+    [null, { thinking: null }],
+    [false, { chat_template_kwargs: { enable_thinking: false } }],
+    [false, { chat_template_kwargs: { thinking: false, other: 1 } }],
+    [true, { chat_template_kwargs: { enable_thinking: true } }],
+    [null, { chat_template_kwargs: { other: false } }],
+    [false, { enable_thinking: false }],
+    [false, { think: false }],
+    [false, { thinking: { type: "disabled" } }],
+    [true, { thinking: { type: "enabled", budget_tokens: 0 } }],
+    [false, { reasoning: { enabled: false } }],
+    [false, { reasoning: { effort: "none" } }],
+    [true, { reasoning: { effort: "low" } }],
+    [false, { reasoning_effort: "none" }],
+    [true, { reasoning_effort: "high" }],
+    [false, { reasoning_budget: 0 }],
+    [false, { extra_body: { google: { thinking_config: { thinking_budget: 0 } } } }],
+    [false, { reasoning_effort: "high", chat_template_kwargs: { enable_thinking: false } }],
+  ])("%s by %j", (expected, extraBody) => {
+    expect(thinkingIn(extraBody)).toBe(expected);
+  });
 });

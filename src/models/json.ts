@@ -1,8 +1,4 @@
-/**
- * Looks into JSON of unknown form. Nothing here throws.
- *
- * Owns the two looks that readers of servers' answers share. Knows no server.
- */
+/** Reads JSON of unknown form, as servers send it. Nothing here throws. */
 
 /** The members of an object; none of anything else. */
 export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
@@ -10,7 +6,7 @@ export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 /** The value that a text is the JSON of; undefined where it is none. */
-export function parsed(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {

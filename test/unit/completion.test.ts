@@ -1,7 +1,6 @@
 /** Where the answer of a reply is: in the content, among the thoughts, or nowhere because it was kept back. */
 import { describe, expect, test } from "vitest";
-import { readCompletion, type Completion } from "../../src/models/completion.ts";
-import { placed, thinkingIn } from "../../src/models/misplaced.ts";
+import { type Completion, findAnswer, readCompletion } from "../../src/models/completion.ts";
 
 function read(message: object, finish_reason: string | null = "stop"): Completion {
   return readCompletion({ choices: [{ message, finish_reason }] }) as Completion;
@@ -10,32 +9,6 @@ function read(message: object, finish_reason: string | null = "stop"): Completio
 const json = '{"architectures": [{"a": [1]}]}';
 const cut = '{"architectures": [{"a": [1]';
 const thoughts = `The user wants JSON, such as ${json}, so I will think of some.`;
-
-describe("thinking is turned", () => {
-  test.each<[boolean | null, Record<string, unknown>]>([
-    [null, {}],
-    [null, { top_k: 20, guided_json: {} }],
-    [null, { thinking: null }],
-    [false, { chat_template_kwargs: { enable_thinking: false } }],
-    [false, { chat_template_kwargs: { thinking: false, other: 1 } }],
-    [true, { chat_template_kwargs: { enable_thinking: true } }],
-    [null, { chat_template_kwargs: { other: false } }],
-    [false, { enable_thinking: false }],
-    [false, { think: false }],
-    [false, { thinking: { type: "disabled" } }],
-    [true, { thinking: { type: "enabled", budget_tokens: 0 } }],
-    [false, { reasoning: { enabled: false } }],
-    [false, { reasoning: { effort: "none" } }],
-    [true, { reasoning: { effort: "low" } }],
-    [false, { reasoning_effort: "none" }],
-    [true, { reasoning_effort: "high" }],
-    [false, { reasoning_budget: 0 }],
-    [false, { extra_body: { google: { thinking_config: { thinking_budget: 0 } } } }],
-    [false, { reasoning_effort: "high", chat_template_kwargs: { enable_thinking: false } }],
-  ])("%s by %j", (expected, extraBody) => {
-    expect(thinkingIn(extraBody)).toBe(expected);
-  });
-});
 
 describe.each(["reasoning_content", "reasoning"])("an answer in %s", (member) => {
   const apart = (text: string, content: unknown = null, reason: string | null = "stop") =>
@@ -49,7 +22,7 @@ describe.each(["reasoning_content", "reasoning"])("an answer in %s", (member) =>
     ["free text, thinking off", apart("Widen the early slots."), false, false],
     ["without a reason for the end", apart(json, "", null), null, true],
   ])("is read from there: %s", (_name, completion, thinking, isJson) => {
-    const { completion: found, note, unanswered } = placed(completion, thinking, isJson);
+    const { completion: found, note, unanswered } = findAnswer(completion, thinking, isJson);
     expect(found.content.trim()).toBe(completion.reasoning.trim());
     expect(found.reasoning).toBe("");
     expect(unanswered).toBeNull();
@@ -65,7 +38,7 @@ describe.each(["reasoning_content", "reasoning"])("an answer in %s", (member) =>
     ["JSON where free text was asked for", apart(json), null, false],
     ["half of the answer, thinking off", apart(cut, null, "length"), false, true],
   ])("is not read from there, but said to be there: %s", (_name, completion, thinking, isJson) => {
-    const { completion: found, note, unanswered } = placed(completion, thinking, isJson);
+    const { completion: found, note, unanswered } = findAnswer(completion, thinking, isJson);
     expect(found).toEqual(completion);
     expect(unanswered?.why).toBe("in-thoughts");
     expect(unanswered?.words).toContain(`"${member}"`);
@@ -81,7 +54,7 @@ describe.each(["reasoning_content", "reasoning"])("an answer in %s", (member) =>
     ["thoughts that were cut off", apart("Hm, if", null, "length"), null],
     ["a call of tools", apart("Hm.", null, "tool_calls"), null],
   ])("is not spoken of beside %s", (_name, completion, thinking) => {
-    expect(placed(completion, thinking, true)).toEqual({ completion, note: null, unanswered: null });
+    expect(findAnswer(completion, thinking, true)).toEqual({ completion, note: null, unanswered: null });
   });
 });
 
@@ -99,7 +72,7 @@ describe("an answer that was kept back", () => {
     "ERROR_TOXIC",
   ])("by %s is none, however much of it is there", (reason) => {
     for (const content of [null, "", "Widen the early", json]) {
-      const { note, unanswered } = placed(read({ content }, reason), false, true);
+      const { note, unanswered } = findAnswer(read({ content }, reason), false, true);
       expect(unanswered).toMatchObject({ why: "withheld" });
       expect(unanswered?.words).toContain(`"${reason}"`);
       expect(note).toContain(unanswered?.next);
@@ -107,18 +80,22 @@ describe("an answer that was kept back", () => {
   });
 
   test("by a refusal is none, and the model's words are told in one line", () => {
-    const { unanswered } = placed(read({ content: null, refusal: "I cannot\n\u001b[31mhelp." }), null, true);
+    const { unanswered } = findAnswer(
+      read({ content: null, refusal: "I cannot\n\u001b[31mhelp." }),
+      null,
+      true,
+    );
     expect(unanswered).toMatchObject({
       why: "refused",
       words: "the model refuses to answer (I cannot [31mhelp.)",
     });
-    const long = placed(read({ content: "", refusal: "no ".repeat(1_000) }), null, true);
+    const long = findAnswer(read({ content: "", refusal: "no ".repeat(1_000) }), null, true);
     expect(long.unanswered?.words.length).toBeLessThan(300);
   });
 
   test("beside an answer is one", () => {
     const completion = read({ content: json, refusal: "" });
-    expect(placed(completion, null, true).unanswered).toBeNull();
-    expect(placed(read({ content: json, refusal: "Not all." }), null, true).unanswered).toBeNull();
+    expect(findAnswer(completion, null, true).unanswered).toBeNull();
+    expect(findAnswer(read({ content: json, refusal: "Not all." }), null, true).unanswered).toBeNull();
   });
 });
