@@ -122,7 +122,7 @@ export async function openModels(
     return (await player)(role);
   };
   const openFile = async (path: string, server: ServerConfig): Promise<(role: Role) => ChatModel> => {
-    const { openGguf } = await import("../models/gguf-chat.ts");
+    const { openGguf } = await import("../models/gguf-file.ts");
     const wanted = roleSchema.options.map((role) => serverOf(model, role).contextTokens);
     const given = wanted.filter((window) => window !== null);
     const gguf = await openGguf({

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type Gguf, type GgufChatOptions, type GgufOptions, openGguf } from "../../src/models/gguf-chat.ts";
+import type { GgufChatOptions } from "../../src/models/gguf-chat.ts";
+import { type Gguf, type GgufOptions, openGguf } from "../../src/models/gguf-file.ts";
 import { systemClock } from "../../src/system/clock.ts";
 import { ChatUnavailable, Interrupted, UsageError } from "../../src/errors.ts";
 import type { ChatRequest } from "../../src/search/ports.ts";
@@ -210,9 +211,9 @@ describe.skipIf(missing !== null)(missing ?? "with node-llama-cpp", () => {
   test.each<[what: string, path: () => string, message: RegExp]>([
     ["that is absent", () => join(folder, "absent.gguf"), /absent\.gguf: there is no such file/],
     ["that is a folder", () => folder, /folder/],
-    ["of another format", () => written("PK\u0003\u0004 and so on"), /is no GGUF file: .*--base-url/],
-    ["that is empty", () => written(""), /is no GGUF file/],
-    ["that was cut off", cutOff, /cannot be loaded \(.+\): take another GGUF file/],
+    ["of another format", () => written("PK\u0003\u0004 and so on"), /is not a GGUF file: .*--base-url/],
+    ["that is empty", () => written(""), /is not a GGUF file/],
+    ["that was cut off", cutOff, /cannot be loaded \(.+\): use another GGUF file/],
     ["that ends after its first bytes", () => written("GGUF\u0003\0\0\0"), /cannot be loaded/],
     ["of a version to come", () => written("GGUF\u0063\0\0\0"), /version 99 of the GGUF format/],
     [

@@ -115,6 +115,6 @@ model: {name: ${JSON.stringify(`gguf:${model}`)}, maxTokens: 400, roles: {naviga
     const path = temporaryFile("model.gguf", "weights");
     const { code, stderr } = await collmNas(commandLine(newRun(), `gguf:${path}`));
     expect(code).toBe(2);
-    expect(stderr).toContain("is no GGUF file");
+    expect(stderr).toContain("is not a GGUF file");
   });
 });

@@ -7,7 +7,7 @@
  * besides whether anything here can load such a file.
  */
 import { fileURLToPath } from "node:url";
-import { findLibrary } from "../../src/models/gguf-chat.ts";
+import { findLibrary } from "../../src/models/llama-runtime.ts";
 import { randomStream } from "../../src/search/random.ts";
 
 /** The folder in which a checkout has node-llama-cpp. */

@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EvaluatorLog } from "../../src/evaluator/evaluator-log.ts";
-import { openGguf } from "../../src/models/gguf-chat.ts";
+import { openGguf } from "../../src/models/gguf-file.ts";
 import { openRun } from "../../src/runs/journal.ts";
 import { readRun, readTrustedPart } from "../../src/runs/run-record.ts";
 import { followRun } from "../../src/runs/journal-tail.ts";
