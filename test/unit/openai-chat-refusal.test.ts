@@ -128,7 +128,7 @@ describe("a refusal ends it at once", () => {
     const message = await refusedAtOnce(
       raw(308, "", { location: "https://models.example/v1/chat/completions?token=1" }),
     );
-    expect(message).toContain("sends requests on to https://models.example/v1 (308)");
+    expect(message).toContain("redirects requests to https://models.example/v1 (308)");
   });
 
   test("a status that HTTP does not have", async () => {
@@ -198,7 +198,7 @@ describe("a page that is no reply", () => {
     const { failure, clock } = await open([], { baseUrl: server.baseUrl.replace("http:", "https:") });
     const { message } = await failure();
     expect(message).toContain("does not speak the protocol of its base URL, https");
-    expect(message).toContain("give the base URL with http:// if that is what the port speaks");
+    expect(message).toContain("give the base URL with http:// if the port speaks http");
     expect(clock.slept.length).toBeLessThan(3);
   });
 
