@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import pLimit from "p-limit";
 import { CollmError, Interrupted, NoUsableWinner, UsageError } from "../errors.ts";
-import { unreachable } from "../models/model-server.ts";
+import { unreachable } from "../models/model-list.ts";
 import type { Reference } from "../report/bench-record.ts";
 import type { Notice } from "../search/live-run.ts";
 import { roleSchema } from "../search/events.ts";

@@ -108,7 +108,7 @@ async function checkServer(
       ? `${server.keyVariable} is not set: the server is asked without a key`
       : `taken from ${server.keyVariable}`,
   );
-  const { listModels, unreachable } = await import("../models/model-server.ts");
+  const { listModels, unreachable } = await import("../models/model-list.ts");
   say(`model server ${server.baseUrl} …`);
   const reason = await unreachable(server.baseUrl, signal);
   if (reason !== null && !(await answers(check, server, examination))) return;

@@ -1,8 +1,7 @@
 /**
- * How much an evaluator may say: lists and texts that its messages leave open are held to a size.
+ * Limits the lists and texts in an evaluator's messages, whose size the contract leaves open.
  *
- * Owns the numbers, each far above what any space known to us needs, and the words for what exceeds them. Knows no
- * connection, which holds a whole message to its size.
+ * Each limit is far above what any known space needs. The size of a whole message is limited by the connection.
  */
 
 const most = {
@@ -15,7 +14,7 @@ const most = {
   costs: 100,
   splits: 100,
 } as const;
-/** A text of one outcome: it stands in the record. */
+/** The longest text of one outcome: it goes into the record. */
 const longestText = 10_000;
 
 interface SpaceLists {
@@ -28,7 +27,7 @@ interface SpaceLists {
   readonly splits: readonly unknown[];
 }
 
-/** What of a description exceeds its bound, in words; null: nothing. */
+/** The first part of a description that is above its limit, in words; null: none is. */
 export function beyondBounds(space: SpaceLists): string | null {
   const { dimensions, metrics, costs, splits } = space;
   const longest = (lists: readonly (readonly unknown[])[]) =>
@@ -49,17 +48,17 @@ export function beyondBounds(space: SpaceLists): string | null {
   return found === undefined ? null : tooMany(...found);
 }
 
-/** What of a list of spaces exceeds its bound, in words; null: nothing. */
+/** Whether a list of spaces is above its limit, in words; null: it is not. */
 export function listBeyondBounds(spaces: readonly unknown[]): string | null {
   return spaces.length > most.spaces ? tooMany("spaces", spaces.length) : null;
 }
 
-/** A text of an outcome, cut where it is longer than a record shall hold. */
+/** A text of an outcome, cut if it is too long for the record. */
 export function boundedText(text: string): string {
   return text.length <= longestText ? text : `${text.slice(0, longestText)}…`;
 }
 
-/** Whether a text that is no sentence, and cannot be cut, is longer than a record shall hold. */
+/** Whether a text that cannot be cut, because it is not a sentence, is too long for the record. */
 export function isTooLong(text: string): boolean {
   return text.length > longestText;
 }
@@ -67,5 +66,5 @@ export function isTooLong(text: string): boolean {
 // --- internal ---
 
 function tooMany(what: keyof typeof most, count: number): string {
-  return `${count} ${what}, and at most ${most[what]} are taken`;
+  return `${count} ${what}, and at most ${most[what]} are allowed`;
 }

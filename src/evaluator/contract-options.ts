@@ -1,8 +1,8 @@
 /**
- * How the contract's messages look in TypeScript.
+ * The options of `@grpc/proto-loader`: they decide how the contract's messages look in TypeScript.
  *
- * Owns the options of `@grpc/proto-loader`: the adapter loads the contract with them, and `scripts/proto.mjs` reads
- * them out of this file to generate the types. One line an option, so that the two can never differ.
+ * The adapter loads the contract with them, and `scripts/proto.mjs` reads them from this file to generate the types, so
+ * that both always agree. Each option is on one line.
  */
 
 export const contractOptions = {

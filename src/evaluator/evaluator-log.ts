@@ -1,15 +1,14 @@
 /**
- * The file that takes what an evaluator writes to standard error.
+ * Writes what an evaluator prints to standard error into a file.
  *
- * Owns what was written before the file had a name: a run's folder is made only once its evaluator has answered. As
- * long as there is no file, only the end is kept. Knows neither evaluator nor run.
+ * A run's folder is made after its evaluator has answered. Until there is a file, the end of the text is kept in memory.
  */
 import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileModeIn } from "../system/whole-file.ts";
 
 const mostKeptBytes = 1024 * 1024;
-/** Without waiting for a reader, where the name is a pipe's. */
+/** Does not wait for a reader if the name is that of a pipe. */
 const appending = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
 export class EvaluatorLog {
@@ -21,7 +20,7 @@ export class EvaluatorLog {
     return this.#file;
   }
 
-  /** Appends to this file from here on, after what was kept so far. One that cannot be written is as good as none. */
+  /** Appends to this file from now on, first what was kept. If the file cannot be written, the text stays in memory. */
   begin(file: string): void {
     if (append(file, Buffer.concat(this.#kept))) {
       this.#file = file;
@@ -35,7 +34,7 @@ export class EvaluatorLog {
   }
 }
 
-/** At once, so that nothing is lost however the process ends. The run goes on without what its disk does not take. */
+/** Writes at once, so that nothing is lost however the process ends. If the disk refuses it, the run continues. */
 function append(file: string, bytes: Buffer): boolean {
   try {
     const opened = openSync(file, appending, fileModeIn(dirname(file)));

@@ -1,9 +1,9 @@
 /**
- * An evaluator behind the gRPC contract (proto/collm_nas/v1/evaluator.proto).
+ * Talks to an evaluator over the gRPC contract (proto/collm_nas/v1/evaluator.proto).
  *
- * Owns the connection, the translation between the contract's messages and the search's own shapes, what each status
- * means for the caller, and the strict check of every answer: behind this file all numbers are there and finite.
- * Knows no space, starts no server (python-evaluator.ts does) and never asks a second time: the Coordinator does.
+ * Translates between the contract's messages and the types of the search, makes an error for the caller of each status,
+ * and checks every answer strictly: all numbers that leave this file are there and finite. Starts no server
+ * (python-evaluator.ts does) and never asks a second time (the Coordinator does).
  */
 import { fileURLToPath } from "node:url";
 import {
@@ -50,11 +50,11 @@ import { contractOptions } from "./contract-options.ts";
 export interface GrpcEvaluatorOptions {
   /** HOST:PORT. */
   readonly address: string;
-  /** A call that brings no message for this long is given up: the contract wants a sign of life every 20 s. */
+  /** A call without a message for this long is given up: the contract requires a sign of life every 20 s. */
   readonly silenceSeconds?: number;
   /**
-   * How often a connection with a call on it is pinged. Servers with gRPC's own settings close one that is pinged more
-   * than once in 300 s; a server that is gone shows before that, by its silence.
+   * How often a connection with an open call is pinged. Servers with gRPC's default settings close a connection with
+   * more than one ping in 300 s. A server that is gone is noticed earlier, by its silence.
    */
   readonly keepaliveSeconds?: number;
 }
@@ -63,9 +63,9 @@ const defaultKeepaliveSeconds = 330;
 const mostPongSeconds = 10;
 const largestMessageBytes = 64 * 1024 * 1024;
 const longestDetail = 600;
-/** So many messages of a stream wait to be taken; then the server waits. */
+/** The most messages of a stream that wait here; after that the server waits. */
 const mostWaiting = 1_000;
-/** Both are as far from src/evaluator as from dist/evaluator. */
+/** The path is the same from src/evaluator and from dist/evaluator. */
 const protoFile = new URL("../../proto/collm_nas/v1/evaluator.proto", import.meta.url);
 
 type FailureName = Extract<Outcome, { kind: "failure" }>["failure"];
@@ -82,28 +82,28 @@ type Catalogue = Awaited<ReturnType<SpaceCatalog["list"]>>;
 
 let contract: ProtoGrpcType["collm_nas"]["v1"] | null = null;
 
-/** The contract as grpc-js wants it: `EvaluatorService` is the client's class, `EvaluatorService.service` a server's. */
+/** The contract in the form of grpc-js: `EvaluatorService` is the client's class, `EvaluatorService.service` is for servers. */
 export function loadContract(): ProtoGrpcType["collm_nas"]["v1"] {
   contract ??= load();
   return contract;
 }
 
 function load(): ProtoGrpcType["collm_nas"]["v1"] {
-  // What goes wrong with a call is told by its error; grpc-js's own lines would reach the terminal unfiltered.
+  // A failed call has an error. The log lines of grpc-js would reach the terminal unfiltered.
   const silent = () => {};
   setLogger({ error: silent, info: silent, debug: silent });
   const definition = loadPackageDefinition(loadSync(fileURLToPath(protoFile), contractOptions));
   return (definition as unknown as ProtoGrpcType).collm_nas.v1;
 }
 
-/** Every text of an error names the address and what to do next. */
+/** The text of every error names the address and what to do next. */
 export class GrpcEvaluator implements Evaluator, SpaceCatalog {
   readonly #address: string;
   readonly #silenceSeconds: number;
   readonly #keepaliveSeconds: number;
   #client: EvaluatorServiceClient;
 
-  /** @throws UsageError when the address is no HOST:PORT. Nothing is connected before the first call. */
+  /** @throws UsageError when the address is not HOST:PORT. There is no connection before the first call. */
   constructor({
     address,
     silenceSeconds = 60,
@@ -111,7 +111,7 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
   }: GrpcEvaluatorOptions) {
     const port = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s:/[\]]+):([0-9]{1,5})$/.exec(address)?.[1];
     if (port === undefined || Number(port) < 1 || Number(port) > 65_535) {
-      throw new UsageError(`evaluator "${address}" is no HOST:PORT; write for example 127.0.0.1:50051`);
+      throw new UsageError(`evaluator "${address}" is not HOST:PORT; write for example 127.0.0.1:50051`);
     }
     this.#address = address;
     this.#silenceSeconds = silenceSeconds;
@@ -212,7 +212,7 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
     }
   }
 
-  /** Lets go of the connection. Calls under way come to their own end. */
+  /** Closes the connection. Open calls still end by themselves. */
   async close(): Promise<void> {
     this.#client.close();
   }
@@ -231,7 +231,7 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
     }
     const space = parsed.data;
     const broken = (what: string) => this.#broken(`its description of space "${spaceId}" ${what}`);
-    if (space.id !== spaceId) throw broken(`is one of space "${space.id}"`);
+    if (space.id !== spaceId) throw broken(`describes space "${space.id}"`);
     for (const part of ["metrics", "costs", "splits"] as const) {
       const names = space[part].map(({ name }) => name);
       const twice = names.find((name, place) => names.indexOf(name) < place);
@@ -283,12 +283,12 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": 1000,
       "grpc.dns_min_time_between_resolutions_ms": 1000,
-      // The Coordinator is the one that asks again.
+      // Only the Coordinator asks again.
       "grpc.enable_retries": 0,
-      // What the server's name resolves to or the environment says has no say in how it is called.
+      // Neither the server's DNS entry nor the environment decides how it is called.
       "grpc.service_config_disable_resolution": 1,
       "grpc.enable_http_proxy": 0,
-      // A connection given up must not be handed to the next client.
+      // A connection that was given up must not be used by the next client.
       "grpc.use_local_subchannel_pool": 1,
     });
   }
@@ -313,7 +313,7 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
     }
   }
 
-  /** Everything that arrived comes out, also what arrived just before an error or the signal. */
+  /** Yields everything that arrived, also what arrived just before an error or the signal. */
   async *#stream(request: EvaluateRequest, signal: AbortSignal): AsyncGenerator<EvaluateResponse__Output> {
     throwIfRaised(signal);
     const call = this.#client.evaluate(request);
@@ -327,7 +327,7 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
     call.on("data", (message: EvaluateResponse__Output) => {
       watch.alive();
       state.arrived.push(message);
-      // They may come faster than they are taken.
+      // Messages may arrive faster than they are used.
       if (state.arrived.length >= mostWaiting) call.pause();
       wake();
     });
@@ -359,7 +359,7 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
     }
   }
 
-  /** Cancels a call when the signal is raised or nothing is heard for too long; `reason` then says why. */
+  /** Cancels a call when the signal is raised or the server is silent for too long; `reason` then says why. */
   #watch(call: { cancel(): void }, signal: AbortSignal) {
     const client = this.#client;
     const give = (reason: CollmError) => {
@@ -370,11 +370,11 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
     const timer = setTimeout(() => {
       give(
         new EvaluatorUnavailable(
-          `evaluator ${this.#address} was silent for ${this.#silenceSeconds} s; see whether it hangs`,
+          `evaluator ${this.#address} was silent for ${this.#silenceSeconds} s; check whether it hangs`,
         ),
       );
       if (this.#client !== client) return;
-      // Whatever swallows calls may swallow the next one too.
+      // A connection that swallows one call may swallow the next call too.
       client.close();
       this.#client = this.#connect();
     }, this.#silenceSeconds * 1000);
@@ -396,7 +396,7 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
 
   #broken(what: string): ContractViolation {
     return new ContractViolation(
-      `evaluator ${this.#address} broke the contract: ${what}; it has to be repaired or replaced`,
+      `evaluator ${this.#address} broke the contract: ${what}; repair or replace it`,
     );
   }
 
@@ -410,12 +410,12 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
     });
   }
 
-  /** What a status means for whoever called. The status itself is the cause. */
+  /** The error for the caller that a status means. The status itself is the cause. */
   #errorOf(cause: ServiceError): CollmError {
     const { code, details } = statusBehind({ cause });
     const who = `evaluator ${this.#address}`;
     const away = () =>
-      new EvaluatorUnavailable(`${who} is not available: ${details}; see whether it runs`, { cause });
+      new EvaluatorUnavailable(`${who} is not available: ${details}; check whether it runs`, { cause });
     const refused = (what: string, next: string) =>
       new ContractViolation(`${who} ${what}: ${details}; ${next}`, { cause });
     switch (code) {
@@ -427,34 +427,37 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
       case status.ABORTED:
         return away();
       case status.RESOURCE_EXHAUSTED:
-        // How grpc-js spells that the server asked for calm (ENHANCE_YOUR_CALM), which it does over pings.
+        // grpc-js says this when the server complains about pings (ENHANCE_YOUR_CALM).
         if (/^Bandwidth exhausted\b/.test(details))
           return new EvaluatorUnavailable(
-            `${who} closed the connection over too many pings (GOAWAY): this program sends one in ${this.#keepaliveSeconds} s; let the server allow that (proto/README.md names the option)`,
+            `${who} closed the connection because of too many pings (GOAWAY): this program sends one every ${this.#keepaliveSeconds} s; allow that on the server (proto/README.md names the option)`,
             { cause },
           );
         if (!/\blarger than max\b/.test(details))
           return new EvaluatorUnavailable(
-            `${who} takes no more calls now: ${details}; wait until other calls end, or send less at once`,
+            `${who} accepts no more calls now: ${details}; wait until other calls end, or send less at once`,
             { cause },
           );
         return refused(
-          "sent what is no answer, or one above 64 MiB",
+          "sent something that is not an answer, or an answer above 64 MiB",
           "check the address, or lower its max_batch",
         );
       case status.INTERNAL:
         if (!/^Response message parsing error|\bHTTP status code\b/.test(details)) return away();
-        return refused("sent what is no answer", "check the address, or that both have the same version");
+        return refused(
+          "sent something that is not an answer",
+          "check the address, and that both have the same version",
+        );
       case status.UNIMPLEMENTED:
         return refused(
           "does not offer this call of collm_nas.v1.EvaluatorService",
           "check the address, or update it",
         );
       case status.NOT_FOUND:
-        return refused("does not know the space any more", "serve the space again, then go on");
+        return refused("does not know the space any more", "serve the space again, then continue");
       case status.FAILED_PRECONDITION:
         return refused(
-          "does not serve the space as it was described",
+          "does not serve the space as it described it before",
           "serve it as before, or start a new search",
         );
       case status.INVALID_ARGUMENT:
@@ -465,7 +468,7 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
       default:
         return refused(
           `failed with ${(code === null ? null : status[code]) ?? `status ${code}`}`,
-          "its own log says why; mend it, then go on",
+          "see its own log, repair it, then continue",
         );
     }
   }
@@ -473,7 +476,7 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
 
 // --- internal ---
 
-/** On the wire, what is not told is empty; in a description it is left out. */
+/** On the wire a missing text is empty; in a description it is left out. */
 function withoutEmptyData(space: DescribeSpaceResponse__Output["space"]): unknown {
   if (space === null) return null;
   const splits = space.splits.map(({ data, ...split }) => (data === "" ? split : { ...split, data }));
@@ -500,7 +503,7 @@ function throwIfRaised(signal: AbortSignal): void {
   if (signal.aborted) throw new Interrupted("stopped on request");
 }
 
-/** The gRPC status that an error was made from; the details in one line, without grpc-js's own padding. */
+/** The gRPC status from which an error was made; its details in one line, without what grpc-js adds. */
 function statusBehind(error: unknown): { readonly code: status | null; readonly details: string } {
   const cause = (error as { cause?: Partial<ServiceError> } | null)?.cause;
   const details = String(cause?.details ?? "")

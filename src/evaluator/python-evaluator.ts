@@ -1,12 +1,11 @@
 /**
- * The Python evaluator as a child process of this one.
+ * Starts the Python evaluator as a child process, waits until it listens, stops it, and starts it again if it died.
  *
- * Owns its start, the wait for the line that says where it listens, its last words, its stop, and a new
- * start when it died. What it answers is grpc-evaluator.ts's business. Reads no environment: which Python, with what
- * environment and which configuration are arguments.
+ * grpc-evaluator.ts reads what it answers. The interpreter, the environment and the configuration are arguments: this
+ * file does not read the environment.
  *
- * The child outlives nobody: it ends when its standard input does, which happens with this process however that
- * ends. It has a process group of its own, so that Ctrl-C in a terminal reaches only this one, which then stops it.
+ * The child never outlives this process: it ends when its standard input ends. It has its own process group, so that
+ * Ctrl-C in a terminal reaches only this process, which then stops the child.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -31,11 +30,11 @@ export interface PythonEvaluatorOptions {
   readonly python: string;
   /** The evaluator's own configuration, or null for what it serves without one. */
   readonly configFile: string | null;
-  /** All the environment that it gets. */
+  /** The whole environment of the child. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Where python-evaluator/ lies. */
+  /** The folder that holds python-evaluator/. */
   readonly packageRoot: string;
-  /** Takes what the evaluator writes to standard error; its last line is kept for errors in any case. */
+  /** Gets what the evaluator writes to standard error. The last line is kept for errors in any case. */
   readonly log?: EvaluatorLog;
 }
 
@@ -44,9 +43,9 @@ export interface PythonEvaluator {
   /** HOST:PORT. */
   readonly address: string;
   readonly pid: number;
-  /** How it ended, in words; resolves when it is gone, whoever ended it. */
+  /** How it ended, in words; resolves when it has ended, for any reason. */
   readonly ended: Promise<string>;
-  /** Ends it and whatever it started; resolves when it is gone. May be called again. */
+  /** Ends it and all that it started; resolves when it has ended. May be called again. */
   stop(): Promise<void>;
 }
 
@@ -64,7 +63,7 @@ export function findPython(packageRoot: string): string | null {
 /**
  * Starts the evaluator on a free port of this machine and resolves when it listens.
  *
- * @throws UsageError when it cannot be started or refuses its configuration, with its own last line;
+ * @throws UsageError, with its last line, when it cannot be started or refuses its configuration;
  *   EvaluatorUnavailable when it neither listens nor ends in time, or is killed; Interrupted on the signal.
  */
 export async function startPythonEvaluator(
@@ -87,8 +86,8 @@ export interface LocalEvaluatorOptions extends Omit<PythonEvaluatorOptions, "log
 }
 
 /**
- * A Python evaluator that starts with the first call, and again with the next call after it died: the call that it
- * died under fails with EvaluatorUnavailable, like one to any other server that went away.
+ * A Python evaluator that starts with the first call. If it dies, the open call fails with EvaluatorUnavailable, as with
+ * any server that goes away, and the next call starts it again.
  */
 export class LocalEvaluator implements Evaluator, SpaceCatalog {
   readonly #options: LocalEvaluatorOptions;
@@ -122,7 +121,7 @@ export class LocalEvaluator implements Evaluator, SpaceCatalog {
     }
   }
 
-  /** Appends to `file` what the evaluator has written to standard error and will write, however often it starts. */
+  /** Appends to `file` all that the evaluator writes to standard error, before and after this call, in all its starts. */
   logTo(file: string): void {
     this.#log.begin(file);
   }
@@ -144,12 +143,12 @@ export class LocalEvaluator implements Evaluator, SpaceCatalog {
     }
   }
 
-  /** Where to read all that it said, as it follows what went wrong. */
+  /** Names the log, at the end of an error message. */
   #where(): string {
     return this.#log.file === null ? "" : ` (its log: ${this.#log.file})`;
   }
 
-  /** The running evaluator. Calls that come while it starts wait for the same one. */
+  /** The running evaluator. Calls during its start wait for the same start. */
   async #start(signal: AbortSignal): Promise<Running> {
     throwIfRaised(signal);
     if (this.#closing.signal.aborted) throw new Interrupted("the evaluator was closed");
@@ -174,7 +173,7 @@ export class LocalEvaluator implements Evaluator, SpaceCatalog {
       return running;
     } catch (error) {
       forget();
-      // With these very settings it ran before.
+      // It ran before with the same settings.
       const ranBefore = error instanceof UsageError && this.#startedBefore;
       if (!ranBefore && !(error instanceof EvaluatorUnavailable)) throw error;
       throw new EvaluatorUnavailable(error.message + this.#where(), { cause: error });
@@ -184,7 +183,7 @@ export class LocalEvaluator implements Evaluator, SpaceCatalog {
 
 // --- internal ---
 
-/** A server with the client that talks to it. */
+/** A server and the client that talks to it. */
 class Running {
   readonly server: PythonEvaluator;
   readonly client: GrpcEvaluator;
@@ -197,10 +196,10 @@ class Running {
     });
   }
 
-  /** Says that the evaluator died where that is why a call failed, and `where` to read more. */
+  /** Makes the error of a failed call: says that the evaluator died if it did, and `where` to read more. */
   async explained(error: unknown, where: string): Promise<unknown> {
     if (!(error instanceof EvaluatorUnavailable)) return error;
-    // The connection breaks a moment before the end of the process is known.
+    // The connection breaks just before the process is known to have ended.
     const how = await within(0.25, this.server.ended);
     const what = how === null ? error.message + where : `${how}${where}; the next call starts it again`;
     return new EvaluatorUnavailable(what, { cause: error });
@@ -222,13 +221,13 @@ class Child {
     const config = configFile === null ? [] : ["--config", resolve(configFile)];
     const listen = ["serve", "--listen", "127.0.0.1:0", "--exit-with-stdin"];
     this.#child = spawn(python, ["-m", "collm_nas_evaluator", ...listen, ...config], {
-      // From here the package is importable without being installed.
+      // In this folder the package can be imported without being installed.
       cwd: join(packageRoot, "python-evaluator"),
       env: { ...options.environment },
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,
     });
-    // A child that is gone cannot be written to; that it is gone is told by `ended`.
+    // A child that has ended cannot be written to; `ended` says that it has.
     this.#child.stdin?.on("error", () => {});
     this.#keepStderr();
     this.ended = new Promise((done) => {
@@ -238,19 +237,19 @@ class Child {
         this.#failure = this.#cannotStart(python, error);
         done(this.#failure.message);
       });
-      const tell = () => {
+      const settle = () => {
         const { exitCode, signalCode } = this.#child;
         const how = signalCode === null ? `ended with exit code ${exitCode}` : `was killed by ${signalCode}`;
         done(`the Python evaluator ${how}${this.#lastWords()}`);
         this.#child.stdout?.destroy();
         this.#child.stderr?.destroy();
       };
-      this.#child.once("close", tell);
+      this.#child.once("close", settle);
       this.#child.once("exit", () => {
         this.#isGone = true;
         this.#killGroup();
-        // A process that it started in a group of its own may hold its pipes for ever.
-        setTimeout(tell, pipeSeconds * 1000).unref();
+        // A process that it started in another group may keep its pipes open for ever.
+        setTimeout(settle, pipeSeconds * 1000).unref();
       });
     });
   }
@@ -269,7 +268,7 @@ class Child {
         const listening = listeningIn(line);
         if (listening === null) return;
         found(listening);
-        // Whatever else it prints is dropped, so that it never waits for a reader.
+        // Further output is dropped, so that the child never waits for a reader.
         lines.close();
         stdout.resume();
       });
@@ -280,7 +279,7 @@ class Child {
     const listening = await unlessRaised(within(startSeconds, Promise.race([address, early])), signal);
     if (listening !== null) return listening;
     throw new EvaluatorUnavailable(
-      `the Python evaluator did not say within ${startSeconds} s where it listens${this.#lastWords()}; see why it takes so long, then try again`,
+      `the Python evaluator did not say within ${startSeconds} s where it listens${this.#lastWords()}; find out why it takes so long, then try again`,
     );
   }
 
@@ -306,25 +305,28 @@ class Child {
   }
 
   #earlyEnd(how: string): CollmError {
-    if (this.#child.signalCode !== null) return new EvaluatorUnavailable(`${how}; see why, then try again`);
-    // Exit code 2 comes with one line that says what to correct.
+    if (this.#child.signalCode !== null)
+      return new EvaluatorUnavailable(`${how}; find out why, then try again`);
+    // With exit code 2, one line says what to correct.
     const last = this.#lastLine.replace(/^collm-nas-evaluator: /, "");
     if (this.#child.exitCode === 2 && last !== "") {
       return new UsageError(`the evaluator does not start: ${last}`);
     }
     const isIncomplete = /No module named/.test(last);
-    const advice = isIncomplete ? "run `npm run setup`, or name another Python" : "mend it, then start again";
+    const advice = isIncomplete
+      ? "run `npm run setup`, or name another Python"
+      : "repair it, then start again";
     return new UsageError(`${how}; ${advice}`);
   }
 
   #lastWords(): string {
-    return this.#lastLine === "" ? "" : `, its last words: ${this.#lastLine}`;
+    return this.#lastLine === "" ? "" : `; its last line: ${this.#lastLine}`;
   }
 
   #keepStderr(): void {
     const { log } = this.#options;
     const { stderr } = this.#child;
-    // One that could not be started for want of files has none.
+    // A child that could not be started has no standard error.
     if (!stderr) return;
     stderr.on("data", (bytes: Buffer) => log?.write(bytes));
     createInterface({ input: stderr }).on("line", (line) => {
@@ -332,7 +334,7 @@ class Child {
     });
   }
 
-  /** Ends whatever is left of the child's process group. */
+  /** Kills what is left of the child's process group. */
   #killGroup(): void {
     try {
       if (this.#child.pid !== undefined) process.kill(-this.#child.pid, "SIGKILL");
@@ -355,7 +357,7 @@ function throwIfRaised(signal: AbortSignal): void {
   if (signal.aborted) throw new Interrupted("stopped on request");
 }
 
-/** Waits for `work`, but no longer than until the signal is raised. */
+/** Waits for `work` until the signal is raised. */
 async function unlessRaised<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   throwIfRaised(signal);
   let release = () => {};
@@ -371,7 +373,7 @@ async function unlessRaised<T>(work: Promise<T>, signal: AbortSignal): Promise<T
   }
 }
 
-/** What `work` comes to, or null when that takes longer than `seconds`. */
+/** The result of `work`, or null when it takes longer than `seconds`. */
 async function within<T>(seconds: number, work: Promise<T>): Promise<T | null> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<null>((resolve) => {

@@ -13,7 +13,7 @@ import {
   TimedOut,
   Undecodable,
 } from "./bounded-request.ts";
-import { fieldsOf } from "./json.ts";
+import { fieldsOf, toJson } from "./json.ts";
 import type { Secrets } from "./secrets.ts";
 
 /** Why an attempt gave no reply. */
@@ -197,5 +197,5 @@ export function notSent(error: unknown, secrets: Secrets): ChatFailure {
 export function wordsOfError(error: unknown): string {
   if (typeof error === "string") return error;
   const { message } = fieldsOf(error);
-  return typeof message === "string" ? message : (JSON.stringify(error) ?? "");
+  return typeof message === "string" ? message : toJson(error);
 }

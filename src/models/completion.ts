@@ -16,19 +16,19 @@ export interface Completion extends Counts {
   readonly model: string;
   readonly content: string;
   readonly reasoning: string;
-  /** The member that held thoughts apart from the content; null: none did. */
+  /** The member that has thoughts outside the content; null: none has. */
   readonly reasoningIn: ThoughtsMember | null;
   /** What the model says in place of an answer; empty: it does not refuse. */
   readonly refusal: string;
-  /** Null: the server did not say. Reached limits of every name are `length`. */
+  /** Null: the server did not say. A limit that was reached is `length`, whatever the server calls it. */
   readonly finishReason: string | null;
 }
 
-/** Where servers put thoughts: the older member first. */
+/** The members in which servers put thoughts: the older one first. */
 const thoughtsMembers = ["reasoning_content", "reasoning"] as const;
 export type ThoughtsMember = (typeof thoughtsMembers)[number];
 
-/** Why an object is no completion: it broke off, reports an error, has no choice, or is something else. */
+/** Why an object is not a completion: it broke off, reports an error, has no choice, or is something else. */
 export type NoCompletion =
   | { readonly kind: "broken"; readonly reason: string | null; readonly error: unknown }
   | { readonly kind: "error"; readonly error: unknown }
@@ -62,13 +62,13 @@ export class Pieces {
   /** Content and thoughts so far, in characters. */
   characters = 0;
 
-  /** @param member where a choice has its text; a whole answer has it elsewhere than a piece of a stream. */
+  /** @param member where a choice has its text: `message` in a whole answer, `delta` in a piece of a stream */
   add(chunk: unknown, member: "delta" | "message" = "delta"): void {
     const { choices, model, usage, error, x_groq: groq } = fieldsOf(chunk);
     this.#model ||= textOf(model);
     const [first] = Array.isArray(choices) ? (choices as unknown[]) : [];
     const choice = fieldsOf(first);
-    // Some tell the count so far in every piece, most in a last one without a choice, Moonshot within the choice.
+    // Some servers count in every piece, most in a last piece without a choice, Moonshot within the choice.
     for (const each of [usage, choice["usage"], fieldsOf(groq)["usage"]])
       if (typeof each === "object" && each !== null) this.#usage = merged(this.#usage, each);
     for (const each of [error, choice["error"], first === undefined ? bareError(chunk) : undefined])
@@ -85,13 +85,13 @@ export class Pieces {
     if (refusal !== "") this.#refusal.push(refusal);
     this.#reasoningIn ??= thoughtsIn ?? null;
     this.characters += content.length + reasoning.length;
-    // OpenRouter adds the provider's own word. It says more than "stop", and no more than any other word.
+    // OpenRouter adds the provider's own word. It says more than "stop", but not more than other words.
     const reason = reasonIn(choice["finish_reason"]);
     const native = endingOf(reason) === "whole" ? reasonIn(choice["native_finish_reason"]) : null;
     this.#reason = graver(this.#reason, graver(native, reason));
   }
 
-  /** Whether the server said why the reply ended: nothing of it is missing then, or it is no reply. */
+  /** Whether the server said why the reply ended: then nothing more comes. */
   get isFinished(): boolean {
     return this.#reason !== null;
   }
@@ -114,7 +114,7 @@ export class Pieces {
   }
 }
 
-/** What there is in a reply: an answer with a note where one is due, or none and why. */
+/** What is in a reply: an answer, with a note where one is needed; or no answer, and why. */
 export interface FoundAnswer {
   readonly completion: Completion;
   readonly note: string | null;
@@ -122,12 +122,12 @@ export interface FoundAnswer {
 }
 
 /**
- * Looks where the answer is.
+ * Finds the answer in a completion.
  *
- * Some servers take all text for thoughts. The answer is read from there where thinking was turned off, or where there is
- * nothing but the JSON that was asked for. What may be thoughts, or was cut off, is never read as an answer.
+ * Some servers treat all text as thoughts. The answer is read from the thoughts where thinking was turned off, or where
+ * they are nothing but the JSON that was asked for. Text that may be thoughts, or was cut off, is never read as an answer.
  *
- * @param thinking whether the request turns thinking on; null: it says nothing of it
+ * @param thinking whether the request turns thinking on or off; null: it does not say
  * @param isJson whether JSON was asked for
  */
 export function findAnswer(completion: Completion, thinking: boolean | null, isJson: boolean): FoundAnswer {
@@ -143,16 +143,16 @@ export function findAnswer(completion: Completion, thinking: boolean | null, isJ
   const { rest } = separateThoughts(reasoning);
   const isAnswer = thinking === false || (thinking === null && isJson && isValue(rest));
   if (isCut || !isAnswer || rest.trim() === "") {
-    const words = `the content is empty: the whole reply is in "${member}", where thoughts belong`;
+    const words = `the content is empty: the whole reply is in "${member}", the place for thoughts`;
     const next =
       thinking === false
         ? `${dropParser}, or leave thinking on`
-        : `${dropParser}; if thinking is off there, set model.extraBody: {chat_template_kwargs: {enable_thinking: false}} to have the answer read from there`;
+        : `${dropParser}; if thinking is off there, set model.extraBody: {chat_template_kwargs: {enable_thinking: false}}, and the answer is read from there`;
     return without(completion, { why: "in-thoughts", words, next });
   }
   return {
     completion: { ...completion, content: rest, reasoning: "" },
-    note: `The answer was in "${member}", where thoughts belong, and was read from there; to get it in the content, ${dropParser}, or leave thinking on.`,
+    note: `The answer was in "${member}", the place for thoughts, and was read from there; to get it in the content, ${dropParser}, or leave thinking on.`,
     unanswered: null,
   };
 }
@@ -161,18 +161,18 @@ export function findAnswer(completion: Completion, thinking: boolean | null, isJ
 
 const dropParser = "start the server without its reasoning parser (vLLM, SGLang: --reasoning-parser)";
 
-/** Whether a member named `error` reports one: some servers send an empty one with every reply. */
+/** Whether a member named `error` reports an error: some servers send an empty one with every reply. */
 function isError(error: unknown): boolean {
   const members = typeof error === "object" && error !== null ? Object.values(error) : [error];
   return members.some((each) => Boolean(each));
 }
 
-/** An error that is the whole answer, as SGLang and older versions of vLLM give it; undefined: it is none. */
+/** An error that is the whole answer, as SGLang and older versions of vLLM send it; undefined: it is not. */
 function bareError(value: unknown): unknown {
   return fieldsOf(value)["object"] === "error" ? value : undefined;
 }
 
-/** Text, or the text in a list of parts; empty for anything else. */
+/** The text, or the text in a list of parts; empty for anything else. */
 function textOf(value: unknown): string {
   const texts = Array.isArray(value) ? value.map((part) => fieldsOf(part)["text"]) : [value];
   return texts.filter((text) => typeof text === "string").join("");
@@ -192,7 +192,7 @@ function without(completion: Completion, unanswered: Unanswered): FoundAnswer {
   };
 }
 
-const other = "put the task in other words (task), or use another model or server";
+const other = "put the task into other words (task), or use another model or server";
 
 function refused(words: string): Unanswered {
   return { why: "refused", words: `the model refuses to answer (${shortened(words)})`, next: other };

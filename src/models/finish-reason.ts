@@ -1,16 +1,16 @@
 /**
- * Why a reply ended, in the words of many servers, and what that means for the reply.
+ * What a finish reason means for a reply, in the words of many servers.
  *
- * Owns the words. Knows no request and no text. A word that is not known here says nothing against a reply.
+ * A reply with a reason that is not in these lists counts as whole.
  */
 
 /**
- * `whole`: nothing is missing. `cut`: it reached a limit on its length. `withheld`: the model or a filter kept the
- * answer back. `broken`: the server stopped before the model had ended, and asking again may bring the rest.
+ * `whole`: nothing is missing. `cut`: the reply reached a limit on its length. `withheld`: the model or a filter withheld
+ * the answer. `broken`: the server stopped before the model did, and asking again may give a whole reply.
  */
 export type Ending = "whole" | "cut" | "withheld" | "broken";
 
-/** Letters alone, for spelling differs: `MAX_TOKENS`, `max-tokens` and `maxTokens` are one word. */
+/** Only letters, because spelling differs: `MAX_TOKENS`, `max-tokens` and `maxTokens` are one word. */
 const words: Readonly<Record<Exclude<Ending, "whole">, ReadonlySet<string>>> = {
   cut: new Set([
     // OpenAI and most others.
@@ -36,7 +36,7 @@ const words: Readonly<Record<Exclude<Ending, "whole">, ReadonlySet<string>>> = {
     "refusal",
     "sensitive",
     "errortoxic",
-    // Gemini, through gateways that pass its words on.
+    // Gemini, through gateways that keep its words.
     "safety",
     "imagesafety",
     "blocklist",
@@ -52,7 +52,7 @@ const words: Readonly<Record<Exclude<Ending, "whole">, ReadonlySet<string>>> = {
     "timelimit",
     "notfinished",
     "usercancel",
-    // vLLM, SGLang; gateways that lost their own client or server.
+    // vLLM, SGLang; gateways that lost their client or their server.
     "abort",
     "aborted",
     "repetition",
@@ -73,12 +73,12 @@ const words: Readonly<Record<Exclude<Ending, "whole">, ReadonlySet<string>>> = {
     "insufficientsystemresource",
     "networkerror",
     "pauseturn",
-    // Ollama that only loaded or unloaded its model; LM Studio.
+    // Ollama, when it only loaded or unloaded its model; LM Studio.
     "load",
     "unload",
     "modelunloaded",
     "userstopped",
-    // Gemini, through gateways that pass its words on; Bedrock.
+    // Gemini, through gateways that keep its words; Bedrock.
     "recitation",
     "other",
     "malformedfunctioncall",
@@ -91,20 +91,20 @@ const words: Readonly<Record<Exclude<Ending, "whole">, ReadonlySet<string>>> = {
   ]),
 };
 
-/** What a reason means; null: the server gave none. */
+/** What a reason means. @param reason null: the server gave none */
 export function endingOf(reason: string | null): Ending {
   const word = lettersOf(reason ?? "");
   const kinds = ["broken", "withheld", "cut"] as const;
   return kinds.find((kind) => words[kind].has(word)) ?? "whole";
 }
 
-/** The reason in a member of a choice, or null: some write "null" into every piece of a stream until there is one. */
+/** The reason in a member of a choice, or null: some servers write "null" into each piece of a stream before the last. */
 export function reasonIn(value: unknown): string | null {
   if (typeof value !== "string") return null;
   return ["", "null", "none", "unspecified"].includes(lettersOf(value)) ? null : value;
 }
 
-/** Of two reasons for one end the worse one for the reply; the later one where they are alike. */
+/** The worse of two reasons for one end; the later reason where both mean the same. */
 export function graver(before: string | null, later: string | null): string | null {
   if (before === null || later === null) return later ?? before;
   const order = ["whole", "cut", "withheld", "broken"];
@@ -113,7 +113,7 @@ export function graver(before: string | null, later: string | null): string | nu
 
 // --- internal ---
 
-/** Google's enumerations carry their own name in front. */
+/** Google puts the name of its enumeration in front of the reason. */
 function lettersOf(reason: string): string {
   return reason
     .slice(0, 100)

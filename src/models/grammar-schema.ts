@@ -1,23 +1,22 @@
 /**
- * JSON Schema, put into the dialect that a local model's grammar is made from.
+ * Translates JSON Schema into the dialect from which node-llama-cpp makes the grammar of a local model.
  *
- * Owns the differences: which keywords that dialect knows, and how the others are said in them, so that whatever the
- * grammar lets through also satisfies the schema as far as a grammar can tell. Knows no model. The dialect (that of
- * node-llama-cpp 3) has `type`, `const`, `enum`, `oneOf`, `$defs` with `$ref`, `properties`, `items`, `prefixItems`
- * and lengths; it reads `anyOf` and an empty schema as null, ignores bounds of numbers, wants every property there,
- * and takes the order of the properties for the order of the answer.
+ * All text that the grammar allows satisfies the schema, as far as a grammar can check it. The dialect (version 3) has
+ * `type`, `const`, `enum`, `oneOf`, `$defs` with `$ref`, `properties`, `items`, `prefixItems` and lengths. It reads
+ * `anyOf` and an empty schema as null, ignores bounds of numbers, requires every property, and fixes the order of the
+ * properties in the answer.
  */
 
 type Schema = Readonly<Record<string, unknown>>;
 
-/** More integers than this between two bounds are not listed: the bounds are given up instead. */
+/** Bounds with more integers between them than this are dropped; the integers of other bounds are listed. */
 const mostListed = 1_000;
 
 const anything = "anything";
 
 /**
- * The schema in the dialect. Patterns, bounds of fractions and of wide ranges, and `not` are given up; optional
- * properties become required ones. White space is held to at most one blank where JSON allows any.
+ * The schema in the dialect. Patterns, bounds of fractions and of wide ranges, and `not` are dropped; optional
+ * properties become required. Where JSON allows any white space, at most one blank is allowed.
  */
 export function grammarSchema(schema: Schema): Record<string, unknown> {
   const defs = new Map<string, unknown>();
@@ -27,7 +26,7 @@ export function grammarSchema(schema: Schema): Record<string, unknown> {
     ...objectOf(schema["$defs"]),
   }))
     defs.set(name, convert(inner, used));
-  // A definition is written without line breaks and without indentation, unlike what stands at the root.
+  // A definition is written without line breaks and without indentation, unlike the root.
   defs.set(root, convert(schema, used));
   if (used.anything) defs.set(anything, anyValue);
   return { $defs: Object.fromEntries(defs), $ref: `#/$defs/${root}` };
@@ -112,21 +111,21 @@ function convertString(schema: Schema): Record<string, unknown> {
   return { type: "string", ...numbersIn(schema, ["minLength", "maxLength"]) };
 }
 
-/** The dialect knows no bounds, and writes its integers with exponents besides: few enough are listed. */
+/** The dialect has no bounds, and allows exponents in integers: a short range is listed instead. */
 function convertInteger(schema: Schema): Record<string, unknown> {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
   const low = Math.max(numberOr(minimum, -Infinity), numberOr(exclusiveMinimum, -Infinity) + 1);
   const high = Math.min(numberOr(maximum, Infinity), numberOr(exclusiveMaximum, Infinity) - 1);
   const first = Math.ceil(low);
   const count = Math.floor(high) - first + 1;
-  // NaN, from bounds that are not there, is no small number either.
+  // The count is NaN where bounds are missing: that is not a short range.
   if (!(count >= 1 && count <= mostListed)) return { type: "integer" };
   const step = numberOr(multipleOf, 1);
   const listed = Array.from({ length: count }, (_, at) => first + at).filter((value) => value % step === 0);
   return listed.length === 0 ? { type: "integer" } : { enum: listed };
 }
 
-/** Numbers, words and the like as they are; what is neither is spelt out member by member. */
+/** Numbers, words and other simple values as they are; lists and objects member by member. */
 function literals(values: readonly unknown[]): Record<string, unknown> {
   const isPlain = (value: unknown) => value === null || typeof value !== "object";
   if (values.every(isPlain)) return { enum: values };
@@ -153,7 +152,7 @@ function oneOf(choices: readonly Record<string, unknown>[]): Record<string, unkn
   return choices.length === 1 && only !== undefined ? only : { oneOf: choices };
 }
 
-/** Any value at all: the dialect has no word for it. */
+/** Any value: the dialect has no keyword for it. */
 function free(used: Used): Record<string, unknown> {
   used.anything = true;
   return { $ref: `#/$defs/${anything}` };

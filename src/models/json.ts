@@ -13,3 +13,12 @@ export function parseJson(text: string): unknown {
     return undefined;
   }
 }
+
+/** The JSON of a value; empty where there is none, also because it is nested too deeply. */
+export function toJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? "";
+  } catch {
+    return "";
+  }
+}

@@ -1,8 +1,8 @@
 /**
- * A language model behind any OpenAI-compatible server, as a ChatModel.
+ * A language model on any OpenAI-compatible server, as a ChatModel.
  *
  * Checks the settings, finds out once which output mode the server honours, asks in that mode, and makes a reply of what
- * came back. Neither prompts nor what a reply says are judged here. Everything a server says is searched for the key and
+ * came back. It does not judge what a reply says. Everything a server says is searched for the key and
  * the headers before it is passed on, and errors carry no cause.
  */
 import { ChatUnavailable, UsageError } from "../errors.ts";

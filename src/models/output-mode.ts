@@ -1,8 +1,8 @@
 /**
- * The ways to hold a server to the form of an answer, from the strictest to none.
+ * The output modes: ways to make a server keep to the form of an answer, from the strictest to none.
  *
- * Owns the form of a request on each output mode, the small question that shows whether a server honours one, and which output mode is
- * in use. Makes no call itself: whoever asks tells what came of it.
+ * Has the form of a request in each mode, the small question that shows whether a server honours a mode, and which mode
+ * is in use. Makes no call itself: the caller asks and passes the result on.
  */
 import type { Message, Probe, Role, OutputMode } from "../search/events.ts";
 import { fieldsOf, parseJson } from "./json.ts";
@@ -10,13 +10,13 @@ import { endingOf } from "./finish-reason.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 
-/** A output mode, and whether the server is sent the schema apart from the words. */
+/** An output mode, and whether the schema is also sent to the server outside the words of the prompt. */
 export interface Step {
   readonly outputMode: OutputMode;
   readonly sendsSchema: boolean;
 }
 
-/** Some servers refuse a schema beside `json_object`: without it they still promise JSON. */
+/** Some servers refuse a schema with `json_object`: without the schema they still promise JSON. */
 const steps: readonly Step[] = [
   { outputMode: "json-schema", sendsSchema: true },
   { outputMode: "json-object", sendsSchema: true },
@@ -31,8 +31,8 @@ export class OutputModes {
   #isProven: boolean;
 
   /**
-   * @param forced the one output mode that may be used; null: all
-   * @param known the output mode that was found out before; null: none was
+   * @param forced the only output mode that may be used; null: all
+   * @param known the output mode that was found out earlier; null: none
    */
   constructor(forced: OutputMode | null, known: OutputMode | null) {
     this.#allowed = forced === null ? steps : steps.filter(({ outputMode }) => outputMode === forced);
@@ -50,24 +50,24 @@ export class OutputModes {
     return this.#allowed[0] as Step;
   }
 
-  /** The next one down, or the next of another output mode; null: there is none. */
+  /** The next step down, or the next step of another output mode; null: there is none. */
   below(step: Step, isAnotherMode = false): Step | null {
     const rest = this.#allowed.slice(this.#allowed.indexOf(step) + 1);
     return rest.find(({ outputMode }) => !isAnotherMode || outputMode !== step.outputMode) ?? null;
   }
 
-  /** Found out by a small question. */
+  /** Uses a step that a small question found out. */
   settle(step: Step): void {
     this.#step = step;
   }
 
-  /** A real request was answered on this step. */
+  /** Uses a step in which a real request was answered. */
   prove(step: Step): void {
     this.#step = step;
     this.#isProven = true;
   }
 
-  /** What small questions found out is not to be relied on. What a real request has proved is kept. */
+  /** Forgets what small questions found out. What a real request has proved is kept. */
   doubt(): void {
     if (!this.#isProven) this.#step = null;
   }
@@ -80,11 +80,11 @@ export class OutputModes {
 /** The part of a request that asks for a form. */
 export interface Form {
   readonly messages: readonly Message[];
-  /** Null: nothing is asked for but in words. */
+  /** Null: the form is asked for in words only. */
   readonly responseFormat: Readonly<Record<string, unknown>> | null;
 }
 
-/** How a reply under a schema is asked for on a step. */
+/** How a reply under a schema is asked for in a step. */
 export function formOf(step: Step, role: Role, messages: readonly Message[], schema: Schema): Form {
   const responseFormat = formatOf(step, `${role}_reply`, schema);
   return {
@@ -106,9 +106,9 @@ const probeSchema: Schema = {
   additionalProperties: false,
 };
 
-/** A question whose free answer is a greeting: only a server that honours the form gives anything else. */
+/** A question whose free answer is a greeting: only a server that honours the form answers anything else. */
 export function probeForm(step: Step): Form {
-  // Servers want the word JSON somewhere where they are asked for an object.
+  // Some servers want the word JSON somewhere in a request for an object.
   const words = step.outputMode === "json-schema" ? "" : " Plain words are fine; JSON is not needed.";
   const content = `Say hello in one short, friendly sentence.${words}`;
   return {
@@ -117,10 +117,10 @@ export function probeForm(step: Step): Form {
   };
 }
 
-/** The name that the small question's schema goes by. */
+/** The name of the small question's schema. */
 export const probeName = "form_check";
 
-/** What the answer to the small question shows. `content` is free of thoughts. */
+/** What the answer to the small question shows. @param content the answer, without thoughts */
 export function findingOf(
   step: Step,
   content: string,
@@ -142,7 +142,7 @@ export function findingOf(
   return { finding: "ignored", words: `the answer is free: ${text.slice(0, 200)}` };
 }
 
-/** Whether a reply that should be JSON plainly is none. Fences and words around it are another's business. */
+/** Whether a reply that should be JSON clearly is not. Fences and words around JSON are allowed here. */
 export function isPlainlyNoJson(content: string): boolean {
   return content.trim() !== "" && !/[{[]/.test(content);
 }
@@ -160,7 +160,7 @@ function formatOf({ outputMode, sendsSchema }: Step, name: string, schema: Schem
   }
 }
 
-/** The conversation with the form put into words at the end of the last request. */
+/** The conversation with the form in words at the end of the last request. */
 function withWords(messages: readonly Message[], schema: Schema): readonly Message[] {
   const words = `Answer only with JSON that follows this JSON Schema:\n${JSON.stringify(schema)}`;
   const last = messages.findLastIndex(({ role }) => role === "user");

@@ -1,33 +1,33 @@
 /**
- * What the tokens of a model cost.
+ * Finds what the tokens of a model cost.
  *
- * Owns where a price is from: the user's own table, or the data that come with @pydantic/genai-prices, which are read
- * as they were published and never brought up to date over the network. A server that is in neither has no known
- * price, one on this machine included. Knows no run and no cap.
+ * A price comes from the user's own table, or from the data in the package @pydantic/genai-prices. The data are used as
+ * published and never updated over the network. A server that is in neither has no known price, even if it is on this
+ * machine.
  */
 import type { Price } from "../search/events.ts";
 
-/** Which release of the package the looked-up prices are from, and when it was published. */
+/** The release of the package with the prices, and its date. */
 export const priceData = {
   name: "@pydantic/genai-prices",
   version: "0.1.8",
   published: "2026-09-23",
 } as const;
 
-/** US dollars a million tokens by the name of a model, as a user gives them. */
+/** US dollars for a million tokens, by the name of a model, as a user gives them. */
 export type PriceTable = Readonly<
   Record<string, { readonly input: number; readonly output: number; readonly cachedInput?: number }>
 >;
 
-/** Of a day, how often the price is looked up: some servers charge less at night. */
+/** How often the price is looked up in one day: some servers charge less at night. */
 const looksADay = 48;
 
 /**
  * What a million tokens of a model cost; null where that is not known.
  *
- * Where a price depends on the length of the prompt or the hour, it is the highest one, and `source` says so.
+ * Where a price depends on the length of the prompt or on the hour, the highest price is taken, and `source` says so.
  *
- * @param at the day whose prices hold
+ * @param at the day of the prices
  */
 export async function priceOf(
   { name, baseUrl }: { readonly name: string; readonly baseUrl: string },
@@ -54,7 +54,7 @@ async function lookedUp(name: string, baseUrl: string, at: Date): Promise<Price 
   const { calcPrice, findProvider } = await import("@pydantic/genai-prices");
   const address = new URL(baseUrl).href;
   const provider = findProvider({ providerApiUrl: address });
-  // The package looks for its pattern anywhere behind the beginning: another host may only begin like it.
+  // The package checks only the beginning of the address: another host may begin in the same way.
   if (provider === undefined || !new RegExp(`^(?:${provider.api_pattern})(?:[:/?#]|$)`).test(address))
     return null;
   const day = Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), at.getUTCDate());
@@ -63,7 +63,7 @@ async function lookedUp(name: string, baseUrl: string, at: Date): Promise<Price 
     return calcPrice({ input_tokens: 1, output_tokens: 1 }, name, { provider, timestamp });
   }).flatMap((price) => (price === null ? [] : [price]));
   const prices = found.flatMap(({ model, model_price }) => {
-    // What is charged by the request is no price of tokens.
+    // A charge for each request is not a price of tokens.
     if (model_price["requests_kcount"] !== undefined) return [];
     const input = highest(model_price["input_mtok"]);
     const output = highest(model_price["output_mtok"]);

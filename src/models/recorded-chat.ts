@@ -1,9 +1,8 @@
 /**
- * The model of a finished run, answering from that run's record.
+ * Answers requests from the record of an earlier run, as a ChatModel.
  *
- * Owns how a request finds its reply: by the exact prompt, else by its place in the run. Why the prompts differ is said
- * once, in the notes of the first reply found by its place. Knows no file and no reader of replies. Nothing is paid for,
- * and no time passes.
+ * A request finds its reply by the exact prompt, else by its place in the run. The first reply that is found by its place
+ * has a note that says why the prompts differ. Nothing is paid for, and no time passes.
  */
 import { ChatUnavailable, Interrupted } from "../errors.ts";
 import { digestOf } from "../search/digest.ts";
@@ -31,21 +30,21 @@ const notInPrompts: ReadonlySet<string> = new Set([
   "oracle",
 ]);
 
-/** What both roles of a run were asked and answered. */
+/** The requests and replies of both roles of a run. */
 export class RecordedChat {
   readonly #run: string;
   readonly #models: RunState["models"];
-  /** Replies by what was asked, in the order given. */
+  /** Replies by their prompt, in the order of the run. */
   readonly #byContent = new Map<string, Recorded[]>();
-  /** Replies by place, for what was asked in other words. */
+  /** Replies by their place in the run, for prompts in other words. */
   readonly #byPlace = new Map<string, Recorded[]>();
 
-  /** Why the prompts differ from the recorded ones, a phrase each. */
+  /** Why the prompts differ from the recorded prompts, one phrase for each reason. */
   readonly #differences: readonly string[];
   #isSaid = false;
 
   /**
-   * @param run the words to name the record by
+   * @param run the name of the record, for messages
    * @param present the present search; absent: not known
    */
   constructor(events: readonly RunEvent[], run: string, present?: PresentSearch) {
@@ -65,7 +64,7 @@ export class RecordedChat {
     this.#differences = state === null || present === undefined ? [] : differencesOf(state, present);
   }
 
-  /** The model that plays a role as it played it in the record. */
+  /** The model that played a role in the record, with its recorded replies. */
   player(role: Role): ChatModel {
     const label = `${this.#models?.[role] ?? "no model"}, recorded in ${this.#run}`;
     return { label, reply: async (request, signal) => this.#reply(request, signal) };
@@ -132,14 +131,14 @@ function put(map: Map<string, Recorded[]>, key: string, recorded: Recorded): voi
   else list.push(recorded);
 }
 
-/** The first in the list, which goes to its end: what is asked again gets the next answer of several. */
+/** Takes the first reply and puts it at the end of the list: a prompt that is asked again gets the next of its replies. */
 function next(list: Recorded[] | undefined): Recorded | undefined {
   const first = list?.shift();
   if (first !== undefined) list?.push(first);
   return first;
 }
 
-/** Every setting that has another value by now. */
+/** Every setting that has another value in the present search. */
 function differencesOf({ search, space, original }: RunState, present: PresentSearch): string[] {
   const there: Readonly<Record<string, unknown>> = { ...search };
   const here: Readonly<Record<string, unknown>> = { ...present.search };

@@ -17,7 +17,7 @@ export function refusalFailure({ status, headers, body }: Refused, asked: Asked)
     return {
       ...final,
       what: `refuses the words of the request (${said})`,
-      remedy: "put the task in other words (task), or use another model or server",
+      remedy: "put the task into other words (task), or use another model or server",
     };
   }
   if (status === 400 && wantsHttps.test(body.slice(0, longestSearch))) {

@@ -1,47 +1,46 @@
 /**
- * Words of a server, made fit to be kept and shown.
+ * Removes the key and the secret headers from a server's words, so that the words can be stored and shown.
  *
- * Owns the key and the headers that must not leave, in every form in which a server may echo them. Knows nothing of
- * what the words mean.
+ * Finds a secret in every form in which a server may echo it.
  */
 
 const longestQuote = 500;
-/** A shorter one may be an ordinary word, such as local servers are given: replies are not searched for it. */
+/** A shorter key may be an ordinary word, as keys of local servers often are: replies are not searched for it. */
 const shortestSecret = 16;
 
 export class Secrets {
   readonly #key: Secret | null;
   readonly #headers: readonly Secret[];
 
-  /** `headers` are those that were set beside the key: each may hold a secret of its own. */
+  /** @param headers what is set besides the key: each header may hold another secret */
   constructor(key: string | null, headers: Readonly<Record<string, string>>) {
     this.#key = key === null ? null : secretOf(key, "[key]");
-    // "Bearer SECRET" is echoed without its first word.
+    // "Bearer SECRET" may be echoed without its first word.
     this.#headers = Object.values(headers)
       .flatMap((value) => [value.trim(), value.trim().split(/\s+/).at(-1) ?? ""])
       .filter((value) => value.length >= shortestSecret)
       .map((value) => secretOf(value, "[header]"));
   }
 
-  /** What a server said, fit for one line of an error: without secrets, and not too long. */
+  /** What a server said, in one line for an error: without secrets, and not too long. */
   quoted(text: string, longest = longestQuote): string {
     const plain = isHtml(text) ? (/<title>([^<]*)/i.exec(text)?.[1] ?? "an HTML page") : text;
-    const safe = this.#key === null ? plain : struckOut(plain, this.#key);
-    // Neither a second line nor anything that moves a terminal's cursor.
+    const safe = this.#key === null ? plain : withMark(plain, this.#key);
+    // No second line, and nothing that moves a terminal's cursor.
     const line = this.#withoutHeaders(safe)
       .replace(/[\s\p{Cc}\u2028\u2029]+/gu, " ")
       .trim();
     return line.length > longest ? `${line.slice(0, longest)}…` : line;
   }
 
-  /** The same text unless it holds a secret that can be no ordinary word. */
+  /** The text without secrets. A key that may be an ordinary word stays. */
   without(text: string): string {
     const isWord = this.#key === null || this.#key.length < shortestSecret;
-    return this.#withoutHeaders(isWord ? text : struckOut(text, this.#key));
+    return this.#withoutHeaders(isWord ? text : withMark(text, this.#key));
   }
 
   #withoutHeaders(text: string): string {
-    return this.#headers.reduce(struckOut, text);
+    return this.#headers.reduce(withMark, text);
   }
 }
 
@@ -54,7 +53,7 @@ export function isHtml(body: string): boolean {
 
 interface Secret {
   readonly length: number;
-  /** What matches each form in which it may have been echoed. */
+  /** Matches each form in which the secret may be echoed. */
   readonly echoes: readonly RegExp[];
   readonly mark: string;
 }
@@ -66,15 +65,15 @@ function secretOf(text: string, mark: string): Secret {
   return { length: text.length, echoes, mark };
 }
 
-/** The text with a secret struck out, in each form in which it may have been echoed. */
-function struckOut(text: string, { echoes, mark }: Secret): string {
+/** The text with a secret replaced by its mark, in each form in which it may be echoed. */
+function withMark(text: string, { echoes, mark }: Secret): string {
   return echoes.reduce((rest, echo) => rest.replace(echo, () => mark), text);
 }
 
 /**
- * Matches a text as JSON, a URL or a web page may write it, character by character: as it is, after backslashes, as
- * an escape of JSON (also in JSON that holds JSON), percent-encoded in capitals or small letters, once or again, or as an
- * entity. Searching takes time in proportion to the text: every repetition is bounded.
+ * Matches a text in any spelling of JSON, a URL or a web page. Each character may be as it is, after backslashes, an
+ * escape of JSON (also in JSON within JSON), percent-encoded in capital or small letters, once or several times, or an
+ * entity. The time of a search is proportional to the text: every repetition is bounded.
  */
 function echoOf(form: string): RegExp {
   return new RegExp(Array.from(form, echoOfCharacter).join(""), "gu");
@@ -84,8 +83,7 @@ function echoOfCharacter(character: string): string {
   const anyCase = (hex: string) => hex.replace(/[a-f]/g, (letter) => `[${letter}${letter.toUpperCase()}]`);
   const hexOf = (code: number, length: number) => anyCase(code.toString(16).padStart(length, "0"));
   const literal = character.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-  const asItStands =
-    character === "\\" ? "\\\\{1,8}" : /["/]/.test(character) ? `\\\\{0,8}${literal}` : literal;
+  const asItIs = character === "\\" ? "\\\\{1,8}" : /["/]/.test(character) ? `\\\\{0,8}${literal}` : literal;
   const inUrl = Array.from(Buffer.from(character), (byte) => `%(?:25){0,4}${hexOf(byte, 2)}`).join("");
   const inJson = Array.from(
     { length: character.length },
@@ -96,7 +94,7 @@ function echoOfCharacter(character: string): string {
   const inPage = [`#${code}`, `#[xX]0{0,4}${hexOf(code, 1)}`, ...(named === undefined ? [] : [named])].join(
     "|",
   );
-  // Forms send a plus for a blank.
+  // Forms send a plus sign for a blank.
   const sent = character === " " ? "|\\+" : "";
-  return `(?:${asItStands}|${inUrl}|${inJson}${sent}|&(?:${inPage});)`;
+  return `(?:${asItIs}|${inUrl}|${inJson}${sent}|&(?:${inPage});)`;
 }

@@ -6,9 +6,9 @@
  */
 import { fieldsOf } from "./json.ts";
 
-/** What encloses thoughts, by the models that use it. */
+/** The marks around thoughts, by the models that use them. */
 const enclosures = [
-  // Qwen, DeepSeek R1 and most others; the second value of a pair closes what the first one opens.
+  // Qwen, DeepSeek R1 and most others; the second mark of a pair closes what the first one opens.
   ["<think>", "</think>"],
   ["<thinking>", "</thinking>"],
   ["<thought>", "</thought>"],
@@ -19,7 +19,7 @@ const enclosures = [
   ["◁think▷", "◁/think▷"],
 ] as const;
 
-/** The ones that chat templates open in the prompt, so that the reply only closes them. */
+/** The marks that chat templates open in the prompt, so that the reply only closes them. */
 const openedInPrompts = enclosures.filter(([open]) => /^\S+think\S$/i.test(open));
 
 /** gpt-oss: every message has a channel; the last one, `final`, is the answer. */
@@ -27,8 +27,8 @@ const channel = "<|channel|>";
 const beginningOfMessage = "<|message|>";
 
 /**
- * Takes the thoughts at the head of a reply out of it; marks further on are part of the answer. Thoughts that were cut
- * off, so that nothing closes them, leave no answer.
+ * Takes the thoughts out of the beginning of a reply; later marks are part of the answer. If the thoughts were cut off, so
+ * that nothing closes them, there is no answer.
  */
 export function separateThoughts(text: string): { readonly thoughts: string; readonly rest: string } {
   if (/^\s*(<\|start\|>assistant)?<\|channel\|>/.test(text)) return separateChannels(text);
@@ -55,7 +55,7 @@ export function separateThoughts(text: string): { readonly thoughts: string; rea
   return { thoughts: "", rest: text };
 }
 
-/** Whether further members of a request turn thinking on or off; null: they say nothing of it. */
+/** Whether further members of a request turn thinking on or off; null: they do not say. */
 export function thinkingIn(extraBody: Readonly<Record<string, unknown>>): boolean | null {
   const said = Object.entries(extraBody).flatMap(([name, value]): boolean[] => {
     if (containers.has(name)) return [thinkingIn(fieldsOf(value))].filter((each) => each !== null);

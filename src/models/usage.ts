@@ -1,8 +1,8 @@
 /**
- * What a reply used, in tokens, from the report of its server.
+ * Reads from a server's report how many tokens a reply used.
  *
- * Owns where servers put their counts and which reading of them is taken: the largest that fits all of them, so that a
- * cap is not passed unnoticed. Knows no request and no price.
+ * Servers put their counts in different places and count in different ways. Where a report can be read in several ways,
+ * the largest count is taken, so that no cap is passed unnoticed.
  */
 import { fieldsOf } from "./json.ts";
 
@@ -10,21 +10,23 @@ import { fieldsOf } from "./json.ts";
 export interface Counts {
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
-  /** The part of the input that was read before. */
+  /** The part of the input that came from a cache. */
   readonly cachedTokens: number | null;
-  /** The part of the output that was thought. */
+  /** The part of the output that was thoughts. */
   readonly reasoningTokens: number | null;
 }
 
 /**
  * Reads the counts of one reply.
  *
- * On some servers the completion includes the thoughts and the prompt includes what was read before; on others not. A part
- * that is larger than its whole was counted apart and is added. A total that exceeds both includes what is missing. A
- * prompt always takes tokens, and so does a reply with text in it: 0 means that the server does not count.
+ * On some servers the completion includes the thoughts and the prompt includes the cached part; on others not. A part
+ * that is larger than its whole was counted separately and is added. A total that is larger than prompt and completion
+ * includes what is missing. A prompt always takes tokens, and so does a reply with text: 0 means that the server does not
+ * count.
  *
- * @param usage the server's member of that name; of another form, it gives no counts
- * @param hasAnswer whether there is any text in the content, and `hasThoughts` in the thoughts
+ * @param usage the server's member `usage`; one of another form gives no counts
+ * @param hasAnswer whether there is text in the content
+ * @param hasThoughts whether there is text in the thoughts
  */
 export function countsOf(usage: unknown, hasAnswer: boolean, hasThoughts: boolean): Counts {
   const counts = fieldsOf(usage);
@@ -50,7 +52,7 @@ export function countsOf(usage: unknown, hasAnswer: boolean, hasThoughts: boolea
     counts["input_tokens"],
     sum(largest(counts["prompt_cache_hit_tokens"]), largest(counts["prompt_cache_miss_tokens"])),
   );
-  // Anthropic counts three parts of a prompt apart: new, read from its cache, and written to it.
+  // Anthropic counts three parts of a prompt separately: new, read from its cache, and written to it.
   const written = largest(counts["cache_creation_input_tokens"]);
   const input = wholeOf(prompt, written === null ? cached : sum(cached ?? 0, written)) || null;
   const completion = largest(counts["completion_tokens"], counts["output_tokens"]);
@@ -66,7 +68,7 @@ export function countsOf(usage: unknown, hasAnswer: boolean, hasThoughts: boolea
   };
 }
 
-/** Of two reports on one reply, as pieces of a stream bring them, the larger count of each kind. */
+/** Merges two reports on one reply, as the pieces of a stream have them: the larger count of each kind. */
 export function merged(before: unknown, later: unknown): unknown {
   if (typeof before === "number" && typeof later === "number") return Math.max(before, later);
   if (typeof later !== "object" || later === null) return later ?? before;
@@ -82,7 +84,7 @@ function countOf(value: unknown): number | null {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }
 
-/** The largest of what are counts; null: none is one. */
+/** The largest of the values that are counts; null: none is a count. */
 function largest(...values: readonly unknown[]): number | null {
   const counts = values.map(countOf).filter((count) => count !== null);
   return counts.length === 0 ? null : Math.max(...counts);
@@ -92,7 +94,7 @@ function sum(first: number | null, second: number | null): number | null {
   return first === null || second === null ? null : Math.min(first + second, Number.MAX_SAFE_INTEGER);
 }
 
-/** A whole with its part in it, wherever the part was counted. */
+/** A whole that includes its part, wherever the part was counted. */
 function wholeOf(whole: number | null, part: number | null): number | null {
   return whole !== null && part !== null && part > whole ? sum(whole, part) : whole;
 }

@@ -101,7 +101,7 @@ describe("a wrong word on the command line", () => {
     ["run --space SPACE --searcher randon", 'did you mean "random"?'],
     ["run --space SPACE --searcher prior-random", 'add "prior" to the configuration'],
     ["run --space SPACE --evaluator localhost", '"localhost": is not of the form HOST:PORT'],
-    ["run --space SPACE --evaluator localhost:99999", '"localhost:99999" is no HOST:PORT'],
+    ["run --space SPACE --evaluator localhost:99999", '"localhost:99999" is not HOST:PORT'],
     ["run --space SPACE --evaluator EVALUATOR --evaluator-config e.yaml", "--evaluator-config configures"],
     ["run --space SPACE --model m --base-url localhost:8000", '"localhost:8000": is no http(s) address'],
     ["run --space SPACE --base-url http://localhost:8000/v1", "no model named; name one with --model"],

@@ -67,7 +67,7 @@ describe("an answer that cannot be read", () => {
     const { ended } = await search(baseUrl);
     expect(ended.code, ended.stderr).toBe(4);
     expect(ended.stderr).toContain("the model refuses to answer (I cannot help with that.)");
-    expect(ended.stderr).toContain("put the task in other words");
+    expect(ended.stderr).toContain("put the task into other words");
     expect(requests.filter(isForGenerator)).toHaveLength(4);
   });
 

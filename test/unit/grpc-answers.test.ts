@@ -82,7 +82,7 @@ describe("outcomes", () => {
     const evaluating = evaluate(evaluator);
     await expect(evaluating).rejects.toThrow(ContractViolation);
     await expect(evaluating).rejects.toThrow(words);
-    await expect(evaluating).rejects.toThrow(/^evaluator 127\.0\.0\.1:\d+ .*repaired or replaced$/);
+    await expect(evaluating).rejects.toThrow(/^evaluator 127\.0\.0\.1:\d+ .*repair or replace it$/);
     expect(await evaluator.measureCosts({ space: tinyDescription, texts: three }, quiet)).toHaveLength(3);
   });
 
@@ -162,7 +162,7 @@ describe("spaces", () => {
 
   it.each<[string, unknown, RegExp]>([
     ["is not there", null, /wrong at the top/],
-    ["is of another space", { ...tinyDescription, id: "other" }, /of space "tiny" is one of space "other"/],
+    ["is of another space", { ...tinyDescription, id: "other" }, /of space "tiny" describes space "other"/],
     ["has no dimension", { ...tinyDescription, dimensions: [] }, /wrong at dimensions/],
     ["has no digest", { ...tinyDescription, digest: "" }, /wrong at digest/],
     ["has no batch", { ...tinyDescription, maxBatch: 0 }, /wrong at maxBatch/],

@@ -98,7 +98,7 @@ describe("statuses", () => {
   });
 });
 
-describe("a server that is pinged too often for its taste", () => {
+describe("a server that is pinged too often", () => {
   const data = Buffer.from("too_many_pings");
   it.each<[string, (session: ServerHttp2Session, stream: ServerHttp2Stream) => void]>([
     [
@@ -131,9 +131,11 @@ describe("a server that is pinged too often for its taste", () => {
       const error = await failureOf(call());
       expect(error).toBeInstanceOf(EvaluatorUnavailable);
       const { message } = error;
-      expect(message).toMatch(new RegExp(`^evaluator ${address} closed the connection over too many pings`));
+      expect(message).toMatch(
+        new RegExp(`^evaluator ${address} closed the connection because of too many pings`),
+      );
       // What gRPC servers allow as they come.
-      expect(Number(/one in (\d+) s/.exec(message)?.[1])).toBeGreaterThan(300);
+      expect(Number(/one every (\d+) s/.exec(message)?.[1])).toBeGreaterThan(300);
       expect(message).toContain("proto/README.md");
     }
     for (const each of said) expect(each).not.toHaveBeenCalled();
@@ -176,7 +178,9 @@ describe("servers of another kind", () => {
     cleanups.push(() => server.close());
     const asked = evaluatorAt(await listenOn(server)).list(quiet);
     await expect(asked).rejects.toThrow(ContractViolation);
-    await expect(asked).rejects.toThrow(/sent what is no answer: Response message parsing error/);
+    await expect(asked).rejects.toThrow(
+      /sent something that is not an answer: Response message parsing error/,
+    );
   });
 
   it("says so of a gRPC server with other services", async () => {
@@ -216,7 +220,7 @@ describe("servers that go away", () => {
     const evaluator = evaluatorAt(gone.address);
     await expect(evaluator.list(quiet)).rejects.toThrow(EvaluatorUnavailable);
     await expect(evaluator.list(quiet)).rejects.toThrow(
-      `evaluator ${gone.address} is not available: connect ECONNREFUSED ${gone.address}; see whether it runs`,
+      `evaluator ${gone.address} is not available: connect ECONNREFUSED ${gone.address}; check whether it runs`,
     );
     await serve({}, gone.port);
     expect((await untilAvailable(() => evaluator.list(quiet))).serverVersion).toBe("scripted 1");

@@ -1,6 +1,6 @@
 /** What a server tells of its models without being asked for a reply. */
 import { describe, expect, test } from "vitest";
-import { listModels, unreachable } from "../../src/models/model-server.ts";
+import { listModels, unreachable } from "../../src/models/model-list.ts";
 import {
   type Answer,
   htmlPage,

@@ -133,12 +133,12 @@ describe("an evaluator that does not start", () => {
     [
       "the set-up when a package is missing",
       [`echo "ModuleNotFoundError: No module named 'grpc'" >&2`, "exit 1"],
-      /ended with exit code 1, its last words: .*No module named 'grpc'; run `npm run setup`/,
+      /ended with exit code 1; its last line: .*No module named 'grpc'; run `npm run setup`/,
     ],
     [
       "the exit code when it says nothing",
       ["exit 0"],
-      /^the Python evaluator ended with exit code 0; mend it/,
+      /^the Python evaluator ended with exit code 0; repair it/,
     ],
   ])("tells %s", async (_, lines, words) => {
     const failure = await failureOf(start({ python: script(...lines) }));
@@ -242,7 +242,7 @@ describe("the log of an evaluator", () => {
 
   it("is named by the error when the evaluator dies, and only then when there is one", async () => {
     const evaluator = local({ python: script("echo oh no >&2", saysWhere, "sleep 0.05", "kill -9 $$") });
-    const killed = "the Python evaluator was killed by SIGKILL, its last words: oh no";
+    const killed = "the Python evaluator was killed by SIGKILL; its last line: oh no";
     expect((await failureOf(evaluator.list(quiet))).message).toBe(`${killed}; the next call starts it again`);
     evaluator.logTo(file());
     expect((await failureOf(evaluator.list(quiet))).message).toBe(
