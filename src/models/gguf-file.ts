@@ -48,7 +48,7 @@ const memories = 2;
 /**
  * Loads a model file.
  *
- * @throws UsageError when node-llama-cpp is not there, the file is no model that it knows, or there is not enough memory
+ * @throws UsageError when node-llama-cpp is not there, the file is not a model that it knows, or there is not enough memory
  */
 export async function openGguf(options: GgufOptions): Promise<Gguf> {
   const path = resolve(options.path);

@@ -41,7 +41,7 @@ export class RecordedChat {
 
   /** Why the prompts differ from the recorded prompts, one phrase for each reason. */
   readonly #differences: readonly string[];
-  #isSaid = false;
+  #isNoted = false;
 
   /**
    * @param run the name of the record, for messages
@@ -91,13 +91,13 @@ export class RecordedChat {
       seconds: 0,
       failures: [],
       ...(unanswered === undefined ? {} : { unanswered }),
-      ...(same === undefined ? this.#saidOnce(found.messages, messages) : {}),
+      ...(same === undefined ? this.#noteOnce(found.messages, messages) : {}),
     };
   }
 
-  #saidOnce(recorded: readonly Message[], asked: readonly Message[]): { readonly notes?: string[] } {
-    if (this.#isSaid) return {};
-    this.#isSaid = true;
+  #noteOnce(recorded: readonly Message[], asked: readonly Message[]): { readonly notes?: string[] } {
+    if (this.#isNoted) return {};
+    this.#isNoted = true;
     const what = this.#differences.length === 0 ? changeIn(recorded, asked) : this.#differences.join("; ");
     return {
       notes: [
