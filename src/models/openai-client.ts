@@ -8,7 +8,7 @@
 import { type Bounds, RequestFailed, sendBounded, textOf, Undecodable } from "./bounded-request.ts";
 
 export interface ClientOptions {
-  /** Where the API begins, without a query's key in it. */
+  /** Where the API begins. Its query is sent with every request. */
   readonly baseUrl: URL;
   /** Null: the server wants none. */
   readonly key: string | null;

@@ -1,5 +1,7 @@
 /** What the model adapter sends to a server, and what becomes of a request that is interrupted. */
-import { getEventListeners } from "node:events";
+import { getEventListeners, once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { OpenAIChat, type OpenAIChatOptions } from "../../src/models/openai-chat.ts";
@@ -91,6 +93,29 @@ describe("a request", () => {
     expect(server.requests[0]?.headers.authorization).toBe("Bearer EMPTY");
     expect(server.requests[0]?.headers["accept-encoding"]).toBe("identity");
     expect(printed).not.toHaveBeenCalled();
+  });
+
+  test("keeps the query of the base URL, and nothing after a #", async () => {
+    const paths: string[] = [];
+    const server = createServer((incoming, response) => {
+      paths.push(incoming.url ?? "");
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end('{"choices": [{"message": {"content": "fine"}, "finish_reason": "stop"}]}');
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => {
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    for (const rest of ["/v1?api-version=2026-10-21&tag=a&tag=b", "/v1/#models"]) {
+      const { reply } = await open([], { baseUrl: `http://127.0.0.1:${port}${rest}` });
+      expect((await reply()).content).toBe("fine");
+    }
+    expect(paths).toEqual([
+      "/v1/chat/completions?api-version=2026-10-21&tag=a&tag=b",
+      "/v1/chat/completions",
+    ]);
   });
 
   test("goes to a base URL that ends in a slash just as well", async () => {
