@@ -62,16 +62,10 @@ it(
 );
 
 it("adds a searcher as its tutorial says", longest, async () => {
-  const folder = checkout([
-    ".venv",
-    "node_modules",
-    "python-evaluator",
-    "presets",
-    "test",
-    "vitest.config.ts",
-  ]);
+  const folder = checkout([".venv", "node_modules", "python-evaluator", "presets"]);
+  const tests = isWhole ? ["test", "vitest.config.ts"] : [];
   const settings = readdirSync(root).filter((name) => /^(tsconfig.*|package)\.json$/.test(name));
-  for (const copied of ["bin", "scripts", "src", "proto", ...settings])
+  for (const copied of ["bin", "scripts", "src", "proto", ...settings, ...tests])
     cpSync(join(root, copied), join(folder, copied), { recursive: true });
   const page = "docs/guides/own-searcher.md";
   for (const language of ["ts", "yaml"])
@@ -88,7 +82,7 @@ it("adds a searcher as its tutorial says", longest, async () => {
   expect(output).toContain("every decision of the run came out as recorded");
   expect(output).toContain("80 of 80 evaluations");
   expect(output).toMatch(/annealing +[15] +9\d\.\d\d/);
-  if (isWhole) expect(output).toMatch(/Tests +\S*3\d passed/);
+  if (isWhole) expect(output).toMatch(/[^0-9]3\d passed/);
 });
 
 // --- internal ---
