@@ -51,7 +51,9 @@ it(
     const [count = "", best = ""] = /^rules (\d+) \((\d+\.\d+), '/.exec(inPython.output)?.slice(1) ?? [];
     expect(Number(count), inPython.output).toBeGreaterThan(100);
 
-    const [readInNode] = blocks("docs/reference/typescript.md", "js");
+    const readInNode = blocks("docs/reference/typescript.md", "js").find(
+      ({ title }) => title === "read-run.mjs",
+    );
     mkdirSync(join(folder, "node_modules"));
     symlinkSync(root, join(folder, "node_modules/collm-nas"));
     writeFileSync(join(folder, "read-run.mjs"), readInNode?.text ?? "");
