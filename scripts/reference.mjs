@@ -9,7 +9,7 @@
  *
  * It knows the layout of a help text only as far as the lists of commands in it.
  */
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,7 +20,11 @@ const run = promisify(execFile);
 const read = (path) => readFileSync(join(root, path), "utf8");
 
 // Builds dist/ where it is missing or older than the sources.
-await run(join(root, "bin/collm-nas"), ["--version"]);
+const built = spawnSync(join(root, "bin/collm-nas"), ["--version"], { encoding: "utf8" });
+if (built.status !== 0) {
+  console.error(built.stderr ?? built.error?.message);
+  process.exit(2);
+}
 const pages = new Map([
   ["docs/reference/commands.md", await commands()],
   ["docs/reference/contract.md", contract()],
