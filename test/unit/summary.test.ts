@@ -348,7 +348,7 @@ describe("numbers", () => {
     const inMs = { ...state, space: { ...state.space, metrics: [{ ...metric, unit: "ms" }] } } as RunState;
     expect(scoreText(inMs, 3)).toBe("3.000 ms");
     const bare = { ...state, space: { ...state.space, metrics: [{ ...metric, unit: "" }] } } as RunState;
-    expect(scoreText(bare, 3)).toBe("3.00");
+    expect(scoreText(bare, 3)).toBe("3.000");
   });
 });
 
