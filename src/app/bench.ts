@@ -28,7 +28,8 @@ import { type BenchWorld, bringToEnd, completeRun } from "./bench-run.ts";
 import { openEvaluator } from "./compose.ts";
 import { measureOptimum } from "./optimum.ts";
 import type { Plan, PlannedRun } from "./plan.ts";
-import { checkFit, versions } from "./run-lifecycle.ts";
+import { checkFit } from "./run-config.ts";
+import { versions } from "./versions.ts";
 import { endWithoutWinner } from "./summary.ts";
 
 /** Who watches a bench; each function may be left out. */

@@ -30,7 +30,7 @@ import type { OpenedModels } from "./compose.ts";
 import type { Examination } from "./doctor.ts";
 import type { Findings } from "./findings.ts";
 import { type Counted, longPrompt, longPromptBytes, readingOf } from "./long-prompt.ts";
-import { rehearsal } from "./run-lifecycle.ts";
+import { rehearsal } from "./run-config.ts";
 
 /** A share of legal architectures below this is a warning. */
 const fewLegal = 0.5;

@@ -14,7 +14,8 @@ import { openEvaluator } from "./compose.ts";
 import { checkDataFiles } from "./doctor-files.ts";
 import { checkModels } from "./doctor-models.ts";
 import { type DoctorSpent, type Finding, Findings } from "./findings.ts";
-import { checkFit, readRunConfig, versions } from "./run-lifecycle.ts";
+import { checkFit, readRunConfig } from "./run-config.ts";
+import { versions } from "./versions.ts";
 
 /** What the checks of one examination share. */
 export interface Examination {

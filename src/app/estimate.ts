@@ -24,7 +24,7 @@ import { navigatorPrompt } from "../searchers/navigator.ts";
 import { exampleOf } from "../searchers/prompts.ts";
 import { soloPrompt } from "../searchers/solo.ts";
 import { openEvaluator } from "./compose.ts";
-import { checkFit, rehearsal } from "./run-lifecycle.ts";
+import { checkFit, rehearsal } from "./run-config.ts";
 import { pricesFor } from "./prices.ts";
 
 /** An earlier run to measure by, and what is said of the model. */

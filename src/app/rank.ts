@@ -20,7 +20,7 @@ import { everyText, measureAll } from "./optimum.ts";
 import { costsToRankBy, refuseUnreadable, requireCells, requireSame, requireSplit } from "./rank-refusals.ts";
 import { RankingFile } from "./ranking-file.ts";
 import { type RankingSummary, summarizeRanking } from "./ranking-summary.ts";
-import { versions } from "./run-lifecycle.ts";
+import { versions } from "./versions.ts";
 
 /** More trials hardly narrow the intervals, and take memory to resample. */
 const mostTrials = 1_000;

@@ -21,7 +21,7 @@ import { cohortsOf, type LostCell, type LostRun, type ReportedRun, type Study } 
 import { fold } from "../search/fold.ts";
 import type { RunState } from "../search/state.ts";
 import { systemClock, program } from "./compose.ts";
-import { versions } from "./run-lifecycle.ts";
+import { versions } from "./versions.ts";
 
 /**
  * Reads everything that some paths hold.

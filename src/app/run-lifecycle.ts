@@ -3,18 +3,13 @@
  *
  * It checks what has to hold before either. Single runs (search.ts) and the runs of a bench (bench-run.ts) use it alike.
  */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { OpenedRun, RunJournal } from "../runs/journal.ts";
-import { journalPath } from "../runs/run-folder.ts";
-import { readRegular } from "../system/regular-file.ts";
 import {
   boundsOf,
   type Config,
   checkCaps,
   type ModelConfig,
-  readConfig,
   readSetup,
   type Setup,
   searchConfigOf,
@@ -22,13 +17,11 @@ import {
   setupOf,
   watchedBy,
 } from "../settings/config.ts";
-import { type Flags } from "../settings/flags.ts";
 import { ContractViolation, EvaluatorUnavailable, UsageError } from "../errors.ts";
 import { BlindEvaluator, blindSpace } from "../search/blind.ts";
 import type { Observe } from "../search/live-run.ts";
 import { runSearch, type SearchPorts } from "../search/coordinator.ts";
 import {
-  formatVersion,
   type Bounds,
   type Caps,
   type Prices,
@@ -36,15 +29,12 @@ import {
   roleSchema,
   type RunEvent,
 } from "../search/events.ts";
-import { didYouMean } from "../text/did-you-mean.ts";
 import type { ChatModel, Evaluator, Searcher, SpaceCatalog, Steering } from "../search/ports.ts";
-import { Space } from "../search/space.ts";
 import type { SpaceDescription } from "../search/space-description.ts";
 import { fold } from "../search/fold.ts";
 import { secondsWorked } from "../search/progress.ts";
 import type { RunState } from "../search/state.ts";
 import { resumeSearch } from "../search/replay.ts";
-import { checkSettings } from "../searchers/registry.ts";
 import { askedModel } from "./asked-model.ts";
 import {
   deadlineIn,
@@ -53,11 +43,11 @@ import {
   type ModelWatch,
   type OpenedModels,
   openModels,
-  packageRoot,
   systemClock,
 } from "./compose.ts";
-import { onwardCommand } from "./held-run.ts";
 import { checkMoneyCap, pricesFor } from "./prices.ts";
+import { checkFit } from "./run-config.ts";
+import { versions } from "./versions.ts";
 
 /** Everything a run needs, opened and checked. */
 export interface RunDependencies {
@@ -74,23 +64,6 @@ export interface RunDependencies {
   readonly windows: OpenedModels["windows"];
   /** Puts away what was opened. */
   readonly close: () => Promise<void>;
-}
-
-/**
- * The configuration of a new run, before anything is started for it.
- *
- * @throws UsageError for what no run can begin with, a folder that holds one already included
- */
-export async function readRunConfig(file: string | undefined, flags: Flags): Promise<Config> {
-  const config = await readConfig(file, flags);
-  findSearcher(config.searcher);
-  askedModel(searchConfigOf(config), config.model, file === undefined ? "" : `${file}: `);
-  // The journal itself refuses again when it is made.
-  if (config.out !== null && existsSync(journalPath(config.out)))
-    throw new UsageError(
-      `${config.out} already holds a run, and no run is overwritten; choose another --out, or go on with: ${await onwardCommand(config.out)}`,
-    );
-  return config;
 }
 
 /**
@@ -194,33 +167,6 @@ export async function prepareResume(
   return { searcher, prices, ...opened, ...seen };
 }
 
-/**
- * The state of a run of this configuration that has just begun and is recorded nowhere: what its first prompts are made
- * from. `models` are null where no model is asked.
- *
- * @throws UsageError where one is asked and none is named
- */
-export function rehearsal(config: Config, space: SpaceDescription): RunState {
-  const search = searchConfigOf(config);
-  const model = askedModel(search, config.model);
-  const event: RunEvent = {
-    v: formatVersion,
-    seq: 1,
-    at: systemClock.now(),
-    type: "run-started",
-    run: "",
-    search,
-    setup: { ...setupOf(config) },
-    models:
-      model === null
-        ? null
-        : { navigator: serverOf(model, "navigator").name, generator: serverOf(model, "generator").name },
-    space,
-    versions: {},
-  };
-  return fold([event]) as RunState;
-}
-
 /** What a resume changes; null: as before. */
 export interface Changes {
   readonly budget: number | null;
@@ -264,25 +210,6 @@ export async function resumeRun(
   onBegin(begun);
   const ports = portsOf(begun, { searcher, evaluator, models, journal }, steering);
   return await resumeSearch(whole, ports, signal, observe);
-}
-
-/** Whatever a configuration names of a space has to be there: the costs of its limits, the choices of a prior. */
-export function checkFit(config: Config, space: SpaceDescription): void {
-  checkSettings(new Space(space), searchConfigOf(config));
-  const costs = space.costs.map(({ name }) => name);
-  for (const name of Object.keys(config.limits)) {
-    if (costs.includes(name)) continue;
-    const known = costs.length === 0 ? "it has none" : `they are ${costs.join(", ")}`;
-    throw new UsageError(`space ${space.id} has no cost "${name}"; ${known}${didYouMean(name, costs)}`);
-  }
-}
-
-/** The versions that a record names. */
-export async function versions(): Promise<Record<string, string>> {
-  const { version } = JSON.parse((await readRegular(join(packageRoot, "package.json"))).toString("utf8")) as {
-    version: string;
-  };
-  return { collmNas: version, node: process.version };
 }
 
 // --- internal ---

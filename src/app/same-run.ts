@@ -7,7 +7,7 @@ import { settingsOf } from "../report/run-settings.ts";
 import type { SpaceDescription } from "../search/space-description.ts";
 import type { RunState } from "../search/state.ts";
 import type { Config } from "../settings/config.ts";
-import { rehearsal } from "./run-lifecycle.ts";
+import { rehearsal } from "./run-config.ts";
 
 /** @throws UsageError naming a setting that decides and is another one by now */
 export function requireSameRun(

@@ -4,7 +4,7 @@
  * The search itself is app/search.ts.
  */
 import { program } from "../app/compose.ts";
-import { readRunConfig } from "../app/run-lifecycle.ts";
+import { readRunConfig } from "../app/run-config.ts";
 import type { RunServiceFlags } from "../app/run-services.ts";
 import * as app from "../app/search.ts";
 import { CollmError, Interrupted, UsageError } from "../errors.ts";

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
-import { rehearsal } from "../../src/app/run-lifecycle.ts";
+import { rehearsal } from "../../src/app/run-config.ts";
 import { requireSameRun } from "../../src/app/same-run.ts";
 import { settingsOf } from "../../src/report/run-settings.ts";
 import { cohortsOf } from "../../src/report/study.ts";
