@@ -266,6 +266,7 @@ test("an interruption in a stream closes the connection and is no reply", async 
   const { server, reply } = await open([streamed([said("fi")], "stalled")]);
   const controller = new AbortController();
   const outcome = reply({}, controller.signal).catch((error: unknown) => error);
+  await vi.waitFor(() => expect(server.requests).toHaveLength(1), 10_000);
   await wait(300);
   controller.abort();
   expect(await outcome).toBeInstanceOf(Interrupted);

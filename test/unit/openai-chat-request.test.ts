@@ -172,7 +172,9 @@ describe("an interruption", () => {
   ])("while %s closes the connection", async (_name, stalled) => {
     const { server, reply, clock } = await open([stalled]);
     const controller = new AbortController();
-    await interruptedAfter(200, reply({}, controller.signal), controller);
+    const outcome = reply({}, controller.signal);
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1), 10_000);
+    await interruptedAfter(200, outcome, controller);
     expect(await server.requests[0]?.over).toMatchObject({ whole: false });
     expect(clock.slept).toEqual([]);
   });
@@ -188,7 +190,9 @@ describe("an interruption", () => {
     };
     const { server, reply } = await open([rateLimited({ "retry-after": "86400" })], { clock });
     const controller = new AbortController();
-    await interruptedAfter(300, reply({}, controller.signal), controller);
+    const outcome = reply({}, controller.signal);
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1), 10_000);
+    await interruptedAfter(300, outcome, controller);
     expect(server.requests).toHaveLength(1);
   });
 
