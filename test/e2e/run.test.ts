@@ -130,7 +130,7 @@ describe("a run with an evaluator of its own", () => {
 describe("a space with several metrics, whose test uses the images of the search", () => {
   const metrics = { accuracy: 75.25, accuracy_top5: 92.5, images: 10_000 };
   const architecture = '{"depth":[1,1],"width":[16,null,16,null]}';
-  const line = "accuracy 75.25 %  accuracy_top5 92.5 %  images 10000";
+  const line = "accuracy 75.25 %  accuracy_top5 92.50 %  images 10000";
   let server: GrpcServer;
 
   beforeAll(async () => {
