@@ -118,6 +118,11 @@ describe("every repair is counted under its name", () => {
       { comments: 3 },
     ],
     [
+      "comments with nothing between them and what follows",
+      `{"architectures": [/*one*/${narrow},/*two*/${wide}/*end*/]}`,
+      { comments: 3 },
+    ],
+    [
       "cut-list around a comment with half a pair of brackets",
       whole.replace("[{", "[ // {two\n{"),
       { "cut-list": 1, comments: 1 },
