@@ -2,7 +2,7 @@
  * `npm run bench`: speed, memory and the reference figures, measured here and now, as tables.
  *
  * Owns what is measured and how. Promises nothing: a test asserts behaviour, this prints numbers. Name parts to run
- * only these: `npm run bench -- help reduce`.
+ * only these: `npm run bench -- help fold`.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -67,7 +67,7 @@ const parts = {
     ];
   },
 
-  async applyEvent() {
+  async fold() {
     const space = await withEvaluator((evaluator) => evaluator.describe("analognas-baseline", never));
     const texts = [...new Space(space).all()].map(({ text }) => text);
     const at = systemClock.now();
@@ -116,7 +116,7 @@ const parts = {
     const took = performance.now() - begin;
     return [
       [
-        `reduce over ${events.length} events (best ${best(state).value})`,
+        `fold of ${events.length} events (best ${best(state).value})`,
         milliseconds(took),
         "under 1,000 ms",
       ],
