@@ -115,11 +115,7 @@ const parts = {
     for (const event of events) state = applyEvent(state, event);
     const took = performance.now() - begin;
     return [
-      [
-        `fold of ${events.length} events (best ${best(state).value})`,
-        milliseconds(took),
-        "under 1,000 ms",
-      ],
+      [`fold of ${events.length} events (best ${best(state).value})`, milliseconds(took), "under 1,000 ms"],
     ];
   },
 

@@ -1,5 +1,6 @@
-"""The reference of evaluator.yaml: every key is in it, and the page in docs/ is the one that the command prints."""
+"""The reference of evaluator.yaml: every key is in it, and one page of the site is what the command prints."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,8 @@ from client import PACKAGE_ROOT
 
 from collm_nas_evaluator import config, reference
 
-PAGE = PACKAGE_ROOT.parent / "docs" / "reference" / "evaluator.md"
+DOCS = PACKAGE_ROOT.parent / "docs"
+PAGE = DOCS / "reference" / "evaluator.md"
 
 
 def test_every_key_has_its_row() -> None:
@@ -21,6 +23,17 @@ def test_every_key_has_its_row() -> None:
 
 def test_the_page_is_up_to_date() -> None:
     assert PAGE.read_text() == reference.text(), f"run: {reference.COMMAND}"
+
+
+def test_the_site_has_the_page_once() -> None:
+    generated = [page for page in DOCS.rglob("*.md") if reference.COMMAND in page.read_text()]
+    assert generated == [PAGE]
+    navigation = (PACKAGE_ROOT.parent / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
+    pages = re.findall(r": (\S+\.md)$", navigation, re.MULTILINE)
+    assert [page for page in pages if "evaluator" in Path(page).name] == [
+        "guides/own-evaluator.md",
+        PAGE.relative_to(DOCS).as_posix(),
+    ]
 
 
 def test_the_command_prints_the_page() -> None:
