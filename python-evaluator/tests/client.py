@@ -17,6 +17,8 @@ from collm_nas_evaluator.contract import evaluator_pb2 as pb
 SERVICE = "collm_nas.v1.EvaluatorService"
 LIMITS = [("grpc.max_receive_message_length", 64 * 1024 * 1024), ("grpc.max_send_message_length", 64 * 1024 * 1024)]
 PACKAGE_ROOT = Path(__file__).parents[1]
+PATIENCE_SECONDS = 180.0
+"""After so long a test takes a process or a thread for stuck. Long enough for a machine with much else to do."""
 
 
 class Client:
@@ -50,7 +52,7 @@ class Client:
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=pb.EvaluateResponse.FromString,
         )
-        return call(request, timeout=30)
+        return call(request, timeout=PATIENCE_SECONDS)
 
     def _ask(self, method: str, request: Message, response: Any) -> Any:
         call: grpc.UnaryUnaryMultiCallable[Message, Any] = self.channel.unary_unary(
@@ -58,7 +60,7 @@ class Client:
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=response.FromString,
         )
-        return call(request, timeout=30)
+        return call(request, timeout=PATIENCE_SECONDS)
 
 
 def status_of(call: Callable[[], object]) -> tuple[str, str]:

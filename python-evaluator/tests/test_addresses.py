@@ -42,7 +42,7 @@ def test_what_is_no_host_and_port_is_not_read(text: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["no host", "a" * 70, "a..b"])
-def test_a_host_that_stands_for_no_address_is_refused(host: str) -> None:
+def test_a_host_without_an_address_is_refused(host: str) -> None:
     with pytest.raises(UsageError, match="cannot listen on "):
         Address(host, 1).is_remote()
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from client import PACKAGE_ROOT
+from client import PACKAGE_ROOT, PATIENCE_SECONDS
 
 from collm_nas_evaluator import allocation
 
@@ -42,7 +42,7 @@ def measured(command: str, **environment: str) -> dict[str, Any]:
     kept = {name: value for name, value in os.environ.items() if name not in OURS}
     ran = subprocess.run(
         [sys.executable, "-c", MEASURE, command],
-        capture_output=True, text=True, check=True, timeout=60, cwd=PACKAGE_ROOT, env=kept | environment,
+        capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS, cwd=PACKAGE_ROOT, env=kept | environment,
     )  # fmt: skip
     answer: dict[str, Any] = json.loads(ran.stdout)
     assert answer["code"] == 2

@@ -192,7 +192,7 @@ def test_a_key_that_is_no_cell_is_refused(key: object, dump: Callable[[object], 
 # ----- a package that is not there -----
 
 
-def test_a_missing_package_is_told_with_the_line_that_installs_it(
+def test_a_missing_package_is_reported_with_the_line_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def absent(name: str) -> metadata.Distribution:

@@ -264,7 +264,7 @@ def test_lists_may_hold_the_active_layers_only_or_one_entry_a_layer(supernet: Au
     assert torch.equal(answer(supernet.subnet(padded), images), answer(supernet.subnet(SMALL), images))
 
 
-def test_everything_sampled_from_a_callers_own_choices_is_held(supernet: AutoFormer) -> None:
+def test_what_is_sampled_from_a_callers_own_choices_is_in_the_weights(supernet: AutoFormer) -> None:
     for choices in (Choices((1, 3), (64, 96), (3, 3.5), (1, 2)), Choices((1, 2), (8, 128), (0.5, 4), (2,))):
         space, source = Space(choices.dimensions(REDUCED.depth)), random.Random(5)
         for _ in range(5):
@@ -296,7 +296,7 @@ def test_the_two_sets_of_choices_differ_where_the_paper_departs_from_the_release
     assert CHOICES[CASE]["paper"].dimensions()[2].choices == ("3", "3.5", "4")
 
 
-def test_what_models_are_told_names_no_data_and_no_measurement() -> None:
+def test_what_models_are_shown_names_no_data_and_no_measurement() -> None:
     reported = [autoformer.SUMMARY, *(cost.meaning for cost in AutoFormer.costs)]
     reported += [dimension.meaning for dimension in CHOICES[CASE]["paper"].dimensions()]
     text = " ".join(reported).lower()

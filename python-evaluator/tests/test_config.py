@@ -27,9 +27,7 @@ def test_relative_paths_are_relative_to_the_file(path: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "meant"), [("~/nas/all", "home/nas/all"), ("~", "home"), ("a~/b", "a~/b"), ("./~x", "~x")]
 )
-def test_a_tilde_stands_for_ones_own_folder(
-    path: Path, monkeypatch: pytest.MonkeyPatch, written: str, meant: str
-) -> None:
+def test_a_tilde_is_ones_home_folder(path: Path, monkeypatch: pytest.MonkeyPatch, written: str, meant: str) -> None:
     monkeypatch.setenv("HOME", str(path.parent / "home"))
     path.write_text(
         f"nasbench201: {{csv: {written!r}, latency_csv: {written!r}}}\ncheckpoints: {{spos: {written!r}}}\n"
@@ -44,7 +42,7 @@ def test_a_tilde_stands_for_ones_own_folder(
     assert (flags_read.path, flags_read.out) == (own, own)
 
 
-def test_a_packed_table_stands_in_the_place_of_the_csv(path: Path) -> None:
+def test_a_packed_table_replaces_the_csv(path: Path) -> None:
     path.write_text("nasbench201: {table: all.npz, latency_csv: latency.csv}")
     read = config.read(path)
     assert (read.nasbench201_csv, read.nasbench201_table) == (None, path.parent / "all.npz")

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from client import PACKAGE_ROOT
+from client import PACKAGE_ROOT, PATIENCE_SECONDS
 from PIL import Image
 
 from collm_nas_evaluator.crops import Crops, cache_all
@@ -118,14 +118,14 @@ def test_little_is_decoded_ahead_and_nothing_after_the_reader_leaves(make: Calla
     left = len(places)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("crops")]
     time.sleep(0.1)
-    assert len(places) == left < 3 * 32
+    assert len(places) == left <= 3 * 32
 
 
 def test_a_reader_that_waits_has_two_batches_made_ahead(make: Callable[..., Crops]) -> None:
     recipe, places = counting(ofa_validation(8))
     batches = make(recipe).batches(32)
     next(batches)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while len(places) < 3 * 32 and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.1)
@@ -156,7 +156,7 @@ def test_other_images_labels_and_recipes_have_caches_of_their_own(make: Callable
         lambda folder: (folder / "pixels.u8").unlink(),
     ],
 )
-def test_a_damaged_cache_is_none_and_is_built_again(make: Callable[..., Crops], damage: Callable[[Path], None]) -> None:
+def test_a_damaged_cache_is_built_again(make: Callable[..., Crops], damage: Callable[[Path], None]) -> None:
     crops = make()
     expected = all_of(crops)
     crops.cache(quiet)
@@ -249,7 +249,7 @@ def build(folder: Path, cache: Path, pace: int) -> "subprocess.Popen[str]":
     )
 
 
-def test_a_killed_build_goes_on_where_it_was(folder: Path, make: Callable[..., Crops], tmp_path: Path) -> None:
+def test_a_killed_build_continues_where_it_was(folder: Path, make: Callable[..., Crops], tmp_path: Path) -> None:
     with build(folder, tmp_path / "cache", pace=512) as killed:
         assert killed.stdout is not None
         assert [killed.stdout.readline() for _ in range(3)] == ["0\n", "256\n", "512\n"]

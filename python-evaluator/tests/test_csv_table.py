@@ -133,7 +133,9 @@ def test_fractions_are_not_taken_for_percentages(  # noqa: PLR0917
     assert "\n" not in str(caught.value)
 
 
-def test_the_worst_networks_of_the_benchmark_are_no_fractions(table_rows: Rows, write: Write, tmp_path: Path) -> None:
+def test_the_worst_networks_of_the_benchmark_are_not_taken_for_fractions(
+    table_rows: Rows, write: Write, tmp_path: Path
+) -> None:
     for column in ACCURACIES:
         damage(4, column, {"c10": "9.712", "c100": "0.98", "in16": "0.8333"}[column.partition("_")[0]])(table_rows)
         damage(5, column, "0")(table_rows)
@@ -197,7 +199,7 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
         csv_table.read(tmp_path / "empty.csv", tmp_path / "cache")
 
 
-def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_have_different_errors(tmp_path: Path) -> None:
     with pytest.raises(TableMissing, match=r"no file .*nowhere\.csv"):
         csv_table.read(tmp_path / "nowhere.csv", tmp_path / "cache")
     with pytest.raises(UsageError, match="Is a directory"):

@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 import pytest
 import yaml
-from client import PACKAGE_ROOT, SERVICE, process
+from client import PACKAGE_ROOT, PATIENCE_SECONDS, SERVICE, process
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from collm_nas_evaluator import config, flags
@@ -201,7 +201,7 @@ def test_a_running_evaluator_is_healthy() -> None:
         assert ask(ready["listening"]) == (0, "")
 
 
-def test_no_proxy_stands_between() -> None:
+def test_no_proxy_is_used() -> None:
     nowhere = "http://127.0.0.1:9"
     with process("--listen", "127.0.0.1:0") as (_, ready):
         assert ask(ready["listening"], http_proxy=nowhere, https_proxy=nowhere, grpc_proxy=nowhere) == (0, "")
@@ -210,7 +210,7 @@ def test_no_proxy_stands_between() -> None:
 def test_an_evaluator_that_has_ended_is_not_healthy() -> None:
     with process("--listen", "127.0.0.1:0") as (started, ready):
         started.terminate()
-        started.wait(timeout=10)
+        started.wait(timeout=PATIENCE_SECONDS)
     code, said = ask(ready["listening"])
     assert code == 1
     assert said.startswith(f"the evaluator at {ready['listening']} does not serve: UNAVAILABLE: ")

@@ -168,7 +168,9 @@ def test_images_are_needed(settings: Configuration, thousand: Path, tmp_path: Pa
         (thousand / "n99999999").rmdir()
 
 
-def test_search_and_test_see_the_same_images_unless_told_otherwise(settings: Configuration, thousand: Path) -> None:
+def test_search_and_test_see_the_same_images_unless_configured_otherwise(
+    settings: Configuration, thousand: Path
+) -> None:
     same = {each.name: each.data for each in hosted(only(settings, "spos")).describe().splits}
     assert same["search"] == same["test"]
     held = replace(only(settings, "spos"), images=Folders(val=thousand, train=thousand, held_out=1000))

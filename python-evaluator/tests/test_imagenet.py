@@ -212,7 +212,7 @@ def test_other_modes_are_converted(tmp_path: Path, mode: str, kind: str) -> None
     assert read.tobytes() == Image.open(io.BytesIO(content)).convert("RGB").tobytes()
 
 
-def test_a_palette_with_transparency_makes_no_noise(tmp_path: Path) -> None:
+def test_a_palette_with_transparency_gives_no_warning(tmp_path: Path) -> None:
     palette = photograph(6).convert("P")
     read = one_image(tmp_path, encoded(palette, "PNG", transparency=bytes(range(200)))).read(0)
     assert read.tobytes() == palette.convert("RGB").tobytes()

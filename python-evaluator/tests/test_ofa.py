@@ -149,7 +149,7 @@ def test_a_then_b_then_a_gives_the_first_answer_again(supernet: ofa.Ofa) -> None
     assert all(torch.equal(before[name], each) for name, each in supernet.weights.items())
 
 
-def test_what_stands_beyond_a_stages_depth_changes_nothing(supernet: ofa.Ofa) -> None:
+def test_what_is_beyond_the_depth_of_a_stage_changes_nothing(supernet: ofa.Ofa) -> None:
     other = {**reduced.MIXED, "ks": list(reduced.MIXED["ks"])}
     other["ks"][6] = 3  # stage 2 has two blocks, and this is its third
     pictures = reduced.pictures(40, 2)

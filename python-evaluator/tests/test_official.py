@@ -212,7 +212,7 @@ def test_the_digest_follows_every_file_of_the_folder(tmp_path: Path) -> None:
     assert read(path).table.provenance != first
 
 
-def test_what_is_done_is_told_up_to_the_end(tmp_path: Path) -> None:
+def test_progress_is_reported_up_to_the_end(tmp_path: Path) -> None:
     reported: list[float] = []
     official.read(as_folder(tmp_path, cells()), reported.append, FEW)
     assert reported == [1 / 3, 2 / 3, 1]
@@ -433,7 +433,7 @@ def test_a_changed_byte_in_an_archive_is_noticed(tmp_path: Path) -> None:
         read(path)
 
 
-def test_nothing_there_and_nothing_in_it_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_release_and_an_empty_one_have_different_errors(tmp_path: Path) -> None:
     with pytest.raises(TableMissing, match=r"no file or folder .*nowhere.*; give the folder NATS-tss"):
         read(tmp_path / "nowhere")
     with pytest.raises(TableDamaged, match=r"meta\.pickle\.pbz2 is not in it; give the folder NATS-tss"):

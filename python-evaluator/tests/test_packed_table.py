@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import releases
-from client import PACKAGE_ROOT
+from client import PACKAGE_ROOT, PATIENCE_SECONDS
 
 from collm_nas_evaluator import catalogue, config
 from collm_nas_evaluator.backends.base import Backend, Unavailable
@@ -37,7 +37,7 @@ def command(*arguments: object) -> list[str]:
 
 def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        command(*arguments), capture_output=True, text=True, timeout=120, cwd=PACKAGE_ROOT, check=False
+        command(*arguments), capture_output=True, text=True, timeout=PATIENCE_SECONDS, cwd=PACKAGE_ROOT, check=False
     )
 
 
@@ -103,7 +103,7 @@ def test_it_is_served_as_the_csv_of_the_same_numbers(
 # ----- an import that is not to be, or does not come to its end -----
 
 
-def test_a_file_that_is_there_is_replaced_only_when_told_to(tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced_only_with_force(tmp_path: Path) -> None:
     out = tmp_path / "table.npz"
     out.write_text("mine")
     refused = run(tmp_path, "--out", out)
@@ -144,7 +144,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
         ("nowhere/table.npz", r"table\.npz cannot be written: No such file or directory"),
     ],
 )
-def test_a_place_that_cannot_be_written_is_told_at_once(out: str, what: str, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported_at_once(out: str, what: str, tmp_path: Path) -> None:
     (tmp_path / "file.pth").write_text("text")
     with (
         pytest.raises(UsageError, match=what),
@@ -184,7 +184,7 @@ def test_an_import_that_is_stopped_leaves_nothing(number: signal.Signals, made: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 

@@ -325,7 +325,7 @@ def test_stages_may_be_given_as_lists(supernet: spos.Spos) -> None:
     assert supernet.cost(grouped) == supernet.cost(PAPER)
 
 
-def test_what_a_search_is_told(supernet: spos.Spos) -> None:
+def test_what_a_search_is_shown(supernet: spos.Spos) -> None:
     (dimension,) = spos.DIMENSIONS
     assert (dimension.name, dimension.choices, dimension.numeric) == ("op", ("0", "1", "2", "3"), True)
     assert [group.size for group in dimension.groups] == [4, 4, 8, 4]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import reduced
 import torch
-from client import Client, status_of
+from client import PATIENCE_SECONDS, Client, status_of
 from PIL import Image
 from torch import Tensor, nn
 
@@ -185,7 +185,7 @@ class _Gated(_Changed):
         def wait(network: nn.Module, _: tuple[Tensor, ...]) -> None:
             self.batches.append(id(network))
             self.reached.set()
-            assert self.open.wait(20)
+            assert self.open.wait(PATIENCE_SECONDS)
 
         network.register_forward_pre_hook(wait)
         return network
@@ -314,7 +314,7 @@ def test_a_cancelled_call_frees_the_device(make: Make, supernets: dict[str, Any]
     client, space = serve([backend]), backend.describe()
     texts = [each.text for each in architectures(backend, 3)]
     call = client.evaluate(space.id, space.digest, texts)
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(PATIENCE_SECONDS)
     call.cancel()
     gate.open.set()
     free = backend.evaluate(architectures(backend, 1), "search", threading.Event())
