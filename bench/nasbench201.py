@@ -1,9 +1,8 @@
-"""`nasbench201.py [MEGABYTES] [RECORDS]`: what importing the official files takes, and what the table then costs.
+"""`nasbench201.py [MEGABYTES] [RECORDS]` measures the import of the official files, and the use of the table.
 
-Owns what is measured: each row is printed as a JSON line with `what`, `measured` and `aim`; how far it is goes to
-standard error. The files are made up from the official records of three cells, repeated under other cells' numbers,
-and every import runs in a process of its own. Promises nothing, for times are no test. Without the three records
-there is one row that says so.
+Each row is printed as a JSON line with `what`, `measured` and `aim`; progress goes to standard error. The files are
+made from the official records of three cells, repeated under the numbers of other cells. Every import runs in its own
+process. It only measures: no time makes it fail. Without the three records it prints one row that says so.
 """
 
 import bz2
@@ -71,7 +70,7 @@ def single_file(folder: Path, samples: Sequence[Raw], archs: Sequence[str], leas
 
 
 class Template:
-    """A record as the bytes of a pickle in protocol 2, in which number, text and memo can be replaced."""
+    """A record as the bytes of a pickle in protocol 2. Its number, text and memo can be replaced."""
 
     def __init__(self, record: Mapping[str, dict[str, Any]]) -> None:
         marked = {
@@ -107,7 +106,7 @@ class Template:
 
 
 def write_pth(path: Path, templates: Sequence[Template], archs: Sequence[str], least: int) -> int:
-    """A file as torch.save wrote them in 2020, of `least` bytes or somewhat more. Returns how many cells it holds."""
+    """Writes a file as torch.save did in 2020, of at least `least` bytes. Returns how many cells it contains."""
     cells = 0
     memorised = 1
     with path.open("wb") as file:
@@ -163,7 +162,7 @@ def folder_of_records(folder: Path, samples: Sequence[Raw], archs: Sequence[str]
 
 
 def imported(path: Path, cells: int) -> dict[str, float]:
-    """Reads a release in a process of its own: seconds, and megabytes at its most and before."""
+    """Reads a release in its own process. Returns the seconds, the most megabytes, and the megabytes before."""
     say(f"importing {path.name}")
     return in_a_process("import", str(path), str(cells))
 
@@ -225,9 +224,9 @@ def in_a_process(*arguments: str) -> dict[str, float]:
 
 
 def resident(line: str = "VmRSS") -> float:
-    """Megabytes of memory that the process has now, or had at its most (VmHWM)."""
+    """Megabytes of memory of the process: now, or at most so far (VmHWM)."""
     status = Path("/proc/self/status")
-    if not status.exists():  # macOS, which reports only the most, in bytes
+    if not status.exists():  # macOS reports only the most, in bytes
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return next(int(each.split()[1]) for each in status.read_text().splitlines() if each.startswith(line)) * 1024 / 1e6
 

@@ -1,7 +1,7 @@
-"""The other side of each pair: a candidate as the authors of a supernet evaluate it.
+"""Evaluates a candidate as the authors of a supernet do: the official side of each pair.
 
-Owns how the official code is called: once-for-all by its package, AutoFormer by its forward pass written out. Knows
-nothing of how time is taken.
+Calls once-for-all through its package. For AutoFormer it has the official forward pass written out. It measures no
+time.
 """
 
 import math
@@ -56,7 +56,7 @@ def calibrate(subnet: nn.Module, batches: Batches) -> None:
 
 
 def calibration_loader(folder: Path, pixels: int, images: int, batch: int) -> Batches:
-    """As in `calib_bn` of ofa/tutorial/imagenet_eval_helper.py: a new scan of the folder, and a new draw."""
+    """As in `calib_bn` of ofa/tutorial/imagenet_eval_helper.py: lists the folder again and draws again."""
     augmented = transforms.Compose(
         [
             transforms.RandomResizedCrop(pixels),
@@ -71,7 +71,7 @@ def calibration_loader(folder: Path, pixels: int, images: int, batch: int) -> Ba
 
 
 def validation_loader(folder: Path, pixels: int, batch: int) -> Batches:
-    """As the tutorial makes it; it is made once, and its workers start with every candidate."""
+    """As in the tutorial. It is made once, and its workers start again for every candidate."""
     resized = [transforms.Resize(math.ceil(pixels / 0.875)), transforms.CenterCrop(pixels)]
     dataset = ImageFolder(str(folder), transforms.Compose([*resized, *_NORMALISED]))
     return DataLoader(dataset, batch, shuffle=True, num_workers=_workers())

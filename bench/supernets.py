@@ -1,10 +1,10 @@
-"""`supernets.py PART…`: what the supernets take, against the official code where there is one to pair with.
+"""`supernets.py PART…` measures the supernets, in comparison with the official code where there is one.
 
-Owns what is measured: each row is printed as a JSON line with `what`, `measured` and `aim`; how far it is goes to
-standard error. Promises nothing, for times are no test. bench.mjs runs it and shows the rows.
+Each row is printed as a JSON line with `what`, `measured` and `aim`; progress goes to standard error. It only measures:
+no time makes it fail. bench.mjs runs it and shows the rows.
 
-A ratio is taken from five pairs, ours and the official side by turns in this one process, and is the median of the
-five, so that what else the machine does touches both sides alike.
+A ratio is the median of five pairs. In each pair this process runs our side and the official side one after the other,
+so that other work on the machine affects both sides equally.
 """
 
 import dataclasses
@@ -29,7 +29,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 import official
-from collm_nas_evaluator.families import autoformer, ofa, spos
 from collm_nas_evaluator.backends.base import Measurement, Outcome
 from collm_nas_evaluator.backends.supernet import (
     Calibration,
@@ -41,6 +40,7 @@ from collm_nas_evaluator.backends.supernet import (
     extracted,
 )
 from collm_nas_evaluator.crops import Crops
+from collm_nas_evaluator.families import autoformer, ofa, spos
 from collm_nas_evaluator.imagenet import ImageSet, ofa_validation, subset
 from collm_nas_evaluator.scoring import Device, Hits
 from collm_nas_evaluator.space import Architecture, Space
@@ -48,7 +48,7 @@ from collm_nas_evaluator.space import Architecture, Space
 PAIRS = 5
 PIXELS, BATCH, CALIBRATION, VALIDATION = 192, 32, 200, 2000
 FOLDERS = 10
-"""Class folders of the made-up images; the networks have a thousand classes all the same."""
+"""The number of class folders of the made-up images. The networks still have a thousand classes."""
 WIDTH, CLASSES = 1.2, 1000
 CANDIDATE = {"r": [PIXELS], "d": [3, 2, 4, 3, 3], "ks": [3, 5, 7, 5] * 5, "e": [4, 3, 6, 4] * 5}
 LARGEST = {"r": [224], "d": [4] * 5, "ks": [7] * 20, "e": [6] * 20}
@@ -61,7 +61,7 @@ AUTOFORMER_T = {
 }
 
 Seconds = dict[str, float]
-"""What the parts of one side of a pair took."""
+"""The seconds of each part of one side of a pair."""
 
 
 def ofa_part(folder: Path) -> None:
@@ -78,7 +78,7 @@ def ofa_part(folder: Path) -> None:
 
 
 def _from_files(timed: "_Timed", theirs: Any, folders: Mapping[str, Path], cache: Path) -> tuple[Tensor, Tensor]:
-    """Pairs evaluations of a folder of images, and returns those to calibrate and to score with as network inputs."""
+    """Compares evaluations of a folder of images. Returns the network inputs for calibration and for scoring."""
     images = {name: ImageSet.open(path, FOLDERS) for name, path in folders.items()}
     served = Served("ofa-w1.2", "Made up", ofa.dimensions_with((PIXELS,)))
     image_splits = ImageSplits({"search": (images["val"], "All images.")}, images["train"], cache)
@@ -114,7 +114,7 @@ def _from_files(timed: "_Timed", theirs: Any, folders: Mapping[str, Path], cache
 
 
 def _from_tensors(timed: "_Timed", theirs: Any, calibration: Tensor, validation: Tensor) -> None:
-    """Pairs evaluations of the same network inputs in memory, and compares what is answered."""
+    """Compares evaluations of the same network inputs in memory, and their answers."""
     labels = torch.zeros(len(validation), dtype=torch.int64)
     calibrating, scoring = (
         list(zip(inputs.split(BATCH), labels.split(BATCH), strict=False)) for inputs in (calibration, validation)
@@ -158,7 +158,7 @@ def _officially(theirs: Any, calibrating: official.Batches, scoring: official.Ba
 
 
 class _Timed:
-    """A supernet that says what its last extraction and calibration took, and calibrates with fewer images."""
+    """A supernet that measures its last extraction and calibration, and calibrates with fewer images."""
 
     def __init__(self, supernet: ofa.Ofa) -> None:
         self._supernet = supernet
@@ -192,7 +192,7 @@ class _Timed:
 
 @dataclasses.dataclass
 class _Kept:
-    """Network inputs in memory where crops are taken; it is its own recipe."""
+    """Network inputs in memory, used in place of crops. It is its own recipe."""
 
     inputs: Tensor
     name = "kept"
@@ -313,7 +313,7 @@ def _in_a_new_process(*asked: object) -> tuple[int, int]:
 
 
 def load_in_this_process(family: str, folder: str) -> None:
-    """Prints by how many bytes loading a supernet makes this process grow, at the end and at most."""
+    """Loads a supernet and prints by how many bytes this process grew: at the end and at most."""
     path = Path(folder) / family
     before, done, most = resident(), threading.Event(), [0]
 
@@ -332,7 +332,7 @@ def load_in_this_process(family: str, folder: str) -> None:
 
 
 def score_in_this_process(how: str, folder: str) -> None:
-    """Prints how large this process is at most while it scores 1,000 images, and while it scores 10,000."""
+    """Prints the largest size of this process while it scores 1,000 images, and while it scores 10,000."""
     network = ofa.load(Path(folder) / "ofa").subnet(SMALLEST)
     images = ImageSet.open(Path(folder) / "val", FOLDERS)
     device, sizes = Device(), []
@@ -360,7 +360,7 @@ def resident() -> int:
 
 
 def pair(what: str, ours: Callable[[], Seconds], theirs: Callable[[], Seconds], aim: str) -> None:
-    """Runs both sides by turns and prints the ratio and what the parts of either side took."""
+    """Runs both sides in turn. Prints the ratio and the times of the parts of each side."""
     sides = {"ours": ours, "official": theirs}
     taken: dict[str, list[Seconds]] = {side: [] for side in sides}
     worked: dict[str, list[float]] = {side: [] for side in sides}
@@ -369,7 +369,7 @@ def pair(what: str, ours: Callable[[], Seconds], theirs: Callable[[], Seconds], 
             before = _processor_seconds()
             seconds = sides[side]()
             say(f"{f'pair {number}' if number else 'warming up'}, {side}: {_shown(seconds)}")
-            if number:  # what is done once, such as choosing kernels, is done
+            if number:  # so that work that is done once, such as choosing kernels, is over
                 taken[side].append(seconds)
                 worked[side].append(_processor_seconds() - before)
     by_clock = _ratios({side: [sum(each.values()) for each in runs] for side, runs in taken.items()})
@@ -388,7 +388,7 @@ def _ratios(of: Mapping[str, Sequence[float]]) -> list[float]:
 
 
 def _processor_seconds() -> float:
-    """What this process and the workers that it has ended took so far."""
+    """The processor time of this process and of its finished workers so far."""
     return sum(os.times()[:4])
 
 
@@ -420,7 +420,7 @@ def write(path: Path, container: str, layout: Mapping[str, tuple[int, ...]]) -> 
 
 
 def write_images(folder: Path, sets: Mapping[str, int], different: int = 10_000) -> dict[str, Path]:
-    """Photographs of a usual size and detail in class folders; beyond `different` ones the same come again."""
+    """Writes photographs of usual size and detail into class folders. After `different` ones they repeat."""
     source = np.random.RandomState(0)
     for name, count in sets.items():
         for number in range(count):

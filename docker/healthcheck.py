@@ -15,7 +15,7 @@ SECONDS = 5.0
 
 def problem(address: str) -> str | None:
     """Why the evaluator at HOST:PORT does not serve; None when it does."""
-    # A proxy that the container was given is for the world outside.
+    # A proxy of the container is for the internet, not for this machine.
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         check: grpc.UnaryUnaryMultiCallable[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]
         check = channel.unary_unary(
@@ -33,7 +33,7 @@ def problem(address: str) -> str | None:
 
 
 def shown(text: str) -> str:
-    """The text in letters, digits and signs alone: a server's own words may hold more."""
+    """The text with letters, digits and signs only. The words of a server may contain anything."""
     return "".join(each if each.isascii() and each.isprintable() else ascii(each)[1:-1] for each in text)
 
 

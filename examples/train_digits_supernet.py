@@ -1,11 +1,11 @@
-"""A Once-for-All supernet of handwritten digits, made of nothing but the 1,797 scans that scikit-learn brings along.
+"""Trains a Once-for-All supernet of handwritten digits, from the 1,797 scans that scikit-learn includes.
 
     python examples/train_digits_supernet.py images examples/digits/images
     python examples/train_digits_supernet.py train examples/digits/ofa_digits.pth
     python examples/train_digits_supernet.py check examples/digits/ofa_digits.pth examples/digits/images
 
-The first writes what subnets are calibrated (train), searched (search) and tested (test) on; the second makes the
-checkpoint that lies there, in the official layout; the third scores random subnets as the evaluator does.
+The first command writes the images for calibration (train), the search (search) and the test (test). The second makes
+the checkpoint that is there, in the official layout. The third scores random subnets as the evaluator does.
 """
 
 import argparse
@@ -35,9 +35,9 @@ from torch.func import functional_call
 WIDTH, CLASSES, PIXELS = 0.3, 10, 32
 BATCH, STEPS, NOISE = 64, 900, 25
 SIDE = 37
-"""Of an image: what validation shrinks an image to before it cuts the middle 32 pixels out."""
+"""The side of an image in pixels. Validation shrinks images to this size, then takes the middle 32 pixels."""
 VARIANTS = {"train": 4, "search": 12, "test": 12}
-"""How often a scan is in each folder, each time elsewhere, of another size and with other noise."""
+"""How often each scan is in each folder: each time at another place, in another size and with other noise."""
 SPACE = Space(ofa.dimensions_with((PIXELS,)), id="ofa-digits")
 LARGEST, SMALLEST = (
     values_of(SPACE, SPACE.parse({"r": PIXELS, "d": [depth] * 5, "ks": [kernel] * 20, "e": [expansion] * 20}))
@@ -106,7 +106,7 @@ def write_images(folder: Path) -> None:
             number, digit = scans()[name][place // count]
             path = draft / str(digit) / f"{number:04}-{place % count:02}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Uncompressed, which noise is anyway: the same bytes whatever the library that would compress.
+            # Uncompressed (noise hardly compresses), so that the bytes do not depend on a library.
             Image.fromarray(image).save(path, compress_level=0)
         shutil.rmtree(folder / name, ignore_errors=True)
         draft.replace(folder / name)
@@ -123,13 +123,13 @@ def save(path: Path, tensors: list[Tensor], batches: int) -> None:
         state[name] = tensor.detach()
         if name.endswith("running_var"):
             state[name.replace("running_var", "num_batches_tracked")] = counter
-    with path.open("wb") as file:  # as a file, for an archive of that name would hold it some hundred times
+    with path.open("wb") as file:  # as an open file: an archive repeats the name of its file some hundred times
         torch.save({"state_dict": state}, file)
 
 
 def random_weights() -> list[Tensor]:
-    """Where training begins, in the official order. A smaller kernel is the centre of the larger one, and a block with
-    a residual adds nothing at first.
+    """The first weights, in the official order. A smaller kernel is the centre of the larger one. A block with a
+    residual adds nothing at first.
     """
     weights = []
     for name, shape in ofa.layout(WIDTH, CLASSES).items():
@@ -174,14 +174,14 @@ class Training:
 
     def _forward(self, values: Values, images: Tensor) -> Tensor:
         state = self._supernet.activated(values)
-        if values is not LARGEST:  # the statistics in the file are the largest's
+        if values is not LARGEST:  # the statistics in the file are those of the largest subnet
             state = {name: each.clone() if ".running_" in name else each for name, each in state.items()}
         network = self._networks.get(id(values)) or self._supernet.network(values).train()
         return functional_call(network, state, (images,))
 
 
 def batches(steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Training scans in noise that is in no folder: an eighth as calibration crops them, the others not scaled."""
+    """Training scans in new noise. An eighth are crops as in calibration; the others are not scaled."""
     images, labels = variants("train", 6, np.random.RandomState(1000))
     random, recipe = np.random.RandomState(1000), ofa_training(PIXELS)
     for step in range(steps):
@@ -210,7 +210,7 @@ def train(path: Path, steps: int) -> None:
     draft.replace(path)
 
 
-# --- a look at the result, by the evaluator's own way ---
+# --- checking the result with the evaluator's code ---
 
 
 def inputs(folder: Path, recipe: Recipe, most: int | None = None) -> tuple[Tensor, Tensor]:
@@ -232,7 +232,7 @@ def accuracy(network: torch.nn.Module, images: Tensor, labels: Tensor) -> float:
 
 
 def check(path: Path, folder: Path, count: int) -> None:
-    """Prints what random subnets reach on both splits, and how far the splits agree on their order."""
+    """Prints the accuracy of random subnets on both splits, and how well the two orders agree."""
     supernet, random = ofa.load(path), Random(0)  # noqa: S311
     calibration = supernet.calibration(LARGEST)
     training, _ = inputs(folder / "train", calibration.recipe, calibration.images)

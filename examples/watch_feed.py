@@ -1,4 +1,4 @@
-"""Follow a run from Python: the feed as it comes, and the record for what the feed did not bring.
+"""Follows a run from Python: shows the events of the feed, and reads from the record those that the feed missed.
 
 Needs pyzmq. Run it where the run was started: python watch_feed.py tcp://127.0.0.1:5599
 """
@@ -18,7 +18,7 @@ ended = False
 while not ended:
     run, line = feed.recv_multipart()
     events = [json.loads(line)]
-    if events[0]["seq"] > seen + 1:  # begun late, or lines were lost: every line is on disk before it is sent
+    if events[0]["seq"] > seen + 1:  # we began late, or lines were lost; every line is on disk before it is sent
         with (Path(run.decode()) / "journal.jsonl").open("rb") as record:
             events = [json.loads(stored) for stored in record if stored.endswith(b"\n")]
     for event in events:

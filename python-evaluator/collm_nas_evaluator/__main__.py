@@ -1,6 +1,6 @@
-"""The process: signals, exit codes, and the one line for what a person has to correct.
+"""Runs the command line as a process: signals, exit codes, and the one line of an error.
 
-Owns how the program ends. Knows no command; what they need is loaded only after the signals are in place.
+Owns how the program ends. Knows no command. The modules of a command are loaded after the signals are set.
 """
 
 import os
@@ -12,11 +12,11 @@ from collm_nas_evaluator.errors import UsageError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command. Returns the exit code: 0, 2 after one line that says what to correct, or 130 when stopped."""
+    """Runs one command. Returns the exit code: 0; 2 after a line that says what to correct; 130 when it was stopped."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: os._exit(0))  # an exception would surface anywhere in the imports below
+        signal.signal(number, lambda *_: os._exit(0))  # an exception could be raised anywhere in the imports below
     terminal.guard()
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines repeat what the errors here say
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # the errors here say the same
     try:
         options = flags.read(arguments)
         if options.command == "serve":
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         terminal.say(sys.stderr, f"collm-nas-evaluator: stopped; {then}")
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: nothing more to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads the output any more
         return 0
     except OSError as error:
         if not errors.is_out_of_files(error):

@@ -1,6 +1,6 @@
-"""Where a server may listen, and whether other machines reach it there.
+"""Reads the address of a server, and says whether other machines can reach it there.
 
-Owns the form HOST:PORT and what counts as this machine alone. Knows no server.
+Owns the form HOST:PORT and which addresses only this machine can reach. Knows no server.
 """
 
 import ipaddress
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from collm_nas_evaluator.errors import UsageError
 
 _SCHEMES = {"unix", "unix-abstract", "vsock"}
-"""Words before a colon that gRPC takes for something else than a host."""
+"""Words before a colon that gRPC does not read as a host."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A host, an IPv6 one without brackets, and a port (0: any free one)."""
+    """A host (IPv6 without brackets) and a port (0: any free port)."""
 
     host: str
     port: int

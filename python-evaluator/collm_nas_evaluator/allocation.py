@@ -1,7 +1,7 @@
 """Sets how this process gets memory and how its threads wait, before PyTorch is loaded.
 
-Owns the three settings of glibc and the one of OpenMP; those of the environment have priority. Knows no
-tensor; elsewhere than on glibc it sets no memory.
+Owns three settings of glibc and one of OpenMP. What the environment sets has priority. Without glibc it sets only
+OpenMP. Knows no tensor.
 """
 
 import ctypes
@@ -20,10 +20,10 @@ class _Setting:
 
 
 _SETTINGS = (
-    # A thread of its own evaluates each call, and what one has freed has to serve the next.
+    # Each call is evaluated in its own thread. The next thread must be able to use the memory that it has freed.
     _Setting("MALLOC_ARENA_MAX", "glibc.malloc.arena_max", -8, 1),
-    # Freed memory stays with the process. Else every layer's output is given back and comes again, page by page:
-    # half of a calibration's time. The price is a peak about 1.4 times as high.
+    # Freed memory stays with the process. Otherwise every layer's output is returned and requested again, page by page:
+    # half of the time of a calibration. In return the peak is about 1.4 times as high.
     _Setting("MALLOC_MMAP_MAX_", "glibc.malloc.mmap_max", -4, 0),
     _Setting("MALLOC_TRIM_THRESHOLD_", "glibc.malloc.trim_threshold", -1, -1),
 )

@@ -1,7 +1,7 @@
 """Sets the batch-norm statistics of a network from calibration images, and folds batch norm into convolutions.
 
 Owns the two official recalibration rules and the folding. A recalibration is a generator, so that its caller can
-report progress; the network is complete when the generator ends. Knows no family and no image file.
+report progress. The network is complete when the generator ends. Knows no family and no image file.
 """
 
 from collections.abc import Iterable, Iterator
@@ -91,7 +91,7 @@ def recalibrate_by_momentum(network: nn.Module, batches: Iterable[Tensor], momen
 
 
 def _norms(network: nn.Module) -> list[Any]:
-    """The batch norms, whose statistics are there (their declared types allow for none)."""
+    """The batch norms. All of them have statistics, though their declared types allow None."""
     return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
 
 

@@ -1,4 +1,4 @@
-"""Lists the spaces that a configuration serves, in the order to show them: the one place that chooses backends.
+"""Lists the spaces that a configuration serves, in the order to show them. Only this module chooses backends.
 
 Owns the ids of the table spaces and which columns each is served from. Knows no file format and no transport.
 """
@@ -24,7 +24,7 @@ _NASBENCH201 = {
     "nasbench201-cifar100-e12": ("c100", 12),
     "nasbench201-imagenet16-120-e12": ("in16", 12),
 }
-"""Data set and epochs of training of each space's search split; the test split is always that of 200 epochs."""
+"""Data set and epochs of training of each search split. The test split is always after 200 epochs."""
 
 
 def load(configuration: Configuration) -> list[Backend | Unavailable]:

@@ -46,7 +46,7 @@ class Network:
     def flops_m(self, choices: Sequence[int]) -> float:
         """Multiply-adds of one forward pass, in millions, to 5 decimals.
 
-        Counts convolutions and the head with its bias on every edge, also one that carries nothing; batch norm,
+        Counts convolutions and the head with its bias on every edge, also on an edge that carries nothing; batch norm,
         pooling and skips count as nothing.
         """
         at_32_pixels = 7_782_400 + 3_932_160 * choices.count(_CONV_1X1) + 35_389_440 * choices.count(_CONV_3X3)
@@ -61,8 +61,8 @@ class Network:
 def function_of(choices: Sequence[int]) -> str:
     """The function that a cell computes, as a short expression of its input x; equal texts mean the same function.
 
-    Sums are flattened and sorted, skips elided, and an operation on nothing is nothing, so that the 15,625 cells fall
-    into 4,930 classes. All cells whose output is nothing share the text "nothing".
+    Sums are flattened and sorted, skips are left out, and an operation on nothing gives nothing. So the 15,625 cells
+    form 4,930 classes. All cells whose output is nothing share the text "nothing".
     """
     terms: list[list[str]] = [["x"], [], [], []]
     for choice, (into, source) in zip(choices, EDGES, strict=True):

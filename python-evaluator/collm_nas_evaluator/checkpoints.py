@@ -25,13 +25,13 @@ _DEEPEST = 3
 _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 """What DataParallel, torch.compile and others put into the names of the tensors that they wrap, anywhere in them."""
 _COUNTERS = {"num_batches_tracked", "total_ops", "total_params", "n_averaged"}
-"""How names end of what batch norm, thop and averages of weights count: no weights, and they are left out."""
+"""How the names of counters end (batch norm, thop, averages of weights). They are not weights and are left out."""
 _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The weights of a file by name, without what wrappers put there, and the digest of its bytes (SHA-256)."""
+    """The weights of a file by name, without the additions of wrappers, and the digest of its bytes (SHA-256)."""
 
     path: Path
     sha256: str
@@ -95,9 +95,9 @@ def read(path: Path, container: str, rename: Callable[[str], str] = str, where_f
     """Reads a file of torch.save in either of its serializations; nothing in it is run.
 
     `container` is the usual key of the weights; there may be training state beside it. Other usual keys and a bare
-    dictionary of tensors are read too. `rename` brings a tensor's name to its one spelling. Raises CheckpointMissing
-    (with `where_from`, which says where to get the file), CheckpointUnusable, and MemoryError where the weights do not
-    fit.
+    dictionary of tensors are read too. `rename` changes the name of a tensor to its official one. Raises
+    CheckpointMissing (with `where_from`, which says where to get the file), CheckpointUnusable, and MemoryError when
+    the weights do not fit.
     """
     try:
         with files.opened(path) as file:
@@ -122,7 +122,7 @@ def read(path: Path, container: str, rename: Callable[[str], str] = str, where_f
 
 
 def _weights(path: Path, root: object, container: str, rename: Callable[[str], str]) -> dict[str, SavedTensor]:
-    """The weights by their one spelling; plain values between them are left out."""
+    """The weights by their final names. Plain values among them are left out."""
     box = root
     for _ in range(_DEEPEST):
         inside = [box.get(key) for key in (container, *_CONTAINERS)] if isinstance(box, Record) else []

@@ -1,6 +1,7 @@
-"""Orders the names of the classes of an image set, and finds how two sets' names differ.
+"""Orders the names of the classes of an image set, and finds how the names of two sets differ.
 
-Owns the order and when it is in doubt. A label is the place of its class's name, so another order is another label.
+Owns the order, and the rule when the order is in doubt. A label is the place of a class in the order, so another order
+gives other labels.
 Knows no file and no image.
 """
 
@@ -17,14 +18,14 @@ Order = Literal["numeric", "text"]
 """By the numbers in the names (2 before 10), or letter by letter (10 before 2)."""
 ORDERS: tuple[Order, ...] = get_args(Order)
 KEY = "imagenet.class_order"
-"""What decides the order, in a configuration."""
+"""The key of the configuration that sets the order."""
 FLAG = "--class-order"
-"""The same on the command line of retrain."""
+"""The flag of retrain that sets it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """The names of the classes by index, and a remark on their order where another one was possible (else empty)."""
+    """The names of the classes by index, and a remark on the order when another order was possible (else empty)."""
 
     names: tuple[str, ...]
     remark: str = ""
@@ -53,7 +54,7 @@ def ordered(where: Path, names: Sequence[str], order: Order | None = None) -> Cl
 
 
 def difference(names: Sequence[str], like: Classes) -> str:
-    """What the first difference between the names of a set and those of another is; empty where there is none."""
+    """The first difference between the names of a set and those of another set; empty when they are the same."""
     missing, other = sorted(set(like.names) - set(names)), sorted(set(names) - set(like.names))
     if not missing and not other:
         return ""

@@ -1,7 +1,7 @@
-"""Makes the crops of an image set by one recipe, in order: decoded when they are needed, or read from a cache on disk.
+"""Gives the crops of an image set by one recipe, in order: decodes them, or reads them from a cache on disk.
 
-Owns the files of the cache, the rule when they are complete, and how many images are decoded ahead. Knows no model and
-no layout of images.
+Owns the files of the cache, the rule for a complete cache, and how many images are decoded in advance. Knows no model
+and no layout of images.
 """
 
 import errno
@@ -28,7 +28,7 @@ from collm_nas_evaluator.errors import UsageError
 from collm_nas_evaluator.imagenet import ImageSet, Pixels, Recipe
 
 Progress = Callable[[int, int], None]
-"""Called with the number of images that are done, and the number of all."""
+"""Called with the number of images that are done, and the number of all images."""
 
 _CHUNK = 256
 _PIECE = 16
@@ -66,7 +66,7 @@ class Crops:
 
     @property
     def is_cached(self) -> bool:
-        """Whether a whole cache of these very crops is there."""
+        """Whether there is a complete cache of these crops."""
         try:
             manifest = json.loads((self.folder / "manifest.json").read_bytes())
             return bool(manifest == self._manifest()) and self._pixels.stat().st_size == self.bytes
@@ -93,7 +93,7 @@ class Crops:
             raise UsageError(f"{self._pixels} cannot be read: {error.strerror or error}") from error
 
     def cache(self, progress: Progress, stop: threading.Event | None = None) -> None:
-        """Builds the cache, or what is missing of it; returns early, with what is done kept, when `stop` is set.
+        """Builds the cache, or its missing part. When `stop` is set it returns early and keeps what is done.
 
         It waits for another process that does the same work. Raises ImagesUnusable for an image that cannot be decoded,
         UsageError when the disk is full or cannot be written.
@@ -133,9 +133,9 @@ class Crops:
             into[row] = self.recipe.crop(self.images.read(place), place)
 
     def _made(self, ranges: Iterable[range], fill: Callable[[range, Pixels], None]) -> Generator[Pixels]:
-        """An array of crops for each range, in order, filled in pieces by the threads.
+        """An array of crops for each range, in order. The threads fill it in pieces.
 
-        At most two ranges, or a few images a thread where that is more, are filled ahead of the one that is taken.
+        They work at most two ranges in advance, or a few images for each thread if that is more.
         """
         ahead: deque[tuple[Pixels, list[Future[None]]]] = deque()
         side = self.recipe.pixels
@@ -154,7 +154,7 @@ class Crops:
 
     @contextmanager
     def _alone(self, progress: Progress, stop: threading.Event) -> Iterator[None]:
-        """Within it no other process builds this cache, unless `stop` was set while waiting for one."""
+        """Within it no other process builds this cache, unless `stop` was set while it waited for that process."""
         with (self.folder / "lock").open("wb") as lock:
             while not stop.is_set():
                 try:
@@ -194,7 +194,7 @@ class Crops:
         return sum(min(_CHUNK, len(self) - chunk * _CHUNK) for chunk in chunks)
 
     def _seal(self) -> None:
-        """Writes the manifest, which makes the files a cache."""
+        """Writes the manifest. With it the cache is complete."""
         unfinished = self.folder / "manifest.json.unfinished"
         with unfinished.open("w", encoding="utf-8") as file:
             json.dump(self._manifest(), file, indent=2)
@@ -215,9 +215,9 @@ class Crops:
 
 
 def cache_all(crops: Sequence[Crops], out: TextIO) -> None:
-    """Builds each cache, with one progress bar for all on a terminal, and writes to `out` what went where.
+    """Builds each cache, and writes to `out` where each is. On a terminal one progress bar shows them all.
 
-    Raises as `cache`.
+    Raises the errors of `cache`.
     """
     missing = sum(len(each) for each in crops if not each.is_cached)
     below = terminal.beneath(out)
@@ -245,7 +245,7 @@ class _Bar:
         self.begin()
 
     def begin(self) -> None:
-        """The next calls are about the next set."""
+        """Begins the next set."""
         self._before = self._bar.n
         self._started = False
 
@@ -277,7 +277,7 @@ class _Reader:
 
 
 class _Log:
-    """Which chunks are written: a line each, below one that says of what."""
+    """The log of the written chunks: a first line that names the cache, then a line for each chunk."""
 
     def __init__(self, folder: Path, header: str) -> None:
         self._path = folder / "chunks"
@@ -285,7 +285,7 @@ class _Log:
 
     @property
     def chunks(self) -> list[int]:
-        """The finished chunks; none where the log is missing or of something else."""
+        """The finished chunks; empty when the log is missing or belongs to another cache."""
         header, *lines = self._whole().decode("ascii", "replace").split("\n")
         if header != self._header:
             return []
@@ -296,7 +296,7 @@ class _Log:
         self._path.unlink(missing_ok=True)
 
     def repair(self) -> None:
-        """Cuts a line that was not written to its end, so that the next does not continue it."""
+        """Removes an unfinished last line, so that the next line does not continue it."""
         whole = self._whole() if self.chunks else f"{self._header}\n".encode()
         self._path.write_bytes(whole)
 
@@ -320,14 +320,14 @@ def _finished(array: Pixels, pieces: list[Future[None]]) -> Pixels:
 
 
 def _allocate(file: IO[bytes], size: int) -> None:
-    """Makes the file `size` bytes long, and takes them from the disk where that can be done at once."""
+    """Makes the file `size` bytes long, and reserves them on disk where the system can."""
     before = os.fstat(file.fileno()).st_size
     try:
         if hasattr(os, "posix_fallocate"):  # not on macOS
             os.posix_fallocate(file.fileno(), 0, size)
     except OSError as error:
         if error.errno not in _NO_ALLOCATION:
-            file.truncate(before)  # what was taken before the disk was full
+            file.truncate(before)  # releases what was reserved before the disk was full
             raise
     file.truncate(size)
 

@@ -1,7 +1,7 @@
-"""One dimension of a space: the slots, the choices, and the reading of one raw value.
+"""Describes one dimension of a space, and reads a raw value of it into its slots.
 
-Owns which forms a dimension's value may take and how an entry matches a choice. Knows nothing of other dimensions but
-the counts of active slots it is given, and nothing of text forms.
+Owns which forms a value may have and how an entry matches a choice. Gets the counts of active slots from its caller;
+knows no other dimension and no text form.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Literal, NoReturn
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NUMBER_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-"""A choice is written into JSON as it is."""
+"""The form of a numeric choice, which is written into JSON as it is."""
 
 Chosen = tuple[int | None, ...]
 """The index of the choice in each slot, None where the slot is inactive."""
@@ -23,7 +23,7 @@ Chosen = tuple[int | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why something is not an architecture: a code, the place, and a sentence."""
+    """One reason why something is not an architecture: a code, the place, and a sentence."""
 
     code: Literal["unreadable", "unknown-dimension", "missing-dimension", "wrong-length", "not-a-choice"]
     place: str
@@ -58,9 +58,9 @@ class Dimension:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            self._contradicts("the name is no word of letters, digits and underscores")
+            self._contradicts("the name must be letters, digits and underscores, and must not begin with a digit")
         if not self.choices or "" in self.choices:
-            self._contradicts("there is no choice, or an empty one")
+            self._contradicts("there is no choice, or a choice is empty")
         if self.numeric and not all(JSON_NUMBER.fullmatch(token) for token in self.choices):
             self._contradicts("a numeric choice is no decimal number")
         if not all(math.isfinite(value) for value in self.values):
@@ -68,7 +68,7 @@ class Dimension:
         if len(set(self.values if self.numeric else self.choices)) < len(self.choices):
             self._contradicts("a choice is listed twice")
         if not self.groups or any(group.size < 1 for group in self.groups):
-            self._contradicts("there is no group, or one without a slot")
+            self._contradicts("there is no group, or a group has no slot")
         if self.slot_names and len(self.slot_names) != self.length:
             self._contradicts("slot names and slots differ in number")
 
@@ -93,7 +93,7 @@ class Dimension:
         return tuple(map(float, self.choices)) if self.numeric else ()
 
     def active(self, counts: Sequence[int] | None) -> list[bool]:
-        """Whether each slot is part of the network, given how many of each group are (None: all)."""
+        """Whether each slot is part of the network. `counts` says how many slots of each group are (None: all)."""
         if counts is None:
             return [True] * self.length
         return [
@@ -101,7 +101,7 @@ class Dimension:
         ]
 
     def read(self, value: object, counts: Sequence[int] | None) -> tuple[Chosen, list[Rejection]]:
-        """Reads a raw value; what is chosen holds only when there is no rejection."""
+        """Reads a raw value. The choices are valid only when there is no rejection."""
         found: list[Rejection] = []
         slots = self._flatten(value, counts, found)
         chosen: list[int | None] = []
@@ -115,9 +115,9 @@ class Dimension:
         return tuple(chosen), found
 
     def _flatten(self, value: object, counts: Sequence[int] | None, found: list[Rejection]) -> Sequence[object]:
-        """Brings a raw value into one flat list of all slots, padding left-out inactive ones.
+        """Makes one flat list of all slots from a raw value; left-out inactive slots become None.
 
-        What has the wrong length is reported to `found` and not judged any further.
+        A list of the wrong length is reported in `found`, and its entries are not checked.
         """
         if not isinstance(value, list | tuple):
             if self.length == 1 and not isinstance(value, Mapping):

@@ -1,6 +1,6 @@
-"""The errors, each named by what the caller does next.
+"""Defines the errors, each named by what the caller does next.
 
-Owns their meaning. Knows nothing of where they are raised.
+Owns their meaning. Knows no module that raises them.
 """
 
 import errno
@@ -12,7 +12,7 @@ class UsageError(Exception):
 
 
 class TableDamaged(UsageError):
-    """A table's file is not what it has to be, at a place in it (such as "line 7, column flops_m_32")."""
+    """The file of a table is wrong at a place in it (such as "line 7, column flops_m_32")."""
 
     def __init__(self, path: Path, place: str, what: str) -> None:
         super().__init__(f"{path}, {place}: {what}" if place else f"{path}: {what}")

@@ -1,7 +1,7 @@
 """Opens files of other people: only regular files, and only up to a size.
 
-Owns the difference between a file and a pipe, a device or a folder, on which a reader would wait for ever, and between
-a file and what is often downloaded instead of it. Knows no format of ours.
+Owns what is refused: a pipe, a device and a folder, because a reader could wait for ever, and what is often downloaded
+by mistake, such as a web page. Knows none of our formats.
 """
 
 import errno
@@ -93,16 +93,16 @@ class Pieces:
         self._file = file
 
     def read(self, size: int = -1, /) -> bytes:
-        """As of a file. Raises BadZipFile when more is asked for than anything in an archive needs."""
+        """Reads as a file does. Raises BadZipFile when a reader asks for more than any part of an archive needs."""
         if size > _LARGEST_PIECE:
             raise zipfile.BadZipFile(f"its directory says that it has {size:,} bytes")
         return self._file.read(_LARGEST_PIECE if size < 0 else size)
 
 
 def instead(start: bytes) -> str:
-    """What a file is that begins with these bytes but is not the expected one, with the next step if there is one.
+    """What an unexpected file is, by the bytes at its start, and the next step if there is one.
 
-    Empty when that is not known. 512 bytes are enough for most.
+    Empty when it is not known. 512 bytes are enough for most files.
     """
     if not start.strip(b"\0"):
         return "zeros from its beginning, not all of it was downloaded; download it again" if start else _EMPTY

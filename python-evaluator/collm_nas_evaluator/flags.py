@@ -1,6 +1,6 @@
-"""The command line's grammar: the commands and their flags.
+"""Reads the command line: the commands and their flags.
 
-Owns every flag's name, form and help text. Knows nothing of what a command does.
+Owns the name, form and help text of every flag. Knows nothing of what a command does.
 """
 
 import argparse
@@ -15,11 +15,11 @@ from collm_nas_evaluator.keys import path_of
 
 
 def read(arguments: list[str] | None) -> argparse.Namespace:
-    """Reads `arguments` (None: those of the process) into `command`, `config`, for serving `listen` (an Address),
-    `allow_remote` and `exit_with_stdin`, for caching `space`, for importing `path`, `out` and `force`, and for
-    retraining the fields of its settings.
+    """Reads `arguments` (None: those of the process).
 
-    Raises UsageError for a mistake, SystemExit after printing help or the version.
+    The result has `command` and `config`. `serve` adds `listen` (an Address), `allow_remote` and `exit_with_stdin`;
+    `cache-images` adds `space`; `import-nasbench201` adds `path`, `out` and `force`; `retrain` adds the fields of its
+    settings. Raises UsageError for a mistake, SystemExit after printing help or the version.
     """
     about = "Measures neural architectures over gRPC."
     parser = _Parser(prog="collm-nas-evaluator", description=about, allow_abbrev=False)
@@ -37,7 +37,7 @@ def read(arguments: list[str] | None) -> argparse.Namespace:
     for command in (serve, spaces):
         config_help = "YAML; without one the installed table is served"
         command.add_argument("--config", type=_path, metavar="FILE", help=config_help)
-    cache_help = "decode every image once, for all evaluations to come"
+    cache_help = "decode every image once and keep the result for all evaluations"
     cache = commands.add_parser("cache-images", help=cache_help, allow_abbrev=False)
     cache.add_argument("--config", type=_path, required=True, metavar="FILE", help="YAML with checkpoints and imagenet")
     space_help = "only for this space; may be given several times (default: every space that looks at images)"
@@ -63,7 +63,7 @@ def _import(command: argparse.ArgumentParser) -> None:
 
 def _retrain(command: argparse.ArgumentParser) -> None:
     command.description = (
-        "Trains one architecture from scratch by the official recipe, to which the defaults belong. The same command "
+        "Trains one architecture from scratch by the official recipe, which the defaults are. The same command "
         "continues a training that was interrupted."
     )
     command.add_argument("architecture", metavar="ARCHITECTURE", help="as text: '{\"op\":[0,0,3, ... 20 numbers]}'")
@@ -74,7 +74,7 @@ def _retrain(command: argparse.ArgumentParser) -> None:
     }
     for flag, text in folders.items():
         command.add_argument(flag, type=_path, required=True, metavar="FOLDER", help=text)
-    order_help = "of class folders whose names have two orders, by number and by text"
+    order_help = "how to number class folders whose names have two orders (10 before 2, or 2 before 10)"
     command.add_argument("--class-order", choices=ORDERS, help=order_help)
     for name, (kind, text) in RETRAINING.items():
         flag = f"--{name.replace('_', '-')}"
@@ -85,7 +85,7 @@ RETRAINING: Mapping[str, tuple[type, str]] = {
     "classes": (int, "how many classes there are (default 1000)"),
     "iterations": (int, "batches to train on (default 300000)"),
     "batch": (int, "images a batch (default 1024)"),
-    "learning_rate": (float, "the first one; it falls to 0 evenly (default 0.5)"),
+    "learning_rate": (float, "at the start; it falls linearly to 0 (default 0.5)"),
     "momentum": (float, "of the gradient (default 0.9)"),
     "weight_decay": (float, "of all weights but batch norm (default 4e-05)"),
     "label_smoothing": (float, "share of the label spread over all classes (default 0.1)"),
@@ -98,12 +98,12 @@ RETRAINING: Mapping[str, tuple[type, str]] = {
     "checkpoint_every": (int, "batches between two checkpoints (default 1000)"),
     "validate_every": (int, "batches between two validations (default 10000)"),
 }
-"""The settings of a retraining that have a default: what each is read as, and its help."""
+"""The settings of a retraining that have a default: the type and the help text of each."""
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; {self.prog} --help lists what there is")
+        raise UsageError(f"{message}; {self.prog} --help lists the commands and flags")
 
 
 def _path(text: str) -> Path:

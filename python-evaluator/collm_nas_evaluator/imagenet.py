@@ -1,7 +1,7 @@
 """Reads images with labels, and prepares them as each family of networks needs them.
 
-Owns the five official recipes from a photograph to an input, the decoding of an image file, and the fixed slices of a
-set. Knows no network, no cache and no layout of folders and archives.
+Owns the five official recipes that make an input from a photograph, the decoding of an image file, and the fixed
+slices of a set. Knows no network, no cache and no layout of folders and archives.
 """
 
 import hashlib
@@ -39,9 +39,9 @@ Photograph = Image.Image
 Colours = list[tuple[Callable[[Photograph, float], Photograph], float]]
 
 HELD_OUT_SEED = 2147483647
-"""What once-for-all draws its own held-out training images from."""
+"""The seed with which once-for-all draws its held-out training images."""
 SUBSET_SEED = 937162211
-"""What once-for-all draws its calibration images from."""
+"""The seed with which once-for-all draws its calibration images."""
 
 _VERSIONS = {"Pillow": PIL.__version__, "OpenCV": cv2.__version__, "torchvision": torchvision.__version__}
 LIBRARIES = (
@@ -74,9 +74,9 @@ _GLOBAL_GENERATOR = threading.Lock()
 class Recipe:
     """How a decoded photograph becomes the input of a network.
 
-    `crop` takes an RGB photograph and its place in its set to uint8 [pixels, pixels, 3]; a random recipe draws from the
-    place alone. `prepare` takes a batch of such crops, uint8 [N, pixels, pixels, 3] on any device, to float32
-    [N, 3, pixels, pixels] in channels-last memory. `name` says all that a pixel depends on but library versions.
+    `crop` makes uint8 [pixels, pixels, 3] of an RGB photograph and its place in its set. In a random recipe the place
+    is the seed. `prepare` makes float32 [N, 3, pixels, pixels] in channels-last memory of a batch of crops, uint8
+    [N, pixels, pixels, 3] on any device. `name` names everything that a pixel depends on, except library versions.
     """
 
     name: str
@@ -171,9 +171,10 @@ class ImageSet:
     def open(cls, folder: Path, classes: int, order: Order | None = None, like: "ImageSet | None" = None) -> "ImageSet":
         """Lists class folders, the official flat validation folder, or an official archive (in `folder`, or named).
 
-        The index of a class is the one it has in `like`, else its place among the names in `order`, else what
-        class_names.ordered says. Raises ImagesUnusable when there is no such folder, in none of these layouts, when the
-        order is in doubt, and with other than `classes` classes or other ones than those of `like`.
+        The index of a class is its index in `like`. Without `like` it is its place among the names in `order`; without
+        `order`, class_names.ordered decides. Raises ImagesUnusable when there is no such folder, when it has none of
+        these layouts, when the order is in doubt, when it does not have `classes` classes, and when its classes are not
+        those of `like`.
         """
         return cls(imagenet_files.find(folder, classes, order, None if like is None else like.classes))
 
@@ -224,9 +225,9 @@ class ImageSet:
 
 
 def held_out(images: ImageSet, count: int, seed: int = HELD_OUT_SEED) -> tuple[ImageSet, ImageSet]:
-    """The rest, and `count` images with as many of each class as there are (to one), both in the order of the set.
+    """Two sets in the order of `images`: the rest, and `count` images with equally many of each class (within one).
 
-    The same everywhere for the same set and seed. Raises ImagesUnusable when nothing would be left.
+    The same set and seed give the same result everywhere. Raises ImagesUnusable when nothing would be left.
     """
     if not 0 < count < len(images):
         raise ImagesUnusable(images.path(0), f"is of a set of {len(images)} images; {count} cannot be held out of it")
@@ -240,7 +241,7 @@ def held_out(images: ImageSet, count: int, seed: int = HELD_OUT_SEED) -> tuple[I
 
 
 def subset(images: ImageSet, count: int, seed: int = SUBSET_SEED) -> ImageSet:
-    """`count` images in random order, or all where there are no more. The same everywhere for the same set and seed."""
+    """`count` images, or all if there are fewer, in random order. The same set and seed always give the same images."""
     return images.select(np.random.RandomState(seed).permutation(len(images))[:count])
 
 
@@ -255,7 +256,7 @@ def _pillow_centre(mode: InterpolationMode, short: int, pixels: int, image: Phot
 
 @contextmanager
 def _drawn_from(place: int) -> Iterator[None]:
-    """Within it torchvision draws from the place alone; it knows only torch's one generator, which is restored."""
+    """Within it the place is the seed of torch's generator, which torchvision uses. At the end it is restored."""
     with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(zlib.crc32(b"%d" % place))  # torch.manual_seed would reset CUDA's too
         yield

@@ -22,7 +22,7 @@ from collm_nas_evaluator.class_names import Classes, Order
 from collm_nas_evaluator.errors import ImagesUnusable
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp")
-"""Endings of the names of image files, whatever they hold: those of torchvision.datasets.ImageFolder."""
+"""How the names of image files end, as in torchvision.datasets.ImageFolder. The content is not checked."""
 VALIDATION_ARCHIVE = "ILSVRC2012_img_val.tar"
 TRAINING_ARCHIVE = "ILSVRC2012_img_train.tar"
 _LARGEST = 1 << 30
@@ -73,7 +73,7 @@ class Listing:
 def find(path: Path, classes: int, order: Order | None = None, like: Classes | None = None) -> Listing:
     """Lists the images of a folder in any of the layouts, or of an archive.
 
-    The classes have to be those of `like`, whose indices they then have; else `class_names.ordered` numbers them.
+    The classes must be those of `like`, and get its indices. Without `like`, `class_names.ordered` numbers them.
     Raises ImagesUnusable.
     """
     wanted = _Wanted(classes, order, like)
@@ -96,7 +96,7 @@ def is_leftover(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What the classes of a set have to be: so many, in an order, and those of another set where one is given."""
+    """What the classes of a set must be: how many, in which order, and, if given, those of another set."""
 
     count: int
     order: Order | None
@@ -178,7 +178,7 @@ def _images_of(folder: Path) -> list[str]:
 
 
 def _broken_link(path: Path) -> str:
-    """What to say about a link whose target does not exist; empty when there is no such link."""
+    """A sentence about a link whose target does not exist; empty when there is no such link."""
     if not path.is_symlink() or path.exists():
         return ""
     return f"is a broken link, to {path.readlink()}, which is not there; repair it or remove it"

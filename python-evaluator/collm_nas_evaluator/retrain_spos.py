@@ -1,14 +1,14 @@
 """Trains one ShuffleNetV2 architecture from scratch, as the authors of SPOS retrain the winner of their search.
 
 Owns the recipe, the checkpoint that an interrupted training continues from, and the final file. Knows no flag, no
-search and no supernet. The official code is src/Evaluation of megvii-model/SinglePathOneShot; the recipe departs from
-it in this: every batch is full and may hold the end of one epoch and the start of the next, all images are validated,
-and an interrupted training continues with the momentum of the optimizer.
+search and no supernet. The official code is src/Evaluation of megvii-model/SinglePathOneShot. The recipe differs from
+it in three ways: every batch is full and may contain the end of one epoch and the start of the next; all images are
+validated; an interrupted training continues with the momentum of the optimizer.
 
-What it costs on ImageNet, as an estimate: 300,000 batches of 1,024 are 307 million images, each about three times the
-network's multiply-adds, which for 325 million is 3.0e17 in all. At 2,500 images a second, which is an assumption about
-one A100 and needs some 25 cores to decode for it (100 images a second each), that is 34 hours, or 1.4 GPU days; eight
-such cores would make it four and a half days. Nothing of this was measured.
+The cost on ImageNet is an estimate; nothing of it was measured. 300,000 batches of 1,024 are 307 million images. Each
+takes about three times the multiply-adds of the network: for 325 million, 3.0e17 in all. We assume 2,500 images a
+second on one A100, which needs about 25 cores for decoding (100 images a second each). Then a training takes 34 hours,
+or 1.4 GPU days. With eight such cores it takes four and a half days.
 """
 
 import dataclasses
@@ -45,7 +45,7 @@ _SHOWN_EVERY = 20
 _VALIDATED_AT_ONCE = 200
 _TOP = 5
 _NOT_LOADABLE = (pickle.UnpicklingError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError)
-"""What torch.load raises, beside what a look finds, for files that are cut or foreign."""
+"""What else torch.load raises for files that are cut or not its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Settings:
     validate_every: int = 10_000
 
     def __post_init__(self) -> None:
-        """Raises UsageError for a number that makes no training."""
+        """Raises UsageError for a number with which no training is possible."""
         least = {"classes": 2, "iterations": 1, "batch": 2, "pixels": 1, "checkpoint_every": 1, "validate_every": 1}
         least |= {"workers": 0, "seed": 0}
         for name, bound in least.items():
@@ -102,7 +102,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Retrained:
-    """What came of a training: the file of the weights, and the percentages of validation images that were right."""
+    """The result of a training: the file of the weights, and the percentages of correct validation images."""
 
     path: Path
     top1: float
@@ -113,7 +113,7 @@ def run(settings: Settings, out: TextIO) -> Retrained:
     """Trains, or continues a training that was interrupted, and writes progress to `out`.
 
     Random numbers depend only on the seed, the iteration and the image, so that on a CPU an interrupted training ends
-    with the same bits as one that was not interrupted. Raises ArchitectureRejected with every reason before anything is
+    with the same bits as an uninterrupted one. Raises ArchitectureRejected with every reason before anything is
     read, ImagesUnusable, and UsageError.
     """
     full_space = Space(spos.DIMENSIONS, id="spos")

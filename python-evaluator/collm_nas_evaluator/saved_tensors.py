@@ -29,11 +29,11 @@ LARGEST = 4 << 30
 OPERATIONS, PLAIN_BYTES, LONGEST_TEXT = 500_000, 64 << 20, 16 << 20
 """How many opcodes, bytes and characters of one text the description of a file may have; official ones have 60,000."""
 EXPANSION = 2
-"""How many times the bytes of a file its tensors may have together, for they may share them."""
+"""How many times the bytes of its file the tensors may have together. Tensors may share bytes."""
 _MOST_AXES = 8
 _PIECE = 1 << 20
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-"""With these numbers torch.save began its files before they were archives."""
+"""The numbers at the start of a file of torch.save, before its files were archives."""
 
 ITEM_BYTES = {
     "float64": 8,
@@ -116,7 +116,7 @@ _READ_PAST = {
     "uuid": ("UUID",),
     "yacs.config": ("CfgNode",),
 }
-"""Classes of plain values that people save beside their weights. Nothing of them is made or kept."""
+"""Classes of plain values that people save with their weights. They are neither made nor kept."""
 
 
 @dataclass(frozen=True, slots=True)

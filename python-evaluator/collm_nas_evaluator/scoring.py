@@ -19,7 +19,7 @@ from collm_nas_evaluator.errors import UsageError
 PRECISIONS: Mapping[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _BATCH_ON_CUDA = 512
 _PIXELS_AT_ONCE, _FEWEST, _MOST = 600_000, 16, 256
-"""On a CPU a batch is fastest while its layers stay in the cache, and small ones cost a call each."""
+"""On a CPU a batch is fastest when its layers fit into the cache. Very small batches spend their time on calls."""
 _TOP = 5
 
 
@@ -64,7 +64,7 @@ class Device:
     def batches(self, crops: Crops, size: int, stop: threading.Event, start: int = 0) -> Iterator[Tensor]:
         """The crops from `start` on as network inputs on the device, float32 [at most size, 3, r, r].
 
-        The next batch is read while one is worked on. Ends early, with Stopped, when `stop` is set.
+        The next batch is read while one is used. Ends early, with Stopped, when `stop` is set.
         """
         pixels = crops.batches(size, start)
         with ThreadPoolExecutor(1) as reader:
@@ -80,7 +80,7 @@ class Device:
     def score(self, network: nn.Module, crops: Crops, stop: threading.Event) -> Iterator[float | Hits]:
         """Yields the share of images done after each batch, and at last the hits.
 
-        The batch size is halved until it fits, and kept for the next network with inputs of this kind.
+        The batch size is halved until it fits, and kept for the next network with the same kind of inputs.
         Raises OutOfMemory, NotFinite, Stopped.
         """
         count = len(crops)
@@ -106,7 +106,7 @@ class Device:
                     raise
                 if size == 1:
                     raise OutOfMemory(f"one image at a time does not fit into the memory of {self.name}") from error
-            if done < count:  # outside the handler, whose traceback keeps the tensors of the failed pass alive
+            if done < count:  # outside the handler: its traceback keeps the tensors of the failed pass in memory
                 self._free()
                 size = max(1, size // 2)
         self._batch_sizes[kind] = size
@@ -134,7 +134,7 @@ class Device:
 
 
 class Stopped(Exception):
-    """Nobody waits for the result any more."""
+    """The evaluation was stopped: nobody waits for its result."""
 
 
 def choose(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The gRPC surface: translates between the contract's messages and backends, and decides nothing.
+"""Serves backends over gRPC: translates between them and the messages of the contract. It makes no decision.
 
 Owns the statuses of proto/README.md, the heartbeat, the cancelling of calls, and the answer when a backend raises.
 Knows no space and no table; no other module knows grpc.
@@ -36,9 +36,9 @@ SERVICE = "collm_nas.v1.EvaluatorService"
 LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 HEARTBEAT_SECONDS = 10.0
 SHORT_CALLS = 32
-"""So many threads are left for calls that hold no architectures, however many others are under way."""
+"""The number of threads that are kept for calls without architectures, however many other calls run."""
 CALLS_OF_ONE_CONNECTION = 256
-"""More calls than that wait at the client."""
+"""The most calls of one connection; further calls wait at the client."""
 STOP_SECONDS = 0.3
 LONGEST_STATUS_TEXT = 1000
 OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError"}
@@ -216,10 +216,10 @@ def start(
 def _answers(
     backend: Backend, architectures: Sequence[Architecture], split: str, stop: threading.Event
 ) -> Iterator[Outcome | Progress]:
-    """What the backend answers. Where it raises, the architecture it was at has failed, and it is asked for the rest.
+    """The answers of the backend. When it raises, its current architecture has failed, and it is asked for the rest.
 
-    What is not about the architecture is raised all the same: it would fail every other one too. Ends when every
-    architecture is answered, or with the rest unanswered where the backend ends by itself.
+    An error that is not about the architecture is raised: every other architecture would fail too. Ends when every
+    architecture is answered. When the backend ends early, the rest stays unanswered.
     """
     unanswered = dict.fromkeys(range(len(architectures)))
     while unanswered:
@@ -248,7 +248,7 @@ def _answers(
 def _until_it_raises(
     backend: Backend, architectures: Sequence[Architecture], split: str, stop: threading.Event
 ) -> Iterator[Outcome | Progress | Failure]:
-    """What the backend answers, and last, where it raised, what that makes of the architecture it was at."""
+    """The answers of the backend. When it raises, the last one is the failure of its current architecture."""
     failure: Failure | None = None
     try:
         yield from backend.evaluate(architectures, split, stop)
@@ -259,7 +259,7 @@ def _until_it_raises(
             return
         _logger.exception("an evaluation raised")
         failure = _failure(error)
-    # Here the exception is released, and with it the memory that its frames hold.
+    # Here the exception is released, and the memory that its frames hold.
     if failure is not None:
         yield failure
 

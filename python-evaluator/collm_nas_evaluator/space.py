@@ -1,9 +1,10 @@
-"""Describes a search space as data: which architectures it has, and the one canonical text of each.
+"""Describes a search space as data: reads, writes and samples its architectures.
 
-Owns the forms of a raw architecture and the canonical text (proto/README.md states the rules; the search follows the
-same ones, and both read proto/vectors). Knows no space by name, no network, no data and no transport.
+Owns the forms of a raw architecture and its one canonical text. The rules are in proto/README.md; the search follows
+the same rules, and both sides are tested with proto/vectors. Knows no space by name, no network, no data and no
+transport.
 
-Run as a module it reads JSON lines {"space": ..., "raw": ...} and answers each with {"text"} or {"rejections"}.
+Run as a module, it reads JSON lines {"space": ..., "raw": ...} and answers each with {"text"} or {"rejections"}.
 """
 
 import dataclasses
@@ -46,9 +47,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Data that an evaluation may use: "search" drives a search, "test" is asked once, for the winner.
+    """Data that an evaluation may use: "search" during a search, "test" once, for the winner.
 
-    `data` identifies the images: two splits with the same non-empty text use the same ones. No part of the digest.
+    `data` identifies the images: two splits with the same non-empty text use the same images. It is not part of the
+    digest.
     """
 
     name: str
@@ -58,7 +60,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A legal architecture: its canonical text, and what each dimension, in the space's order, chose."""
+    """A legal architecture: its canonical text, and the choices of each dimension in the order of the space."""
 
     text: str
     choices: tuple[Chosen, ...]
@@ -68,9 +70,9 @@ class Architecture:
 class Space:
     """A search space; the fields are those of the contract's SpaceDescription.
 
-    `title` is one line for people and may name the data; `summary` is for models and may not. `data_hash` identifies
-    the numbers of the metrics and costs and is part of the digest only. Everything but the dimensions has a default,
-    because reading and writing architectures needs no more.
+    `title` is one line for people and may name the data. `summary` is for models and must not name it. `data_hash`
+    identifies the numbers of the metrics and costs; it is used in the digest only. Only the dimensions have no default:
+    they are enough to read and write architectures.
 
     Raises ValueError when the description contradicts itself.
     """
@@ -110,7 +112,7 @@ class Space:
 
     @cached_property
     def digest(self) -> str:
-        """Changes whenever a text could mean another architecture or a number could differ (SHA-256, hexadecimal)."""
+        """Differs when a text can mean another architecture or a number can be another one (SHA-256, hexadecimal)."""
         meaning = {
             "id": self.id,
             "template": self.template,
@@ -142,7 +144,7 @@ class Space:
     def parse(self, raw: object) -> Architecture | list[Rejection]:
         """Reads a raw architecture in any of the forms of proto/README.md, or returns every reason why it is not one.
 
-        Reasons are in the order of the dimensions, then those of unknown dimensions, sorted.
+        The reasons are in the order of the dimensions. Those of unknown dimensions come last, sorted by name.
         """
         entries = self._entries(raw)
         if entries is None:
@@ -164,7 +166,7 @@ class Space:
                     choices[name] = chosen
         rejections = [reason for name in self._positions for reason in reasons.get(name, ())]
         for key in sorted(str(key) for key in entries if key not in self._positions):
-            sentence = f'"{key[:60]}" is no dimension (they are: {", ".join(self._positions)})'
+            sentence = f'"{key[:60]}" is no dimension; they are {", ".join(self._positions)}'
             rejections.append(Rejection("unknown-dimension", key, sentence))
         return rejections or self._architecture(choices)
 
@@ -191,18 +193,18 @@ class Space:
 
     @cached_property
     def _reading_order(self) -> list[Dimension]:
-        """The dimensions with every counting one before the ones it governs."""
+        """The dimensions, with each count dimension before the dimensions whose slots it counts."""
         return sorted(self.dimensions, key=lambda dimension: dimension.active_count != "")
 
     @cached_property
     def _cut_template(self) -> tuple[list[str], list[tuple[int, int]]]:
-        """The template cut at its placeholders: literals[i] comes before places[i]; one literal more than places."""
+        """The template cut at its placeholders: literals[i] comes before places[i], and the last literal at the end."""
         cut = _PLACEHOLDER.split(self.template)
         names, slots = cut[1::3], cut[2::3]
         return cut[0::3], [(self._positions.get(name, -1), int(slot)) for name, slot in zip(names, slots, strict=True)]
 
     def _reads_back(self) -> bool:
-        """Whether every text of the template is cut into the very tokens that it was made of."""
+        """Whether every text that the template makes is read back as the same tokens."""
         literals, places = self._cut_template
         for index, (position, _) in enumerate(places):
             dimension = self.dimensions[position]
@@ -277,7 +279,7 @@ class Space:
 
 
 def from_json(description: Mapping[str, Any]) -> Space:
-    """The space that a description in JSON spells: dimensions and template, under the contract's field names."""
+    """The space of a description in JSON. It has dimensions and a template, under the field names of the contract."""
     dimensions = tuple(
         Dimension(
             name=each["name"],
@@ -293,7 +295,7 @@ def from_json(description: Mapping[str, Any]) -> Space:
 
 def _object_from_json(text: str) -> dict[str, object] | None:
     def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is no JSON")
+        raise ValueError(f"{constant} is not JSON")
 
     try:
         value = json.loads(text, parse_int=float, parse_constant=refuse)

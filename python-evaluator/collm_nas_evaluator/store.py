@@ -61,7 +61,7 @@ class Store:
             raise UsageError(f"the store of evaluations {path} cannot be used ({error}); move it away") from error
 
     def find(self, key: Key) -> Record | None:
-        """What is known under a key; None also when the file cannot be read, which is logged."""
+        """The evaluation under a key, or None. When the file cannot be read it is None too, and that is logged."""
         query = "SELECT metrics, seconds, images, correct FROM evaluations WHERE digest=? AND data=? AND architecture=?"
         try:
             with self._lock:

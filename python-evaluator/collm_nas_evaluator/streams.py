@@ -1,6 +1,6 @@
 """Limits the calls that run at the same time, and the answers that wait for each caller.
 
-Owns the bounds for one machine and for all machines. A caller who does not read stops only its own evaluation.
+Owns the bounds for one machine and for all machines. A caller who does not read delays only its own evaluation.
 Knows no transport and no space.
 """
 
@@ -21,7 +21,7 @@ class Bounds:
 
 
 FOR_ONE_MACHINE = Bounds(calls=64, architectures=250_000)
-"""As many searches as one bench has at once. An architecture takes about half a kilobyte as long as its call lasts."""
+"""For as many searches as one bench runs at the same time. An architecture takes about 0.5 kB while its call runs."""
 IN_ALL = Bounds(calls=96, architectures=1_000_000)
 MOST_WAITING = 256
 """The most answers of one call that wait to be read."""
@@ -33,7 +33,7 @@ class _Load:
     architectures: int = 0
 
     def is_full(self, bounds: Bounds, more: int) -> bool:
-        """Whether another call is too many. A single one never is, however large."""
+        """Whether one more call is too many. A single call is always allowed, however large it is."""
         return self.calls > 0 and (self.calls >= bounds.calls or self.architectures + more > bounds.architectures)
 
     def add(self, calls: int, architectures: int) -> None:
@@ -52,7 +52,7 @@ class Admission:
     _machines: dict[str, _Load] = field(default_factory=dict)
 
     def enter(self, machine: str, architectures: int) -> Callable[[], None] | str:
-        """Lets a call of a machine begin, and returns what to call once at its end; or the reason why it may not."""
+        """Lets a call of a machine begin and returns a function to call at its end, or returns why it may not begin."""
         with self._lock:
             load = self._machines.get(machine, _Load())
             for who, which, bounds in (
@@ -80,16 +80,16 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """No answer follows; `reason` says what broke off."""
+    """The end of the answers. `reason` says what went wrong; empty when nothing did."""
 
     reason: str = ""
 
 
 class Answers:
-    """The answers of one evaluation on their way from its thread to the call that asked.
+    """The answers of one evaluation, passed from its thread to its call.
 
-    Giving an outcome waits while too many answers are unread. Progress never waits, because an evaluation may report it
-    while it uses the device: the latest progress replaces an unread one, or is left out.
+    Giving an outcome waits while too many answers are unread. Giving progress never waits, because an evaluation may do
+    it while it uses the device: it replaces unread progress, or is dropped.
     """
 
     def __init__(self, most: int = MOST_WAITING) -> None:
@@ -118,7 +118,7 @@ class Answers:
                 self._changed.notify_all()
 
     def end(self, reason: str = "", *, at_once: bool = False) -> None:
-        """Ends the answers: after those that wait, or at once when nobody reads them any more."""
+        """Ends the answers: after the waiting ones, or at once when nobody reads them any more."""
         with self._changed:
             self._end = self._end or Ended(reason)
             if at_once:

@@ -1,7 +1,7 @@
-"""Writes text for people so that nothing in it moves the cursor, hides, turns round or begins a new line.
+"""Writes text to a terminal safely: nothing in it moves the cursor, hides, changes direction or begins a new line.
 
-Owns which characters are shown as they are and how the others are spelt. Names of files, what checkpoints and tables
-hold and texts of a configuration are other people's; they reach a terminal here and nowhere else. Knows no command.
+Owns which characters are shown as they are, and how the others are written. File names, the contents of checkpoints and
+tables, and texts of a configuration come from other people; only this module writes them. Knows no command.
 """
 
 import io
@@ -15,13 +15,13 @@ _KEPT = "\n\t"
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-"""Letters and marks that show as nothing, which Unicode does not count as format characters."""
+"""Letters and marks that are invisible but are not format characters in Unicode."""
 
 
 def visible(text: str) -> str:
-    r"""The text with every character that does something rather than shows spelt out, such as \x1b or \u202e.
+    r"""The text with every control or invisible character written as an escape, such as \x1b or \u202e.
 
-    Line breaks and tabs stay. So do spaces of any width.
+    Line breaks, tabs and spaces of any width stay.
     """
     if text.translate(_WITHOUT_KEPT).isprintable() and not _INVISIBLE.search(text):
         return text
@@ -39,12 +39,12 @@ def say(out: TextIO, text: str) -> None:
 
 
 class Shown:
-    """A text stream that writes what is visible, and is otherwise the one beneath it."""
+    """A text stream that writes visible text to another stream; in everything else it is that stream."""
 
     def __init__(self, beneath: TextIO) -> None:
         self.beneath = beneath
         if isinstance(beneath, io.TextIOWrapper):
-            beneath.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is spelt out too
+            beneath.reconfigure(errors="backslashreplace")  # for what the terminal's encoding lacks
 
     def write(self, text: str) -> int:
         self.beneath.write(visible(text))
@@ -67,7 +67,7 @@ def guard() -> None:
 
 
 def beneath(out: TextIO) -> TextIO:
-    """The stream on which a progress bar may move the cursor; its text has to be one's own."""
+    """The stream below, where a progress bar may move the cursor. Only for text of this program."""
     return out.beneath if isinstance(out, Shown) else out
 
 

@@ -114,7 +114,7 @@ def test_huge_numbers_in_text_match_nothing_and_break_nothing() -> None:
     assert [reason.place for reason in parsed] == ["n[0]", "n[1]"]
 
 
-def test_reasons_stand_in_the_order_of_the_dimensions_and_unknown_names_come_last() -> None:
+def test_reasons_are_in_the_order_of_the_dimensions_and_unknown_names_come_last() -> None:
     parsed = STAGES.parse({"zz": 1, "kind": ["x", "é"], "d": [2, 9], "aa": 1, "e": None})
     assert isinstance(parsed, list)
     assert [(reason.code, reason.place) for reason in parsed] == [
@@ -165,14 +165,14 @@ def test_a_space_that_contradicts_itself_is_refused(dimensions: list[Dimension],
 @pytest.mark.parametrize(
     ("fields", "what"),
     [
-        ({"name": "a b"}, "no word"),
+        ({"name": "a b"}, "must be letters"),
         ({"choices": ()}, "no choice"),
         ({"choices": ("x",), "numeric": True}, "no decimal number"),
         ({"choices": ("0256",), "numeric": True}, "no decimal number"),
         ({"choices": ("1e999",), "numeric": True}, "beyond the range"),
         ({"choices": ("1", "1.0"), "numeric": True}, "twice"),
         ({"groups": ()}, "no group"),
-        ({"groups": (Group("", 0),)}, "without a slot"),
+        ({"groups": (Group("", 0),)}, "a group has no slot"),
         ({"slot_names": ("one", "two")}, "differ in number"),
     ],
 )

@@ -56,7 +56,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ArchitectureCost:
-    """A value for every cost of the space; equal non-empty keys mean architectures that compute the same function."""
+    """A value for every cost of the space. Architectures with equal, non-empty keys compute the same function."""
 
     costs: Mapping[str, float]
     equivalence_key: str = ""
@@ -78,11 +78,11 @@ class Backend(Protocol):
     ) -> Iterator[Outcome | Progress]:
         """Yields one outcome for each architecture, in any order, and progress as it likes.
 
-        `split` is one of the description's. What goes wrong with one architecture is its outcome; an exception counts
-        as one of the architecture of the latest progress, and the others are asked for again. UsageError, OSError and
-        DeviceLost say that nothing can be evaluated now, and end the call. A long evaluation looks at `stop` now and
-        then and returns soon after it is set. When the caller does not read, an outcome is taken late: while one is
-        yielded, nothing may be locked that others wait for. Progress is always taken at once.
+        `split` is a split of the description. A problem with one architecture is its outcome. An exception is the
+        failure of the architecture of the latest progress, and the caller asks for the others again. UsageError,
+        OSError and DeviceLost mean that nothing can be evaluated now; they end the call. A long evaluation checks
+        `stop` regularly, and returns soon after it is set. A caller may take an outcome late, so no lock that others
+        need may be held while one is yielded. Progress is always taken at once.
         """
         ...
 

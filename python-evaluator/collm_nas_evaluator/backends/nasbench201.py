@@ -33,7 +33,7 @@ _MEANING = (
     "avg_pool_3x3 averages over 3x3 pixels. Every operation keeps the size and the width of the feature map, so any "
     "combination is allowed. Cost: an edge with nor_conv_3x3 is by far the most expensive, about nine times one with "
     "nor_conv_1x1; avg_pool_3x3, skip_connect and none add no multiply-adds and no parameters. Only how many edges "
-    "hold which convolution matters for these, not where they stand, and a convolution that leads nowhere is counted "
+    "hold which convolution matters for these, not which edges, and a convolution that leads nowhere is counted "
     "all the same."
 )
 
@@ -62,7 +62,7 @@ class Numbers:
     latencies: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def hash(self) -> str:
-        """Identifies every number that can be answered (SHA-256, hexadecimal)."""
+        """Identifies all the numbers (SHA-256, hexadecimal)."""
         content = hashlib.sha256(repr(self.network).encode())
         for name, column in [*self.accuracies.items(), *self.latencies.items()]:
             content.update(name.encode() + column.astype("<f8").tobytes())

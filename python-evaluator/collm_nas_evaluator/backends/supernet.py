@@ -39,7 +39,7 @@ Values = Mapping[str, Sequence[float | None]]
 """An architecture in numbers: for each dimension the value of each slot, None where the slot is inactive."""
 
 RESOLUTION = "r"
-"""The name of the dimension that decides how images are prepared, if there is one; nothing else does."""
+"""The name of the dimension that decides how images are prepared. A space may have none."""
 
 METRICS = (
     Metric("accuracy", "percent", "Share of images whose class is the network's first answer."),
@@ -52,7 +52,7 @@ _THREADS = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity
 
 @dataclass(frozen=True, slots=True)
 class CheckpointSpec:
-    """One of a family's published supernets: the sizes that its file must have, and where the file comes from."""
+    """A published supernet of a family: the sizes that its file must have, and where to get the file."""
 
     title: str
     size: Mapping[str, float]
@@ -118,7 +118,7 @@ class ForNotebooks(ABC):
     """
 
     full_space: Space
-    """Every architecture that the weights hold; a search may choose among fewer."""
+    """Every architecture that the weights contain. A search may have fewer to choose from."""
 
     @abstractmethod
     def extraction(
@@ -156,7 +156,7 @@ class ImageSplits:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What a search learns about a supernet: its id, a title for people, the choices, and where they come from."""
+    """The description of a supernet for a search: its id, a title for people, the choices, and their source."""
 
     id: str
     title: str
@@ -166,9 +166,9 @@ class Served:
 
 
 class SupernetBackend:
-    """A Backend over one supernet. Evaluations pass the device one at a time, those in the store are read from there.
+    """A Backend over one supernet. One evaluation uses the device at a time; finished ones come from the store.
 
-    The same calibration images serve every candidate, so that a candidate's number depends on nothing before it.
+    The same calibration images serve every candidate, so that its number does not depend on earlier candidates.
     """
 
     def __init__(

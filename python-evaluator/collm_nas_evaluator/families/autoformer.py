@@ -30,11 +30,11 @@ HEAD = 64
 """Width of every head, however many there are."""
 _FARTHEST = 14
 _DISTANCES = 2 * _FARTHEST + 2
-"""Rows of a relative-position table: one for the class token, then every distance up to the farthest either way."""
+"""Rows of a relative-position table: one for the class token, then one for each distance in both directions."""
 _TABLES = tuple(f"rel_pos_embed_{side}.embeddings_table_{axis}" for side in "kv" for axis in "vh")
 _EPSILON = 1e-5
 _LARGEST_GRID, _DEEPEST = 32, 48
-"""What a file may ask for: with each come tables that grow faster than the file. Officially 14 and 16."""
+"""The largest values that a file may ask for. Tables grow faster than the file with each. Officially 14 and 16."""
 _DIM_STEP, _RATIO_STEP = 8, 0.5
 
 _DOWNLOAD = (
@@ -428,7 +428,7 @@ class _Network(nn.Module):
 
 
 class _Block(nn.Module):
-    """A layer: self-attention with relative positions, then an MLP, each on what a layer norm makes of its input.
+    """A layer: self-attention with relative positions, then an MLP, each after a layer norm.
 
     The published form of attention adds to every pair of tokens the vector of their distance, to the key and to the
     value, and so handles a vector for each pair. That vector is the sum of one for the row and one for the column of

@@ -441,7 +441,7 @@ class _Squeeze(nn.Module):
 
 
 def _short(name: str) -> str:
-    """The one spelling of a tensor's name, among those of the code that made the files and of today's."""
+    """The official name of a tensor. The code that made the files and today's code use different names."""
     short = name.replace(".mobile_inverted_conv.", ".conv.").replace(".bn.bn.", ".bn.")
     return short.replace(".conv.conv.weight", ".conv.weight").replace(".linear.linear.", ".linear.")
 

@@ -58,7 +58,7 @@ _MEANING = (
     "three pairs of a depthwise convolution of side 3 and a pointwise one. A larger kernel sees more context for "
     "somewhat more computation and hardly any parameters; the deeper block sees as much as the largest kernel, with "
     "more layers between. Cost: from choice 0 to 2 it grows with the kernel; choice 3 costs most in every block but "
-    "the first one of a stage, where it costs least. The other blocks of one stage cost the same wherever they stand."
+    "the first one of a stage, where it costs least. The other blocks of one stage all cost the same."
 )
 
 FLOPS = Cost(

@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Unit = Literal["percent", "fraction"]
-"""Of the accuracies in a file; served are percentages always."""
+"""The unit of the accuracies in a file. Served accuracies are always percentages."""
 UNITS: tuple[Unit, ...] = get_args(Unit)
 MOST: Mapping[Unit, int] = {"percent": 100, "fraction": 1}
 """The highest accuracy in a unit."""
 KEY = "nasbench201.accuracy_unit"
-"""What says in a configuration which unit a CSV has."""
+"""The key of the configuration that sets the unit of a CSV file."""
 
 _GUESSING = {"c10": 10.0, "c100": 1.0, "in16": 100 / 120}
-"""Percent that guessing gets, by data set. The lowest accuracy of the benchmark is 97 % of it."""
+"""The percentage that guessing reaches, by data set. The lowest accuracy of the benchmark is 97 % of it."""
 
 
 def in_percent(text: str, unit: Unit) -> float:

@@ -42,7 +42,7 @@ _LARGEST_RECORD = 8 << 20
 _AT_ONCE = 32
 """Files of the folder that are in memory together."""
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-"""With these numbers torch.save began its files before they were archives."""
+"""The numbers at the start of a file of torch.save, before its files were archives."""
 _WANTED = (
     "give the folder NATS-tss-v1_0-3ffb9-simple, NATS-tss-v1_0-3ffb9.pickle.pbz2, NAS-Bench-201-v1_0-e61699.pth or "
     "NAS-Bench-201-v1_1-096897.pth"

@@ -28,12 +28,12 @@ from collm_nas_evaluator.tables.csv_table import ACCURACIES
 from collm_nas_evaluator.tables.table import Columns, Table
 
 FORMAT = 1
-"""Raised whenever the same file would be read differently than before."""
+"""Increase it when the same file would be read differently: old tables are then refused."""
 COMMAND = "collm-nas-evaluator import-nasbench201"
 _LARGEST = 1 << 20
 """Bytes of one array in the file, unpacked; a column has 0.1 million."""
 _LONGEST_HEADER = 256
-"""Characters that say what an array is; a column's are 118."""
+"""The most characters in the header of an array. A column has 118."""
 _UNREADABLE = (
     ArithmeticError,
     EOFError,

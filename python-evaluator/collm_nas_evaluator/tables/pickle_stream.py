@@ -1,4 +1,4 @@
-"""Reads pickle streams of plain records as data: whatever a stream says, no class is made and no function is called.
+"""Reads pickle streams of plain records as data. No class is made and no function is called, whatever a stream says.
 
 Owns which opcodes a stream may hold, which names a record of numbers may ask for, and the reading of it piece by piece:
 long stretches of numbers are checked against the grammar of pickles and kept as the bytes they are, and what belongs to

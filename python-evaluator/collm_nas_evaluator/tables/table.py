@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from collm_nas_evaluator.cell import CELLS
 
 FORMAT = 2
-"""Raised whenever a parser reads the same file differently than before, or refuses it."""
+"""Increase it when a parser reads the same file differently or refuses it: old caches are then not used."""
 
 Columns = Mapping[str, NDArray[np.float64]]
 """One value for each cell, in the order of `cell.number_of`: shape [15625], finite."""
