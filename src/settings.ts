@@ -7,7 +7,7 @@
  *
  * The table imports nothing, so that help is quick and the page in a browser can have it. Schemas are functions of zod.
  */
-import type { z as zod } from "zod";
+import type * as zod from "zod";
 
 export type Zod = typeof zod;
 
