@@ -96,7 +96,7 @@ model: {name: test-model, baseUrl: "${model.baseUrl}", keyVariable: TEST_KEY}
       await page.locator("main .badge").getByText("stopped").first().waitFor();
       await page
         .locator("[data-part=next]")
-        .getByText(/^collm-nas resume .*steered/)
+        .getByText(/^\S*bin\/collm-nas resume .*steered/)
         .waitFor();
     });
 
