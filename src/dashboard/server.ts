@@ -16,7 +16,7 @@ import * as z from "zod";
 import { documentOf, favicon, filesUnder, policy } from "./document.ts";
 import type { PageFiles } from "./page-files.ts";
 import { pageStyle } from "./page-style.ts";
-import type { Standing } from "./protocol.ts";
+import type { StatusMessage } from "./protocol.ts";
 import {
   type JournalNotice,
   type RunCatalog,
@@ -234,12 +234,12 @@ async function streamRun(
   let last = "";
   let known: RunStatus = { condition: "stopped", isSteerable: false, lastSeq: 0 };
   const send = async (because: string | null, isRestart = false) => {
-    const standing: Standing = { ...known, trouble: because, isRestart };
-    const data = JSON.stringify(standing);
+    const status: StatusMessage = { ...known, trouble: because, isRestart };
+    const data = JSON.stringify(status);
     // A journal can restart twice in a row.
     if (data === last && !isRestart) return;
     last = data;
-    await stream.writeSSE({ event: "standing", data });
+    await stream.writeSSE({ event: "status", data });
   };
   const look = async () => {
     const now = await catalog.status(id);

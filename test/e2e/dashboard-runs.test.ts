@@ -46,8 +46,8 @@ describe("the runs of a folder", () => {
     const run = writeRun(join(folder, "growing"), record.slice(0, 8));
     const stream = new Stream(server, "/api/runs/growing/events");
     await until("eight lines", () => stream.lines.length === 8);
-    expect(stream.messages[0]?.event).toBe("standing");
-    expect(stream.standings[0]).toEqual({
+    expect(stream.messages[0]?.event).toBe("status");
+    expect(stream.statuses[0]).toEqual({
       condition: "stopped",
       isSteerable: false,
       trouble: null,
@@ -64,7 +64,7 @@ describe("the runs of a folder", () => {
     appendFileSync(join(run, "journal.jsonl"), `${next.slice(20)}\n`);
     await until("thirteen lines", () => stream.lines.length === 13);
     expect(stream.lines).toEqual(linesOf(record.slice(0, 13)));
-    await until("the standing has all of it", () => stream.standings.at(-1)?.lastSeq === 13);
+    await until("the status has all of it", () => stream.statuses.at(-1)?.lastSeq === 13);
     // Whoever comes back is told what it has not seen.
     expect(stream.of("lines").at(-1)?.id).toBe("13");
     const again = new Stream(server, "/api/runs/growing/events", { "Last-Event-ID": "11" });
@@ -81,16 +81,16 @@ describe("the runs of a folder", () => {
     const stream = new Stream(server, "/api/runs/changing/events");
     await until("eight lines", () => stream.lines.length === 8);
     truncateSync(join(run, "journal.jsonl"), `${linesOf(record.slice(0, 3)).join("\n")}\n`.length);
-    await until("it restarts", () => stream.standings.some(({ isRestart }) => isRestart));
+    await until("it restarts", () => stream.statuses.some(({ isRestart }) => isRestart));
     await until("three lines more", () => stream.lines.length === 11);
     expect(stream.lines.slice(8)).toEqual(linesOf(record.slice(0, 3)));
     rmSync(run, { recursive: true });
-    await until("it is gone", () => stream.standings.at(-1)?.trouble?.includes("is gone"));
+    await until("it is gone", () => stream.statuses.at(-1)?.trouble?.includes("is gone"));
     writeRun(run, record.slice(0, 4));
     await until("it is back", () => stream.lines.length === 15);
-    await until("nothing is wrong any more", () => stream.standings.at(-1)?.trouble === null);
+    await until("nothing is wrong any more", () => stream.statuses.at(-1)?.trouble === null);
     appendFileSync(join(run, "journal.jsonl"), "rot\n");
-    await until("it is damaged", () => stream.standings.at(-1)?.trouble?.includes("line 5"));
+    await until("it is damaged", () => stream.statuses.at(-1)?.trouble?.includes("line 5"));
     expect(stream.isEnded).toBe(false);
   });
 

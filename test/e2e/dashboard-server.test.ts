@@ -85,11 +85,11 @@ describe("steering", () => {
     const stream = await until("it has begun", () => events(run).length > 0).then(
       () => new Stream(server, "/api/runs/live/events"),
     );
-    await until("it takes orders", () => stream.standings.at(-1)?.isSteerable);
-    expect(stream.standings.at(-1)?.condition).toBe("running");
+    await until("it takes orders", () => stream.statuses.at(-1)?.isSteerable);
+    expect(stream.statuses.at(-1)?.condition).toBe("running");
     const give = async (body: string) => await steer(server, "live", bearer(server.token), body);
     expect((await give('{"order":"pause"}')).status).toBe(200);
-    await until("it waits", () => stream.standings.at(-1)?.condition === "paused");
+    await until("it waits", () => stream.statuses.at(-1)?.condition === "paused");
     expect(events(run).at(-1)?.type).toBe("run-paused");
     const refused = await give('{"order":"hint","text":"try more"}');
     expect([refused.status, JSON.parse(refused.body).ok]).toEqual([409, false]);
@@ -97,8 +97,8 @@ describe("steering", () => {
     await until("it goes on", () => stream.lines.some((line) => line.includes('"run-continued"')));
     expect((await give('{"order":"stop"}')).status).toBe(200);
     expect((await going.ended).code).toBe(3);
-    await until("it is shown as stopped", () => stream.standings.at(-1)?.condition === "stopped");
-    expect(stream.standings.at(-1)?.isSteerable).toBe(false);
+    await until("it is shown as stopped", () => stream.statuses.at(-1)?.condition === "stopped");
+    expect(stream.statuses.at(-1)?.isSteerable).toBe(false);
   });
 });
 

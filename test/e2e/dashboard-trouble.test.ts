@@ -74,12 +74,12 @@ describe.skipIf(chromiumPath === null)(`the live page in a browser${browserNote}
     await panel(page, "Cost and value").locator("svg").waitFor();
     first.process.kill("SIGKILL");
     await first.process.ended;
-    await panel(page, "Standing").locator("[data-part=connection][data-state=lost]").waitFor();
+    await panel(page, "Status").locator("[data-part=connection][data-state=lost]").waitFor();
     await list.getByText("The connection to the server is lost").waitFor();
     appendTo(join(folder, "followed"), talked.slice(begun.length));
     await startDashboard(folder, { port: first.port });
     await untilShown(page, talked.length);
-    await panel(page, "Standing").locator("[data-part=connection][data-state=open]").waitFor();
+    await panel(page, "Status").locator("[data-part=connection][data-state=open]").waitFor();
     await rowOf(list, "followed").getByText("finished").waitFor();
   });
 

@@ -129,7 +129,7 @@ describe.skipIf(chromiumPath === null)(`the live page in a browser${browserNote}
     await page.getByRole("heading", { level: 1, name: "talked" }).waitFor();
     await untilShown(page, talked.length);
     const value = best(fold(talked) as RunState)?.value.toFixed(2);
-    expect(await panel(page, "Standing").locator("[data-part=best]").textContent()).toBe(`${value} %`);
+    expect(await panel(page, "Status").locator("[data-part=best]").textContent()).toBe(`${value} %`);
     for (const name of ["Best so far", "Cost and value", "Candidates by round", "Choices by round"])
       await panel(page, name).locator("svg").first().waitFor();
     expect(await panel(page, "Strategy").locator("ins").count()).toBeGreaterThan(0);

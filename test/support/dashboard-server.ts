@@ -4,7 +4,7 @@
  */
 import { request } from "node:http";
 import { afterAll, beforeAll, expect } from "vitest";
-import type { Standing } from "../../src/dashboard/protocol.ts";
+import type { StatusMessage } from "../../src/dashboard/protocol.ts";
 import type { RunRow, RunsChange } from "../../src/runs/shown-runs.ts";
 import type { RunEvent } from "../../src/search/events.ts";
 import { type Process, type Settings, start, temporaryFolder, until } from "./cli.ts";
@@ -140,8 +140,8 @@ export class Stream {
     return this.of("lines").flatMap(({ data }) => data.split("\n"));
   }
 
-  get standings(): Standing[] {
-    return this.of("standing").map(({ data }) => JSON.parse(data) as Standing);
+  get statuses(): StatusMessage[] {
+    return this.of("status").map(({ data }) => JSON.parse(data) as StatusMessage);
   }
 
   get rows(): Map<string, RunRow> {

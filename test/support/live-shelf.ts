@@ -93,7 +93,7 @@ export function addressOf(dashboard: Dashboard, id: string, place = ""): string 
 /** Opens a run and waits until all that there is of it is shown. */
 export async function visitRun(dashboard: Dashboard, id: string, look: Parameters<Reader["visit"]>[1] = {}) {
   const page = await reader.visit(addressOf(dashboard, id), look);
-  await panel(page, "Standing").locator("[data-part=connection]").getByText("is live").waitFor();
+  await panel(page, "Status").locator("[data-part=connection]").getByText("is live").waitFor();
   return page;
 }
 

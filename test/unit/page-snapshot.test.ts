@@ -12,7 +12,7 @@ let events: RunEvent[] = [];
 
 beforeEach(() => {
   [now, waits, events] = [0, [], []];
-  run = { state: null, events, standing: null };
+  run = { state: null, events, status: null };
 });
 
 function tell(body: EventBody): void {
@@ -86,8 +86,8 @@ test("how the run stands is shown though no line came", () => {
   tell(runStarted());
   made.current();
   now += 1_000;
-  run.standing = { condition: "paused", isSteerable: true, trouble: null, isRestart: false, lastSeq: 1 };
-  expect(made.current()?.standing?.condition).toBe("paused");
+  run.status = { condition: "paused", isSteerable: true, trouble: null, isRestart: false, lastSeq: 1 };
+  expect(made.current()?.status?.condition).toBe("paused");
 });
 
 test("events are found by type in their order, and a record that begins anew is read anew", () => {
@@ -98,7 +98,7 @@ test("events are found by type in their order, and a record that begins anew is 
   tell(strategySet(2));
   expect(made.current()?.places.get("strategy-set")).toEqual([1, 3]);
   events = [];
-  run = { state: null, events, standing: null };
+  run = { state: null, events, status: null };
   tell(runStarted());
   tell(strategySet(1));
   // No waiting: what is shown no longer holds.

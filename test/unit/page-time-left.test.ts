@@ -1,8 +1,8 @@
 /** How long the page of a run says that it may still take. */
 import { expect, test } from "vitest";
 import { secondsLeft } from "../../src/dashboard/page/time-left.ts";
-import { timeLeftWords } from "../../src/dashboard/page/standing-words.ts";
-import type { Standing } from "../../src/dashboard/protocol.ts";
+import { timeLeftWords } from "../../src/dashboard/page/status-words.ts";
+import type { StatusMessage } from "../../src/dashboard/protocol.ts";
 import type { Condition } from "../../src/runs/shown-runs.ts";
 import type { RunState } from "../../src/search/state.ts";
 import { reportedRun } from "../support/reported-runs.ts";
@@ -15,7 +15,7 @@ function runOfTen(search: Parameters<typeof reportedRun>[1] = {}): RunState {
   ).state;
 }
 
-const standing = (condition: Condition): Standing => ({
+const status = (condition: Condition): StatusMessage => ({
   condition,
   isSteerable: true,
   trouble: null,
@@ -43,8 +43,8 @@ test("nothing is said before the first result and after the end", () => {
 });
 
 test("it is said as an estimate, and only of a run that goes on", () => {
-  expect(timeLeftWords(140, standing("running"))).toBe("about 2 min");
-  expect(timeLeftWords(14, standing("paused"))).toBe("about 14 s of work");
+  expect(timeLeftWords(140, status("running"))).toBe("about 2 min");
+  expect(timeLeftWords(14, status("paused"))).toBe("about 14 s of work");
   for (const condition of ["stopped", "finished", "damaged"] as const)
-    expect(timeLeftWords(140, standing(condition))).toBeNull();
+    expect(timeLeftWords(140, status(condition))).toBeNull();
 });

@@ -74,15 +74,15 @@ class Comparison implements View {
         resolve(loaded);
       };
       const stream = openRun(id, () => {
-        const { state, standing, isCaughtUp, trouble } = stream;
+        const { state, status, isCaughtUp, trouble } = stream;
         if (trouble !== null) settle({ kind: "failure", reason: trouble });
-        else if (standing === null) return;
-        else if (standing.trouble !== null) settle({ kind: "failure", reason: standing.trouble });
-        else if (standing.condition === "damaged")
+        else if (status === null) return;
+        else if (status.trouble !== null) settle({ kind: "failure", reason: status.trouble });
+        else if (status.condition === "damaged")
           settle({ kind: "failure", reason: "Its record is damaged; open it to see where." });
-        else if (standing.lastSeq === 0) settle({ kind: "failure", reason: "It has not begun yet." });
+        else if (status.lastSeq === 0) settle({ kind: "failure", reason: "It has not begun yet." });
         else if (state !== null && isCaughtUp)
-          settle({ kind: "run", run: { folder: id, state }, condition: standing.condition });
+          settle({ kind: "run", run: { folder: id, state }, condition: status.condition });
       });
       this.#streams.add(stream);
     });

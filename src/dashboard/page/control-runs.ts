@@ -72,7 +72,7 @@ export class ControlRuns {
     if (id === undefined) return;
     // One at a time: a browser holds few connections open to one server.
     const stream = openRun(id, () => {
-      const isLost = stream.trouble !== null || (stream.standing?.trouble ?? null) !== null;
+      const isLost = stream.trouble !== null || (stream.status?.trouble ?? null) !== null;
       if (this.#reading?.stream !== stream || !(stream.isCaughtUp || isLost)) return;
       stream.close();
       this.#reading = null;

@@ -15,7 +15,7 @@ import { mostControls } from "./controls.ts";
 import { exhibitView } from "./exhibits.ts";
 import { awaited, type PanelContext, fold, type Panel } from "./panel.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { unitOfCost } from "./standing-words.ts";
+import { unitOfCost } from "./status-words.ts";
 import type { FigureName } from "./figure-makers.ts";
 import { type DrawnFigures, figuresFor } from "./studies.ts";
 

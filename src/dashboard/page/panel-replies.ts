@@ -15,7 +15,7 @@ import { preciseDuration as duration } from "../../text/durations.ts";
 import { roleName } from "./event-words.ts";
 import { awaited, type PanelContext, fold, type Panel, verbatim } from "./panel.ts";
 import type { Replied } from "./snapshot.ts";
-import { waitingWords } from "./standing-words.ts";
+import { waitingWords } from "./status-words.ts";
 
 /** How many are shown before a reader asks for more, and how many more then. */
 const atOnce = 30;
@@ -36,10 +36,10 @@ export function repliesPanel(context: PanelContext): RepliesPanel {
       if (from === null || from > number) from = number;
       return replyId(number);
     },
-    render: ({ state, replies, standing }) => {
+    render: ({ state, replies, status }) => {
       if (state.models === null) return awaited("This searcher asks no model.");
       const count = state.chats.length;
-      if (count === 0) return awaited(waitingWords(state, standing));
+      if (count === 0) return awaited(waitingWords(state, status));
       // One that was asked for stays in view; else no more than the newest few.
       const first = Math.max(0, Math.min(from ?? count, count - atOnce));
       const shown = state.chats

@@ -10,21 +10,21 @@ import type { Candidate, Round, RunState } from "../../search/state.ts";
 import { objective } from "../../search/results.ts";
 import { type Alike, alikeIn, type CandidateWords, candidateWords, keyOf } from "./candidate-words.ts";
 import { awaited, type PanelContext, type Panel } from "./panel.ts";
-import { isUnderWay, unitOfCost, waitingWords } from "./standing-words.ts";
+import { isUnderWay, unitOfCost, waitingWords } from "./status-words.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export function roundPanel(context: PanelContext): Panel {
   const opened = new Set<string>();
   return {
     title: "Rounds",
-    heading: ({ state, standing }) => (isUnderWay(state, standing) ? "Round in progress" : "Rounds"),
+    heading: ({ state, status }) => (isUnderWay(state, status) ? "Round in progress" : "Rounds"),
     isWide: true,
     render: (snapshot) => {
-      const { state, standing } = snapshot;
+      const { state, status } = snapshot;
       const newest = state.rounds.length;
       const place = context.place();
       const round = state.rounds[(place?.round ?? newest) - 1];
-      if (newest === 0) return awaited(waitingWords(state, standing));
+      if (newest === 0) return awaited(waitingWords(state, status));
       if (round === undefined)
         return html`${awaited(`The run has no round ${place?.round}; it has ${newest}.`)}
           <p><a href=${context.hrefOf(null)}>Show round ${newest}</a></p>`;
@@ -62,13 +62,13 @@ function steps(round: number, newest: number, isChosen: boolean, context: PanelC
   </div>`;
 }
 
-function roundWords(round: Round, newest: number, { state, standing }: Snapshot): string {
+function roundWords(round: Round, newest: number, { state, status }: Snapshot): string {
   const measured = round.candidates.filter(({ outcome }) => outcome !== null).length;
   const open = round.candidates.filter(
     ({ verdict, outcome }) => verdict.kind === "accepted" && outcome === null,
   ).length;
   const parts = [
-    `Round ${round.round}${round.closed ? "" : round.round === newest && isUnderWay(state, standing) ? " is under way" : " was not closed"}`,
+    `Round ${round.round}${round.closed ? "" : round.round === newest && isUnderWay(state, status) ? " is under way" : " was not closed"}`,
     counted(round.candidates.length, "candidate"),
     `${measured} evaluated`,
     ...(open > 0 ? [`${open} to be evaluated`] : []),
@@ -77,16 +77,16 @@ function roundWords(round: Round, newest: number, { state, standing }: Snapshot)
 }
 
 /** What is under way behind the last round. */
-function awaitedWords(round: Round, newest: number, { state, standing }: Snapshot): string {
+function awaitedWords(round: Round, newest: number, { state, status }: Snapshot): string {
   if (round.round !== newest || !round.closed || state.ended !== null) return "";
-  if (standing?.condition !== "running") return "";
+  if (status?.condition !== "running") return "";
   return state.models === null
     ? ` The candidates of round ${newest + 1} are being drawn.`
     : ` The Navigator is being asked for the strategy of round ${newest + 1}.`;
 }
 
-function emptyWords(round: Round, { state, standing }: Snapshot): string {
-  if (round.closed || !isUnderWay(state, standing)) return "Nothing was proposed in this round.";
+function emptyWords(round: Round, { state, status }: Snapshot): string {
+  if (round.closed || !isUnderWay(state, status)) return "Nothing was proposed in this round.";
   return state.models === null
     ? "Its candidates are being drawn."
     : round.strategy === null

@@ -81,8 +81,8 @@ export function steeringPanel(context: PanelContext): Panel {
     say(said);
   };
 
-  const ordersView = ({ standing }: Snapshot): TemplateResult => {
-    const isPaused = standing?.condition === "paused";
+  const ordersView = ({ status }: Snapshot): TemplateResult => {
+    const isPaused = status?.condition === "paused";
     return html`<div class="row" role="group" aria-label="Orders">
         <button type="button" ?disabled=${isAsking || isPaused} @click=${() => void give({ order: "pause" })}>Pause after this round</button>
         <button type="button" ?disabled=${isAsking} @click=${() => void give({ order: "resume" })}>Resume</button>
@@ -122,7 +122,7 @@ export function steeringPanel(context: PanelContext): Panel {
         answer === null
           ? nothing
           : html`<p class=${answer.ok ? "answer" : "answer trouble"} data-part="answer">${answer.words}</p>`;
-      if (snapshot.standing?.isSteerable !== true)
+      if (snapshot.status?.isSteerable !== true)
         return html`${answered}${awaited(unsteerableWords(snapshot))}`;
       return html`${token() === null ? tokenView() : ordersView(snapshot)}${answered}`;
     },
@@ -135,9 +135,9 @@ export function steeringPanel(context: PanelContext): Panel {
 
 // --- internal ---
 
-function unsteerableWords({ standing }: Snapshot): string {
-  if (standing === null) return "Whether the run can be steered is being asked.";
-  return standing.condition === "running" || standing.condition === "paused"
+function unsteerableWords({ status }: Snapshot): string {
+  if (status === null) return "Whether the run can be steered is being asked.";
+  return status.condition === "running" || status.condition === "paused"
     ? "This run takes no orders: it was started without a way to, or another program holds it."
     : "Only a run under way can be steered.";
 }

@@ -6,9 +6,9 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { RunState } from "../../search/state.ts";
 import { strategySummary } from "../../search/strategy.ts";
-import type { Standing } from "../protocol.ts";
+import type { StatusMessage } from "../protocol.ts";
 import { awaited, type PanelContext, type Panel } from "./panel.ts";
-import { isUnderWay, waitingWords } from "./standing-words.ts";
+import { isUnderWay, waitingWords } from "./status-words.ts";
 import { type Piece, roundsWithStrategy, strategyChange } from "./strategy-change.ts";
 
 export function strategyPanel(context: PanelContext): Panel {
@@ -31,10 +31,10 @@ export function strategyPanel(context: PanelContext): Panel {
 
   return {
     title: "Strategy",
-    render: ({ state, standing }) => {
+    render: ({ state, status }) => {
       const rounds = roundsWithStrategy(state);
       const newest = rounds.at(-1);
-      if (newest === undefined) return html`${untold(state, 0)}${awaited(nothingWords(state, standing))}`;
+      if (newest === undefined) return html`${untold(state, 0)}${awaited(nothingWords(state, status))}`;
       const round = chosen !== null && rounds.includes(chosen) ? chosen : newest;
       const at = rounds.indexOf(round);
       const before = rounds[at - 1];
@@ -114,9 +114,9 @@ function hintView(text: string, words: string): TemplateResult {
   return html`<figure class="told"><figcaption>${words}</figcaption><blockquote>${text}</blockquote></figure>`;
 }
 
-function nothingWords(state: RunState, standing: Standing | null): string {
+function nothingWords(state: RunState, status: StatusMessage | null): string {
   if (state.models === null && state.rounds.some(({ closed }) => closed))
     return "This searcher follows no strategy in words.";
-  if (!isUnderWay(state, standing)) return "No strategy was set.";
-  return `${waitingWords(state, standing)} It will stand here.`;
+  if (!isUnderWay(state, status)) return "No strategy was set.";
+  return `${waitingWords(state, status)} It will stand here.`;
 }

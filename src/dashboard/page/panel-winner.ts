@@ -4,7 +4,7 @@
  * Owns the buttons. The forms are those of winner-forms.ts.
  */
 import { html, nothing, type TemplateResult } from "lit-html";
-import { noWinnerYet } from "./standing-words.ts";
+import { noWinnerYet } from "./status-words.ts";
 import { hasTest, objective, testsOnSearchImages, valueOf } from "../../search/results.ts";
 import type { RunState } from "../../search/state.ts";
 import { score } from "../../text/numbers.ts";
@@ -18,8 +18,8 @@ export function winnerPanel(): Panel {
     null;
   return {
     title: "Winner",
-    render: ({ state, best, open, isTranslated, standing }) => {
-      if (best === null) return awaited(noWinnerYet(state, standing));
+    render: ({ state, best, open, isTranslated, status }) => {
+      if (best === null) return awaited(noWinnerYet(state, status));
       if (known === null || known.of !== best.text || known.open !== open)
         known = { of: best.text, open, forms: winnerForms(state, best, isTranslated ? open : null) };
       const { forms } = known;

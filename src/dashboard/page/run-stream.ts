@@ -6,7 +6,7 @@
 import type { RunEvent } from "../../search/events.ts";
 import { applyEvent } from "../../search/fold.ts";
 import type { RunState } from "../../search/state.ts";
-import type { Standing } from "../protocol.ts";
+import type { StatusMessage } from "../protocol.ts";
 import { oncePerFrame, whileSeen, yielded } from "./tasks.ts";
 
 /** How the page and the server hear each other. */
@@ -20,7 +20,7 @@ export interface RunStream {
   /** All of them, in order. */
   readonly events: readonly RunEvent[];
   /** Null: not told yet. */
-  readonly standing: Standing | null;
+  readonly status: StatusMessage | null;
   /** Whether everything that the server had when it last told has been folded. */
   readonly isCaughtUp: boolean;
   readonly connection: Connection;
@@ -46,7 +46,7 @@ export function openRun(id: string, onChange: () => void): RunStream {
 class FoldedStream implements RunStream {
   state: RunState | null = null;
   events: RunEvent[] = [];
-  standing: Standing | null = null;
+  status: StatusMessage | null = null;
   connection: Connection = "connecting";
   trouble: string | null = null;
   readonly id: string;
@@ -70,7 +70,7 @@ class FoldedStream implements RunStream {
   }
 
   get isCaughtUp(): boolean {
-    return this.standing !== null && (this.state?.seq ?? 0) >= this.standing.lastSeq;
+    return this.status !== null && (this.state?.seq ?? 0) >= this.status.lastSeq;
   }
 
   open(): void {
@@ -85,10 +85,10 @@ class FoldedStream implements RunStream {
         this.#lastSeq = Number(lastEventId);
         this.#take(data.split("\n"));
       },
-      standing: ({ data }) => {
-        const standing = JSON.parse(data) as Standing;
-        if (standing.isRestart) this.#forget();
-        this.standing = standing;
+      status: ({ data }) => {
+        const status = JSON.parse(data) as StatusMessage;
+        if (status.isRestart) this.#forget();
+        this.status = status;
         this.#changed();
       },
     };

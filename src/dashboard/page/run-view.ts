@@ -13,7 +13,7 @@ import { logPanel } from "./panel-log.ts";
 import { repliesPanel } from "./panel-replies.ts";
 import { rowId, roundPanel } from "./panel-round.ts";
 import { spendPanel } from "./panel-spend.ts";
-import { standingPanel } from "./panel-standing.ts";
+import { statusPanel } from "./panel-status.ts";
 import { steeringPanel } from "./panel-steering.ts";
 import { strategyPanel } from "./panel-strategy.ts";
 import { winnerPanel } from "./panel-winner.ts";
@@ -22,7 +22,7 @@ import { hrefOf, type Place } from "./router.ts";
 import type { RunStream } from "./run-stream.ts";
 import { openRuns, type RunsStream } from "./runs-stream.ts";
 import { type Snapshot, Snapshots } from "./snapshot.ts";
-import { settingsWords } from "./standing-words.ts";
+import { settingsWords } from "./status-words.ts";
 import type { View } from "./view.ts";
 
 /** Shows a run whose record comes by a stream, which is closed with the view; `update` asks for the page to be drawn again. */
@@ -98,7 +98,7 @@ class RunView implements View {
     this.#replies = repliesPanel(context);
     // Beside each other stands what is of one height.
     this.#panels = [
-      standingPanel(context, () => ({
+      statusPanel(context, () => ({
         connection: this.#stream.connection,
         isCaughtUp: this.#stream.isCaughtUp,
         folder: this.#folder(),
@@ -173,12 +173,12 @@ class RunView implements View {
   }
 
   #withoutRecord(): TemplateResult {
-    const { trouble, standing, connection } = this.#stream;
+    const { trouble, status, connection } = this.#stream;
     const back = html`Go back to <a href=${hrefOf({ page: "list" })}>the list of runs</a>.`;
     if (trouble !== null) return emptyState(trouble, back);
-    if (standing !== null && standing.trouble !== null)
-      return emptyState("This run cannot be shown.", standing.trouble, back);
-    if (standing !== null && standing.lastSeq === 0)
+    if (status !== null && status.trouble !== null)
+      return emptyState("This run cannot be shown.", status.trouble, back);
+    if (status !== null && status.lastSeq === 0)
       return emptyState("The run has not begun yet.", "It appears here with its first line.");
     return connection === "lost"
       ? emptyState(
@@ -241,9 +241,9 @@ function aimOf(place: Place | null): string | null {
   return place.candidate === null ? "panel-rounds" : rowId(place.round, place.candidate);
 }
 
-function headView({ state, standing }: Snapshot): TemplateResult {
+function headView({ state, status }: Snapshot): TemplateResult {
   const { hints, search } = state;
-  return html`<p class="head">${standing === null ? nothing : stateBadge(standing.condition)}
+  return html`<p class="head">${status === null ? nothing : stateBadge(status.condition)}
     ${search.blind === true ? mark("blind", "The search does not see the space's own names.") : nothing}
     ${hints.length > 0 ? mark("hinted", "A person told the Navigator something: left out of the averages of benches.") : nothing}
     <span>${settingsWords(state).join(" · ")}</span>

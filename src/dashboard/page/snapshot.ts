@@ -9,7 +9,7 @@ import type { RunEvent } from "../../search/events.ts";
 import { metered, type Spend, spend } from "../../search/spend.ts";
 import { type Best, best } from "../../search/results.ts";
 import type { RunState } from "../../search/state.ts";
-import type { Standing } from "../protocol.ts";
+import type { StatusMessage } from "../protocol.ts";
 import { improvers } from "./candidate-words.ts";
 import { secondsLeft } from "./time-left.ts";
 
@@ -17,7 +17,7 @@ import { secondsLeft } from "./time-left.ts";
 export interface ReadRun {
   readonly state: RunState | null;
   readonly events: readonly RunEvent[];
-  readonly standing: Standing | null;
+  readonly status: StatusMessage | null;
 }
 
 export type Replied = Extract<RunEvent, { type: "chat-replied" }>;
@@ -25,7 +25,7 @@ export type Replied = Extract<RunEvent, { type: "chat-replied" }>;
 /** A run at one moment. The state goes on growing; everything else stands still. */
 export interface Snapshot {
   readonly state: RunState;
-  readonly standing: Standing | null;
+  readonly status: StatusMessage | null;
   readonly events: readonly RunEvent[];
   /** How many of `events` there were. */
   readonly count: number;
@@ -81,21 +81,21 @@ export class Snapshots {
   /** The newest snapshot that there was time for; null: nothing has been read yet. */
   current(): Snapshot | null {
     const run = this.#run();
-    const { state, standing, events } = run;
+    const { state, status, events } = run;
     if (state === null) {
       this.#last = null;
       return null;
     }
     const last = this.#last;
     const isNew =
-      last === null || last.events !== events || last.count !== events.length || last.standing !== standing;
+      last === null || last.events !== events || last.count !== events.length || last.status !== status;
     if (!isNew) return last;
     const now = this.#milliseconds();
     if (last !== null && last.events === events && now < this.#nextAt) {
       this.#isDue(this.#nextAt - now);
       return last;
     }
-    this.#last = this.#make(state, standing, events);
+    this.#last = this.#make(state, status, events);
     this.#nextAt = now + shortestMs;
     this.#isDrawn = false;
     return this.#last;
@@ -111,7 +111,7 @@ export class Snapshots {
     this.#nextAt = this.#milliseconds() + Math.min(longestMs, Math.max(shortestMs, restShare * milliseconds));
   }
 
-  #make(state: RunState, standing: Standing | null, events: readonly RunEvent[]): Snapshot {
+  #make(state: RunState, status: StatusMessage | null, events: readonly RunEvent[]): Snapshot {
     if (this.#index.events !== events) this.#index = new EventIndex(events);
     this.#index.read();
     if (this.#names === null || this.#names.of !== state.original)
@@ -120,7 +120,7 @@ export class Snapshots {
     const used = spend(state);
     return {
       state,
-      standing,
+      status,
       events,
       count: events.length,
       places: this.#index.places,

@@ -1,7 +1,7 @@
 /**
  * How a run stands: the best, what is used up, how long it may still take, and what to do next.
  *
- * Owns the order and the markup. The words are those of standing-words.ts, every number is a selector's.
+ * Owns the order and the markup. The words are those of status-words.ts, every number is a selector's.
  */
 import { capUnits } from "../../report/words.ts";
 import { html, nothing, type TemplateResult } from "lit-html";
@@ -12,7 +12,7 @@ import { preciseDuration as duration } from "../../text/durations.ts";
 import { awaited, type PanelContext, factsView, meter, type Panel } from "./panel.ts";
 import type { Connection } from "./run-stream.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { nextStep, noWinnerYet, roundsWords, timeLeftWords, unitOfCost } from "./standing-words.ts";
+import { nextStep, noWinnerYet, roundsWords, timeLeftWords, unitOfCost } from "./status-words.ts";
 
 /** What the panel is told beside the snapshot. */
 export interface Beside {
@@ -23,11 +23,11 @@ export interface Beside {
 }
 
 /** @param beside asked at each drawing */
-export function standingPanel(context: PanelContext, beside: () => Beside): Panel {
+export function statusPanel(context: PanelContext, beside: () => Beside): Panel {
   return {
-    title: "Standing",
+    title: "Status",
     render: (snapshot) => {
-      const { state, evaluated, standing, secondsLeft } = snapshot;
+      const { state, evaluated, status, secondsLeft } = snapshot;
       return html`${bestView(snapshot, context)}
         ${factsView([
           [
@@ -39,9 +39,9 @@ export function standingPanel(context: PanelContext, beside: () => Beside): Pane
               `${amount(evaluated)} of ${amount(state.search.budget)}`,
             ),
           ],
-          ["Rounds", roundsWords(state, standing)],
+          ["Rounds", roundsWords(state, status)],
           ["Time worked", duration(secondsWorked(state))],
-          ["Time left", timeLeftWords(secondsLeft, standing) ?? nothing],
+          ["Time left", timeLeftWords(secondsLeft, status) ?? nothing],
           ["Tokens", tokensView(snapshot)],
           ["Money", moneyView(snapshot)],
           ["This page", connectionView(beside())],
@@ -53,8 +53,8 @@ export function standingPanel(context: PanelContext, beside: () => Beside): Pane
 
 // --- internal ---
 
-function bestView({ state, best, open, standing }: Snapshot, context: PanelContext): TemplateResult {
-  if (best === null) return awaited(noWinnerYet(state, standing));
+function bestView({ state, best, open, status }: Snapshot, context: PanelContext): TemplateResult {
+  if (best === null) return awaited(noWinnerYet(state, status));
   const { round, index } = best.candidate;
   const { name, unit, higherIsBetter } = objective(state);
   const costs = Object.entries(best.measured.costs).map(
@@ -118,8 +118,8 @@ function connectionView({ connection, isCaughtUp }: Beside): TemplateResult {
   return html`<span data-part="connection" data-state=${connection}>${words}</span>`;
 }
 
-function nextView({ state, standing }: Snapshot, { folder }: Beside): TemplateResult | typeof nothing {
-  const next = nextStep(state, standing, folder);
+function nextView({ state, status }: Snapshot, { folder }: Beside): TemplateResult | typeof nothing {
+  const next = nextStep(state, status, folder);
   if (next === null) return nothing;
   const cap = state.capReached;
   return html`<div class="note" data-part="next">

@@ -10,7 +10,7 @@ import { commandLine } from "../../text/shell.ts";
 import { funnel } from "../../search/funnel.ts";
 import { roundLimit } from "../../search/progress.ts";
 import type { RunState } from "../../search/state.ts";
-import type { Standing } from "../protocol.ts";
+import type { StatusMessage } from "../protocol.ts";
 import { preciseDuration as duration } from "../../text/durations.ts";
 import { counted, withUnit } from "../../text/numbers.ts";
 
@@ -26,18 +26,22 @@ export interface NextStep {
  *
  * @param folder the run's folder as a command takes it; null: not known, and no command is given
  */
-export function nextStep(state: RunState, standing: Standing | null, folder: string | null): NextStep | null {
-  if (standing === null) return null;
+export function nextStep(
+  state: RunState,
+  status: StatusMessage | null,
+  folder: string | null,
+): NextStep | null {
+  if (status === null) return null;
   const typed = (...orders: readonly (readonly string[])[]) =>
     folder === null
       ? []
       : orders.map(([order = "", ...rest]) => commandLine(program(), order, folder, ...rest));
-  if (standing.trouble !== null)
+  if (status.trouble !== null)
     return {
-      words: `Something is wrong with its record: ${standing.trouble.replace(/\.?$/, ".")} What was read before is still shown.`,
+      words: `Something is wrong with its record: ${status.trouble.replace(/\.?$/, ".")} What was read before is still shown.`,
       commands: [],
     };
-  switch (standing.condition) {
+  switch (status.condition) {
     case "running":
       return null;
     case "paused":
@@ -58,28 +62,28 @@ export function nextStep(state: RunState, standing: Standing | null, folder: str
 }
 
 /** Whether a process works on a run, or waits to, as far as is known. */
-export function isUnderWay({ ended }: Pick<RunState, "ended">, standing: Standing | null): boolean {
+export function isUnderWay({ ended }: Pick<RunState, "ended">, status: StatusMessage | null): boolean {
   if (ended !== null) return false;
-  return standing === null || standing.condition === "running" || standing.condition === "paused";
+  return status === null || status.condition === "running" || status.condition === "paused";
 }
 
 /** What is awaited before anything was proposed. */
 export function waitingWords(
   { models, ended }: Pick<RunState, "models" | "ended">,
-  standing: Standing | null,
+  status: StatusMessage | null,
 ): string {
   const [first, doing] =
     models === null
       ? ["the first candidates were drawn", "The first candidates are being drawn."]
       : ["the first strategy was set", "The Navigator is being asked for the first strategy."];
-  if (!isUnderWay({ ended }, standing)) return `It stopped before ${first}.`;
-  return standing?.condition === "paused" ? "A person has it wait before its first round." : doing;
+  if (!isUnderWay({ ended }, status)) return `It stopped before ${first}.`;
+  return status?.condition === "paused" ? "A person has it wait before its first round." : doing;
 }
 
 /** Why there is no best. */
-export function noWinnerYet(state: RunState, standing: Standing | null): string {
-  if (state.rounds.length === 0) return waitingWords(state, standing);
-  if (isUnderWay(state, standing))
+export function noWinnerYet(state: RunState, status: StatusMessage | null): string {
+  if (state.rounds.length === 0) return waitingWords(state, status);
+  if (isUnderWay(state, status))
     return "Nothing has been measured within the limits yet: the first result will stand here.";
   const { evaluated, failed, overLimit } = funnel(state);
   return evaluated + failed === 0 && overLimit > 0
@@ -88,24 +92,24 @@ export function noWinnerYet(state: RunState, standing: Standing | null): string 
 }
 
 /** How many rounds there are, and how many there can be. */
-export function roundsWords(state: RunState, standing: Standing | null): string {
+export function roundsWords(state: RunState, status: StatusMessage | null): string {
   const limit = roundLimit(state);
   const closed = state.rounds.filter((round) => round.closed).length;
   const isOpen = state.rounds.length > closed;
   return [
     `${closed} closed`,
     ...(isOpen
-      ? [`round ${state.rounds.length} ${isUnderWay(state, standing) ? "under way" : "not closed"}`]
+      ? [`round ${state.rounds.length} ${isUnderWay(state, status) ? "under way" : "not closed"}`]
       : []),
     ...(Number.isFinite(limit) ? [`at most ${limit}`] : []),
   ].join(", ");
 }
 
 /** How long it may still take; null: it does not go on, or nothing tells. */
-export function timeLeftWords(secondsLeft: number | null, standing: Standing | null): string | null {
-  if (secondsLeft === null || standing === null) return null;
-  if (standing.condition === "running") return `about ${duration(secondsLeft)}`;
-  return standing.condition === "paused" ? `about ${duration(secondsLeft)} of work` : null;
+export function timeLeftWords(secondsLeft: number | null, status: StatusMessage | null): string | null {
+  if (secondsLeft === null || status === null) return null;
+  if (status.condition === "running") return `about ${duration(secondsLeft)}`;
+  return status.condition === "paused" ? `about ${duration(secondsLeft)} of work` : null;
 }
 
 /** The unit of a cost; empty where it has none. */

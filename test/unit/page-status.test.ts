@@ -1,16 +1,11 @@
 /** What the page of a run says of how it stands and what to do next. */
 import { expect, test } from "vitest";
-import {
-  nextStep,
-  noWinnerYet,
-  roundsWords,
-  settingsWords,
-} from "../../src/dashboard/page/standing-words.ts";
-import type { Standing } from "../../src/dashboard/protocol.ts";
+import { nextStep, noWinnerYet, roundsWords, settingsWords } from "../../src/dashboard/page/status-words.ts";
+import type { StatusMessage } from "../../src/dashboard/protocol.ts";
 import type { Condition } from "../../src/runs/shown-runs.ts";
 import { reportedRun } from "../support/reported-runs.ts";
 
-const standing = (condition: Condition, trouble: string | null = null): Standing => ({
+const status = (condition: Condition, trouble: string | null = null): StatusMessage => ({
   condition,
   isSteerable: false,
   trouble,
@@ -21,40 +16,40 @@ const ended = reportedRun([1, 2, 3]).state;
 const unfinished = reportedRun([1, 2, 3], { ends: false, search: { budget: 10 } }).state;
 
 test("a stopped run is resumed in its own folder, quoted for a shell", () => {
-  expect(nextStep(unfinished, standing("stopped"), "my runs/it's")?.commands).toEqual([
+  expect(nextStep(unfinished, status("stopped"), "my runs/it's")?.commands).toEqual([
     "collm-nas resume 'my runs/it'\\''s'",
   ]);
 });
 
 test("a paused run is let go on, a running one needs nothing", () => {
-  expect(nextStep(unfinished, standing("paused"), "runs/a")?.commands).toEqual([
+  expect(nextStep(unfinished, status("paused"), "runs/a")?.commands).toEqual([
     "collm-nas steer runs/a resume",
   ]);
-  expect(nextStep(unfinished, standing("running"), "runs/a")).toBeNull();
+  expect(nextStep(unfinished, status("running"), "runs/a")).toBeNull();
 });
 
 test("one whose budget is spent can go on with more of it, and be checked", () => {
-  expect(nextStep(ended, standing("finished"), "runs/a")?.commands).toEqual([
+  expect(nextStep(ended, status("finished"), "runs/a")?.commands).toEqual([
     "collm-nas resume runs/a --budget 6",
     "collm-nas replay runs/a",
   ]);
 });
 
 test("what is wrong with a record is told in its own words, whatever the run does", () => {
-  const next = nextStep(unfinished, standing("running", "line 7 is no JSON."), "runs/a");
+  const next = nextStep(unfinished, status("running", "line 7 is no JSON."), "runs/a");
   expect(next?.words).toContain("line 7 is no JSON.");
 });
 
 test("as long as the folder is not known no command is made up", () => {
-  expect(nextStep(unfinished, standing("stopped"), null)?.commands).toEqual([]);
+  expect(nextStep(unfinished, status("stopped"), null)?.commands).toEqual([]);
 });
 
 test("rounds are counted with the one under way and the most there can be", () => {
-  expect(roundsWords(unfinished, standing("running"))).toBe("1 closed");
+  expect(roundsWords(unfinished, status("running"))).toBe("1 closed");
   const { state } = reportedRun([1], { ends: false, search: { rounds: 4 } });
   state.rounds.push({ round: 2, strategy: null, candidates: [], closed: false });
-  expect(roundsWords(state, standing("running"))).toBe("1 closed, round 2 under way, at most 4");
-  expect(roundsWords(state, standing("stopped"))).toBe("1 closed, round 2 not closed, at most 4");
+  expect(roundsWords(state, status("running"))).toBe("1 closed, round 2 under way, at most 4");
+  expect(roundsWords(state, status("stopped"))).toBe("1 closed, round 2 not closed, at most 4");
 });
 
 test("where there is no winner yet, it says what is awaited", () => {
@@ -63,10 +58,10 @@ test("where there is no winner yet, it says what is awaited", () => {
   const [asked, drawn] = [models, null].map(
     (players) => reportedRun([], { ends: false, search, started: { models: players } }).state,
   );
-  expect(asked && noWinnerYet(asked, standing("running"))).toContain("Navigator is being asked");
-  expect(drawn && noWinnerYet(drawn, standing("running"))).toContain("candidates are being drawn");
+  expect(asked && noWinnerYet(asked, status("running"))).toContain("Navigator is being asked");
+  expect(drawn && noWinnerYet(drawn, status("running"))).toContain("candidates are being drawn");
   // Nobody asks for anything where no process works on it.
-  expect(asked && noWinnerYet(asked, standing("stopped"))).toBe(
+  expect(asked && noWinnerYet(asked, status("stopped"))).toBe(
     "It stopped before the first strategy was set.",
   );
 });
