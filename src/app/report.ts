@@ -19,9 +19,9 @@ import {
   type Table,
   wordsOf,
 } from "../report/exhibit.ts";
+import { sectionsOf } from "../report/sections.ts";
 import { studyMarkdown } from "../report/markdown.ts";
 import { generatorMark, page } from "../report/page.ts";
-import { sectionsOf } from "../report/sections.ts";
 import type { Study } from "../report/study.ts";
 import { program } from "./compose.ts";
 import { readStudy } from "./read-study.ts";

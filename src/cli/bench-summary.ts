@@ -3,8 +3,8 @@
  *
  * It chooses the tables and the columns that a terminal has room for. It computes nothing.
  */
-import { tablesOf } from "../report/comparison.ts";
 import type { Table } from "../report/exhibit.ts";
+import { tablesOf } from "../report/tables.ts";
 import { readStudy } from "../app/read-study.ts";
 import { paint } from "./style.ts";
 import { table } from "./table.ts";

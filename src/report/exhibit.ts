@@ -1,8 +1,9 @@
 /**
- * What a report shows: tables and figures, each with a caption and the data behind it.
+ * What a report shows: tables and figures, each with a caption and its data, and how a table is put together.
  *
- * Owns the shapes. Knows neither how an exhibit is made nor what it is rendered to.
+ * What is in an exhibit is decided by its own module; page.ts, markdown.ts and csv.ts write it.
  */
+import { unknown } from "../text/numbers.ts";
 
 /** One line of the data behind an exhibit: column name to value, the same columns in every line. */
 export type DataRow = Readonly<Record<string, string | number | null>>;
@@ -62,4 +63,34 @@ export interface Figure extends Exhibit {
   readonly svg: string;
   /** The same for a screen that has no room beside the lines for their names. */
   readonly narrow?: string;
+}
+
+// ----- Tables from named columns -----
+
+/** A column with the key that its cells are given under. */
+export interface KeyedColumn<Key extends string> extends Column {
+  readonly key: Key;
+}
+
+/** A column of words. */
+export function textColumn<const Key extends string>(key: Key, name: string): KeyedColumn<Key> {
+  return { key, name, align: "left" };
+}
+
+/** A column of numbers. */
+export function numberColumn<const Key extends string>(key: Key, name: string): KeyedColumn<Key> {
+  return { key, name, align: "right" };
+}
+
+/** The table with these columns; cells of columns that are not there are left out, and a missing cell is unknown. */
+export function tableOf<Key extends string>(
+  exhibit: Exhibit,
+  columns: readonly KeyedColumn<Key>[],
+  rows: readonly { readonly [K in Key]?: string | undefined }[],
+): Table {
+  return {
+    ...exhibit,
+    columns: columns.map(({ name, align }) => ({ name, align })),
+    rows: rows.map((row) => columns.map(({ key }) => row[key] ?? unknown)),
+  };
 }

@@ -4,8 +4,8 @@
  * Owns the page and the escaping: labels, names of models and reasons come from elsewhere and are text, never markup.
  * Figures are links: they are files of their own.
  */
-import { tablesOf } from "./comparison.ts";
 import { type Exhibit, type Figure, notesOf, readingTitle, type Table } from "./exhibit.ts";
+import { tablesOf } from "./tables.ts";
 import { bySpace, type LostRun, runVersions, type Study, versionText } from "./study.ts";
 
 /**

@@ -6,13 +6,12 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { html as template, raw } from "hono/html";
-import { abstractOf } from "./abstract.ts";
-import { csvOf } from "./csv.ts";
 import { type Figure, notesOf, readingTitle, standalone, type Table } from "./exhibit.ts";
-import { pageStyle } from "./page-style.ts";
 import type { Section } from "./sections.ts";
-import { type LostRun, runVersions, type Study, versionText } from "./study.ts";
 import type { FoundArchitecture } from "./winners.ts";
+import { csvOf } from "./csv.ts";
+import { pageStyle } from "./page-style.ts";
+import { type LostRun, runVersions, type Study, versionText } from "./study.ts";
 
 /** Text that is markup already; anything else is escaped where it is put into markup. */
 type Markup = ReturnType<typeof raw>;
@@ -39,7 +38,7 @@ ${raw(generatorMark)}
 <body>
 <header>
 <h1>${study.title}</h1>
-<p>${sections.map(({ space }) => abstractOf(space)).join(" ")}</p>
+<p>${sections.map(({ abstract }) => abstract).join(" ")}</p>
 ${facts(study)}
 ${contents(sections, lostOf(study).length)}
 </header>

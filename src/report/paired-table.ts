@@ -15,12 +15,10 @@ import {
   pairedDifference,
   pickedTest,
   searchValue,
-} from "./compared.ts";
-import type { DataRow, Note, Table } from "./exhibit.ts";
-import { range, spreadOf } from "./spreads.ts";
+} from "./comparison.ts";
+import { type DataRow, type Note, numberColumn, type Table, tableOf, textColumn } from "./exhibit.ts";
+import { fewestPairs, type PairedComparison, range, spreadOf } from "./statistics.ts";
 import { signed } from "../text/numbers.ts";
-import { numbers, tableOf, words } from "./layout.ts";
-import { fewestPairs, type PairedComparison } from "./statistics.ts";
 import { settingsOf } from "./run-settings.ts";
 
 /** Every search against every control, by search value and by test; controls among themselves once. */
@@ -102,7 +100,7 @@ function controlTable(space: ComparedSpace, couples: readonly Couple[], measure:
         }),
       ),
     },
-    [words("search", "Search"), words("against", "Against"), ...differenceColumns],
+    [textColumn("search", "Search"), textColumn("against", "Against"), ...differenceColumns],
     compared.map(({ first, second, difference }) => ({
       search: nameOf(first),
       against: second.label,
@@ -151,11 +149,11 @@ function blindTable(space: ComparedSpace, couples: readonly Couple[]): Table {
       ),
     },
     [
-      words("search", "Search"),
-      words("blind", "Blind twin"),
-      words("measure", "Measure"),
-      numbers("told", "Told"),
-      numbers("untold", "Blind"),
+      textColumn("search", "Search"),
+      textColumn("blind", "Blind twin"),
+      textColumn("measure", "Measure"),
+      numberColumn("told", "Told"),
+      numberColumn("untold", "Blind"),
       ...differenceColumns,
     ],
     compared.map(({ first, second, measure, difference }) => ({
@@ -170,10 +168,10 @@ function blindTable(space: ComparedSpace, couples: readonly Couple[]): Table {
 }
 
 const differenceColumns = [
-  numbers("difference", "Difference"),
-  numbers("interval", "95 % interval"),
-  numbers("pairs", "Pairs"),
-  words("verdict", "Verdict"),
+  numberColumn("difference", "Difference"),
+  numberColumn("interval", "95 % interval"),
+  numberColumn("pairs", "Pairs"),
+  textColumn("verdict", "Verdict"),
 ];
 
 /** Differences are small: they are shown with one decimal more than the values. */

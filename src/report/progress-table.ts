@@ -6,21 +6,19 @@
 import {
   type ComparedCohort,
   type ComparedSpace,
+  hasMeans,
   kindOf,
   type Measure,
-  hasMeans,
   measureNote,
   nameOf,
   pickedTest,
   runsSentence,
   searchValue,
   spreadNote,
-} from "./compared.ts";
-import type { DataRow, Table } from "./exhibit.ts";
-import { spreadOf } from "./spreads.ts";
-import { numbers, tableOf, words } from "./layout.ts";
+} from "./comparison.ts";
+import { type DataRow, numberColumn, type Table, tableOf, textColumn } from "./exhibit.ts";
 import { stepAfter } from "./outcome.ts";
-import { mean, sd } from "./statistics.ts";
+import { mean, sd, spreadOf } from "./statistics.ts";
 
 /** Numbers of evaluations after which searches are looked at. */
 export const checkpoints = [10, 20, 30, 50, 100];
@@ -78,7 +76,10 @@ function progressTable(space: ComparedSpace, within: readonly number[], measure:
         }),
       ),
     },
-    [words("search", "Search"), ...within.map((count) => numbers<string>(`${count}`, `After ${count}`))],
+    [
+      textColumn("search", "Search"),
+      ...within.map((count) => numberColumn<string>(`${count}`, `After ${count}`)),
+    ],
     cohorts.map((cohort) => ({
       search: nameOf(cohort),
       ...Object.fromEntries(

@@ -5,10 +5,9 @@
  */
 import { type Role, roleSchema } from "../search/events.ts";
 import type { ChatCall } from "../search/state.ts";
-import { type ComparedCohort, type ComparedSpace, nameOf, runsSentence } from "./compared.ts";
-import type { DataRow, Note, Table } from "./exhibit.ts";
+import { type ComparedCohort, type ComparedSpace, nameOf, runsSentence } from "./comparison.ts";
+import { type DataRow, type Note, numberColumn, type Table, tableOf, textColumn } from "./exhibit.ts";
 import { amount } from "../text/numbers.ts";
-import { numbers, tableOf, words } from "./layout.ts";
 
 export const replyNotes: readonly Note[] = [
   {
@@ -49,15 +48,15 @@ export function repliesTables({ id, slug, cohorts }: ComparedSpace): Table[] {
         ),
       },
       [
-        words("search", "Search"),
-        words("role", "Role"),
-        words("models", "Played by"),
-        numbers("replies", "Replies"),
-        numbers("unreadable", "Unreadable"),
-        numbers("failed_attempts", "Failed attempts"),
-        numbers("input_tokens", "Tokens in"),
-        numbers("output_tokens", "Tokens out"),
-        numbers("seconds", "Seconds"),
+        textColumn("search", "Search"),
+        textColumn("role", "Role"),
+        textColumn("models", "Played by"),
+        numberColumn("replies", "Replies"),
+        numberColumn("unreadable", "Unreadable"),
+        numberColumn("failed_attempts", "Failed attempts"),
+        numberColumn("input_tokens", "Tokens in"),
+        numberColumn("output_tokens", "Tokens out"),
+        numberColumn("seconds", "Seconds"),
       ],
       asked.map(({ cohort, role, calls }) => ({
         search: nameOf(cohort),

@@ -17,13 +17,21 @@ import {
   runsSentence,
   searchValue,
   spreadNote,
-} from "./compared.ts";
-import type { DataRow, Note, Table } from "./exhibit.ts";
-import { plusMinus, range, reachedMedian, spreadOf } from "./spreads.ts";
+} from "./comparison.ts";
+import { type DataRow, type Note, numberColumn, type Table, tableOf, textColumn } from "./exhibit.ts";
+import { evaluationsToReach, reachedOptimum, type RunOutcome } from "./outcome.ts";
+import {
+  bootstrapMean,
+  mean,
+  median,
+  plusMinus,
+  range,
+  reachedMedian,
+  sd,
+  spreadOf,
+  wilson,
+} from "./statistics.ts";
 import { amount, fixed, unknown } from "../text/numbers.ts";
-import { numbers, tableOf, words } from "./layout.ts";
-import { evaluationsToReach, type RunOutcome, reachedOptimum } from "./outcome.ts";
-import { bootstrapMean, mean, median, sd, wilson } from "./statistics.ts";
 
 /** The results on one space. */
 export function resultsTable(space: ComparedSpace): Table {
@@ -32,16 +40,20 @@ export function resultsTable(space: ComparedSpace): Table {
   const asksRoles = cohorts.some(isPlayed);
   const printsTest = printed.some(({ test }) => test !== null);
   const columns = [
-    words("search", "Search"),
-    numbers("runs", "Runs"),
-    numbers("value", "Search value"),
-    ...(hasMeans(cohorts) ? [numbers("median", "Median"), numbers("interval", "95 % interval")] : []),
-    ...(space.hasTest ? [numbers("test", "Test of the picked"), numbers("bestTest", "Best test seen")] : []),
-    ...(printsTest ? [numbers("printedTest", "Test as printed")] : []),
-    ...(optimum === null ? [] : [numbers("optimum", "At the optimum")]),
-    ...(toReach === null ? [] : [numbers("reached", `Evaluations to ${fixed(toReach.mean, decimals)}`)]),
-    numbers("evaluations", "Evaluations"),
-    ...(asksRoles ? [numbers("calls", "Calls"), numbers("tokens", "Tokens in + out")] : []),
+    textColumn("search", "Search"),
+    numberColumn("runs", "Runs"),
+    numberColumn("value", "Search value"),
+    ...(hasMeans(cohorts)
+      ? [numberColumn("median", "Median"), numberColumn("interval", "95 % interval")]
+      : []),
+    ...(space.hasTest
+      ? [numberColumn("test", "Test of the picked"), numberColumn("bestTest", "Best test seen")]
+      : []),
+    ...(printsTest ? [numberColumn("printedTest", "Test as printed")] : []),
+    ...(optimum === null ? [] : [numberColumn("optimum", "At the optimum")]),
+    ...(toReach === null ? [] : [numberColumn("reached", `Evaluations to ${fixed(toReach.mean, decimals)}`)]),
+    numberColumn("evaluations", "Evaluations"),
+    ...(asksRoles ? [numberColumn("calls", "Calls"), numberColumn("tokens", "Tokens in + out")] : []),
   ];
   const rows = [
     ...cohorts.map((cohort) => cohortCells(cohort, space, toReach)),

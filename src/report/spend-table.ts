@@ -1,15 +1,13 @@
 /**
- * What the searches on a space took, where their candidates were lost, and what they found.
+ * What the searches on a space used, and where their candidates were lost.
  *
- * Owns the columns. The sums of each run are those of search/spend.ts.
+ * The sums of each run are those of search/spend.ts and search/funnel.ts.
  */
 import type { Funnel } from "../search/funnel.ts";
-import { type ComparedCohort, type ComparedSpace, kindOf, nameOf, runsSentence } from "./compared.ts";
-import type { DataRow, Table } from "./exhibit.ts";
-import { amount, fixed, money, unknown } from "../text/numbers.ts";
-import { numbers, tableOf, words } from "./layout.ts";
+import { type ComparedCohort, type ComparedSpace, kindOf, nameOf, runsSentence } from "./comparison.ts";
+import { type DataRow, numberColumn, type Table, tableOf, textColumn } from "./exhibit.ts";
 import type { RunOutcome } from "./outcome.ts";
-import { ownNames } from "./own-names.ts";
+import { amount, money, unknown } from "../text/numbers.ts";
 import { replyNotes } from "./replies-table.ts";
 
 /** Evaluations, calls, tokens and seconds, a run and in all. */
@@ -47,9 +45,9 @@ export function spendTable({ id, slug, cohorts }: ComparedSpace): Table {
       ),
     },
     [
-      words("search", "Search"),
-      numbers("runs", "Runs"),
-      ...spent.map(({ key, name }) => numbers<string>(key, name)),
+      textColumn("search", "Search"),
+      numberColumn("runs", "Runs"),
+      ...spent.map(({ key, name }) => numberColumn<string>(key, name)),
     ],
     cohorts.map((cohort) => ({
       search: nameOf(cohort),
@@ -96,9 +94,9 @@ export function funnelTable({ id, slug, cohorts }: ComparedSpace): Table {
       ),
     },
     [
-      words("search", "Search"),
-      numbers("runs", "Runs"),
-      ...stages.map(([stage, name]) => numbers<string>(stage, name)),
+      textColumn("search", "Search"),
+      numberColumn("runs", "Runs"),
+      ...stages.map(([stage, name]) => numberColumn<string>(stage, name)),
     ],
     cohorts.map((cohort) => ({
       search: nameOf(cohort),
@@ -108,85 +106,6 @@ export function funnelTable({ id, slug, cohorts }: ComparedSpace): Table {
         : Object.fromEntries(sums(cohort).map(({ stage, sum }) => [stage, amount(sum)]))),
     })),
   );
-}
-
-/** The architecture that the best run of each search picked; the data hold every run. */
-export function winnersTable({
-  id,
-  slug,
-  cohorts,
-  space,
-  hasTest,
-  decimals,
-  higherIsBetter,
-}: ComparedSpace): Table[] {
-  const costs = space?.costs ?? [];
-  const isBetter = (value: number, than: number) => (higherIsBetter ? value > than : value < than);
-  const ownText = ({ runs }: ComparedCohort, { folder, last }: RunOutcome): string | null => {
-    const state = runs.find((run) => run.folder === folder)?.state;
-    const translate = state === undefined ? null : ownNames(state);
-    return last.picked === null || translate === null ? last.picked : translate(last.picked);
-  };
-  const winners = cohorts.flatMap((cohort) => {
-    let found: { outcome: RunOutcome; best: number } | null = null;
-    for (const outcome of cohort.outcomes) {
-      const { best } = outcome.last;
-      if (best !== null && (found === null || isBetter(best, found.best))) found = { outcome, best };
-    }
-    return found === null ? [] : [{ cohort, ...found }];
-  });
-  if (winners.length === 0) return [];
-  return [
-    tableOf(
-      {
-        id: `winners-${slug}`,
-        title: `What was found on ${id}`,
-        caption: "What the run with the best search value picked, for each search; the lowest seed on a tie.",
-        notes: [
-          {
-            term: "What was found",
-            words:
-              "one run of several: results are told by their means, not by this. Architectures stand under the space's own names, unless another version of the program hid them from a blind search.",
-          },
-        ],
-        data: cohorts.flatMap((cohort) =>
-          cohort.outcomes.map(
-            (outcome): DataRow => ({
-              search: cohort.label,
-              kind: kindOf(cohort),
-              seed: outcome.seed,
-              folder: outcome.folder,
-              ended: outcome.ended,
-              evaluations: outcome.spend.evaluations,
-              search_value: outcome.last.best,
-              test_of_picked: outcome.last.test,
-              best_test_seen: outcome.last.bestTest,
-              architecture: ownText(cohort, outcome),
-              ...Object.fromEntries(costs.map(({ name }) => [`cost_${name}`, outcome.costs?.[name] ?? null])),
-            }),
-          ),
-        ),
-      },
-      [
-        words("search", "Search"),
-        numbers("seed", "Seed"),
-        numbers("value", "Search value"),
-        ...(hasTest ? [numbers("test", "Test")] : []),
-        ...costs.map(({ name, unit }) =>
-          numbers<string>(`cost ${name}`, unit === "" ? name : `${name} (${unit})`),
-        ),
-        words("architecture", "Architecture"),
-      ],
-      winners.map(({ cohort, outcome, best }) => ({
-        search: nameOf(cohort),
-        seed: `${outcome.seed}`,
-        value: best.toFixed(decimals),
-        test: fixed(outcome.last.test, decimals),
-        ...Object.fromEntries(costs.map(({ name }) => [`cost ${name}`, cost(outcome.costs?.[name])])),
-        architecture: ownText(cohort, outcome) ?? unknown,
-      })),
-    ),
-  ];
 }
 
 // --- internal ---
@@ -240,8 +159,4 @@ function sumOf(
 
 function perRun(sum: number | null, { outcomes }: ComparedCohort): number | null {
   return sum === null ? null : sum / outcomes.length;
-}
-
-function cost(value: number | undefined): string {
-  return value === undefined ? unknown : String(Number(value.toPrecision(6)));
 }

@@ -11,6 +11,7 @@ import {
   median as simpleMedian,
 } from "simple-statistics";
 import { randomStream } from "../search/random.ts";
+import { amount, unknown } from "../text/numbers.ts";
 
 export interface Interval {
   readonly low: number;
@@ -132,6 +133,39 @@ export function wilson(successes: number, trials: number): Interval {
   const centre = share + (z * z) / (2 * trials);
   const scale = 1 + (z * z) / trials;
   return { low: Math.max(0, (centre - spread) / scale), high: Math.min(1, (centre + spread) / scale) };
+}
+
+// ----- As text -----
+
+/** Mean ± standard deviation of the numbers that are known, and of how many where that is not all. */
+export function spreadOf(values: readonly (number | null)[], decimals: number): string {
+  const known = values.filter((value) => value !== null);
+  const centre = mean(known);
+  if (centre === null) return unknown;
+  const some = known.length === values.length ? "" : ` (${known.length} of ${values.length})`;
+  return `${plusMinus({ mean: centre, sd: sd(known) }, decimals)}${some}`;
+}
+
+export function plusMinus(spread: { mean: number; sd: number | null }, decimals: number): string {
+  const centre = spread.mean.toFixed(decimals);
+  return spread.sd === null ? centre : `${centre} ± ${spread.sd.toFixed(decimals)}`;
+}
+
+export function range(interval: Interval | null, write: (value: number) => string): string {
+  return interval === null ? unknown : `${write(interval.low)} to ${write(interval.high)}`;
+}
+
+/**
+ * The median of numbers some of which were never reached (null, later than all others), or how many were reached where
+ * that is no more than half.
+ */
+export function reachedMedian(values: readonly (number | null)[]): { median: number | null; text: string } {
+  const reached = values.filter((value) => value !== null).length;
+  const middle = median(values.map((value) => value ?? Number.POSITIVE_INFINITY)) ?? Number.POSITIVE_INFINITY;
+  if (!Number.isFinite(middle))
+    return { median: null, text: values.length === 0 ? unknown : `${reached} of ${values.length} reached` };
+  const some = reached === values.length ? "" : `, ${reached} of ${values.length} reached`;
+  return { median: middle, text: `${amount(middle)}${some}` };
 }
 
 // --- internal ---

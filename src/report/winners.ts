@@ -1,12 +1,14 @@
 /**
- * What the searches found, in a form to go on with.
+ * What the searches found: the architectures, a table of them, and the command that evaluates one again.
  *
- * Owns under which names an architecture is shown and how it is evaluated again. Whether it is any good is the tables' business.
+ * Architectures have the space's own names, also where the search was blind.
  */
 import type { RunState } from "../search/state.ts";
-import type { ComparedSpace } from "./compared.ts";
-import { shellWord } from "../text/shell.ts";
-import { bestRun } from "./figures/subject.ts";
+import { bestRun, type ComparedCohort, type ComparedSpace, kindOf, nameOf } from "./comparison.ts";
+import { type DataRow, numberColumn, type Table, tableOf, textColumn } from "./exhibit.ts";
+import type { RunOutcome } from "./outcome.ts";
+import { fixed, number, unknown } from "../text/numbers.ts";
+import { commandLine } from "../text/shell.ts";
 import { ownNames } from "./own-names.ts";
 
 /** What the best runs of one search or several picked. */
@@ -66,6 +68,80 @@ export function evaluateCommand(
     ["--space", space],
     ["--evaluator", evaluator?.address],
     ["--evaluator-config", evaluator?.config],
-  ].flatMap(([flag, value]) => (typeof value === "string" ? [`${flag as string} ${shellWord(value)}`] : []));
-  return [`${program} evaluate`, `'${text.replaceAll("'", "'\\''")}'`, ...flags].join(" ");
+  ].flatMap(([flag, value]) => (typeof value === "string" ? [flag as string, value] : []));
+  return commandLine(program, "evaluate", text, ...flags);
+}
+
+/** The architecture that the best run of each search picked; the data hold every run. */
+export function winnersTable({
+  id,
+  slug,
+  cohorts,
+  space,
+  hasTest,
+  decimals,
+  higherIsBetter,
+}: ComparedSpace): Table[] {
+  const costs = space?.costs ?? [];
+  const ownText = ({ runs }: ComparedCohort, { folder, last }: RunOutcome): string | null => {
+    const state = runs.find((run) => run.folder === folder)?.state;
+    const translate = state === undefined ? null : ownNames(state);
+    return last.picked === null || translate === null ? last.picked : translate(last.picked);
+  };
+  const winners = cohorts.flatMap((cohort) => {
+    const outcome = bestRun(cohort, higherIsBetter)?.outcome;
+    return outcome === undefined ? [] : [{ cohort, outcome }];
+  });
+  if (winners.length === 0) return [];
+  return [
+    tableOf(
+      {
+        id: `winners-${slug}`,
+        title: `What was found on ${id}`,
+        caption: "What the run with the best search value picked, for each search; the lowest seed on a tie.",
+        notes: [
+          {
+            term: "What was found",
+            words:
+              "one run of several: results are told by their means, not by this. Architectures stand under the space's own names, unless another version of the program hid them from a blind search.",
+          },
+        ],
+        data: cohorts.flatMap((cohort) =>
+          cohort.outcomes.map(
+            (outcome): DataRow => ({
+              search: cohort.label,
+              kind: kindOf(cohort),
+              seed: outcome.seed,
+              folder: outcome.folder,
+              ended: outcome.ended,
+              evaluations: outcome.spend.evaluations,
+              search_value: outcome.last.best,
+              test_of_picked: outcome.last.test,
+              best_test_seen: outcome.last.bestTest,
+              architecture: ownText(cohort, outcome),
+              ...Object.fromEntries(costs.map(({ name }) => [`cost_${name}`, outcome.costs?.[name] ?? null])),
+            }),
+          ),
+        ),
+      },
+      [
+        textColumn("search", "Search"),
+        numberColumn("seed", "Seed"),
+        numberColumn("value", "Search value"),
+        ...(hasTest ? [numberColumn("test", "Test")] : []),
+        ...costs.map(({ name, unit }) =>
+          numberColumn<string>(`cost ${name}`, unit === "" ? name : `${name} (${unit})`),
+        ),
+        textColumn("architecture", "Architecture"),
+      ],
+      winners.map(({ cohort, outcome }) => ({
+        search: nameOf(cohort),
+        seed: `${outcome.seed}`,
+        value: fixed(outcome.last.best, decimals),
+        test: fixed(outcome.last.test, decimals),
+        ...Object.fromEntries(costs.map(({ name }) => [`cost ${name}`, number(outcome.costs?.[name])])),
+        architecture: ownText(cohort, outcome) ?? unknown,
+      })),
+    ),
+  ];
 }

@@ -1,8 +1,8 @@
 /** A study of small searches, and the figures that a report draws of it. */
-import { comparedSpaces } from "../../src/report/compared.ts";
+import { comparedSpaces } from "../../src/report/comparison.ts";
 import type { Figure } from "../../src/report/exhibit.ts";
-import { figuresOf } from "../../src/report/figures/figures.ts";
 import { type Subject, subjectsOf } from "../../src/report/figures/subject.ts";
+import { figuresOf } from "../../src/report/figures/figures.ts";
 import type { ReportedRun, RunName, Study } from "../../src/report/study.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import { evolution } from "../../src/searchers/evolution.ts";

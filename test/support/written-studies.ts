@@ -1,7 +1,7 @@
 /** Studies of runs whose scores are written out, and the tables that are made of them. */
 import type { Reference } from "../../src/report/bench-record.ts";
-import { tablesOf } from "../../src/report/comparison.ts";
 import type { Table } from "../../src/report/exhibit.ts";
+import { tablesOf } from "../../src/report/tables.ts";
 import {
   cohortsOf,
   type LostCell,

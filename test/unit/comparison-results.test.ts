@@ -3,8 +3,8 @@
  */
 import { describe, expect, it } from "vitest";
 import type { Reference } from "../../src/report/bench-record.ts";
-import { tablesOf } from "../../src/report/comparison.ts";
 import { wordsOf } from "../../src/report/exhibit.ts";
+import { tablesOf } from "../../src/report/tables.ts";
 import { tinySpace } from "../support/run-events.ts";
 import { type Entry, lost, players, row, studyOf, table } from "../support/written-studies.ts";
 

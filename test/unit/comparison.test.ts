@@ -1,7 +1,7 @@
 /** The tables that compare searches with each other, and say what was found, spent and lost. */
 import { describe, expect, it } from "vitest";
-import { tablesOf } from "../../src/report/comparison.ts";
 import type { DataRow, Table } from "../../src/report/exhibit.ts";
+import { tablesOf } from "../../src/report/tables.ts";
 import { blindSpace, reveal } from "../../src/search/blind.ts";
 import { Space } from "../../src/search/space.ts";
 import { tinySpace } from "../support/run-events.ts";

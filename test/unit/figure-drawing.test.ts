@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { parseHTML } from "linkedom";
 import { beforeAll, describe, expect, it } from "vitest";
-import { sharedPoints, shortened, spread, thinned } from "../../src/report/figures/canvas.ts";
+import { shortened, thinned } from "../../src/report/figures/canvas.ts";
+import { sharedPoints, spread } from "../../src/report/figures/lines.ts";
 import { seriesColours, stepColours } from "../../src/report/figures/colours.ts";
 import { figuresOf } from "../../src/report/figures/figures.ts";
 import { darkSeriesColours, darkStepColours, themes } from "../../src/report/page-style.ts";

@@ -1,16 +1,16 @@
 /** What the figures of a report show: the numbers behind them, and what is chosen. */
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { comparedSpaces } from "../../src/report/compared.ts";
+import { bestRun, comparedSpaces, representative } from "../../src/report/comparison.ts";
 import { type DataRow, wordsOf } from "../../src/report/exhibit.ts";
+import type { Subject } from "../../src/report/figures/subject.ts";
+import { roundResults } from "../../src/report/outcome.ts";
+import { strategyTables } from "../../src/report/strategy-table.ts";
+import { foundArchitectures } from "../../src/report/winners.ts";
 import { paretoFront } from "../../src/report/figures/cost.ts";
 import { figuresOf } from "../../src/report/figures/figures.ts";
-import { bestRun, representative, type Subject } from "../../src/report/figures/subject.ts";
 import { repliesTables } from "../../src/report/replies-table.ts";
-import { roundResults } from "../../src/report/rounds.ts";
-import { strategyTables } from "../../src/report/strategies.ts";
 import type { ReportedRun, Study } from "../../src/report/study.ts";
-import { foundArchitectures } from "../../src/report/winners.ts";
 import { funnel } from "../../src/search/funnel.ts";
 import { evaluations } from "../../src/search/results.ts";
 import { evolution } from "../../src/searchers/evolution.ts";

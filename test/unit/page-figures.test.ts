@@ -1,11 +1,11 @@
 /** What the live page asks of the report beyond a report: marks that lead somewhere, and runs that have not ended. */
 import { parseHTML } from "linkedom";
 import { describe, expect, test } from "vitest";
-import { comparedSpaces } from "../../src/report/compared.ts";
-import { costFigure } from "../../src/report/figures/cost.ts";
-import { curvesFigure } from "../../src/report/figures/curves.ts";
+import { comparedSpaces } from "../../src/report/comparison.ts";
 import { type Subject, subjectsOf } from "../../src/report/figures/subject.ts";
 import { sectionsOf } from "../../src/report/sections.ts";
+import { costFigure } from "../../src/report/figures/cost.ts";
+import { curvesFigure } from "../../src/report/figures/curves.ts";
 import { cohortsOf, type ReportedRun, type Study } from "../../src/report/study.ts";
 import { reportedRun } from "../support/reported-runs.ts";
 

@@ -2,12 +2,11 @@
 import { createHash } from "node:crypto";
 import { parseHTML } from "linkedom";
 import { beforeAll, describe, expect, it } from "vitest";
-import { abstractOf } from "../../src/report/abstract.ts";
-import { comparedSpaces } from "../../src/report/compared.ts";
+import { comparedSpaces } from "../../src/report/comparison.ts";
 import { longestCaption, notesOf, readingTitle } from "../../src/report/exhibit.ts";
+import { abstractOf, sectionsOf } from "../../src/report/sections.ts";
 import { csvOf } from "../../src/report/csv.ts";
 import { generatorMark, page } from "../../src/report/page.ts";
-import { sectionsOf } from "../../src/report/sections.ts";
 import type { ReportedRun, RunName, Study } from "../../src/report/study.ts";
 import { collm } from "../../src/searchers/collm.ts";
 import { random } from "../../src/searchers/random.ts";

@@ -6,7 +6,6 @@
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { UsageError } from "../../errors.ts";
-import { abstractOf } from "../../report/abstract.ts";
 import { notesOf, readingTitle } from "../../report/exhibit.ts";
 import type { Section } from "../../report/sections.ts";
 import type { ReportedRun } from "../../report/study.ts";
@@ -189,10 +188,10 @@ class Comparison implements View {
     let [tables, figures] = [0, 0];
     const notes = notesOf(this.#sections.flatMap(({ exhibits }) => exhibits));
     return html`${this.#sections.map(
-      ({ space, exhibits }) =>
+      ({ space, abstract, exhibits }) =>
         html`<section class="comparison" aria-labelledby="space-${space.slug}">
           <h2 id="space-${space.slug}">${space.id}</h2>
-          <p>${abstractOf(space)}</p>
+          <p>${abstract}</p>
           ${exhibits.map((exhibit) =>
             exhibitView(exhibit, {
               number: "svg" in exhibit ? `Figure ${++figures}` : `Table ${++tables}`,

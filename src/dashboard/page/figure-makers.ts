@@ -3,15 +3,15 @@
  *
  * Owns which module draws which. It is loaded when the first figure is wanted, for it brings the drawing library along.
  */
-import { comparedSpaces } from "../../report/compared.ts";
+import { comparedSpaces } from "../../report/comparison.ts";
 import type { Figure } from "../../report/exhibit.ts";
+import { type Subject, subjectsOf } from "../../report/figures/subject.ts";
 import { choicesFigures } from "../../report/figures/choices.ts";
 import { costFigure } from "../../report/figures/cost.ts";
 import { curvesFigure } from "../../report/figures/curves.ts";
 import { funnelFigure } from "../../report/figures/funnel.ts";
 import { mapFigure } from "../../report/figures/map.ts";
 import { roundBestsFigure } from "../../report/figures/round-bests.ts";
-import { type Subject, subjectsOf } from "../../report/figures/subject.ts";
 import type { Study } from "../../report/study.ts";
 
 /** The figures that there are. */

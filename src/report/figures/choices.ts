@@ -6,13 +6,13 @@
 import * as Plot from "@observablehq/plot";
 import { evaluations } from "../../search/results.ts";
 import type { SpaceDescription } from "../../search/space-description.ts";
-import type { ComparedCohort, ComparedSpace } from "../compared.ts";
+import type { ComparedCohort, ComparedSpace } from "../comparison.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
-import { architectureReader } from "../own-names.ts";
 import { draw, keyHeight, shortened } from "./canvas.ts";
+import type { Subject } from "./subject.ts";
+import { architectureReader } from "../own-names.ts";
 import { seriesColour } from "./colours.ts";
 import { mostRounds } from "./round-bests.ts";
-import type { Subject } from "./subject.ts";
 
 /** With more rows than this, the slots of a dimension are put together. */
 const mostRows = 72;

@@ -6,15 +6,15 @@
 import * as Plot from "@observablehq/plot";
 import { evaluations, valueOf } from "../../search/results.ts";
 import type { Candidate } from "../../search/state.ts";
-import { type ComparedCohort, nameOf } from "../compared.ts";
+import { type ComparedCohort, nameOf } from "../comparison.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
+import { draw, extent, keyHeight, type Look, shortened, thinned } from "./canvas.ts";
+import type { Subject } from "./subject.ts";
+import { quantile } from "../statistics.ts";
 import { amount, unitSign } from "../../text/numbers.ts";
 import { listed } from "../../text/words.ts";
 import { ownNames } from "../own-names.ts";
-import { quantile } from "../statistics.ts";
 import type { ReportedRun } from "../study.ts";
-import { draw, extent, keyHeight, type Look, shortened, thinned } from "./canvas.ts";
-import type { Subject } from "./subject.ts";
 
 const mostPoints = 2_000;
 

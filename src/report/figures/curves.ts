@@ -4,15 +4,16 @@
  * Owns what is averaged and at which evaluations it is shown.
  */
 import * as Plot from "@observablehq/plot";
-import { type ComparedCohort, hasMeans, intervalNote, limitsSentences, nameOf } from "../compared.ts";
+import { type ComparedCohort, hasMeans, intervalNote, limitsSentences, nameOf } from "../comparison.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
-import { fixed } from "../../text/numbers.ts";
-import { listed } from "../../text/words.ts";
+import { extent, type Look } from "./canvas.ts";
+import type { Subject } from "./subject.ts";
 import { stepAfter } from "../outcome.ts";
 import { bootstrapMean, type Interval, mean } from "../statistics.ts";
-import { drawnTwice, endLabels, extent, type Look, type Shared, sharedPoints } from "./canvas.ts";
+import { drawnTwice, endLabels, type Shared, sharedPoints } from "./lines.ts";
+import { fixed } from "../../text/numbers.ts";
+import { listed } from "../../text/words.ts";
 import { faint, paper } from "./colours.ts";
-import type { Subject } from "./subject.ts";
 
 /** How many evaluations have a band at most: each costs a bootstrap. */
 const mostPlaces = 40;

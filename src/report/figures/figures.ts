@@ -4,13 +4,13 @@
  * Owns which there are and their order.
  */
 import type { Figure } from "../exhibit.ts";
+import type { Subject } from "./subject.ts";
 import { choicesFigures } from "./choices.ts";
 import { costFigure } from "./cost.ts";
 import { curvesFigure } from "./curves.ts";
 import { funnelFigure } from "./funnel.ts";
 import { mapFigure } from "./map.ts";
 import { roundBestsFigure } from "./round-bests.ts";
-import type { Subject } from "./subject.ts";
 
 /** The figures of one space, those that would show nothing left out. */
 export function figuresOf(subject: Subject): Figure[] {

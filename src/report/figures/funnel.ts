@@ -5,13 +5,13 @@
  */
 import * as Plot from "@observablehq/plot";
 import { type Funnel, funnel } from "../../search/funnel.ts";
-import { type ComparedCohort, hasMeans, nameOf } from "../compared.ts";
+import { type ComparedCohort, hasMeans, nameOf } from "../comparison.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
-import { listed } from "../../text/words.ts";
 import { draw, keyHeight, shortened } from "./canvas.ts";
+import type { Subject } from "./subject.ts";
+import { listed } from "../../text/words.ts";
 import { seriesColour } from "./colours.ts";
 import { mostRounds } from "./round-bests.ts";
-import type { Subject } from "./subject.ts";
 
 type State =
   | "improved"

@@ -6,14 +6,14 @@
 import * as Plot from "@observablehq/plot";
 import { best, evaluations, valueOf } from "../../search/results.ts";
 import type { Architecture } from "../../search/architecture.ts";
-import { nameOf } from "../compared.ts";
+import { nameOf, representative } from "../comparison.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
+import { draw, extent, figureWidth, keyHeight, shortened } from "./canvas.ts";
+import type { Subject } from "./subject.ts";
 import { listed } from "../../text/words.ts";
 import { architectureReader } from "../own-names.ts";
 import { oneHot, principalComponents } from "../projection.ts";
-import { draw, extent, figureWidth, keyHeight, shortened } from "./canvas.ts";
 import { paper, stepColour, stepColours } from "./colours.ts";
-import { representative, type Subject } from "./subject.ts";
 
 interface Evaluated {
   readonly name: string;

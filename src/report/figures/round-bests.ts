@@ -4,14 +4,15 @@
  * Owns from which round on an average is no longer shown.
  */
 import * as Plot from "@observablehq/plot";
-import { hasMeans, intervalNote, nameOf } from "../compared.ts";
+import { hasMeans, hasStrategy, intervalNote, nameOf } from "../comparison.ts";
 import type { DataRow, Figure } from "../exhibit.ts";
-import { listed } from "../../text/words.ts";
-import { roundResults } from "../rounds.ts";
+import { extent, type Look } from "./canvas.ts";
+import type { Subject } from "./subject.ts";
+import { roundResults } from "../outcome.ts";
 import { bootstrapMean, type Interval, mean } from "../statistics.ts";
-import { drawnTwice, endLabels, extent, type Look, sharedPoints } from "./canvas.ts";
+import { drawnTwice, endLabels, sharedPoints } from "./lines.ts";
+import { listed } from "../../text/words.ts";
 import { paper } from "./colours.ts";
-import { hasStrategy, type Subject } from "./subject.ts";
 
 interface Point {
   readonly round: number;

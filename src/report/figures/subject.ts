@@ -3,12 +3,10 @@
  *
  * Owns the choice of what is shown where all of it would be too much. Draws nothing.
  */
-import { mean } from "../statistics.ts";
-import { type ComparedCohort, type ComparedSpace } from "../compared.ts";
-import type { RunOutcome } from "../outcome.ts";
+import { compare, type ComparedCohort, type ComparedSpace, hasStrategy } from "../comparison.ts";
+import { type Look, type MarkSymbol, markSymbols } from "./canvas.ts";
 import type { Candidate } from "../../search/state.ts";
 import type { ReportedRun, Study } from "../study.ts";
-import { type Look, type MarkSymbol, markSymbols } from "./canvas.ts";
 import { seriesColour } from "./colours.ts";
 
 /** The cohorts on one space, ready to be drawn. */
@@ -62,52 +60,6 @@ export function subjectsOf(
     const subject = { space, cohorts, detailed, withStrategy: shown, choice, looks };
     return [linkOf === undefined ? subject : { ...subject, linkOf }];
   });
-}
-
-/** Whether the runs of a cohort follow a strategy in words, as language models and rules do. */
-export function hasStrategy({ runs }: Pick<ComparedCohort, "runs">): boolean {
-  return runs.some(
-    ({ state }) => state.models !== null || state.rounds.some(({ strategy }) => strategy !== null),
-  );
-}
-
-/** The run whose final value is the median of its cohort's; of an even number the lower one, by seed on a tie. */
-export function representative({ runs, outcomes }: ComparedCohort): ReportedRun {
-  // A run that found nothing is the worst, whichever direction is better.
-  const rank = ({ last, higherIsBetter }: RunOutcome) =>
-    last.best === null ? Number.NEGATIVE_INFINITY : higherIsBetter ? last.best : -last.best;
-  const order = outcomes
-    .map((outcome, index) => ({ outcome, index }))
-    .sort((first, second) => rank(first.outcome) - rank(second.outcome));
-  return runs[order[Math.floor((order.length - 1) / 2)]?.index ?? 0] as ReportedRun;
-}
-
-/** The run with the best final value, the one with the lowest seed on a tie; null where none found anything. */
-export function bestRun(
-  { runs, outcomes }: ComparedCohort,
-  higherIsBetter: boolean,
-): { run: ReportedRun; outcome: RunOutcome } | null {
-  let found: { run: ReportedRun; outcome: RunOutcome; value: number } | null = null;
-  for (const [index, outcome] of outcomes.entries()) {
-    const value = outcome.last.best;
-    if (value === null) continue;
-    if (found !== null && (higherIsBetter ? value <= found.value : value >= found.value)) continue;
-    found = { run: runs[index] as ReportedRun, outcome, value };
-  }
-  return found;
-}
-
-/** The mean of the final values; null where no run found anything. */
-export function finalMean({ outcomes }: ComparedCohort): number | null {
-  return mean(outcomes.flatMap(({ last }) => (last.best === null ? [] : [last.best])));
-}
-
-/** Sorts the better mean first, and what found nothing last. */
-export function compare(first: ComparedCohort, second: ComparedCohort, higherIsBetter: boolean): number {
-  const worst = higherIsBetter ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-  const [one, other] = [finalMean(first) ?? worst, finalMean(second) ?? worst];
-  if (one === other) return 0;
-  return one > other === higherIsBetter ? -1 : 1;
 }
 
 // --- internal ---

@@ -5,12 +5,11 @@
  */
 import type { RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
-import type { ComparedCohort, ComparedSpace } from "./compared.ts";
-import type { DataRow, Table } from "./exhibit.ts";
+import { type ComparedCohort, type ComparedSpace, representative } from "./comparison.ts";
+import { type DataRow, numberColumn, type Table, tableOf, textColumn } from "./exhibit.ts";
+import type { Subject } from "./figures/subject.ts";
+import { type RoundResult, roundResults } from "./outcome.ts";
 import { signed } from "../text/numbers.ts";
-import { numbers, tableOf, words } from "./layout.ts";
-import { representative, type Subject } from "./figures/subject.ts";
-import { type RoundResult, roundResults } from "./rounds.ts";
 
 /** One table for each search with a strategy that is shown in detail. */
 export function strategyTables({ space, withStrategy }: Subject): Table[] {
@@ -56,11 +55,11 @@ function strategyTable(
       ),
     },
     [
-      numbers("round", "Round"),
-      words("strategy", "Strategy in summary"),
-      numbers("evaluated", "Evaluated"),
-      numbers("best", "Best of round"),
-      numbers("gain", "Gain"),
+      numberColumn("round", "Round"),
+      textColumn("strategy", "Strategy in summary"),
+      numberColumn("evaluated", "Evaluated"),
+      numberColumn("best", "Best of round"),
+      numberColumn("gain", "Gain"),
     ],
     lines.map(({ round, strategy, evaluated, best, gain }) => ({
       round: `${round}`,
