@@ -1,7 +1,7 @@
 /**
  * How the live page looks: one style sheet for both themes and for screens from 375 to 2,560 pixels.
  *
- * Owns the layout. The colours, and how a figure stands in a page, are those of a report. Nothing in it loads anything.
+ * The colours and the style of figures are those of a report. Nothing in it loads anything.
  */
 import { darkVariables, lightVariables, narrowStyle } from "../report/page-style.ts";
 import { runStyle } from "./run-style.ts";

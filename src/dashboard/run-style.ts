@@ -1,8 +1,4 @@
-/**
- * How the page of one run looks, beyond what all of the page shares.
- *
- * Owns the layout of its panels. The colours are those of page-style.ts.
- */
+/** How the page of one run looks: the layout of its panels, after the style sheet of the whole page. */
 
 /** Follows the page's own style sheet. */
 export const runStyle = `

@@ -1,7 +1,8 @@
 /**
- * What a bench leaves beside its runs: which runs belong to it, what they are called, and what to hold them against.
+ * The form of `bench.json`, which a bench keeps beside its runs: which runs belong to it, their names, and published
+ * numbers to compare with.
  *
- * Owns the form of `bench.json`. Knows no file; what a run came to stands in its own journal and nowhere else.
+ * What a run found is in its own journal.
  */
 import * as z from "zod";
 import { printedRow } from "../settings.ts";

@@ -1,8 +1,7 @@
 /**
- * The cohorts on one space with what their runs came to, ready to be set against each other.
+ * The searches on one space with the results of their runs, ready to be compared.
  *
- * Owns which reference belongs to which space, what a paired difference is, and the sentences that several captions
- * share. Makes no table.
+ * This file pairs runs by seed, picks the reference of each space, and has the sentences that several captions share.
  */
 import { digestOf } from "../search/digest.ts";
 import { hasTest, testsOnSearchImages } from "../search/results.ts";

@@ -1,9 +1,11 @@
 /**
- * The data behind an exhibit as a CSV file (RFC 4180).
+ * Writes the data of an exhibit as a CSV file (RFC 4180).
  *
- * Owns the dialect: a head line, CRLF, numbers in full precision with a decimal point, nothing for what is not known. A
- * text that a spreadsheet would take for a formula (it begins with =, +, -, @, a tab or a carriage return) gets an apostrophe
- * before it, for labels and reasons may come from elsewhere; numbers stand as they are, negative ones too.
+ * A head line, CRLF, numbers in full precision with a decimal point, nothing for what is not known. A text that a
+ * spreadsheet
+ * would take for a formula (it begins with =, +, -, @, a tab or a carriage return) gets an apostrophe before it,
+ * because
+ * labels and reasons may come from others. Numbers are written as they are, negative ones too.
  */
 import { stringify } from "csv-stringify/sync";
 import type { DataRow } from "./exhibit.ts";

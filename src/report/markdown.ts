@@ -1,8 +1,9 @@
 /**
- * A study and its exhibits as GitHub markdown.
+ * Writes a study and its exhibits as GitHub markdown.
  *
- * Owns the page and the escaping: labels, names of models and reasons come from elsewhere and are text, never markup.
- * Figures are links: they are files of their own.
+ * Labels, names of models and reasons come from others: they are escaped and never markup. Figures are links to their
+ * own
+ * files.
  */
 import { type Exhibit, type Figure, notesOf, readingTitle, type Table } from "./exhibit.ts";
 import { tablesOf } from "./tables.ts";

@@ -1,8 +1,7 @@
 /**
- * What one run came to, as the numbers that comparisons are made of.
+ * Works out the result of one run in numbers: after each evaluation, at its end, and round by round.
  *
- * Owns what counts after how many evaluations, and what is known of the test split. Computes from a folded run alone;
- * knows no other run and no table.
+ * Everything is computed from the folded run alone.
  */
 import type { StopReason } from "../search/events.ts";
 import { type Spend, spend } from "../search/spend.ts";

@@ -1,8 +1,7 @@
 /**
- * Architectures of a run under the names of its space, also where the search was blind to them.
+ * Translates the architectures of a run into the own names of its space, where the search was blind to them.
  *
- * Owns the decision whether a blind run can be translated, and leaves out what is no architecture of the space. How a
- * text is translated is for search/blind.ts.
+ * Texts that are no architecture of the space are left out. search/blind.ts translates a text.
  */
 import { blindSpace, reveal } from "../search/blind.ts";
 import { digestOf } from "../search/digest.ts";

@@ -1,7 +1,7 @@
 /**
- * How a report looks: one style sheet, for both themes, for narrow and wide screens, and for paper.
+ * How a report looks: one style sheet for both themes, for narrow and wide screens, and for paper.
  *
- * Owns the colours that figures refer to. Nothing in it loads anything.
+ * It has the colours that figures refer to. Nothing in it loads anything.
  */
 import { seriesColours, stepColours } from "./figures/colours.ts";
 

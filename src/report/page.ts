@@ -1,8 +1,8 @@
 /**
- * A report as one web page that needs nothing but itself.
+ * Writes a report as one web page that loads nothing.
  *
- * Owns the markup and what the page is allowed to do: show itself and hand out the data it holds, nothing else. All
- * text is escaped where it is put in, for labels, strategies and reasons come from elsewhere.
+ * The page may show itself and offer its data, nothing else. All text is escaped where it is put in, because labels,
+ * strategies and reasons come from others.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { html as template, raw } from "hono/html";

@@ -1,7 +1,7 @@
 /**
- * Searches against each other, seed by seed: against the controls, and told against blind.
+ * Tables that compare searches pair by pair of runs with one seed: with the controls, and with names against blind.
  *
- * Owns who is held against whom. Whether a difference shows anything is for statistics.ts to say.
+ * statistics.ts decides whether a difference shows anything.
  */
 import { digestOf } from "../search/digest.ts";
 import {

@@ -1,7 +1,7 @@
 /**
- * How far the searches on a space are after a few numbers of evaluations.
+ * How good the searches on a space are after a few numbers of evaluations.
  *
- * Owns the checkpoints, and that a test value is given only where it is known of every run.
+ * A test value is given only where it is known of every run.
  */
 import {
   type ComparedCohort,

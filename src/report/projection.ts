@@ -1,8 +1,7 @@
 /**
- * Architectures as points on a plane: principal components of their choices.
+ * Places architectures on a plane: principal components of their choices.
  *
- * Owns the encoding and the signs of the axes, so that the same architectures always give the same picture. Knows no
- * run.
+ * The same architectures always give the same picture, because the signs of the axes are fixed.
  */
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import type { Architecture } from "../search/architecture.ts";

@@ -1,8 +1,4 @@
-/**
- * What the models replied, role by role.
- *
- * Owns what is counted of a reply. Knows nothing of what the replies led to.
- */
+/** Counts what the models replied, role by role. */
 import { type Role, roleSchema } from "../search/events.ts";
 import type { ChatCall } from "../search/state.ts";
 import { type ComparedCohort, type ComparedSpace, nameOf, runsSentence } from "./comparison.ts";

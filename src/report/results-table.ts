@@ -1,7 +1,7 @@
 /**
- * The main table of a space: a row a search, beside what is printed elsewhere and the best there is.
+ * The main table of a space: a row for each search, next to published rows and the optimum.
  *
- * Owns which protocols stand side by side and what is left open where it is not known.
+ * A cell is left open where its number is not known.
  */
 import type { PrintedRow } from "./bench-record.ts";
 import {

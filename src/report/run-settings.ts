@@ -1,5 +1,5 @@
 /**
- * Says what a run was made with, setting by setting, so that runs can be compared: the settings that decide, by the table.
+ * Says what a run was made with, setting by setting, so that runs can be compared: all settings that decide.
  *
  * Where a server was, how patiently it was asked and where output went is no part of it.
  */

@@ -1,8 +1,7 @@
 /**
- * Sums over numbers: means and their uncertainty, paired differences, rank correlation, shares.
+ * Means and their uncertainty, paired differences, rank correlation and shares; and how they are written.
  *
- * Owns how an interval is made and when one thing is called better than another. Knows neither runs nor tables. All of
- * it is deterministic: the same numbers give the same interval on every machine.
+ * All of it is deterministic: the same numbers give the same interval on every machine.
  */
 import {
   quantileSorted,

@@ -1,8 +1,4 @@
-/**
- * What the strategy said, round by round, beside what the round brought.
- *
- * Owns which run is shown and how gain is counted.
- */
+/** Shows the strategy of each round next to what the round brought. */
 import type { RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { type ComparedCohort, type ComparedSpace, representative } from "./comparison.ts";

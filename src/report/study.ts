@@ -1,8 +1,7 @@
 /**
- * Runs put together for comparison: which of them differ in the seed alone.
+ * Groups runs for comparison: runs that differ only in the seed are one cohort.
  *
- * Owns the grouping, the labels, and the rule that runs on different data are never averaged. Knows no statistic and
- * no file: it is handed folded runs.
+ * Runs on different data are never averaged. All runs come folded.
  */
 import { UsageError } from "../errors.ts";
 import { digestOf } from "../search/digest.ts";

@@ -1,9 +1,4 @@
-/**
- * Every table of a report.
- *
- * Owns which there are and their order: space by space, results first. What stands in them is for the modules of the
- * tables.
- */
+/** Lists every table of a report in its order: space by space, results first. */
 import { type ComparedSpace, comparedSpaces } from "./comparison.ts";
 import type { Table } from "./exhibit.ts";
 import { funnelTable, spendTable } from "./spend-table.ts";

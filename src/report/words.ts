@@ -1,8 +1,4 @@
-/**
- * What the kinds of a record are called for a reader.
- *
- * Owns the words alone.
- */
+/** Names the kinds of things in a record: searchers, endings, verdicts, caps. */
 import type { Cap, StopReason, Verdict } from "../search/events.ts";
 import type { RunState } from "../search/state.ts";
 

@@ -1,8 +1,7 @@
 /**
- * The lines of the list of runs: runs by themselves, and benches with the runs that belong to them.
+ * The lines of the list of runs: single runs, and benches with their runs.
  *
- * Owns which run belongs to which bench, and what a bench's line tells of its runs: what they share, and counts. Draws
- * nothing; what a bench comes to is for the report to say.
+ * A bench's line says what its runs share, and counts them. Results of a bench are in its report.
  */
 import type { BenchRow, Condition, RunRow } from "../../runs/shown-runs.ts";
 import { type Filter, isFiltered, type Order, ordered, shownRows } from "./run-table.ts";

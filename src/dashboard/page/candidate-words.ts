@@ -1,8 +1,4 @@
-/**
- * What became of a candidate, in words.
- *
- * Owns the words and which candidates improved the best. What was decided is in the record.
- */
+/** Says in words what happened to a candidate, and finds the candidates that improved the best. */
 import { verdictNames } from "../../report/words.ts";
 import { isBetter, resultOf, valueOf } from "../../search/results.ts";
 import type { Candidate, RunState } from "../../search/state.ts";

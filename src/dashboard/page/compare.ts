@@ -1,8 +1,7 @@
 /**
- * Several runs set against each other: the report's own sections of them.
+ * Compares several runs: fetches their records and shows the sections of the report on them.
  *
- * Owns how their records are fetched and what is said of runs that have not ended. What is compared, and what cannot be,
- * is for the report to say.
+ * It says which runs have not ended. The report decides what can be compared.
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { UsageError } from "../../errors.ts";

@@ -1,7 +1,7 @@
 /**
- * Other runs that a run is set against, read for its figures.
+ * Reads other runs to draw them next to a run, one after another, each once.
  *
- * Owns which of them are read, one after another, and that each is read once. Which can be chosen is for controls.ts.
+ * controls.ts says which can be chosen.
  */
 import type { ReportedRun } from "../../report/study.ts";
 import type { RunState } from "../../search/state.ts";

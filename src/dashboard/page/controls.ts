@@ -1,7 +1,7 @@
 /**
- * Which other runs a run can be set against.
+ * Finds the other runs that can be drawn next to a run, and chooses the first few.
  *
- * Owns what makes two runs comparable, as far as the list of runs tells, and the first choice among them. Reads no run.
+ * The list of runs is enough for that: no run is read.
  */
 import type { RunRow } from "../../runs/shown-runs.ts";
 

@@ -1,8 +1,4 @@
-/**
- * What happened, in one sentence an event.
- *
- * Owns the words of the event log. Knows nothing of what the events add up to.
- */
+/** Says what happened, in one sentence for each event. */
 import type { Outcome, RunEvent, Verdict } from "../../search/events.ts";
 import { listed } from "../../text/words.ts";
 import { endings, capUnits, truncationWords, verdictNames } from "../../report/words.ts";

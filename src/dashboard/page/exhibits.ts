@@ -1,8 +1,4 @@
-/**
- * A report's tables and figures as parts of this page.
- *
- * Owns their markup, which is that of a report, and how their data are handed out. What is in them is for the report.
- */
+/** Shows tables and figures of a report on this page, and offers their data as files. */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { type Exhibit, type Figure, type Note, standalone, type Table } from "../../report/exhibit.ts";
 

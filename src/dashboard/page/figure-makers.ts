@@ -1,7 +1,7 @@
 /**
- * The report's figures by name.
+ * The figures of the report by name.
  *
- * Owns which module draws which. It is loaded when the first figure is wanted, for it brings the drawing library along.
+ * This file is loaded with the first figure, because it brings the drawing library.
  */
 import { comparedSpaces } from "../../report/comparison.ts";
 import type { Figure } from "../../report/exhibit.ts";

@@ -1,7 +1,7 @@
 /**
- * The page: its frame, and which view fills it.
+ * The page: its frame, and the view that fills it.
  *
- * Owns the way from an address to a view, the theme, and where the reader's focus goes. What a view shows is its own.
+ * It opens the view of an address, changes the theme, and moves the reader's focus.
  */
 import { html, nothing, render } from "lit-html";
 import { announcementRegion, keepTimes } from "./parts.ts";

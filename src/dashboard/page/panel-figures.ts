@@ -1,8 +1,9 @@
 /**
- * The report's figures of one run, as panels.
+ * The figures of one run, as panels.
  *
- * Owns which figure stands where, what it is set against, and what stands in its place as long as there is none. What a
- * figure shows is for the report, when it is drawn for studies.ts.
+ * It decides which figure is where, which runs are drawn next to it, and what is shown until there is a figure.
+ * studies.ts
+ * draws.
  */
 import { program } from "./program.ts";
 import { html, nothing, type TemplateResult } from "lit-html";

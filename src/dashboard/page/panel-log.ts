@@ -1,7 +1,7 @@
 /**
- * Everything that happened, newest first.
+ * Everything that happened, newest first, with a filter by type.
  *
- * Owns how much is shown at once and the filter. What an event says is for event-words.ts.
+ * event-words.ts has the sentences.
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";

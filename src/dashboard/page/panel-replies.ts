@@ -1,7 +1,7 @@
 /**
- * What the models were asked and replied, newest first.
+ * What the models were asked and what they replied, newest first.
  *
- * Owns what is folded and how much is shown at once. Everything a model wrote is shown as text and as nothing else.
+ * What a model wrote is shown as text and never as markup.
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";

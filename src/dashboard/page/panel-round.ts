@@ -1,7 +1,7 @@
 /**
  * One round, candidate by candidate: the newest, or the one that the address names.
  *
- * Owns the table. What became of a candidate is for candidate-words.ts to say.
+ * candidate-words.ts says what happened to a candidate.
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";

@@ -1,7 +1,7 @@
 /**
- * What a run has used up, by role and in all, and what its caps leave.
+ * What a run has used, by role and in all, and what its caps leave.
  *
- * Owns the table. The sums are those of search/spend.ts.
+ * The sums are those of search/spend.ts.
  */
 import { capUnits } from "../../report/words.ts";
 import { html, type TemplateResult } from "lit-html";

@@ -1,7 +1,7 @@
 /**
- * How a run stands: the best, what is used up, how long it may still take, and what to do next.
+ * The status of a run: the best, what is used, how long it may still take, and what to do next.
  *
- * Owns the order and the markup. The words are those of status-words.ts, every number is a selector's.
+ * The words are those of status-words.ts; every number comes from a selector.
  */
 import { capUnits } from "../../report/words.ts";
 import { html, nothing, type TemplateResult } from "lit-html";

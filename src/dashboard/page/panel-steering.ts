@@ -1,8 +1,7 @@
 /**
- * A person's hand on a run: wait, go on, stop, and a hint to the Navigator.
+ * Lets a person pause, continue or stop a run, or give its Navigator a hint.
  *
- * Owns the asking: of the token, of a second press before a run is stopped, of the server. What an order does is for
- * the run to say.
+ * It asks for the token, and for a second press before it stops a run. The run decides what an order does.
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Answer, Order } from "../../search/ports.ts";

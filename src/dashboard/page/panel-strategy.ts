@@ -1,7 +1,7 @@
 /**
- * The strategy in force, how it differs from the one before, and what a person told.
+ * The strategy of a round, how it differs from the one before, and a person's hints.
  *
- * Owns which round is shown. How two texts differ is for strategy-change.ts.
+ * strategy-change.ts finds the difference.
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { RunState } from "../../search/state.ts";

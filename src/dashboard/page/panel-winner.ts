@@ -1,7 +1,7 @@
 /**
- * The best architecture, to be taken along.
+ * The best architecture, with buttons that copy it.
  *
- * Owns the buttons. The forms are those of winner-forms.ts.
+ * winner-forms.ts has the forms.
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { noWinnerYet } from "./status-words.ts";

@@ -1,8 +1,4 @@
-/**
- * What a panel of a run's page is, and what several panels are made of.
- *
- * Owns the shape and small templates. Knows no panel.
- */
+/** What a panel of a run's page is, and small templates that several panels use. */
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Place } from "./router.ts";
 import type { Snapshot } from "./snapshot.ts";

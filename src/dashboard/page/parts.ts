@@ -1,8 +1,6 @@
 /**
- * Small pieces that several views are made of.
- *
- * Owns their words and markup: states, times, copying, what stands where there is nothing yet, what is said aloud. Knows
- * no run.
+ * Small pieces that several views use: states, times, copy buttons, empty places, and announcements to a screen
+ * reader.
  */
 import { html, type TemplateResult } from "lit-html";
 import type { Condition } from "../../runs/shown-runs.ts";

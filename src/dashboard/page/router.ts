@@ -1,14 +1,12 @@
 /**
- * Where on the page a reader is, as the fragment of its address.
- *
- * Owns how a place is written and read. Knows neither the window nor what is shown there.
+ * Reads and writes the reader's place on the page: the fragment of its address.
  *
  *     #/                                the list
  *     #/run/ID                          a run; ID is percent-encoded as one part
  *     #/run/ID/round-3/candidate-2      a candidate in it, both counted from 1
- *     #/compare/ID,ID                   runs set against each other
+ *     #/compare/ID,ID                   runs compared
  *
- * At the end of any of them, or alone, a token may stand: `?token=T`, `#token=T`.
+ * Any of them may end with a token, and a token may be alone: `?token=T`, `#token=T`.
  */
 
 /** A place within a run, as a reader counts: from 1. */

@@ -1,8 +1,9 @@
 /**
- * The list of all runs: sorted, filtered, and chosen from for a comparison. A bench is one row, which opens to its runs.
+ * The list of all runs: sorted, filtered, and chosen from for a comparison. A bench is one row, which opens to its
+ * runs.
  *
- * Owns what a reader set here, for as long as the page is open, so that it is as it was on coming back. Which rows are
- * shown is decided in run-table.ts and bench-lines.ts.
+ * What a reader sets here is kept as long as the page is open. run-table.ts and bench-lines.ts decide which rows are
+ * shown.
  */
 import { program } from "./program.ts";
 import { html, nothing, type TemplateResult } from "lit-html";

@@ -1,7 +1,7 @@
 /**
  * One run as it grows: the server's stream of its record, folded in this browser.
  *
- * Owns the connection, the order and the pace of folding. Adds nothing up itself: that is `applyEvent` of the search.
+ * It keeps the connection, the order and the pace. `applyEvent` of the search does the folding.
  */
 import type { RunEvent } from "../../search/events.ts";
 import { applyEvent } from "../../search/fold.ts";

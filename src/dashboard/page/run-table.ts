@@ -1,8 +1,4 @@
-/**
- * Which rows of the list of runs are shown, and in which order.
- *
- * Owns the columns one can sort by and what a filter matches. Draws nothing.
- */
+/** Which rows of the list of runs are shown, and in which order. */
 import type { Condition, RunRow } from "../../runs/shown-runs.ts";
 
 /** The columns, in their order. */

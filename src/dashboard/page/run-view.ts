@@ -1,8 +1,4 @@
-/**
- * The page of one run.
- *
- * Owns its head, the order of its panels, and when they are drawn again. What a panel shows is its own.
- */
+/** The page of one run: its head, the order of its panels, and when they are drawn again. */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { guard } from "lit-html/directives/guard.js";
 import { repeat } from "lit-html/directives/repeat.js";

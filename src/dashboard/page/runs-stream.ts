@@ -1,8 +1,4 @@
-/**
- * The list of runs as it changes: the server's stream of rows, put together.
- *
- * Owns the connection and which rows there are. Knows nothing of how they are shown.
- */
+/** The list of runs as it changes: put together from the server's stream of rows. */
 import type { BenchRow, RunRow, RunsChange } from "../../runs/shown-runs.ts";
 import type { Connection } from "./run-stream.ts";
 import { oncePerFrame, whileSeen } from "./tasks.ts";

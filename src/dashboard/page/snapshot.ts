@@ -1,8 +1,9 @@
 /**
  * What the panels of a run are drawn from.
  *
- * Owns what is worked out of a run's state and how often: a run that brings a thousand events a second is not walked
- * through at each of them. Knows neither panel nor page.
+ * It decides what is computed from a run's state, and how often: a run may bring a thousand events a second, and is
+ * not
+ * walked through at each of them.
  */
 import { ownNames } from "../../report/own-names.ts";
 import type { RunEvent } from "../../search/events.ts";

@@ -1,8 +1,4 @@
-/**
- * How a run stands, in words: what it is, what is awaited, what to type next.
- *
- * Owns the wording. Draws nothing.
- */
+/** The status of a run in words: what it is, what comes next, what to type next. */
 import { program } from "./program.ts";
 import { endings } from "../../report/words.ts";
 import { listed } from "../../text/words.ts";

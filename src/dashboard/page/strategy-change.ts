@@ -1,8 +1,4 @@
-/**
- * How a strategy differs from the one before it, word by word.
- *
- * Owns what counts as a change and how long it may take to find. Knows no page.
- */
+/** Finds how a strategy differs from the one before, word by word, within a short time. */
 import { diffWordsWithSpace } from "diff";
 import type { RunState } from "../../search/state.ts";
 

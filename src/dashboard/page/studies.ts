@@ -1,8 +1,9 @@
 /**
- * Runs as the report sees them, and the report's figures drawn in this browser.
+ * Draws the figures of the report in this browser, from runs as the report sees them.
  *
- * Owns when a figure is drawn: one after another with room for everything else between them, not too often, the newest
- * state only, and never for a window that nobody sees. What is drawn is for the report to say.
+ * Figures are drawn one after another with pauses for everything else, not too often, of the newest state only, and
+ * never for
+ * a hidden window. The report decides what is drawn.
  */
 import { program } from "./program.ts";
 import { UsageError } from "../../errors.ts";

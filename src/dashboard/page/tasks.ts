@@ -1,8 +1,4 @@
-/**
- * Work in pieces, so that the page answers in between.
- *
- * Owns how a piece of work makes room for what a reader does. Knows no work.
- */
+/** Splits work into pieces, so that the page stays responsive. */
 
 /** Lets everything else that waits have its turn. Unlike a timer this takes no time of its own, in hidden windows too. */
 export async function yielded(): Promise<void> {

@@ -1,8 +1,4 @@
-/**
- * How long a run may still take.
- *
- * Owns the estimate, from the pace of what is in the record alone. Knows no clock.
- */
+/** Estimates how long a run may still take, from the pace in its record. */
 import { budgetLeft, budgetSpent, roundLimit, secondsWorked } from "../../search/progress.ts";
 import type { RunState } from "../../search/state.ts";
 

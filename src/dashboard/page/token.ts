@@ -1,7 +1,7 @@
 /**
- * The token with which a reader may steer.
+ * The token that lets a reader steer.
  *
- * Owns it for as long as the page is open: in memory, and nowhere else. Knows no run.
+ * It is in memory only, as long as the page is open.
  */
 
 let held: string | null = null;

@@ -1,8 +1,4 @@
-/**
- * What a part of the page that fills it is.
- *
- * Owns the shape alone.
- */
+/** What a view is: the part of the page that fills it. */
 import type { TemplateResult } from "lit-html";
 import type { Place } from "./router.ts";
 

@@ -1,8 +1,7 @@
 /**
- * The winner of a run in the forms in which a person takes it along.
+ * The winner of a run in the forms that a person copies.
  *
- * Owns which forms there are. How an architecture is spelt is for search/space.ts, how it is evaluated again for
- * report/winners.ts.
+ * search/space.ts spells an architecture; report/winners.ts has the command that evaluates it again.
  */
 import { program } from "./program.ts";
 import { spaceOf } from "../../report/study.ts";

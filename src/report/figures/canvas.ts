@@ -1,8 +1,7 @@
 /**
- * Where figures are drawn: a document of its own, colours that follow the reader's theme, keys and labels.
+ * Draws figures: one SVG element each, without a script, a style sheet or anything to load.
  *
- * Owns how a line of one cohort is told from another's, and that what comes out is one SVG element without a script,
- * a style sheet or anything to load. Knows no run. Text is put in as text nodes, so that nothing in it can act.
+ * Colours follow the reader's theme. Text is put in as text nodes, so that it cannot act.
  */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";

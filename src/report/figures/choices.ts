@@ -1,7 +1,7 @@
 /**
- * How often each choice was taken in each slot, round by round: a heat map in which narrowing shows.
+ * How often each choice was taken in each slot, round by round: a heat map that shows how a search narrows.
  *
- * Owns the order of its rows and when slots are put together because there are too many.
+ * Slots are put together where there are too many rows.
  */
 import * as Plot from "@observablehq/plot";
 import { evaluations } from "../../search/results.ts";

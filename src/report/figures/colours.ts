@@ -1,7 +1,7 @@
 /**
- * The colours of figures, by name: a page says what they are in its theme, and each has what holds outside a page of ours.
+ * The colours of figures, by name. A page sets them for its theme; each name has a value for use outside such a page.
  *
- * Owns the palettes. Draws nothing and imports nothing, so that a style sheet may have them without what draws.
+ * It imports nothing, so that a style sheet can use it without the drawing library.
  */
 
 /** The colour of the page and of what stands back; each with what holds outside a page of ours. */

@@ -1,7 +1,7 @@
 /**
  * Cost against value of what was evaluated, with the limit and the Pareto front.
  *
- * Owns which cost is shown, what is left out where there is too much, and what the front is.
+ * It draws the limited cost, else the first, and thins out points where there are too many.
  */
 import * as Plot from "@observablehq/plot";
 import { evaluations, valueOf } from "../../search/results.ts";

@@ -1,8 +1,4 @@
-/**
- * The best so far, by evaluation.
- *
- * Owns what is averaged and at which evaluations it is shown.
- */
+/** The best so far, by evaluation: means over runs with their intervals. */
 import * as Plot from "@observablehq/plot";
 import { type ComparedCohort, hasMeans, intervalNote, limitsSentences, nameOf } from "../comparison.ts";
 import type { DataRow, Figure } from "../exhibit.ts";

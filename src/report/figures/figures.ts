@@ -1,8 +1,4 @@
-/**
- * Every figure of a space.
- *
- * Owns which there are and their order.
- */
+/** Lists every figure of a space in its order. */
 import type { Figure } from "../exhibit.ts";
 import type { Subject } from "./subject.ts";
 import { choicesFigures } from "./choices.ts";

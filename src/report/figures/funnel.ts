@@ -1,7 +1,7 @@
 /**
  * Where candidates were lost, round by round.
  *
- * Owns the order and the colours of the states. What a state means is for search/funnel.ts.
+ * search/funnel.ts says what each state means.
  */
 import * as Plot from "@observablehq/plot";
 import { type Funnel, funnel } from "../../search/funnel.ts";

@@ -1,7 +1,7 @@
 /**
  * Where a search went: its architectures on a plane, by round.
  *
- * Owns which runs are shown. The projection is for projection.ts.
+ * projection.ts computes the plane.
  */
 import * as Plot from "@observablehq/plot";
 import { best, evaluations, valueOf } from "../../search/results.ts";

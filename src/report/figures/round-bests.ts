@@ -1,7 +1,7 @@
 /**
  * The best of each round, by round.
  *
- * Owns from which round on an average is no longer shown.
+ * A mean is shown as long as at least half of the runs have a value.
  */
 import * as Plot from "@observablehq/plot";
 import { hasMeans, hasStrategy, intervalNote, nameOf } from "../comparison.ts";

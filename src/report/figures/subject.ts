@@ -1,8 +1,4 @@
-/**
- * What the figures of one space are about: its cohorts, which of them are shown in detail, and how each looks.
- *
- * Owns the choice of what is shown where all of it would be too much. Draws nothing.
- */
+/** Decides what the figures of one space show: its cohorts, the few shown in detail, and how each looks. */
 import { compare, type ComparedCohort, type ComparedSpace, hasStrategy } from "../comparison.ts";
 import { type Look, type MarkSymbol, markSymbols } from "./canvas.ts";
 import type { Candidate } from "../../search/state.ts";
