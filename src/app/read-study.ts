@@ -17,7 +17,13 @@ import {
   benchRecordText,
   type Reference,
 } from "../report/bench-record.ts";
-import { cohortsOf, type LostCell, type LostRun, type ReportedRun, type Study } from "../report/study.ts";
+import {
+  cohortsOf,
+  type LostCombination,
+  type LostRun,
+  type ReportedRun,
+  type Study,
+} from "../report/study.ts";
 import { fold } from "../search/fold.ts";
 import type { RunState } from "../search/state.ts";
 import { systemClock, program } from "./compose.ts";
@@ -70,8 +76,8 @@ export async function readStudy(paths: readonly string[], command: string): Prom
 interface Found {
   readonly folders: string[];
   /** What a plan says of a folder. */
-  readonly names: Map<string, Omit<LostCell, keyof LostRun>>;
-  readonly lost: LostCell[];
+  readonly names: Map<string, Omit<LostCombination, keyof LostRun>>;
+  readonly lost: LostCombination[];
   readonly references: Reference[];
   readonly titles: string[];
   /** The commands that made the benches. */

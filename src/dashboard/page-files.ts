@@ -1,8 +1,8 @@
 /**
  * Reads the files of the live page, as scripts/bundle-page.mjs has made them, into memory.
  *
- * Only these files can be asked for, by their names. They stay as they were at the start, so that a page that is open
- * works to its end after the program was built again.
+ * Only these files can be asked for, by their names. They stay as they were at the start, so that an open page still
+ * works after the program was built again.
  */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";

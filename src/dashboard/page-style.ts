@@ -6,7 +6,7 @@
 import { darkVariables, lightVariables, narrowStyle } from "../report/page-style.ts";
 import { runStyle } from "./run-style.ts";
 
-/** On top of the report's colours: what tells states apart, and what warns. */
+/** On top of the report's colours: what distinguishes states, and what warns. */
 const lightOwn =
   "--good: #00694e; --busy: #0b5394; --warn: #8a4600; --bad: #a3182f; --added: #d9f2e3; --removed: #fbe0e3; --strong-line: #767676;";
 const darkOwn =

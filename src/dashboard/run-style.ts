@@ -19,9 +19,9 @@ pre.command { margin: 0 0 .4rem; padding: .4rem .6rem; background: var(--paper);
   white-space: pre-wrap; overflow-wrap: anywhere; font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .8125rem; line-height: 1.45; }
 .verbatim del + ins { margin-left: .15em; }
 .summary { font-weight: 600; }
-.told { margin: 0 0 .6rem; padding: .35rem .75rem; border-left: 3px solid var(--busy); }
-.told figcaption { color: var(--faint); }
-.told blockquote { margin: .2rem 0 0; white-space: pre-wrap; overflow-wrap: anywhere; }
+.hint-quote { margin: 0 0 .6rem; padding: .35rem .75rem; border-left: 3px solid var(--busy); }
+.hint-quote figcaption { color: var(--faint); }
+.hint-quote blockquote { margin: .2rem 0 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .candidates { width: 100%; }
 .candidates td { overflow-wrap: anywhere; min-width: 13rem; }
 .candidates td.right { min-width: 0; overflow-wrap: normal; }
@@ -53,9 +53,9 @@ button.link { border: 0; padding: 0; background: none; color: var(--link); text-
   .log .sentence { grid-row: 1; grid-column: 4; }
   .log details[open] { grid-row: 2; }
 }
-.told-form { display: grid; gap: .35rem; }
-.told-form p { margin: 0; }
-.told-form button { justify-self: start; }
+.hint-form { display: grid; gap: .35rem; }
+.hint-form p { margin: 0; }
+.hint-form button { justify-self: start; }
 .answer { margin: .6rem 0 0; }
 button.danger { border-color: var(--bad); color: var(--bad); font-weight: 600; }
 button[aria-disabled="true"] { opacity: .6; cursor: default; }

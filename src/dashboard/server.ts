@@ -1,8 +1,8 @@
 /**
  * The server of the live page: its paths, its headers, who may ask, and how runs are streamed.
  *
- * Runs come through a port, and the page's files are handed in: it opens none. Only this machine's own page may ask. Host must
- * hold one of the server's names or a loopback address, so that no other site can reach it under a name of its own. What a browser
+ * Runs come through a port, and the page's files are given to it: it opens no file. Only this machine's own page may ask. Host must
+ * hold one of the server's names or a loopback address, so that no other site can reach it under its name. What a browser
  * says of the origin of a request must be this page.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
@@ -31,7 +31,7 @@ export interface ServerParts {
   readonly files: PageFiles;
   /** How the reader calls this program, for the commands that the page suggests. */
   readonly program: string;
-  /** What steers runs; null: nobody may. */
+  /** What steers runs; null: no one may. */
   readonly token: string | null;
   /** What Host may hold beside loopback addresses, each with its port. Asked for each request. */
   readonly hosts: () => ReadonlySet<string>;
@@ -146,7 +146,7 @@ interface Refusal {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Why a request is not even looked at; null: it is. */
+/** Why a request is refused unread; null: it is not. */
 function refusalOf({ req }: Context, hosts: ReadonlySet<string>): Refusal | null {
   const refused = (status: ContentfulStatusCode, words: string, headers = {}): Refusal => ({
     status,
@@ -155,7 +155,7 @@ function refusalOf({ req }: Context, hosts: ReadonlySet<string>): Refusal | null
   });
   const host = req.header("Host")?.toLowerCase() ?? "";
   if (!isLoopbackHost(host) && !hosts.has(host))
-    return refused(421, "this server goes by another name: use the address it printed");
+    return refused(421, "this server has another name: use the address that it printed");
   const origin = req.header("Origin");
   if (origin !== undefined && origin !== `http://${host}`)
     return refused(403, "only this server's own page may ask");
@@ -169,8 +169,8 @@ function refusalOf({ req }: Context, hosts: ReadonlySet<string>): Refusal | null
 }
 
 /**
- * Whether Host names this machine itself. Its port may be any: a tunnel listens on one of its own. A browser takes these to
- * no other machine, so that no other site's name can stand for them.
+ * Whether Host names this machine itself. Any port is allowed: a tunnel listens on another one. A browser takes these to
+ * no other machine, so that no other site can use such a name.
  */
 function isLoopbackHost(host: string): boolean {
   const [, name = "", port = "0"] = /^(localhost|127\.[\d.]+|\[::1\])(?::(\d{1,5}))?$/.exec(host) ?? [];
@@ -183,7 +183,7 @@ function rawPath(url: string): string {
 
 /** Why an order is not taken from this asker; null: it is. */
 function tokenRefusal({ req }: Context, token: string | null): Answer | null {
-  if (token === null) return { ok: false, words: "this dashboard is read only: nobody steers runs from it" };
+  if (token === null) return { ok: false, words: "this dashboard is read only: it steers no runs" };
   const given = /^Bearer (.+)$/.exec(req.header("Authorization") ?? "")?.[1] ?? "";
   if (given === "")
     return { ok: false, words: "steering takes the token that the command printed with its address" };
@@ -194,7 +194,7 @@ function tokenRefusal({ req }: Context, token: string | null): Answer | null {
     : { ok: false, words: "this is not the token that the command printed with its address" };
 }
 
-/** Sends a text, or says that the browser has it. */
+/** Sends a text, or answers that the browser already has it. */
 function sent(context: Context, type: string, text: string): Response {
   const etag = `"${createHash("sha256").update(text).digest("hex").slice(0, 16)}"`;
   context.header("Cache-Control", "no-cache");
@@ -207,7 +207,7 @@ function sent(context: Context, type: string, text: string): Response {
 function streamed(
   context: Context,
   signal: AbortSignal,
-  tell: (stream: SSEStreamingApi, until: AbortSignal) => Promise<void>,
+  write: (stream: SSEStreamingApi, until: AbortSignal) => Promise<void>,
 ): Response {
   return streamSSE(context, async (stream) => {
     const gone = new AbortController();
@@ -215,7 +215,7 @@ function streamed(
     const until = AbortSignal.any([signal, gone.signal]);
     const keepAlive = setInterval(() => void stream.write(": still here\n\n"), keepAliveMs);
     try {
-      await tell(stream, until);
+      await write(stream, until);
     } finally {
       clearInterval(keepAlive);
     }

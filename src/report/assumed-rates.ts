@@ -7,8 +7,8 @@ import { type Price, type Role } from "../search/events.ts";
 import { amount } from "../text/numbers.ts";
 import { constant, each, over, plus, type Span, words } from "./span.ts";
 
-/** Where a rate is from: measured in a run, counted in this search's own prompts, told by the user, or assumed. */
-export type Basis = "measured" | "counted" | "told" | "assumed";
+/** Where a rate is from: measured in a run, counted in this search's own prompts, given by the user, or assumed. */
+export type Basis = "measured" | "counted" | "given" | "assumed";
 
 /** One rate in words. */
 export interface Ground {
@@ -115,7 +115,7 @@ export function assumedRates({ sizes, prices, bounds, most, tokensPerSecond }: A
           ...asked.map(
             ([role, { start, growth }]): Ground => ({
               basis: "counted",
-              words: `${role}: a prompt of ${amount(start)} bytes${growth === 0 ? "" : `, and ${amount(growth)} more each round, for its conversation is kept`}`,
+              words: `${role}: a prompt of ${amount(start)} bytes${growth === 0 ? "" : `, and ${amount(growth)} more each round, because its conversation is kept`}`,
             }),
           ),
           assumption(`${words(bytesPerToken)} bytes a token, ${words(listBytesPerToken)} in lists`),
@@ -132,7 +132,7 @@ export function assumedRates({ sizes, prices, bounds, most, tokensPerSecond }: A
             ? []
             : [
                 {
-                  basis: "told" as const,
+                  basis: "given" as const,
                   words: `${tokensPerSecond} tokens a second are written; reading the prompt takes no time`,
                 },
               ]),

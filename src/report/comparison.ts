@@ -228,7 +228,7 @@ export const intervalNote: Note = {
 export const spreadNote: Note = {
   term: "Mean ± deviation",
   words:
-    "over runs that differ in the seed alone, with the number of these runs where it is not all; a single run stands as it is.",
+    "over runs that differ in the seed alone, with the number of these runs where it is not all; a single run has no deviation.",
 };
 
 // --- internal ---

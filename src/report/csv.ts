@@ -17,7 +17,7 @@ export function csvOf(data: readonly DataRow[]): string {
   const columns = Object.keys(first);
   return stringify([columns, ...data.map((row) => columns.map((column) => row[column] ?? null))], {
     record_delimiter: "windows",
-    // With a delimiter of one's own, lone line ends would stand unquoted.
+    // With another delimiter, single line ends would not be quoted.
     quote_record_delimiter: true,
     escape_formulas: true,
   });

@@ -94,7 +94,7 @@ function lostLine({ folder, reason }: LostRun, what: string): string {
   return `- ${escaped(what)}: ${escaped(folder)}: ${escaped(reason)}`;
 }
 
-/** A text that renders as itself wherever it stands: no markup, no cell's end, no line's end. */
+/** A text that is shown as it is anywhere: it begins no markup and ends no cell and no line. */
 function escaped(text: string): string {
   return oneLine(text)
     .replace(/[\\`*~<>[\]#&|]/g, "\\$&")

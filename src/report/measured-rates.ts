@@ -8,7 +8,7 @@ import type { Role } from "../search/events.ts";
 import { funnel } from "../search/funnel.ts";
 import { evaluations } from "../search/results.ts";
 import type { ChatCall, RunState } from "../search/state.ts";
-import { amount } from "../text/numbers.ts";
+import { amount, counted } from "../text/numbers.ts";
 import { mean, median, quantile } from "./statistics.ts";
 import { bytesPerToken, type Ground, type Rates, type RoleRates } from "./assumed-rates.ts";
 import { constant, each, type Span, words } from "./span.ts";
@@ -20,8 +20,8 @@ export interface Likeness {
 }
 
 /**
- * The assumed rates, replaced by what a run tells. What it does not tell stays assumed, and what was measured under
- * other settings is left out where it depends on them.
+ * The assumed rates, replaced by what a run shows. What it does not show stays assumed. A rate that depends on a setting
+ * is left out where the run had another one.
  */
 export function measuredRates(
   run: RunState,
@@ -32,7 +32,7 @@ export function measuredRates(
   const measured = (words: string) => grounds.push({ basis: "measured", words });
   let evaluated = assumed.evaluated;
   const full = fullRounds(run);
-  // A searcher that asks no model fills its rounds in a way of its own.
+  // A searcher that asks no model fills its rounds in another way.
   const isAlike = run.models !== null || Object.keys(assumed.roles).length === 0;
   if (isAlike && full.length > 0) {
     const scale = most / run.search.candidates.max;
@@ -43,7 +43,7 @@ export function measuredRates(
     const own = spread(counts);
     evaluated = each((bound) => Math.max(0.1, Math.min(most, own[bound] * scale)));
     const scaled = scale === 1 ? "" : `, scaled from ${run.search.candidates.max} to ${most} asked for`;
-    measured(`${words(own)} evaluated a round, in ${plural(full.length, "round")}${scaled}`);
+    measured(`${words(own)} evaluated a round, in ${counted(full.length, "round")}${scaled}`);
   }
   const seconds = evaluations(run).flatMap(({ outcome }) =>
     outcome.kind === "measurement" ? [outcome.seconds] : [],
@@ -82,7 +82,7 @@ function measuredRole(
   const again = calls.filter(({ attempt }) => attempt > 1).length;
   const share = again / (calls.length - again || 1);
   const planned = assumed.calls.low;
-  measured(`${role}: ${again} of ${plural(calls.length, "reply", "replies")} asked for again`);
+  measured(`${role}: ${again} of ${counted(calls.length, "reply", "replies")} asked for again`);
   const rates: { -readonly [K in keyof RoleRates]: RoleRates[K] } = {
     ...assumed,
     calls: constant(planned * (1 + share)),
@@ -94,25 +94,25 @@ function measuredRole(
   }
   const failed = calls.reduce((sum, { reply }) => sum + reply.failures.length, 0);
   if (failed > 0)
-    measured(`${role}: ${plural(failed, "attempt")} brought no reply; their tokens are not counted`);
-  const told = calls.filter(
+    measured(`${role}: ${counted(failed, "attempt")} brought no reply; their tokens are not counted`);
+  const withTokens = calls.filter(
     ({ reply: { inputTokens, outputTokens } }) => inputTokens !== null && outputTokens !== null,
   );
-  const input = told.map(({ reply }) => reply.inputTokens ?? 0);
-  const output = told.map(({ reply }) => reply.outputTokens ?? 0);
+  const input = withTokens.map(({ reply }) => reply.inputTokens ?? 0);
+  const output = withTokens.map(({ reply }) => reply.outputTokens ?? 0);
   if (input.every((tokens) => tokens === 0)) {
-    measured(`${role}: its model told no tokens`);
+    measured(`${role}: its model server gave no tokens`);
     return rates;
   }
   // Only a role that answers in lists writes more where more is asked for.
   const scale = role === "generator" ? most / run.search.candidates.max : 1;
   rates.output = each((bound) => spread(output)[bound] * scale);
-  const thinking = told.flatMap(({ reply }) => reply.reasoningTokens ?? []);
+  const thinking = withTokens.flatMap(({ reply }) => reply.reasoningTokens ?? []);
   const thought = thinking.length === 0 ? "" : `, ${amount(mean(thinking))} of them thinking`;
   measured(
-    `${role}: ${words(spread(output))} tokens a reply${thought}, in ${amount(told.length)}${scale === 1 ? "" : `, scaled from ${run.search.candidates.max} to ${most} asked for`}`,
+    `${role}: ${words(spread(output))} tokens a reply${thought}, in ${amount(withTokens.length)}${scale === 1 ? "" : `, scaled from ${run.search.candidates.max} to ${most} asked for`}`,
   );
-  const cached = told.reduce((sum, { reply }) => sum + (reply.cachedTokens ?? 0), 0);
+  const cached = withTokens.reduce((sum, { reply }) => sum + (reply.cachedTokens ?? 0), 0);
   rates.cachedShare = cached / input.reduce((sum, tokens) => sum + tokens, 0);
   if (cached > 0) measured(`${role}: ${amount(100 * rates.cachedShare)} % of the input was read before`);
   const probes = calls.flatMap(({ reply }) => reply.probes ?? []);
@@ -121,11 +121,11 @@ function measuredRole(
       inputTokens: probes.reduce((sum, probe) => sum + (probe.inputTokens ?? 0), 0),
       outputTokens: probes.reduce((sum, probe) => sum + (probe.outputTokens ?? 0), 0),
     };
-    measured(`${role}: ${plural(probes.length, "call")} to find out how to ask`);
+    measured(`${role}: ${counted(probes.length, "call")} to find out how to ask`);
   }
   if (run.search.memory[role] !== memory[role]) {
     const bytes = median(
-      told.flatMap(({ reply, promptBytes }) =>
+      withTokens.flatMap(({ reply, promptBytes }) =>
         reply.inputTokens === null || promptBytes === 0 ? [] : [promptBytes / reply.inputTokens],
       ),
     );
@@ -138,12 +138,12 @@ function measuredRole(
     }
     return rates;
   }
-  const line = fitted(told.map(({ round, reply }) => [round, reply.inputTokens ?? 0]));
+  const line = fitted(withTokens.map(({ round, reply }) => [round, reply.inputTokens ?? 0]));
   rates.input = { start: constant(line.start), growth: constant(line.growth) };
   const first = amount(Math.round(line.start));
   const rises = Math.round(line.growth);
   measured(
-    `${role}: ${first} tokens a prompt in round 1, ${rises === 0 ? "the same" : `${amount(Math.abs(rises))} ${rises > 0 ? "more" : "fewer"}`} with each round (a line through ${plural(told.length, "call")})`,
+    `${role}: ${first} tokens a prompt in round 1, ${rises === 0 ? "the same" : `${amount(Math.abs(rises))} ${rises > 0 ? "more" : "fewer"}`} with each round (a line through ${counted(withTokens.length, "call")})`,
   );
   return rates;
 }
@@ -174,8 +174,4 @@ function spread(values: readonly number[]): Span {
     expected: middle,
     high: Math.max(middle, quantile(values, 0.9) ?? 0),
   };
-}
-
-function plural(count: number, one: string, many = `${one}s`): string {
-  return `${amount(count)} ${count === 1 ? one : many}`;
 }

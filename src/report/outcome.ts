@@ -10,7 +10,7 @@ import { evaluations, isBetter, isOverLimit, objective, resultOf, valueOf } from
 import type { RunState } from "../search/state.ts";
 import type { ReportedRun } from "./study.ts";
 
-/** How a run stood after one evaluation. */
+/** The state of a run after one evaluation. */
 export interface Step {
   /** The value of the objective that this evaluation gave, over a limit or not; null: it failed. */
   readonly value: number | null;
@@ -29,11 +29,11 @@ export interface RunOutcome {
   readonly seed: number;
   readonly higherIsBetter: boolean;
   readonly budget: number;
-  /** Why it ended; null: it did not come to an end of its own. */
+  /** Why it ended; null: it has no end. */
   readonly ended: StopReason | null;
   /** One for each evaluation, failed ones included. */
   readonly steps: readonly Step[];
-  /** How it stood at the end; nothing in it where nothing was evaluated. */
+  /** Its state at the end; all null where nothing was evaluated. */
   readonly last: Omit<Step, "value">;
   /** What was picked costs; null where nothing was picked. */
   readonly costs: Readonly<Record<string, number>> | null;
@@ -41,7 +41,7 @@ export interface RunOutcome {
   readonly funnel: Funnel;
 }
 
-/** Works out what a run came to. */
+/** Works out the result of a run. */
 export function outcomeOf({ folder, state }: ReportedRun): RunOutcome {
   const steps = stepsOf(state);
   const last = steps.at(-1) ?? { picked: null, best: null, test: null, bestTest: null };
@@ -59,7 +59,7 @@ export function outcomeOf({ folder, state }: ReportedRun): RunOutcome {
   };
 }
 
-/** How a run stood after `count` evaluations; one that ended earlier stands as it ended. Null: nothing was evaluated. */
+/** The state of a run after `count` evaluations; of one that ended earlier, its last. Null: nothing was evaluated. */
 export function stepAfter({ steps }: RunOutcome, count: number): Step | null {
   return steps[Math.min(count, steps.length) - 1] ?? null;
 }
@@ -124,7 +124,7 @@ function stepsOf(state: RunState): Step[] {
     ({ measured, outcome }) =>
       outcome.kind === "failure" || state.oracleTests.get(measured.text)?.kind === "measurement",
   );
-  let standing: Omit<Step, "value"> = { picked: null, best: null, test: null, bestTest: null };
+  let current: Omit<Step, "value"> = { picked: null, best: null, test: null, bestTest: null };
   for (const candidate of state.rounds.flatMap(({ candidates }) => candidates)) {
     const { verdict } = candidate;
     const outcome = resultOf(state, candidate);
@@ -133,13 +133,13 @@ function stepsOf(state: RunState): Step[] {
     const value = valueOf(state, outcome);
     if (value !== null && !isOverLimit(state, measured)) {
       const test = testOf(state, measured.text);
-      if (isBetter(state, value, standing.best))
-        standing = { ...standing, picked: measured.text, best: value, test };
-      if (isAllTested && test !== null && isBetter(state, test, standing.bestTest))
-        standing = { ...standing, bestTest: test };
+      if (isBetter(state, value, current.best))
+        current = { ...current, picked: measured.text, best: value, test };
+      if (isAllTested && test !== null && isBetter(state, test, current.bestTest))
+        current = { ...current, bestTest: test };
     }
-    if (verdict.kind === "accepted") steps.push({ ...standing, value });
-    else steps.push({ ...standing, value: steps.pop()?.value ?? null });
+    if (verdict.kind === "accepted") steps.push({ ...current, value });
+    else steps.push({ ...current, value: steps.pop()?.value ?? null });
   }
   return steps;
 }

@@ -16,7 +16,7 @@ import { type LostRun, runVersions, type Study, versionText } from "./study.ts";
 /** Text that is markup already; anything else is escaped where it is put into markup. */
 type Markup = ReturnType<typeof raw>;
 
-/** Stands in the head of every report: what may be overwritten by the next one. */
+/** Is in the head of every report: a file with it may be overwritten by the next one. */
 export const generatorMark = '<meta name="generator" content="collm-nas report">';
 
 /** The whole page. */
@@ -54,7 +54,7 @@ ${lostMarkup(study)}
 
 // --- internal ---
 
-/** Nothing that is put in here has to be waited for. */
+/** Nothing that is put in here is a promise. */
 function html(strings: TemplateStringsArray, ...values: unknown[]): Markup {
   return template(strings, ...values) as Markup;
 }

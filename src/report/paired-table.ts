@@ -62,13 +62,13 @@ const differenceNote: Note = {
 
 const verdictNote: Note = {
   term: "Ahead, behind, tie",
-  words: `ahead or behind: the interval leaves out zero; tie: it does not, which shows no difference and no equality either; too few: under ${fewestPairs} pairs; no common seed: not one pair. Nothing is corrected for the number of comparisons.`,
+  words: `ahead or behind: the interval leaves out zero; tie: it does not, which shows neither a difference nor that both are equal; too few: under ${fewestPairs} pairs; no common seed: no pair. Nothing is corrected for the number of comparisons.`,
 };
 
 /** Why there are dashes where every row would hold nothing else. */
 function unpairedSentence(differences: readonly PairedComparison[]): string[] {
   if (differences.some(({ pairs }) => pairs > 0)) return [];
-  return ["No two of these runs have a common seed and a result each, so that there is nothing to compare."];
+  return ["No two of these runs have a common seed and a result each: there is nothing to compare."];
 }
 
 function measuresOf({ hasTest }: ComparedSpace): Measure[] {
@@ -86,7 +86,7 @@ function controlTable(space: ComparedSpace, couples: readonly Couple[], measure:
       id: `controls-${measure.id}-${slug}`,
       title: `Against the controls by ${measure.name} on ${id}`,
       caption: [
-        "Search less control, in pairs of runs with the same seed.",
+        "Search minus control, in pairs of runs with the same seed.",
         ...unpairedSentence(compared.map(({ difference }) => difference)),
         ...budgetSentence(couples),
       ].join(" "),
@@ -125,14 +125,14 @@ function blindTable(space: ComparedSpace, couples: readonly Couple[]): Table {
       id: `blind-${slug}`,
       title: `With and without names on ${id}`,
       caption: [
-        "Told less blind, in pairs of runs with the same seed; ahead says that the names helped.",
+        "With names minus blind, in pairs of runs with the same seed; ahead says that the names helped.",
         ...unpairedSentence(compared.map(({ difference }) => difference)),
       ].join(" "),
       notes: [
         {
           term: "Blind",
           words:
-            "a search that sees the space under neutral names and in another order, and no task; all else is equal. What a model knows of the space, from wherever, is in the names.",
+            "a search that sees the space under neutral names and in another order, and no task; all else is equal. What a model already knows of the space, it knows by its names.",
         },
         ...measures.map((measure) => measureNote(measure, space)),
         differenceNote,
@@ -152,16 +152,16 @@ function blindTable(space: ComparedSpace, couples: readonly Couple[]): Table {
       textColumn("search", "Search"),
       textColumn("blind", "Blind twin"),
       textColumn("measure", "Measure"),
-      numberColumn("told", "Told"),
-      numberColumn("untold", "Blind"),
+      numberColumn("named", "With names"),
+      numberColumn("unnamed", "Blind"),
       ...differenceColumns,
     ],
     compared.map(({ first, second, measure, difference }) => ({
       search: nameOf(first),
       blind: second.label,
       measure: measure.name,
-      told: spreadOf(first.outcomes.map(measure.of), decimals),
-      untold: spreadOf(second.outcomes.map(measure.of), decimals),
+      named: spreadOf(first.outcomes.map(measure.of), decimals),
+      unnamed: spreadOf(second.outcomes.map(measure.of), decimals),
       ...differenceCells(difference, space),
     })),
   );
@@ -197,7 +197,7 @@ function budgetSentence(couples: readonly Couple[]): string[] {
   return isUneven ? ["Not all of these searches had the same budget: see the results."] : [];
 }
 
-/** What a blind search and its told counterpart share: all but the task, which is kept from the blind one. */
+/** What a blind search and its twin with names share: all settings but the task, which the blind one does not get. */
 function sightedKey({ runs }: ComparedCohort): string {
   const [first] = runs;
   if (first === undefined) return "";

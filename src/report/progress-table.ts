@@ -54,7 +54,7 @@ function progressTable(space: ComparedSpace, within: readonly number[], measure:
         {
           term: "After N evaluations",
           words:
-            "how the runs stood then; a run that ended earlier stands as it ended. Open beyond a search's budget, and where the test of a run's pick is not known.",
+            "the state of the runs then; a run that ended earlier keeps its last value. Open beyond a search's budget, and where the test of a run's pick is not known.",
         },
       ],
       data: cohorts.map(

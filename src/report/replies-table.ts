@@ -28,7 +28,7 @@ export function repliesTables({ id, slug, cohorts }: ComparedSpace): Table[] {
         caption: `${runsSentence(cohorts)} Sums over these runs.`,
         notes: [
           ...replyNotes,
-          { term: "Tokens and seconds by role", words: "of the replies whose server told them." },
+          { term: "Tokens and seconds by role", words: "of the replies whose server gave them." },
         ],
         data: asked.flatMap(({ cohort, role, calls }) =>
           [...new Set(calls.map(({ round }) => round))]

@@ -115,7 +115,7 @@ function isPlayed({ runs }: ComparedCohort): boolean {
   return runs.some(({ state }) => state.models !== null);
 }
 
-/** What a cohort's runs come to, as numbers. */
+/** The results of a cohort's runs, as numbers. */
 function numbersOf(cohort: ComparedCohort, { optimum }: ComparedSpace, toReach: ToReach | null) {
   const { outcomes } = cohort;
   const each = (of: (outcome: RunOutcome) => number | null) => outcomes.map(of);
@@ -257,7 +257,7 @@ function captionOf({ cohorts, printed }: ComparedSpace): string {
   return [
     runsSentence(cohorts),
     ...limitsSentences(cohorts),
-    ...(printed.length === 0 ? [] : ["Printed rows stand as they were published."]),
+    ...(printed.length === 0 ? [] : ["Printed rows are shown as they were published."]),
   ].join(" ");
 }
 
@@ -275,7 +275,7 @@ function notesOfResults(space: ComparedSpace, toReach: ToReach | null): Note[] {
           {
             term: "Best test seen",
             words:
-              "the best test value of everything evaluated within the limits, which nobody could have picked without looking at the test split; open where not all of it was tested.",
+              "the best test value of everything evaluated within the limits, which could not be picked without looking at the test split; open where not all of it was tested.",
           },
         ]
       : []),
@@ -300,13 +300,13 @@ function notesOfResults(space: ComparedSpace, toReach: ToReach | null): Note[] {
       : [
           {
             term: "Printed rows",
-            words: "as they were published; on which protocol their numbers rest is not stated.",
+            words: "as they were published; their protocol is not stated.",
           },
         ]),
     {
       term: "Evaluations, calls, tokens",
       words:
-        "of the results: means per run; a failed evaluation is one too, and who plays no role makes no call.",
+        "of the results: means per run; a failed evaluation counts too; a search without a model makes no call.",
     },
   ];
 }

@@ -7,7 +7,7 @@ import type { RunState } from "../search/state.ts";
 import { roleSchema } from "../search/events.ts";
 import { type Setting, type SettingKey, settings } from "../settings.ts";
 
-/** What of a run says with what it is made. */
+/** The parts of a run that hold its settings. */
 export interface MadeRun extends Pick<RunState, "search" | "setup" | "models"> {
   readonly space: Pick<RunState["space"], "id">;
   /** The space under its own names, where the search was blind to them. */
@@ -22,7 +22,7 @@ export function settingsOf(run: MadeRun): Record<SettingKey, unknown> {
   return Object.fromEntries(decided) as Record<SettingKey, unknown>;
 }
 
-/** A setting as it tells one search from another: what it is, rather than that it is so. */
+/** A setting in the words that tables use to distinguish searches: "no oracle", "seed 3", "blind". */
 export function settingWords(key: string, value: unknown): string {
   const { label = plainWords(key) } = (settings as Readonly<Record<string, Partial<Setting>>>)[key] ?? {};
   if (typeof label !== "string") return value === true ? label[1] : label[0];

@@ -15,15 +15,15 @@ export function spendTable({ id, slug, cohorts }: ComparedSpace): Table {
   return tableOf(
     {
       id: `spend-${slug}`,
-      title: `What it took on ${id}`,
-      caption: `${runsSentence(cohorts)} Each cell: mean per run / sum over these runs; what lost runs took is not in it.`,
+      title: `What it used on ${id}`,
+      caption: `${runsSentence(cohorts)} Each cell: mean per run / sum over these runs; lost runs are not included.`,
       notes: [
         ...replyNotes,
         { term: "Chat seconds", words: "with waits and failed attempts." },
         {
-          term: "Dashes in what it took",
+          term: "Dashes in what it used",
           words:
-            "tokens where a server did not tell them, money where a price or the tokens are not known, all of chat where no role was played.",
+            "tokens where a server did not give them, money where a price or the tokens are not known, all of chat where no model was asked.",
         },
         { term: "Thinking", words: "the part of the tokens out that a server says was thinking." },
       ],
@@ -62,7 +62,7 @@ export function spendTable({ id, slug, cohorts }: ComparedSpace): Table {
   );
 }
 
-/** What became of every candidate that was proposed. */
+/** What happened to every candidate that was proposed. */
 export function funnelTable({ id, slug, cohorts }: ComparedSpace): Table {
   const sums = (cohort: ComparedCohort) =>
     stages.map(([stage, name]) => ({
@@ -117,7 +117,7 @@ const spent: readonly {
   readonly key: string;
   readonly name: string;
   readonly of: (outcome: RunOutcome, isPlayed: boolean) => number | null;
-  /** Absent: with a digit behind the point. */
+  /** Absent: with one decimal. */
   readonly show?: (value: number | null) => string;
 }[] = [
   { key: "evaluations", name: "Evaluations", of: ({ spend }) => spend.evaluations },

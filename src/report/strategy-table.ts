@@ -32,7 +32,7 @@ function strategyTable(
   return tableOf(
     {
       id: `strategies-${index + 1}-${slug}`,
-      title: `What ${cohort.label} was told on ${id}, round by round`,
+      title: `Strategies of ${cohort.label} on ${id}, round by round`,
       caption: `${cohort.runs.length === 1 ? "The only run" : `The median of ${cohort.runs.length} runs by final value`}: seed ${state.search.seed}, ${folder}.`,
       notes: [
         { term: "Best of round", words: "the best value within the limits among what the round evaluated." },

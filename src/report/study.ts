@@ -26,12 +26,12 @@ export interface LostRun {
 /** Runs of one configuration that differ in the seed alone. */
 export interface Cohort {
   readonly label: string;
-  /** Whether it is there for the others to be measured against. */
+  /** Whether the others are compared with it. */
   readonly isControl: boolean;
   readonly spaceId: string;
   /** The space under its own names, also where the search was blind to them; null: no run on it could be read. */
   readonly space: SpaceDescription | null;
-  /** Whether the search was kept from the space's names, as far as its runs tell. */
+  /** Whether the search did not see the space's names, as far as its runs show. */
   readonly isBlind: boolean;
   /** Runs that are counted, by seed; no seed twice. */
   readonly runs: readonly ReportedRun[];
@@ -45,7 +45,7 @@ export interface Study {
   readonly references: readonly Reference[];
   /** Runs that belong to no cohort because they could not be read. */
   readonly unreadable: readonly LostRun[];
-  /** The commands that made the runs, as far as benches tell. */
+  /** The commands that made the runs, as far as benches say. */
   readonly benches: readonly string[];
   /** The command that makes this report again. */
   readonly command: string;
@@ -55,7 +55,7 @@ export interface Study {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** What a plan says of a run that its own record does not. */
+/** What a plan says of a run and its record does not. */
 export interface RunName {
   readonly label: string;
   readonly isControl: boolean;
@@ -75,13 +75,12 @@ export function versionText(versions: Readonly<Record<string, string>>): string 
 }
 
 /** A run of a plan that left nothing to read. */
-export interface LostCell extends LostRun, RunName {
+export interface LostCombination extends LostRun, RunName {
   readonly space: string;
 }
 
 /**
- * Runs that came to an end of their own, of a plan's only those that no person gave a hint; or all of them as far as
- * they got.
+ * `ended`: runs that ended, of a plan only those without a person's hint. `all`: every run as far as it got.
  */
 export type Counted = "ended" | "all";
 
@@ -109,7 +108,7 @@ export function bySpace(cohorts: readonly Cohort[]): SpaceGroup[] {
 
 /**
  * Groups runs into cohorts: by what their plan calls them, else by searcher and models, and always by everything else in
- * their configuration but the seed, which then stands in the label.
+ * their configuration but the seed, which is then in the label.
  *
  * @param named what a plan says of a folder
  * @param lost runs of a plan that left nothing to read; a cohort is made of them where no run of theirs was read
@@ -119,7 +118,7 @@ export function bySpace(cohorts: readonly Cohort[]): SpaceGroup[] {
 export function cohortsOf(
   runs: readonly ReportedRun[],
   named: ReadonlyMap<string, RunName> = new Map(),
-  lost: readonly LostCell[] = [],
+  lost: readonly LostCombination[] = [],
   counted: Counted = "ended",
 ): Cohort[] {
   refuseMixedData(runs);
@@ -186,12 +185,12 @@ export function plainLabel(state: Pick<RunState, "search" | "label" | "models" |
   return `${searcherWords(state)}${state.hints.length > 0 ? ", hinted" : ""}`;
 }
 
-/** Searchers that are there to be measured against, unless a plan says otherwise. */
+/** Searchers that are controls unless a plan says otherwise. */
 export const usualControls: readonly string[] = ["random", "costliest-first", "prior-random", "surrogate"];
 
 // --- internal ---
 
-/** A plan's runs are there to be averaged, and what a person helped with is no draw of the seed. */
+/** Runs of a plan are averaged over seeds, and a run that a person helped is not one of them. */
 function whyNotCounted(
   { folder, state }: ReportedRun,
   named: ReadonlyMap<string, RunName>,
@@ -222,7 +221,7 @@ function refuseMixedData(runs: readonly ReportedRun[]): void {
   }
 }
 
-/** A label for each folder: its name, and the settings that tell it from others of that name on the same space. */
+/** A label for each folder: its name, and the settings that differ among runs of that name on the same space. */
 function labelsOf(runs: readonly ReportedRun[], names: ReadonlyMap<string, RunName>): Map<string, string> {
   const nameKey = ({ folder, state }: ReportedRun) =>
     keyOf(spaceOf(state).id, names.get(folder)?.label ?? "");

@@ -17,7 +17,7 @@ export interface FoundArchitecture {
   readonly finders: readonly { readonly label: string; readonly seed: number }[];
   /** Its canonical text, in the space's own names where they are known. */
   readonly text: string;
-  /** Whether `text` stands in the neutral names that a blind search saw, for they could not be translated. */
+  /** Whether `text` has the neutral names that a blind search saw, because they could not be translated. */
   readonly isBlind: boolean;
   readonly search: number;
   readonly test: number | null;
@@ -103,7 +103,7 @@ export function winnersTable({
           {
             term: "What was found",
             words:
-              "one run of several: results are told by their means, not by this. Architectures stand under the space's own names, unless another version of the program hid them from a blind search.",
+              "one run of several: compare searches by their means, not by this. Architectures have the space's own names, unless another version of the program hid them from a blind search.",
           },
         ],
         data: cohorts.flatMap((cohort) =>

@@ -2,7 +2,7 @@
 import type { Cap, StopReason, Verdict } from "../search/events.ts";
 import type { RunState } from "../search/state.ts";
 
-/** The searcher of a run as it wants to be shown, and after it the models that it asks. */
+/** The searcher of a run by its label, then the models that it asks. */
 export function searcherWords({
   search,
   label,
@@ -38,7 +38,7 @@ export const verdictNames: Readonly<Record<Verdict["kind"], string>> = {
   accepted: "accepted",
 };
 
-/** What became of a prompt that its server cut. */
+/** What happened to a prompt that its server cut. */
 export function truncationWords(promptTokens: number): string {
   return `The server cut this prompt: the conversation had grown, and no more than ${promptTokens} tokens of it were read`;
 }

@@ -51,7 +51,7 @@ model: {name: test-model, baseUrl: "${model.baseUrl}", keyVariable: TEST_KEY}
       return start(["run", file, "--evaluator", slow.address, "--out", out, "--json"]);
     }
 
-    test("waits, is told a hint and goes on as the page says, with the token alone", async () => {
+    test("is paused, gets a hint and continues as the page says, with the token alone", async () => {
       const run = startRun("steered");
       const dashboard = await startDashboard(folder);
       await until("the run has begun", () => events(join(folder, "steered")).length > 3);

@@ -4,7 +4,7 @@ import type { Table } from "../../src/report/exhibit.ts";
 import { tablesOf } from "../../src/report/tables.ts";
 import {
   cohortsOf,
-  type LostCell,
+  type LostCombination,
   type ReportedRun,
   type RunName,
   type Study,
@@ -20,7 +20,10 @@ export interface Entry extends RunOptions {
 
 export function studyOf(
   entries: readonly Entry[],
-  { references = [], lost = [] }: { references?: readonly Reference[]; lost?: readonly LostCell[] } = {},
+  {
+    references = [],
+    lost = [],
+  }: { references?: readonly Reference[]; lost?: readonly LostCombination[] } = {},
 ): Study {
   const named = new Map<string, RunName>();
   const runs = entries.flatMap(({ label, isControl = false, scores, ...options }): ReportedRun[] =>
@@ -55,7 +58,7 @@ export function row({ columns, rows }: Table, at: number): Record<string, string
   return Object.fromEntries(columns.map(({ name }, column) => [name, rows[at]?.[column]]));
 }
 
-export const lost = (label: string): LostCell => ({
+export const lost = (label: string): LostCombination => ({
   folder: `x/${label}`,
   label,
   isControl: false,

@@ -291,7 +291,7 @@ it("replies are counted role by role, and round by round in the data", () => {
 
 it("strategies stand beside what their rounds brought", () => {
   const [table] = strategyTables(subjectOf(study));
-  expect(table?.title).toBe("What collm was told on tiny, round by round");
+  expect(table?.title).toBe("Strategies of collm on tiny, round by round");
   expect(table?.rows[0]).toEqual([
     "1",
     expect.stringMatching(/\w/),

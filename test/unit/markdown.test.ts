@@ -98,7 +98,7 @@ describe("a study", () => {
       "## Runs that are not counted",
       "## Results on tiny",
       "## What was found on tiny",
-      "## What it took on tiny",
+      "## What it used on tiny",
       "## Where candidates were lost on tiny",
       "## How to read this page",
     ]);

@@ -29,13 +29,11 @@ test("a start names the searcher, the space, the budget and the seed", () => {
 
 test("a person's part is told as a person's", () => {
   expect(sentence({ type: "hint-given", round: 4, text: "try <b>skip</b>" })).toBe(
-    "A person told the Navigator of round 4: try <b>skip</b>",
+    "A person gave the Navigator of round 4 a hint: try <b>skip</b>",
   );
-  expect(sentence({ type: "run-paused", round: 0 })).toBe(
-    "A person had the run wait before its first round.",
-  );
-  expect(sentence({ type: "run-paused", round: 3 })).toBe("A person had the run wait behind round 3.");
-  expect(sentence({ type: "run-continued", round: 3 })).toBe("A person let the run go on.");
+  expect(sentence({ type: "run-paused", round: 0 })).toBe("A person paused the run before its first round.");
+  expect(sentence({ type: "run-paused", round: 3 })).toBe("A person paused the run after round 3.");
+  expect(sentence({ type: "run-continued", round: 3 })).toBe("A person continued the run.");
 });
 
 test("a reply tells what it took, and where the server did not say", () => {
@@ -55,7 +53,7 @@ test("a reply tells what it took, and where the server did not say", () => {
       attempt: 2,
       reply: { ...reply, inputTokens: null, outputTokens: null },
     }),
-  ).toBe("Round 2: the Generator replied (m, tokens not told, 2.5 s, attempt 2).");
+  ).toBe("Round 2: the Generator replied (m, tokens not given, 2.5 s, attempt 2).");
 });
 
 test("a proposal counts its candidates by what was decided", () => {
@@ -92,7 +90,7 @@ test("an end says why", () => {
   );
 });
 
-test("resuming tells what changed and what was mended", () => {
+test("resuming says what changed and what was repaired", () => {
   expect(
     sentence({
       type: "run-resumed",
@@ -103,7 +101,7 @@ test("resuming tells what changed and what was mended", () => {
       versions: {},
       repairs: ["a torn last line was cut"],
     }),
-  ).toBe("The run was resumed with a budget of 40. Mended first: a torn last line was cut.");
+  ).toBe("The run was resumed with a budget of 40. Repaired first: a torn last line was cut.");
 });
 
 test("a strategy is not spread over the log", () => {

@@ -11,9 +11,9 @@ export type Line =
   | {
       readonly kind: "bench";
       readonly bench: BenchRow;
-      /** What its runs come to, in the columns of a run. */
+      /** Its runs together, in the columns of a run. */
       readonly row: RunRow;
-      /** How many of its runs there are, and how many came to an end. */
+      /** How many of its runs there are, and how many ended. */
       readonly begun: number;
       readonly finished: number;
       /** Those of its runs that the filter leaves, in order. */
@@ -107,7 +107,7 @@ function rowOfBench(bench: BenchRow, runs: readonly RunRow[], finished: number):
   };
 }
 
-/** What the most of a reader's eye needs comes first; a bench is at its end once every run that it is to have is. */
+/** The most urgent state of its runs; a bench is finished when all its planned runs are. */
 function conditionOf({ planned, failed }: BenchRow, runs: readonly RunRow[], finished: number): Condition {
   const urgent = (["running", "paused", "damaged"] as const).find((each) =>
     runs.some(({ condition }) => condition === each),

@@ -10,7 +10,7 @@ export interface CandidateWords {
   readonly text: string;
   /** Whether `text` is an architecture of the space. */
   readonly isArchitecture: boolean;
-  /** What became of it, in a word or two. */
+  /** What happened to it, in a word or two. */
   readonly fate: string;
   /** Why, a sentence each, with its code where it has one. */
   readonly reasons: readonly { readonly code: string | null; readonly sentence: string }[];
@@ -73,10 +73,10 @@ export interface Alike {
   readonly candidates: readonly Candidate[];
 }
 
-/** So many that are alike are told as one. */
+/** From this many on, candidates that are alike are shown as one row. */
 const fewestAlike = 4;
 
-/** The candidates of a round that stand for themselves, and those that one row can stand for. */
+/** The candidates of a round that have a row each, and those that share one. */
 export function alikeIn(
   candidates: readonly Candidate[],
   wordsOf: (candidate: Candidate) => CandidateWords,
@@ -94,8 +94,8 @@ export function alikeIn(
     groups.set(key, group);
   }
   const alike = [...groups.values()].filter(({ candidates: own }) => own.length >= fewestAlike);
-  const told = new Set(alike.flatMap(({ candidates: own }) => own));
-  return { single: candidates.filter((candidate) => !told.has(candidate)), alike };
+  const grouped = new Set(alike.flatMap(({ candidates: own }) => own));
+  return { single: candidates.filter((candidate) => !grouped.has(candidate)), alike };
 }
 
 // --- internal ---

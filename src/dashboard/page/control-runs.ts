@@ -13,14 +13,14 @@ export class ControlRuns {
   readonly #changed: () => void;
   /** Null: it could not be read. */
   readonly #read = new Map<string, RunState | null>();
-  /** What a reader chose; null: nothing, so the first choice holds. */
+  /** What a reader chose; null: nothing, and the first choice is used. */
   #chosen: readonly string[] | null = null;
   #first: readonly string[] = [];
   #possible: readonly RunRow[] = [];
   #reading: { readonly id: string; readonly stream: RunStream } | null = null;
   #isClosed = false;
 
-  /** @param changed told when another run has been read */
+  /** @param changed called when another run has been read */
   constructor(changed: () => void) {
     this.#changed = changed;
   }

@@ -8,7 +8,7 @@ import type { RunRow } from "../../runs/shown-runs.ts";
 /** How many runs are shown beside one at most. */
 export const mostControls = 5;
 
-/** What of a run decides what it can be set against. */
+/** What of a run decides which runs it can be compared with. */
 export type Compared = Pick<
   RunRow,
   "id" | "space" | "spaceDigest" | "limits" | "searcher" | "model" | "seed" | "isBlind" | "budget"
@@ -16,7 +16,7 @@ export type Compared = Pick<
 
 /**
  * The finished runs of others on the same data within the same limits: those without roles first, then by searcher and
- * seed. Of runs that look the same but for their folder the latest is kept, for they cannot be told apart in a figure.
+ * seed. Of runs that look the same but for their folder the latest is kept, because a figure cannot distinguish them.
  */
 export function possibleControls(rows: readonly RunRow[], run: Compared): RunRow[] {
   const found = new Map<string, RunRow>();

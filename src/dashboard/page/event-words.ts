@@ -39,24 +39,24 @@ export function eventSentence(event: RunEvent): string {
         ...(event.caps === undefined ? [] : ["other caps"]),
         ...(event.models === null ? [] : ["other models"]),
       ];
-      const repairs = event.repairs.length === 0 ? "" : ` Mended first: ${event.repairs.join("; ")}.`;
+      const repairs = event.repairs.length === 0 ? "" : ` Repaired first: ${event.repairs.join("; ")}.`;
       return `The run was resumed${changes.length === 0 ? "" : ` with ${listed(changes)}`}.${repairs}`;
     }
     case "run-paused":
       return event.round === 0
-        ? "A person had the run wait before its first round."
-        : `A person had the run wait behind round ${event.round}.`;
+        ? "A person paused the run before its first round."
+        : `A person paused the run after round ${event.round}.`;
     case "run-continued":
-      return "A person let the run go on.";
+      return "A person continued the run.";
     case "hint-given":
-      return `A person told the Navigator of round ${event.round}: ${event.text}`;
+      return `A person gave the Navigator of round ${event.round} a hint: ${event.text}`;
     case "costs-measured":
       return `Round ${event.round}: the costs of ${counted(event.measured.length, "architecture")} were measured before proposing.`;
     case "chat-replied": {
       const { inputTokens, outputTokens, seconds, model } = event.reply;
       const tokens =
         inputTokens === null && outputTokens === null
-          ? "tokens not told"
+          ? "tokens not given"
           : `${number(inputTokens)} + ${number(outputTokens)} tokens`;
       return `Round ${event.round}: the ${roleName(event.role)} replied (${model}, ${tokens}, ${duration(seconds)}${event.attempt > 1 ? `, attempt ${event.attempt}` : ""}).${event.truncated === undefined ? "" : ` ${truncationWords(event.truncated.promptTokens)}.`}`;
     }
@@ -65,7 +65,7 @@ export function eventSentence(event: RunEvent): string {
     case "reply-rejected":
       return `Round ${event.round}: the ${roleName(event.role)}'s reply could not be read: ${event.reasons.join("; ")}.`;
     case "reply-repaired":
-      return `Round ${event.round}: the form of the ${roleName(event.role)}'s reply was put right (${Object.entries(
+      return `Round ${event.round}: the form of the ${roleName(event.role)}'s reply was repaired (${Object.entries(
         event.repairs,
       )
         .map(([kind, times]) => (times > 1 ? `${kind} ${times} times` : kind))

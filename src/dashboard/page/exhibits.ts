@@ -3,9 +3,9 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { type Exhibit, type Figure, type Note, standalone, type Table } from "../../report/exhibit.ts";
 
 export interface ExhibitOptions {
-  /** Stands before the title, as in "Figure 2"; absent: the exhibit is not numbered. */
+  /** Comes before the title, as in "Figure 2"; absent: the exhibit is not numbered. */
   readonly number?: string;
-  /** Whether title and caption are folded away, for a place that has a heading of its own; absent: they are shown. */
+  /** Whether title and caption are folded away, for a place that already has a heading; absent: they are shown. */
   readonly isFolded?: boolean;
 }
 
@@ -85,16 +85,16 @@ function saveFile(name: string, type: string, text: string): void {
 
 const drawings = new WeakMap<Figure, Map<string, Element>>();
 
-/** The element of a figure: the same one as long as the figure is, so that it is not put in anew at every change. */
+/** The element of a figure: the same one as long as the figure is the same, so that it is not put in again at every change. */
 function drawingOf(figure: Figure, svg: string): Element | typeof nothing {
   const own = drawings.get(figure) ?? new Map<string, Element>();
   drawings.set(figure, own);
   const known = own.get(svg);
   if (known !== undefined) return known;
-  // Markup of our own figures, in which all text was escaped; a document made in this way runs nothing.
+  // Markup of our own figures, with all text escaped; a document made in this way runs nothing.
   const drawing = new DOMParser().parseFromString(svg, "text/html").querySelector("svg");
   if (drawing === null) return nothing;
-  // The drawing library names its groups, which have no role that a name belongs to; the figure has a label of its own.
+  // The drawing library names groups that have no role, which is not allowed; the figure has a label.
   for (const group of drawing.querySelectorAll("g[aria-label]")) group.removeAttribute("aria-label");
   own.set(svg, drawing);
   return drawing;

@@ -50,7 +50,7 @@ async function go(): Promise<void> {
     return;
   }
   view = next;
-  // What stood here until now was the document's own.
+  // Until now the document's own text was here.
   if (isFirst) page.replaceChildren();
   draw();
   if (!isFirst) moveFocus(before);
@@ -77,7 +77,7 @@ async function viewOf(wanted: Route): Promise<View> {
   }
 }
 
-/** Shown where the modules of a view could not be had. */
+/** Shown where the modules of a view could not be loaded. */
 function unloadedView(): View {
   const words = "This part of the page could not be loaded.";
   const advice = "Is the command that printed the address still running? Then load the page again.";
@@ -88,12 +88,12 @@ function unloadedView(): View {
   };
 }
 
-/** A token is kept in memory alone: it stands neither in the address nor in the history. */
+/** A token is kept in memory alone: it is neither in the address nor in the history. */
 function takeToken(): void {
   const { fragment, token } = withoutToken(location.hash);
   if (token === null) return;
   history.replaceState(null, "", fragment);
-  // A server that does not answer is told by the view.
+  // The view says when the server does not answer.
   setToken(token).then(update, () => {});
 }
 

@@ -26,7 +26,7 @@ export interface FigurePanels {
   readonly funnel: Panel;
   readonly choices: Panel;
   readonly map: Panel;
-  /** Has the figures drawn of what is known now, if that is not what was drawn last. */
+  /** Draws the figures again if something new is known. */
   draw(snapshot: Snapshot): void;
   leave(): void;
 }
@@ -53,7 +53,7 @@ export function figurePanels(context: PanelContext, controls: ControlRuns): Figu
         context.changed();
       };
       return html`${own.of(name) === null && !isAsked() ? nothing : figureView(own, name, state, words)}
-        <p class="faint">With more than ${mostRoundsUnasked} rounds this takes a while, so that it is drawn only when it is asked for.</p>
+        <p class="faint">With more than ${mostRoundsUnasked} rounds this takes a while. It is drawn only when you ask for it.</p>
         <button type="button" @click=${ask}>Draw ${title.toLowerCase()} now</button>`;
     },
   });
@@ -65,18 +65,13 @@ export function figurePanels(context: PanelContext, controls: ControlRuns): Figu
           ${figureView(beside, "curves", state, "Its curve begins with the first result.")}
           ${controlsView(controls, opened, context, state)}`,
     },
-    cost: panel(
-      "Cost and value",
-      own,
-      "cost",
-      "A point will stand here for each architecture that was evaluated.",
-    ),
+    cost: panel("Cost and value", own, "cost", "Each evaluated architecture will be a point here."),
     funnel: byRound(
       "Candidates by round",
       "funnel",
-      "What became of the candidates of each round will stand here.",
+      "What happened to the candidates of each round will be shown here.",
     ),
-    choices: byRound("Choices by round", "choices", "How often each choice was taken will stand here."),
+    choices: byRound("Choices by round", "choices", "How often each choice was taken will be shown here."),
     map: {
       title: "Where it went",
       render: ({ state }) =>
@@ -144,13 +139,13 @@ function controlsView(
 ): TemplateResult {
   const { possible, chosen } = controls;
   if (possible.length === 0)
-    return html`<p class="faint">No other finished run on this space with the same limits is in this folder to set it against. One without models takes seconds: <code>${program()} run --space ${(state.original ?? state.space).id} --searcher random${Object.entries(state.search.limits).map(([name, limit]) => ` --limit ${name}=${limit}`)}</code></p>`;
+    return html`<p class="faint">This folder has no other finished run on this space with the same limits to compare with. One without models takes seconds: <code>${program()} run --space ${(state.original ?? state.space).id} --searcher random${Object.entries(state.search.limits).map(([name, limit]) => ` --limit ${name}=${limit}`)}</code></p>`;
   const isFull = chosen.length >= mostControls;
   return fold(
     { opened, key: "controls", context },
-    `Set against other runs (${chosen.length} of ${possible.length} shown)`,
+    `Compare with other runs (${chosen.length} of ${possible.length} shown)`,
     () => html`<fieldset class="choices">
-    <legend>Runs to set it against, at most ${mostControls}</legend>
+    <legend>Runs to compare with, at most ${mostControls}</legend>
     ${repeat(
       possible,
       ({ id }) => id,

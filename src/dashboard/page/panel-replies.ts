@@ -86,11 +86,11 @@ function replyView({ chat, number, asked, opened, context }: Shown): TemplateRes
   const { role, round, attempt, reply, rejected, repairs, condensed, truncatedTo } = chat;
   const name = `reply ${number + 1}`;
   const notes = [
-    ...(condensed ? ["The conversation began anew here: it no longer fitted the model's window."] : []),
+    ...(condensed ? ["The conversation began again here: it no longer fitted the model's window."] : []),
     ...(truncatedTo === null ? [] : [`${truncationWords(truncatedTo)}.`]),
     ...Object.entries(repairs).map(
       ([kind, times]) =>
-        `Put right in its form: ${repairKinds[kind as RepairKind] ?? kind}${times > 1 ? ` (${times} times)` : ""}.`,
+        `Form repaired: ${repairKinds[kind as RepairKind] ?? kind}${times > 1 ? ` (${times} times)` : ""}.`,
     ),
     ...(reply.notes ?? []),
     ...(reply.probes ?? []).map(
@@ -135,7 +135,7 @@ function factsOf({ reply, price }: ChatCall): string[] {
   return [
     reply.model,
     inputTokens === null && outputTokens === null
-      ? "tokens not told"
+      ? "tokens not given"
       : `${amount(inputTokens)} tokens in${cachedTokens === undefined ? "" : ` (${amount(cachedTokens)} read before)`}, ${amount(outputTokens)} out${reasoningTokens === undefined ? "" : ` (${amount(reasoningTokens)} thinking)`}`,
     ...(isPriced
       ? [`${money(usdOf(price, { inputTokens, outputTokens, cachedTokens: cachedTokens ?? 0 }))} USD`]

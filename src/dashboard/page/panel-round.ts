@@ -35,8 +35,8 @@ export function roundPanel(context: PanelContext): Panel {
   };
 }
 
-/** The reply that a round's candidates come from, as its place in the state's calls; null: nobody was asked. */
-export function replyBehind({ chats }: Pick<RunState, "chats">, round: number): number | null {
+/** The reply that a round's candidates come from, as its place in the state's calls; null: no model was asked. */
+export function replyOf({ chats }: Pick<RunState, "chats">, round: number): number | null {
   const of = (role: "generator" | "navigator") =>
     chats.findLastIndex((chat) => chat.round === round && chat.role === role && chat.rejected === null);
   const found = of("generator") === -1 ? of("navigator") : of("generator");
@@ -76,7 +76,7 @@ function roundWords(round: Round, newest: number, { state, status }: Snapshot): 
   return `${parts.join(", ")}.`;
 }
 
-/** What is under way behind the last round. */
+/** What is under way after the last round. */
 function awaitedWords(round: Round, newest: number, { state, status }: Snapshot): string {
   if (round.round !== newest || !round.closed || state.ended !== null) return "";
   if (status?.condition !== "running") return "";
@@ -103,7 +103,7 @@ function tableView(
   const { state } = snapshot;
   const metric = objective(state);
   const costs = state.space.costs.map(({ name }) => name);
-  const reply = replyBehind(state, round.round);
+  const reply = replyOf(state, round.round);
   const place = context.place();
   const aimed = place?.round === round.round ? place.candidate : null;
   const row = (candidate: Candidate) =>
@@ -136,7 +136,7 @@ function tableView(
       <thead><tr>
         <th scope="col" class="right">No.</th>
         <th scope="col">Architecture</th>
-        <th scope="col">What became of it</th>
+        <th scope="col">What happened to it</th>
         ${costs.map((name) => html`<th scope="col" class="right">${nameWithUnit(name, unitOfCost(state, name))}</th>`)}
         <th scope="col" class="right">${nameWithUnit(metric.name, metric.unit)}</th>
         ${reply === null ? nothing : html`<th scope="col">Proposed in</th>`}
@@ -190,7 +190,7 @@ function rowView(
   </tr>`;
 }
 
-/** A sentence by itself stands for itself; several, or such with a code, are a list. */
+/** A single sentence is shown as it is; several, or one with a code, as a list. */
 function reasonsView(reasons: CandidateWords["reasons"]): TemplateResult | typeof nothing {
   const [first] = reasons;
   if (first === undefined) return nothing;

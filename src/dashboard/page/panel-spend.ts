@@ -59,7 +59,7 @@ const rows: readonly Row[] = [
   { name: "Money", of: ({ usd }) => (usd === null ? unknown : `${money(usd)} USD`) },
   { name: "Time for replies", of: ({ chatSeconds }) => duration(chatSeconds) },
   { name: "Unreadable replies", of: ({ rejectedReplies }) => amount(rejectedReplies) },
-  { name: "Replies put right", of: ({ repairedReplies }) => amount(repairedReplies) },
+  { name: "Repaired replies", of: ({ repairedReplies }) => amount(repairedReplies) },
   { name: "Failed attempts", of: ({ failedAttempts }) => amount(failedAttempts) },
   { name: "of these perhaps charged for", of: ({ billedFailures }) => amount(billedFailures) },
   { name: "Probes", of: ({ probes }) => amount(probes) },
@@ -83,7 +83,7 @@ function tableView(snapshot: Snapshot): TemplateResult {
           html`<tr><th scope="row">${name}</th>${byRole.map(({ spent }) => html`<td class="right">${of(spent)}</td>`)}<td class="right">${of(all)}</td></tr>`,
       )}</tbody>
     </table></div>
-    <p class="faint">${unknown} stands where the server did not tell, or no price is known.</p>`;
+    <p class="faint">${unknown}: the server did not give it, or no price is known.</p>`;
 }
 
 /** The same sums over the calls of one role. */

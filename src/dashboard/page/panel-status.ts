@@ -14,7 +14,7 @@ import type { Connection } from "./run-stream.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { nextStep, noWinnerYet, roundsWords, timeLeftWords, unitOfCost } from "./status-words.ts";
 
-/** What the panel is told beside the snapshot. */
+/** What the panel shows besides the snapshot. */
 export interface Beside {
   readonly connection: Connection;
   readonly isCaughtUp: boolean;
@@ -73,7 +73,7 @@ function tokensView({ state, spend, metered }: Snapshot): TemplateResult | strin
   if (state.models === null) return noModel;
   const known =
     spend.inputTokens === null && spend.outputTokens === null
-      ? "not told by the server"
+      ? "not given by the server"
       : `${amount(spend.inputTokens)} in, ${amount(spend.outputTokens)} out`;
   const cap = state.search.caps?.tokens;
   if (cap === undefined) return known;
@@ -104,13 +104,13 @@ function moneyView(snapshot: Snapshot): TemplateResult | string {
 function unknownMoney({ state: { prices, chats }, spend: { inputTokens, outputTokens } }: Snapshot): string {
   if (chats.length > 0 && inputTokens === 0 && outputTokens === 0) return "none: no tokens were used";
   if (prices === undefined || Object.values(prices).includes(null)) return "not known: no price is known";
-  return chats.length === 0 ? "none so far" : "not known, for tokens are not";
+  return chats.length === 0 ? "none so far" : "not known, because tokens are not";
 }
 
 const connectionWords: Readonly<Record<Connection, string>> = {
   connecting: "is connecting",
   open: "is live",
-  lost: "has lost its server and tries again; what it shows may be old",
+  lost: "has lost its server and tries again; what it shows may be out of date",
 };
 
 function connectionView({ connection, isCaughtUp }: Beside): TemplateResult {

@@ -72,7 +72,7 @@ export function steeringPanel(context: PanelContext): Panel {
           ? { ok: true, words: "The token is right: this page can steer." }
           : {
               ok: false,
-              words: "That is not the token. It stands in what the command printed when it started.",
+              words: "That is not the token. The command printed it when it started.",
             },
       () => ({ ok: false, words: "The server cannot be reached. Is the command still running?" }),
     );
@@ -87,7 +87,7 @@ export function steeringPanel(context: PanelContext): Panel {
         <button type="button" ?disabled=${isAsking} @click=${() => void give({ order: "resume" })}>Resume</button>
         <button type="button" class=${isStopping ? "danger" : ""} ?disabled=${isAsking} @click=${stop}>${isStopping ? "Press again to stop" : "Stop"}</button>
       </div>
-      <form class="told-form" @submit=${(event: Event) => {
+      <form class="hint-form" @submit=${(event: Event) => {
         event.preventDefault();
         if (hint.trim() === "") say({ ok: false, words: "Write the hint first." });
         else void give({ order: "hint", text: hint.trim() });
@@ -98,13 +98,13 @@ export function steeringPanel(context: PanelContext): Panel {
         }: Event) => {
           hint = (currentTarget as HTMLTextAreaElement).value;
         }}></textarea>
-        <p class="faint" id="hint-words">It is sent with the next request for a strategy and written into the record. A run that was told something is left out of the averages of benches.</p>
+        <p class="faint" id="hint-words">It is sent with the next request for a strategy and written into the record. A run with a hint is left out of the averages of benches.</p>
         <button type="submit" ?disabled=${isAsking}>Send hint</button>
       </form>`;
   };
 
   const tokenView =
-    (): TemplateResult => html`<p>Read only: this page may look, and not steer. Who started the dashboard has the token.</p>
+    (): TemplateResult => html`<p>Read only: this page cannot steer. The person who started the dashboard has the token.</p>
     <form class="row" @submit=${(event: Event) => void take(event)}>
       <label>Token <input type="text" autocomplete="off" spellcheck="false" .value=${typed} @input=${({
         currentTarget,
@@ -137,7 +137,7 @@ export function steeringPanel(context: PanelContext): Panel {
 function unsteerableWords({ status }: Snapshot): string {
   if (status === null) return "Whether the run can be steered is being asked.";
   return status.condition === "running" || status.condition === "paused"
-    ? "This run takes no orders: it was started without a way to, or another program holds it."
+    ? "This run takes no orders: its process has no steering socket, or another program works on it."
     : "Only a run under way can be steered.";
 }
 
@@ -158,7 +158,7 @@ async function sendOrder(id: string, order: Order): Promise<Answer> {
       ok: false,
       words:
         answer.status === 403 || answer.status === 401
-          ? "The server does not take this token: it was started anew. Open the address that it printed."
+          ? "The server does not take this token: it was started again. Open the address that it printed."
           : `The server answered with status ${answer.status} and no words.`,
     };
   } catch {

@@ -34,7 +34,7 @@ export function strategyPanel(context: PanelContext): Panel {
     render: ({ state, status }) => {
       const rounds = roundsWithStrategy(state);
       const newest = rounds.at(-1);
-      if (newest === undefined) return html`${untold(state, 0)}${awaited(nothingWords(state, status))}`;
+      if (newest === undefined) return html`${waitingHints(state, 0)}${awaited(nothingWords(state, status))}`;
       const round = chosen !== null && rounds.includes(chosen) ? chosen : newest;
       const at = rounds.indexOf(round);
       const before = rounds[at - 1];
@@ -63,7 +63,7 @@ export function strategyPanel(context: PanelContext): Panel {
         <div class="verbatim" tabindex="0" role="group" aria-label="The strategy of round ${round}">${
           isChange ? pieces.map(pieceView) : text
         }</div>
-        ${untold(state, newest)}`;
+        ${waitingHints(state, newest)}`;
     },
   };
 }
@@ -94,29 +94,32 @@ function pieceView({ kind, text }: Piece): TemplateResult | string {
   }
 }
 
-/** What a person told with the request for this round's strategy. */
+/** A person's hints for this round's strategy. */
 function hintsOf({ hints }: RunState, round: number): TemplateResult[] {
   return hints
     .filter((hint) => hint.round === round)
-    .map(({ text }) => hintView(text, `A person told the Navigator of round ${round}:`));
+    .map(({ text }) => hintView(text, `Hint from a person to the Navigator of round ${round}:`));
 }
 
-/** What was told for a strategy that is still to come. */
-function untold({ hints }: RunState, newest: number): TemplateResult[] {
+/** Hints for a strategy that is still to come. */
+function waitingHints({ hints }: RunState, newest: number): TemplateResult[] {
   return hints
     .filter(({ round }) => round > newest)
     .map(({ round, text }) =>
-      hintView(text, `A person told the Navigator for round ${round}, whose strategy is still to come:`),
+      hintView(
+        text,
+        `Hint from a person to the Navigator of round ${round}, whose strategy is still to come:`,
+      ),
     );
 }
 
 function hintView(text: string, words: string): TemplateResult {
-  return html`<figure class="told"><figcaption>${words}</figcaption><blockquote>${text}</blockquote></figure>`;
+  return html`<figure class="hint-quote"><figcaption>${words}</figcaption><blockquote>${text}</blockquote></figure>`;
 }
 
 function nothingWords(state: RunState, status: StatusMessage | null): string {
   if (state.models === null && state.rounds.some(({ closed }) => closed))
     return "This searcher follows no strategy in words.";
   if (!isUnderWay(state, status)) return "No strategy was set.";
-  return `${waitingWords(state, status)} It will stand here.`;
+  return `${waitingWords(state, status)} It will be shown here.`;
 }

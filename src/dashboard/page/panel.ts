@@ -6,9 +6,9 @@ import type { Snapshot } from "./snapshot.ts";
 /** One part of a run's page. */
 export interface Panel {
   readonly title: string;
-  /** What stands above it where that changes with the run; absent: its title. */
+  /** Its heading, where that changes with the run; absent: its title. */
   heading?(snapshot: Snapshot): string;
-  /** Whether it takes the whole width where panels stand side by side; absent: no. */
+  /** Whether it takes the whole width where panels are side by side; absent: no. */
   readonly isWide?: boolean;
   /** What is to be seen, below its heading; `nothing`: the panel is left out. */
   render(snapshot: Snapshot): TemplateResult | typeof nothing;
@@ -30,7 +30,7 @@ export interface PanelContext {
   showReply(number: number): void;
 }
 
-/** Content that is put in only while it is unfolded, for what is long; unfolded ones are kept in `opened` by key. */
+/** Long content, put in only while it is unfolded; `opened` keeps the keys of the unfolded ones. */
 export function fold(
   {
     opened,
@@ -51,12 +51,12 @@ export function fold(
   return html`<details ?open=${isOpen} @toggle=${toggled}><summary>${summary}</summary>${isOpen ? content() : nothing}</details>`;
 }
 
-/** Text that is nobody's markup, with its line breaks; scrolls where it is long. */
+/** Text as it is, with its line breaks; scrolls where it is long. */
 export function verbatim(text: string, label: string): TemplateResult {
   return html`<pre class="verbatim" tabindex="0" role="group" aria-label=${label}>${text}</pre>`;
 }
 
-/** Terms and what stands for them; those with nothing are left out. */
+/** Terms and their facts; a term with nothing is left out. */
 export function factsView(
   facts: readonly (readonly [string, TemplateResult | string | typeof nothing])[],
 ): TemplateResult {
@@ -68,7 +68,7 @@ export function meter(label: string, used: number, of: number, words: string): T
   return html`<span class="meter"><progress aria-label=${label} max=${of} .value=${Math.min(used, of)}></progress><span>${words}</span></span>`;
 }
 
-/** What stands where there is nothing yet. */
+/** Shown where there is nothing yet. */
 export function awaited(words: string): TemplateResult {
   return html`<p class="empty">${words}</p>`;
 }

@@ -15,7 +15,7 @@ const shapes: Readonly<Record<Condition, string>> = {
   damaged: "✕",
 };
 
-/** How a run stands, told by word, shape and colour. */
+/** The state of a run by word, shape and colour. */
 export function stateBadge(condition: Condition): TemplateResult {
   return html`<span class="badge ${condition}"
     ><span aria-hidden="true">${shapes[condition]}</span> ${condition}</span
@@ -54,7 +54,7 @@ export function copyButton(label: string, text: () => string): TemplateResult {
   return html`<button type="button" class="copy" @click=${() => void copy(label, text())}>Copy ${label}</button>`;
 }
 
-/** What stands where there is nothing yet: what that means and what to do about it. */
+/** Shown where there is nothing yet: what that means and what to do. */
 export function emptyState(title: string, ...sentences: (string | TemplateResult)[]): TemplateResult {
   return html`<div class="empty">
     <p><strong>${title}</strong></p>
@@ -73,7 +73,7 @@ export function announce(text: string): void {
   }, 50);
 }
 
-/** Where `announce` puts its words; stands once on the page. */
+/** Where `announce` puts its words; once on the page. */
 export function announcementRegion(): TemplateResult {
   return html`<div id="announcements" class="unseen" role="status" aria-live="polite"></div>`;
 }

@@ -70,7 +70,7 @@ function numberAfter(prefix: string, text: string): number | null {
   return /^[1-9]\d{0,8}$/.test(digits) ? Number(digits) : null;
 }
 
-/** As it stands where it is not percent-encoded as it should be. */
+/** Unchanged where it is not percent-encoded as it should be. */
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);

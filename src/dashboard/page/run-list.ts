@@ -38,7 +38,7 @@ export class RunList {
   readonly #chosen = new Set<string>();
   #stream: RunsStream | null = null;
   #known: KnownRuns = nothingKnown;
-  /** Benches that are not as they are by themselves: closed, or open while something is sought. */
+  /** Benches that a reader opened, or closed while a filter had opened them. */
   readonly #turned = new Set<string>();
   #filter: Filter = { words: "", condition: null };
   #order: Order = firstOrder;
@@ -223,7 +223,7 @@ export class RunList {
     return shellWord(id === "." ? shown : `${shown.replace(/\/$/, "")}/${id}`);
   }
 
-  /** What is sought is shown by itself, and so is what is in a folder that holds one bench and nothing else. */
+  /** Benches are open while a filter is set; so is a bench that is the whole folder. */
   #isOpen({ id }: BenchRow): boolean {
     return (isFiltered(this.#filter) || id === ".") !== this.#turned.has(id);
   }
@@ -299,11 +299,11 @@ export class RunList {
 const conditions: readonly Condition[] = ["running", "paused", "stopped", "finished", "damaged"];
 
 const lostView = html`<p class="alert" role="alert">
-  The connection to the server is lost; what is shown may be old. It is tried again by itself. If the command
-  <code>${program()} dashboard</code> was ended, start it again.
+  The connection to the server is lost; what is shown may be out of date. This page tries again. If the command
+  <code>${program()} dashboard</code> has ended, start it again.
 </p>`;
 
-/** The cells behind the name, which a bench has like a run. */
+/** The columns after the name; a bench has them like a run. */
 function sharedCells(row: RunRow): TemplateResult {
   return html`<td role="cell" data-label="Space">${row.space || unknown}</td>
     <td role="cell" data-label="Searcher">${row.searcher || unknown}</td>
@@ -336,7 +336,7 @@ function progressView(read: number, unread: number): TemplateResult {
   >`;
 }
 
-const blindMark = mark("blind", "The search was kept from the names of the space");
+const blindMark = mark("blind", "The search does not see the space's own names.");
 
 function marksOf({ isBlind, hints }: RunRow): TemplateResult {
   return html`${isBlind ? blindMark : nothing}
@@ -345,7 +345,7 @@ function marksOf({ isBlind, hints }: RunRow): TemplateResult {
       ? nothing
       : mark(
           hints === 1 ? "1 hint" : `${hints} hints`,
-          "A person gave the Navigator hints; benches leave such a run out of their averages",
+          "A person gave the Navigator hints: left out of the averages of benches.",
         )
   }`;
 }

@@ -9,19 +9,19 @@ import type { RunState } from "../../search/state.ts";
 import type { StatusMessage } from "../protocol.ts";
 import { oncePerFrame, whileSeen, yielded } from "./tasks.ts";
 
-/** How the page and the server hear each other. */
+/** The page's connection to the server. */
 export type Connection = "connecting" | "open" | "lost";
 
 export interface RunStream {
   /** Of the run. */
   readonly id: string;
-  /** As far as it was folded; null: not a line has come. It is the same object as it grows: tell by its `seq`. */
+  /** As far as it was folded; null: no line has come. It stays the same object as it grows: compare its `seq`. */
   readonly state: RunState | null;
   /** All of them, in order. */
   readonly events: readonly RunEvent[];
-  /** Null: not told yet. */
+  /** Null: not known yet. */
   readonly status: StatusMessage | null;
-  /** Whether everything that the server had when it last told has been folded. */
+  /** Whether everything up to the last status of the server has been folded. */
   readonly isCaughtUp: boolean;
   readonly connection: Connection;
   /** Why nothing can come: the server knows no such run, or a line cannot follow the ones before; null: all is well. */
@@ -29,7 +29,7 @@ export interface RunStream {
   close(): void;
 }
 
-/** How long folding goes on without a break, in milliseconds. */
+/** How long folding continues without a break, in milliseconds. */
 const sliceMs = 20;
 /** How long to wait before asking again what was refused, in milliseconds. */
 const againMs = 2_000;
@@ -75,11 +75,11 @@ class FoldedStream implements RunStream {
 
   open(): void {
     this.#hangUp();
-    // What came before is not told again, unless the record is another one by now.
+    // Earlier lines do not come again, unless the record has changed.
     const after = this.#lastSeq;
     const source = new EventSource(after === 0 ? this.#address : `${this.#address}?after=${after}`);
     this.#source = source;
-    const told: Readonly<Record<string, (event: MessageEvent<string>) => void>> = {
+    const handlers: Readonly<Record<string, (event: MessageEvent<string>) => void>> = {
       open: () => this.#connect("open"),
       lines: ({ data, lastEventId }) => {
         this.#lastSeq = Number(lastEventId);
@@ -92,7 +92,7 @@ class FoldedStream implements RunStream {
         this.#changed();
       },
     };
-    for (const [kind, hear] of Object.entries(told))
+    for (const [kind, hear] of Object.entries(handlers))
       source.addEventListener(kind, (event) => hear(event as MessageEvent<string>));
     source.addEventListener("error", () => {
       this.#connect("lost");
@@ -123,7 +123,7 @@ class FoldedStream implements RunStream {
     this.#changed();
   }
 
-  /** An event source does not tell why it was refused. */
+  /** An event source does not say why it was refused. */
   async #askWhy(): Promise<void> {
     const answer = await fetch(this.#address).catch(() => null);
     void answer?.body?.cancel();
@@ -148,7 +148,7 @@ class FoldedStream implements RunStream {
 
   async #fold(): Promise<void> {
     this.#isFolding = true;
-    // The queue may be exchanged for another in between.
+    // The queue may be replaced in between.
     while (this.#at < this.#queue.length) {
       const began = performance.now();
       while (this.#at < this.#queue.length && performance.now() - began < sliceMs)
@@ -162,7 +162,7 @@ class FoldedStream implements RunStream {
 
   #follow(line: string): void {
     try {
-      // The server has read it strictly before it sent it.
+      // The server has checked it before it sent it.
       const event = JSON.parse(line) as RunEvent;
       if (event.seq <= (this.state?.seq ?? 0)) return;
       this.state = applyEvent(this.state, event);

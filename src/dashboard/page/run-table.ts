@@ -25,14 +25,14 @@ export interface Order {
 /** The newest run first. */
 export const firstOrder: Order = { by: "age", isAscending: false };
 
-/** What becomes of the order when a column's head is pressed: numbers begin with the largest, words with the first. */
+/** The new order when a column's head is pressed: numbers begin with the largest, words with the first. */
 export function orderAfter({ by, isAscending }: Order, pressed: ColumnKey): Order {
   if (by === pressed) return { by, isAscending: !isAscending };
   return { by: pressed, isAscending: columns.find(({ key }) => key === pressed)?.isNumeric !== true };
 }
 
 export interface Filter {
-  /** Every word of it must stand in the run's id, space, searcher or model; letter case does not count. */
+  /** Every word of it must be in the run's id, space, searcher or model; letter case does not count. */
   readonly words: string;
   /** Null: any. */
   readonly condition: Condition | null;
@@ -63,7 +63,7 @@ export function shownRows(
   return ordered(left, (row) => row, order);
 }
 
-/** Whatever has a row, in order; one without what is sorted by stands last, either way. */
+/** Items in the order of their rows; one without a value to sort by is last, in both directions. */
 export function ordered<Item>(
   items: readonly Item[],
   rowOf: (item: Item) => RunRow,

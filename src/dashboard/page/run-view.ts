@@ -92,7 +92,7 @@ class RunView implements View {
     });
     this.#figures = figurePanels(context, this.#controls);
     this.#replies = repliesPanel(context);
-    // Beside each other stands what is of one height.
+    // Panels of one height are beside each other.
     this.#panels = [
       statusPanel(context, () => ({
         connection: this.#stream.connection,
@@ -241,7 +241,7 @@ function headView({ state, status }: Snapshot): TemplateResult {
   const { hints, search } = state;
   return html`<p class="head">${status === null ? nothing : stateBadge(status.condition)}
     ${search.blind === true ? mark("blind", "The search does not see the space's own names.") : nothing}
-    ${hints.length > 0 ? mark("hinted", "A person told the Navigator something: left out of the averages of benches.") : nothing}
+    ${hints.length > 0 ? mark("hinted", "A person gave the Navigator hints: left out of the averages of benches.") : nothing}
     <span>${settingsWords(state).join(" · ")}</span>
     <span class="faint">began ${ago(state.startedAt)}, last line ${ago(state.lastAt)}</span></p>`;
 }

@@ -6,10 +6,10 @@ import { oncePerFrame, whileSeen } from "./tasks.ts";
 export interface RunsStream {
   /** By id. */
   readonly rows: ReadonlyMap<string, RunRow>;
-  /** The folder that is shown; null: not told yet. */
+  /** The folder that is shown; null: not known yet. */
   readonly folder: string | null;
   readonly benches: readonly BenchRow[];
-  /** How many runs have not been read yet; null: not told yet. */
+  /** How many runs have not been read yet; null: not known yet. */
   readonly unread: number | null;
   readonly connection: Connection;
   close(): void;
@@ -23,7 +23,7 @@ const readingMs = 500;
 /**
  * Follows the list; `onChange` is called at most once a picture.
  *
- * @param known rows of before, shown until the server has told of all
+ * @param known rows of before, shown until the server has sent all
  */
 export function openRuns(onChange: () => void, known: KnownRuns = nothingKnown): RunsStream {
   const stream = new PatchedRows(onChange, known);
@@ -47,8 +47,8 @@ class PatchedRows implements RunsStream {
   #source: EventSource | null = null;
   #again: ReturnType<typeof setTimeout> | null = null;
   #soon: ReturnType<typeof setTimeout> | null = null;
-  /** What this connection has told of; null: it has told of all, and what it did not name is gone. */
-  #told: Set<string> | null = null;
+  /** What this connection has sent so far; null: all was sent, and what was not among it is gone. */
+  #sent: Set<string> | null = null;
   #isClosed = false;
   readonly #endOfSeeing: () => void;
 
@@ -65,7 +65,7 @@ class PatchedRows implements RunsStream {
     const source = new EventSource("/api/runs");
     this.#source = source;
     source.addEventListener("open", () => {
-      this.#told = new Set();
+      this.#sent = new Set();
       this.connection = "open";
       this.#changed();
     });
@@ -101,12 +101,12 @@ class PatchedRows implements RunsStream {
     this.unread = unread;
     for (const row of rows) {
       this.rows.set(row.id, row);
-      this.#told?.add(row.id);
+      this.#sent?.add(row.id);
     }
     for (const id of gone) this.rows.delete(id);
-    if (unread === 0 && this.#told !== null) {
-      for (const id of this.rows.keys()) if (!this.#told.has(id)) this.rows.delete(id);
-      this.#told = null;
+    if (unread === 0 && this.#sent !== null) {
+      for (const id of this.rows.keys()) if (!this.#sent.has(id)) this.rows.delete(id);
+      this.#sent = null;
     }
     if (unread === 0) this.#changed();
     else

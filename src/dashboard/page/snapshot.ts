@@ -23,7 +23,7 @@ export interface ReadRun {
 
 export type Replied = Extract<RunEvent, { type: "chat-replied" }>;
 
-/** A run at one moment. The state goes on growing; everything else stands still. */
+/** A run at one moment. The state continues to grow; everything else does not change. */
 export interface Snapshot {
   readonly state: RunState;
   readonly status: StatusMessage | null;
@@ -71,7 +71,7 @@ export class Snapshots {
 
   /**
    * @param milliseconds what only ever grows
-   * @param isDue told when there is something new, but only after so many milliseconds
+   * @param isDue called when something new can be shown after so many milliseconds
    */
   constructor(run: () => ReadRun, milliseconds: () => number, isDue: (milliseconds: number) => void) {
     this.#run = run;

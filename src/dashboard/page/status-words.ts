@@ -42,12 +42,12 @@ export function nextStep(
       return null;
     case "paused":
       return {
-        words: `A person has it wait ${state.rounds.length === 0 ? "before its first round" : `behind round ${state.rounds.length}`}. Let it go on under Steering, or type:`,
+        words: `A person paused it ${state.rounds.length === 0 ? "before its first round" : `after round ${state.rounds.length}`}. Continue it under Steering, or type:`,
         commands: typed(["steer", "resume"]),
       };
     case "stopped":
       return {
-        words: "It has no end, and no process works on it. To go on where it stopped:",
+        words: "It has not ended, and no process works on it. To continue where it stopped:",
         commands: typed(["resume"]),
       };
     case "damaged":
@@ -63,7 +63,7 @@ export function isUnderWay({ ended }: Pick<RunState, "ended">, status: StatusMes
   return status === null || status.condition === "running" || status.condition === "paused";
 }
 
-/** What is awaited before anything was proposed. */
+/** What comes next before anything was proposed. */
 export function waitingWords(
   { models, ended }: Pick<RunState, "models" | "ended">,
   status: StatusMessage | null,
@@ -73,14 +73,14 @@ export function waitingWords(
       ? ["the first candidates were drawn", "The first candidates are being drawn."]
       : ["the first strategy was set", "The Navigator is being asked for the first strategy."];
   if (!isUnderWay({ ended }, status)) return `It stopped before ${first}.`;
-  return status?.condition === "paused" ? "A person has it wait before its first round." : doing;
+  return status?.condition === "paused" ? "A person paused it before its first round." : doing;
 }
 
 /** Why there is no best. */
 export function noWinnerYet(state: RunState, status: StatusMessage | null): string {
   if (state.rounds.length === 0) return waitingWords(state, status);
   if (isUnderWay(state, status))
-    return "Nothing has been measured within the limits yet: the first result will stand here.";
+    return "Nothing has been measured within the limits yet: the first result will be shown here.";
   const { evaluated, failed, overLimit } = funnel(state);
   return evaluated + failed === 0 && overLimit > 0
     ? "Nothing that was proposed keeps to the limits."
@@ -101,7 +101,7 @@ export function roundsWords(state: RunState, status: StatusMessage | null): stri
   ].join(", ");
 }
 
-/** How long it may still take; null: it does not go on, or nothing tells. */
+/** How long it may still take; null: it does not continue, or nothing is known. */
 export function timeLeftWords(secondsLeft: number | null, status: StatusMessage | null): string | null {
   if (secondsLeft === null || status === null) return null;
   if (status.condition === "running") return `about ${duration(secondsLeft)}`;
@@ -113,7 +113,7 @@ export function unitOfCost({ space }: Pick<RunState, "space">, name: string): st
   return space.costs.find((cost) => cost.name === name)?.unit ?? "";
 }
 
-/** What the run was told to do, in a few phrases. */
+/** The settings of the run, in a few phrases. */
 export function settingsWords(state: RunState): string[] {
   const { search, models, space } = state;
   const players = models === null ? [] : [...new Set([models.navigator, models.generator])];
@@ -141,22 +141,22 @@ function finishedStep(
   state: RunState,
   typed: (...orders: readonly (readonly string[])[]) => string[],
 ): NextStep {
-  const why = `It ended: ${state.ended === null ? "why is not told" : endings[state.ended]}.`;
+  const why = `It ended: ${state.ended === null ? "the reason is not known" : endings[state.ended]}.`;
   const cap = state.capReached;
   const check = ["replay"];
   if (state.ended === "budget")
     return {
-      words: `${why} To go on with twice the budget, or to check the record:`,
+      words: `${why} To continue with twice the budget, or to check the record:`,
       commands: typed(["resume", "--budget", `${2 * state.search.budget}`], check),
     };
   if (state.ended === "nothing-succeeded")
     return {
-      words: `${why} To go on once the cause is mended, or to check the record:`,
+      words: `${why} To continue after the cause is fixed, or to check the record:`,
       commands: typed(["resume", "--budget", `${state.search.budget}`], check),
     };
   if (cap !== null)
     return {
-      words: `${why} To go on with twice what it may use, or to check the record:`,
+      words: `${why} To continue with twice the cap, or to check the record:`,
       commands: typed(["resume", "--cap", `${cap.cap}=${2 * cap.allowed}`], check),
     };
   return { words: `${why} To check the record:`, commands: typed(check) };

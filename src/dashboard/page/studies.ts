@@ -15,7 +15,7 @@ import { yielded } from "./tasks.ts";
 /** What is to be drawn. */
 export interface Wanted {
   readonly runs: readonly ReportedRun[];
-  /** What the runs are measured against; shown as controls. */
+  /** Runs to compare with; shown as controls. */
   readonly controls?: readonly ReportedRun[];
   readonly names: readonly FigureName[];
   readonly linkOf?: LinkOf;

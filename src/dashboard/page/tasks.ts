@@ -1,6 +1,6 @@
 /** Splits work into pieces, so that the page stays responsive. */
 
-/** Lets everything else that waits have its turn. Unlike a timer this takes no time of its own, in hidden windows too. */
+/** Lets everything else that waits run first. Unlike a timer it adds no time, not even in hidden windows. */
 export async function yielded(): Promise<void> {
   await new Promise<void>((resolve) => {
     const { port1, port2 } = new MessageChannel();
@@ -12,12 +12,12 @@ export async function yielded(): Promise<void> {
   });
 }
 
-/** How long a window may be hidden before what it holds open is let go, in milliseconds. */
+/** How long a window may be hidden before it releases what it holds, in milliseconds. */
 const hiddenMs = 10_000;
 
 /**
- * Lets go of something while nobody sees the window, and takes it up again: a browser has six connections to one server,
- * and every window of this page would hold one or two of them.
+ * Releases something while the window is hidden, and takes it again later: a browser has six connections to one server, and
+ * every window of this page would hold one or two of them.
  *
  * @returns what ends that
  */

@@ -3,8 +3,8 @@ import { budgetLeft, budgetSpent, roundLimit, secondsWorked } from "../../search
 import type { RunState } from "../../search/state.ts";
 
 /**
- * Seconds until the budget is spent or the last round is played, whichever is sooner, were all to go on as it went so
- * far; never more than the cap on time leaves. Null: it is over, or nothing tells.
+ * Seconds until the budget is spent or the last round is played, whichever is sooner, at the pace so far; never more
+ * than the cap on time leaves. Null: it is over, or nothing is known.
  */
 export function secondsLeft(state: RunState): number | null {
   if (state.ended !== null) return null;

@@ -21,7 +21,7 @@ export function token(): string | null {
 export async function setToken(text: string): Promise<boolean> {
   const answer = await fetch("/api/token", {
     method: "POST",
-    // What cannot stand in a header is no token.
+    // What cannot be in a header is no token.
     headers: { authorization: `Bearer ${encodeURIComponent(text)}` },
   });
   if (!answer.ok) return false;

@@ -13,7 +13,7 @@ import type { RunState } from "../../search/state.ts";
 export interface WinnerForms {
   /** Its canonical text, under the space's own names where they are known. */
   readonly text: string;
-  /** Whether the text stands in the neutral names that a blind run saw, for they could not be translated. */
+  /** Whether the text has the neutral names that a blind run saw, because they could not be translated. */
   readonly isBlind: boolean;
   readonly json: string;
   /** Null: the space has no such form. */

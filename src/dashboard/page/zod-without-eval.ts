@@ -1,5 +1,5 @@
 /**
- * The package zod as the page has it: it makes no code from text, which the page's policy forbids.
+ * The package zod as the page has it: it makes no code from text, because the page's policy forbids that.
  *
  * Takes the place of zod in the page's bundle (`paths` in tsconfig.page.json). It has only the names that are used:
  * settings.ts is handed zod as a whole, and a bundle with the whole of zod is four times as large. The page's type

@@ -12,7 +12,7 @@ export const figureWidth = 720;
 /** The width of one for a narrow screen. */
 export const narrowWidth = 380;
 
-/** The shapes of marks; each with the letter that stands for it in a key. */
+/** The shapes of marks; each with the letter that shows it in a key. */
 export const markSymbols = {
   circle: "○",
   square: "□",
@@ -46,13 +46,13 @@ export interface KeyEntry {
 export interface Drawing extends Omit<Plot.PlotOptions, "document" | "className" | "style" | "ariaLabel"> {
   /** The figure's; sets names within it apart from those of other figures on a page. */
   readonly id: string;
-  /** What a reader who cannot see it is told. */
+  /** What a screen reader says instead of it. */
   readonly label: string;
-  /** Colours and what they stand for, drawn above the frame; leave `keyHeight` of the top margin to it. */
+  /** Colours and their meaning, drawn above the frame; it needs `keyHeight` of the top margin. */
   readonly key?: readonly KeyEntry[];
-  /** What stands above the key, such as the name of the upright axis. */
+  /** The room above the key, for example for the name of the upright axis. */
   readonly keyTop?: number;
-  /** Whether marks lead somewhere: for those who point at them, for by keyboard there would be too many. */
+  /** Whether marks lead somewhere: for those who point at them; by keyboard there would be too many. */
   readonly hasLinks?: boolean;
 }
 
@@ -70,7 +70,7 @@ export function draw({ id, label, key = [], keyTop = 0, hasLinks = false, ...opt
     ...options,
     document: document as never,
   }) as unknown as SvgElement;
-  // The page's own style sheet says how a figure stands in it.
+  // The page's own style sheet has the style of figures.
   svg.querySelector("style")?.remove();
   svg.setAttribute("xmlns", svgNamespace);
   // What is one picture to a reader has no parts that lead anywhere.
@@ -91,7 +91,7 @@ export function draw({ id, label, key = [], keyTop = 0, hasLinks = false, ...opt
     );
 }
 
-/** As much of a label as fits: its beginning and its end, for labels that are alike differ at the end. */
+/** As much of a label as fits: its beginning and its end, because similar labels differ at the end. */
 export function shortened(label: string, most: number): string {
   if (label.length <= most) return label;
   const tail = Math.floor((most - 1) * 0.6);
@@ -150,7 +150,7 @@ function escapes(element: SvgElement): boolean {
   return element.outerHTML.includes('"&amp;"');
 }
 
-/** Where the entries of a key stand; letters are taken to be of middling width. */
+/** The places of the entries of a key; letters are taken to be of middling width. */
 function placed(
   key: readonly KeyEntry[],
   available: number,

@@ -94,7 +94,7 @@ function choicesFigure(
     },
     opacity: { type: "identity" },
     marks: [
-      // What nobody chose has no colour.
+      // A choice that was never taken has no colour.
       Plot.cell(
         cells.filter(({ share }) => share > 0),
         { x: "round", y: "row", fill: colour, fillOpacity: "share" },

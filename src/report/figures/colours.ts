@@ -4,7 +4,7 @@
  * It imports nothing, so that a style sheet can use it without the drawing library.
  */
 
-/** The colour of the page and of what stands back; each with what holds outside a page of ours. */
+/** The colour of the page and of what is faint; each with its value outside a page of ours. */
 export const paper = "var(--paper, #ffffff)";
 export const faint = "var(--faint, #6b6b6b)";
 

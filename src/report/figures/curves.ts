@@ -153,7 +153,7 @@ export function curvesFigure({ space, cohorts, detailed, looks }: Subject): Figu
       ...(hasMeans(cohorts) ? [intervalNote] : []),
       {
         term: "Lines of the best so far",
-        words: `the best value on the search split within the limits; a run that ended early stays at its last value. Dashed lines are controls, dotted levels are references; on lines that lie on each other the marks of each stand in turn.${bands}`,
+        words: `the best value on the search split within the limits; a run that ended early stays at its last value. Dashed lines are controls, dotted levels are references; lines that lie on each other show the marks of each in turn.${bands}`,
       },
       {
         term: `Upright axis of the best so far on ${id}`,

@@ -61,7 +61,7 @@ export function funnelFigure({ space, detailed, choice }: Subject): Figure | nul
   const figureId = `funnel-by-round-${slug}`;
   const svg = draw({
     id: figureId,
-    label: `Stacked bars: what became of the candidates of each round on ${id}, for ${listed(names)}.`,
+    label: `Stacked bars: what happened to the candidates of each round on ${id}, for ${listed(names)}.`,
     key,
     keyTop: 20,
     height: 84 + keyHeight(key) + names.length * 130,
@@ -78,7 +78,7 @@ export function funnelFigure({ space, detailed, choice }: Subject): Figure | nul
       padding: 0.15,
     },
     y: { label: "candidates per run", labelArrow: "none", ticks: 4, grid: true },
-    // One alone would stand in the middle of its room, under the name of the axis.
+    // A single one would be in the middle of its room, under the name of the axis.
     fy: { domain: names, axis: null, padding: names.length === 1 ? 0 : 0.22 },
     marks: [
       Plot.barY(bars, {
@@ -104,8 +104,8 @@ export function funnelFigure({ space, detailed, choice }: Subject): Figure | nul
   });
   return {
     id: figureId,
-    title: `What became of the candidates of each round on ${id}`,
-    caption: `Candidates by what became of them${hasMeans(detailed) ? ", means per run" : ""}. ${choice}`,
+    title: `What happened to the candidates of each round on ${id}`,
+    caption: `Candidates by what happened to them${hasMeans(detailed) ? ", means per run" : ""}. ${choice}`,
     notes: hasMeans(detailed)
       ? [
           {

@@ -75,7 +75,7 @@ export interface Shared<Item> {
 /**
  * The points of each line that lie where those of others do, at the same `x` and hardly apart in `y`.
  *
- * @param apart how far two values are from each other that are told apart by their places
+ * @param apart the distance from which two values can be distinguished by their places
  */
 export function sharedPoints<Item>(
   lines: readonly (readonly Item[])[],
@@ -137,7 +137,7 @@ export function endLabels(ends: readonly LineEnd[], frame: Frame): Plot.Markish[
 export function spread(wanted: readonly number[], gap: number, low: number, high: number): number[] {
   const order = wanted.map((_, index) => index).sort((one, other) => at(wanted, one) - at(wanted, other));
   const places = order.map((index) => at(wanted, index));
-  // Neighbours that are too close become a block, which stands around the middle of what its members want.
+  // Neighbours that are too close become a block, placed around the middle of what its members want.
   let blocks = places.map((place) => ({ members: [place], start: place }));
   for (let before = -1; before !== blocks.length; ) {
     before = blocks.length;

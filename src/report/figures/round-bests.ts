@@ -83,7 +83,7 @@ export function roundBestsFigure({ space, detailed, looks, choice }: Subject): F
           ...(look.dash === null ? {} : { strokeDasharray: look.dash }),
         }),
       ),
-      // Of points that lie on each other the first stands around the later ones.
+      // Of points that lie on each other, the first is drawn larger, around the later ones.
       ...curves.flatMap(({ points, look }, index) =>
         points.map((point) =>
           Plot.dot([point], {

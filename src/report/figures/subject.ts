@@ -62,7 +62,7 @@ export function subjectsOf(
 
 const symbols = Object.keys(markSymbols) as MarkSymbol[];
 
-/** Cohorts with a strategy stand out, controls stand back. */
+/** Cohorts with a strategy have strong lines, controls dashed ones. */
 function looksOf({ cohorts }: Study): Map<string, Look> {
   const labels = [...new Set(cohorts.map(({ label }) => label))];
   const isOf = (label: string, holds: (cohort: Study["cohorts"][number]) => boolean) =>
