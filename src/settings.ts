@@ -43,7 +43,7 @@ export interface Setting {
 }
 
 /** How a setting is given on the command line. */
-export interface Flag {
+interface Flag {
   /** In camelCase, where it is not the last part of the key. */
   readonly name?: string;
   /** Where it is given otherwise than in a file. */
@@ -765,7 +765,7 @@ type NamesIn<T, G extends string> = {
 };
 
 /** What an editor says of a setting. */
-export function describeSetting({ help, usually }: Pick<Setting, "help" | "usually">): string {
+function describeSetting({ help, usually }: Pick<Setting, "help" | "usually">): string {
   return usually === undefined ? help : `${help} (default: ${usually})`;
 }
 

@@ -55,7 +55,7 @@ export interface BenchOptions {
 }
 
 /** A run of the plan that has no result, and why. */
-export type Fruitless = Pick<Combination, "folder" | "label" | "space" | "seed"> & {
+type Fruitless = Pick<Combination, "folder" | "label" | "space" | "seed"> & {
   readonly reason: string | null;
 };
 

@@ -10,7 +10,7 @@ import type { Evaluator } from "../search/ports.ts";
 import type { Space } from "../search/space.ts";
 
 /** A space with more architectures is no table. */
-export const mostEnumerated = 50_000n;
+const mostEnumerated = 50_000n;
 
 /**
  * The value of the objective of every architecture on one split, in the order of `texts`.

@@ -31,7 +31,7 @@ import { searchers } from "../searchers/registry.ts";
 /** The length of a folder's name, in characters; file systems take 255 bytes. */
 const longestName = 120;
 
-export const planSchema = z.strictObject(shapeOf(z, planSettings, "", readPaths));
+const planSchema = z.strictObject(shapeOf(z, planSettings, "", readPaths));
 
 /** Every key of a plan. */
 export const planKeys: readonly string[] = Object.keys(planSchema.shape);

@@ -169,7 +169,6 @@ export interface Replayed {
   readonly complete: boolean;
   /** The bytes of an unfinished last line of the journal, which were left out. */
   readonly tornBytes: number;
-  readonly state: RunState;
 }
 
 /**
@@ -181,7 +180,7 @@ export async function replay(folder: string): Promise<Replayed> {
   const { events, tornBytes } = await readRunUnchecked(folder);
   const state = fold(events) as RunState;
   const { complete } = await replaySearch(events, findSearcher(state.search.searcher));
-  return { events: events.length, complete, tornBytes, state };
+  return { events: events.length, complete, tornBytes };
 }
 
 // --- internal ---

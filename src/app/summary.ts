@@ -16,7 +16,7 @@ import { number } from "../text/numbers.ts";
 export type Status = "ended" | "interrupted" | "failed";
 
 /** `nothing-evaluated`: nothing legal and new was proposed. */
-export type NoWinner = "nothing-succeeded" | "nothing-within-limits" | "nothing-evaluated";
+type NoWinner = "nothing-succeeded" | "nothing-within-limits" | "nothing-evaluated";
 
 /** The object that `--json` prints. */
 export interface Summary {

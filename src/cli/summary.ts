@@ -103,7 +103,7 @@ export function scores(
 }
 
 /** The unit of a metric as it follows its number; none where the name says it already, as in `images 10000`. */
-export function unitOf({ metrics }: Pick<SpaceDescription, "metrics">, metric: string): string {
+function unitOf({ metrics }: Pick<SpaceDescription, "metrics">, metric: string): string {
   const unit = metrics.find(({ name }) => name === metric)?.unit ?? "";
   return unit === metric ? "" : unit;
 }

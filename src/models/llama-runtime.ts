@@ -69,7 +69,7 @@ export interface LlamaLibrary {
   readonly LlamaChat: new (options: { readonly contextSequence: Sequence }) => Chat;
 }
 
-export interface Llama {
+interface Llama {
   /** What computes; false: the processor. */
   readonly gpu: string | false;
   loadModel(options: { readonly modelPath: string }): Promise<Model>;

@@ -31,7 +31,7 @@ export async function unreachable(baseUrl: string, signal: AbortSignal): Promise
   }
 }
 
-export interface ListedModel {
+interface ListedModel {
   readonly id: string;
   /** The model's window in tokens; null: the server does not say. */
   readonly contextTokens: number | null;

@@ -8,7 +8,7 @@ import { amount } from "../text/numbers.ts";
 import { constant, each, over, plus, type Span, words } from "./span.ts";
 
 /** Where a rate is from: measured in a run, counted in this search's own prompts, given by the user, or assumed. */
-export type Basis = "measured" | "counted" | "given" | "assumed";
+type Basis = "measured" | "counted" | "given" | "assumed";
 
 /** One rate in words. */
 export interface Ground {

@@ -12,7 +12,7 @@ const printedRowSchema = printedRow(z);
 export type PrintedRow = z.infer<typeof printedRowSchema>;
 
 /** Numbers to hold the runs on one space against. */
-export const referenceSchema = z.strictObject({
+const referenceSchema = z.strictObject({
   /** The id of the space. */
   space: z.string().min(1),
   /** The digest of the data that the optimum was measured on. */
@@ -26,7 +26,7 @@ export type Reference = z.infer<typeof referenceSchema>;
 /** The file that says which runs belong to a bench, in the bench's folder. */
 export const benchRecordName = "bench.json";
 
-export const benchRecordSchema = z.strictObject({
+const benchRecordSchema = z.strictObject({
   format: z.literal(1),
   title: z.string(),
   combinations: z.array(

@@ -13,7 +13,7 @@ export interface Allowed {
   readonly caps: Caps;
 }
 
-export interface RoleEstimate {
+interface RoleEstimate {
   readonly calls: Span;
   readonly inputTokens: Span;
   readonly outputTokens: Span;
@@ -24,7 +24,7 @@ export interface RoleEstimate {
   readonly longestPrompt: Span;
 }
 
-export interface CapEstimate {
+interface CapEstimate {
   readonly cap: Cap;
   readonly allowed: number;
   readonly needed: Span | null;

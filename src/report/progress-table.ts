@@ -21,7 +21,7 @@ import { stepAfter } from "./outcome.ts";
 import { mean, sd, spreadOf } from "./statistics.ts";
 
 /** Numbers of evaluations after which searches are looked at. */
-export const checkpoints = [10, 20, 30, 50, 100];
+const checkpoints = [10, 20, 30, 50, 100];
 
 /** Search value and test after each checkpoint within the budget; the test only where something of it is known. */
 export function progressTables(space: ComparedSpace): Table[] {

@@ -18,7 +18,7 @@ export interface Interval {
 }
 
 /** How many resamples an interval is made of. */
-export const resampleCount = 10_000;
+const resampleCount = 10_000;
 
 /** Under so many pairs nothing is said about which side is better. */
 export const fewestPairs = 5;

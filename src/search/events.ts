@@ -31,7 +31,7 @@ export type Inform = z.infer<typeof informSchema>;
 /** What a run may use up at most; absent: as much as it takes. Seconds are of the time in which it is worked on. */
 export const capsSchema = z.strictObject(recordShape(z, "caps"));
 export type Caps = z.infer<typeof capsSchema>;
-export const capSchema = capsSchema.keyof();
+const capSchema = capsSchema.keyof();
 export type Cap = z.infer<typeof capSchema>;
 
 /** What a role's model can take and give, in tokens; null: not known. */
@@ -45,18 +45,17 @@ const boundsSchema = z.strictObject({ navigator: boundSchema, generator: boundSc
 export type Bounds = z.infer<typeof boundsSchema>;
 
 /** What happens when a server cuts a prompt: the run stops, or goes on with older rounds shortened. */
-export const truncationSchema = settings["model.onTruncation"].schema(z);
-export type Truncation = z.infer<typeof truncationSchema>;
+const truncationSchema = settings["model.onTruncation"].schema(z);
 
 /** By role; absent: its prompts are not watched. */
-export const truncationsSchema = z.strictObject({
+const truncationsSchema = z.strictObject({
   navigator: truncationSchema.exactOptional(),
   generator: truncationSchema.exactOptional(),
 });
 export type Truncations = z.infer<typeof truncationsSchema>;
 
 /** What a million tokens of a model cost. */
-export const priceSchema = z.strictObject({
+const priceSchema = z.strictObject({
   inputUsd: z.number().min(0),
   /** Of prompt tokens that the server had read before; null: the same as the others. */
   cachedInputUsd: z.number().min(0).nullable(),
@@ -90,7 +89,7 @@ export const searchConfigSchema = z.strictObject({
 });
 export type SearchConfig = z.infer<typeof searchConfigSchema>;
 
-export const measuredCostSchema = z.strictObject({
+const measuredCostSchema = z.strictObject({
   text: z.string(),
   costs: numbers,
   /** Architectures with the same key compute the same function; empty: unknown. */
@@ -133,18 +132,18 @@ export const verdictSchema = z.discriminatedUnion("kind", [
 ]);
 export type Verdict = z.infer<typeof verdictSchema>;
 
-export const messageSchema = z.strictObject({
+const messageSchema = z.strictObject({
   role: z.enum(["system", "user", "assistant"]),
   content: z.string(),
 });
 export type Message = z.infer<typeof messageSchema>;
 
 /** How a server is held to the form of an answer, from the strictest way to none. */
-export const outputModeSchema = settings["model.outputMode"].schema(z);
+const outputModeSchema = settings["model.outputMode"].schema(z);
 export type OutputMode = z.infer<typeof outputModeSchema>;
 
 /** One small call that found out whether a server honours a output mode. */
-export const probeSchema = z.strictObject({
+const probeSchema = z.strictObject({
   outputMode: outputModeSchema,
   /** `refused` costs nothing; `unclear`: it was answered, but the answer tells nothing. */
   finding: z.enum(["honoured", "ignored", "refused", "unclear"]),
@@ -157,7 +156,7 @@ export const probeSchema = z.strictObject({
 export type Probe = z.infer<typeof probeSchema>;
 
 /** Why there is no answer in a reply. */
-export const unansweredSchema = z.strictObject({
+const unansweredSchema = z.strictObject({
   /** The model refused; its server withheld the answer; the whole reply is among the thoughts. */
   why: z.enum(["refused", "withheld", "in-thoughts"]),
   /** The same in words. */
@@ -364,7 +363,7 @@ export const eventBodySchema = z.discriminatedUnion("type", bodySchemas);
 export type EventBody = z.infer<typeof eventBodySchema>;
 
 const stampSchema = z.object({ v: z.literal(formatVersion), seq: z.int().min(1), at: z.iso.datetime() });
-export type Stamp = z.infer<typeof stampSchema>;
+type Stamp = z.infer<typeof stampSchema>;
 
 /** An event as it stands in a journal: numbered from 1 without gaps. */
 export type RunEvent = Stamp & EventBody;

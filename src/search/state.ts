@@ -60,7 +60,7 @@ export interface ChatCall {
 }
 
 /** A call that brought no reply. */
-export type FailedCall = Omit<Extract<EventBody, { type: "chat-failed" }>, "type"> & {
+type FailedCall = Omit<Extract<EventBody, { type: "chat-failed" }>, "type"> & {
   readonly price: Price | null;
 };
 

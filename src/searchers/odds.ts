@@ -14,7 +14,7 @@ export type Odds = readonly (readonly (readonly number[])[])[];
 const resolution = 2 ** 30;
 
 /** A number from 0 up to, but never 1, in steps of 2^-30. */
-export function fraction(random: Random): number {
+function fraction(random: Random): number {
   return random.below(resolution) / resolution;
 }
 

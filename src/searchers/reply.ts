@@ -32,7 +32,7 @@ export interface Found {
 }
 
 /** From a place in a text up to another one. */
-export interface Stretch {
+interface Stretch {
   readonly start: number;
   readonly end: number;
 }

@@ -8,7 +8,7 @@ import { planSettings, shapeOf } from "../settings.ts";
 import { configKeys, configSchema } from "./config.ts";
 import { countPattern, numberPattern } from "./written-values.ts";
 
-export const schemaNames = ["search", "plan"] as const;
+const schemaNames = ["search", "plan"] as const;
 export type SchemaName = (typeof schemaNames)[number];
 
 /** What the matrix of a bench gives to each run, so that no other part of a plan may. */

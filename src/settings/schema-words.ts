@@ -75,11 +75,7 @@ export const readPaths: Refine = (schema, { isPath }) => {
 };
 
 /** `value` with numbers in quotes read as numbers wherever the schema wants one. */
-export function withReadNumbers(
-  schema: z.ZodType,
-  value: unknown,
-  issues: readonly z.core.$ZodIssue[],
-): unknown {
+function withReadNumbers(schema: z.ZodType, value: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
   const changed = structuredClone(value);
   for (const { code, path } of issues) {
     const [key] = path.slice(-1);
@@ -135,7 +131,7 @@ const kinds: Readonly<Record<string, string>> = {
  * place, and then whatever is near, there before elsewhere.
  *
  */
-export function meantKey(
+function meantKey(
   schema: z.ZodType,
   place: readonly PropertyKey[],
   key: string,

@@ -61,11 +61,6 @@ export function score(value: number | null | undefined, unit: string): string {
   return unit === "" ? digits : `${digits} ${unitSign(unit)}`;
 }
 
-/** A share (0 to 1) in percent, to a tenth of one. */
-export function percent(share: number): string {
-  return `${number(Math.round(1000 * share) / 10)} %`;
-}
-
 /** An amount of money, small ones to two digits that count; a dash where it is not known. */
 export function money(value: number | null): string {
   if (value === null) return unknown;

@@ -18,7 +18,7 @@ export interface HostileReply {
 }
 
 /** `count` different architectures whose slots are all in use, so that a missing slot is always missed. */
-export function fullArchitectures(space: Space, count: number): Architecture[] {
+function fullArchitectures(space: Space, count: number): Architecture[] {
   const random = randomStream(7, space.id);
   const found = new Map<string, Architecture>();
   while (found.size < count) {
@@ -204,12 +204,4 @@ export function hostileReplies(space: Space): HostileReply[] {
       `{"strategy": "go\nwide",\n"architectures": [${a}, ${b}]}`,
     ),
   ];
-}
-
-/** A reply of at least `characters` characters in the form asked for: whole architectures, as many as it takes. */
-export function longReply(space: Space, characters: number): string {
-  const items = fullArchitectures(space, 20).map((each) => writeArchitecture(space, each));
-  const once = items.reduce((sum, { length }) => sum + length + 2, 0);
-  const all = Array.from({ length: Math.ceil(characters / once) }, () => items).flat();
-  return `{"architectures": [${all.join(", ")}]}`;
 }

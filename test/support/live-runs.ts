@@ -22,7 +22,7 @@ import { runStarted } from "./run-events.ts";
 // ----- Records -----
 
 /** Six edges with five operations each, 15,625 cells, written in the usual string. */
-export const cellsDescription: SpaceDescription = {
+const cellsDescription: SpaceDescription = {
   id: "cells",
   summary:
     "An architecture is one cell: four nodes with one operation on each of the six edges between them.",

@@ -22,7 +22,7 @@ import {
 import { testClock } from "./run-events.ts";
 
 /** A folder with a run of every kind, and the page of it. */
-export let shelf: string;
+let shelf: string;
 export let shown: Dashboard;
 export let talked: readonly RunEvent[];
 export let drawn: readonly RunEvent[];
@@ -97,7 +97,7 @@ export async function visitRun(dashboard: Dashboard, id: string, look: Parameter
   return page;
 }
 
-export async function eventsShown(page: Page): Promise<number> {
+async function eventsShown(page: Page): Promise<number> {
   return Number.parseInt(
     ((await page.locator("[data-part=log-count]").textContent()) ?? "").replaceAll(",", ""),
     10,

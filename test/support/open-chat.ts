@@ -11,7 +11,7 @@ import type { ChatRequest, Clock } from "../../src/search/ports.ts";
 import { chat, type ModelServer, type Script, type ServerOptions, startModelServer } from "./model-server.ts";
 
 /** A clock whose waits are recorded and over at once. */
-export class RecordingClock implements Clock {
+class RecordingClock implements Clock {
   readonly slept: number[] = [];
   time = Date.parse("2026-11-05T12:00:00.000Z") / 1_000;
 

@@ -31,13 +31,7 @@ export interface Played {
 }
 
 /** The state after some rounds of written candidates, each with a strategy. */
-export async function played({
-  rounds,
-  search = {},
-  description = tinyDescription,
-  score,
-  equivalenceKey,
-}: Played) {
+async function played({ rounds, search = {}, description = tinyDescription, score, equivalenceKey }: Played) {
   const { run } = await setUp({
     searcher: scriptedSearcher(async (turn) => {
       await turn.setStrategy(`strategy of round ${turn.round}`);

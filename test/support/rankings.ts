@@ -11,8 +11,7 @@ import type { Trial } from "../../src/ranking/record.ts";
 import { collmNas, evaluator, type Ended, type Settings, temporaryFolder } from "./cli.ts";
 import { type GrpcServer, startGrpcServer } from "./grpc-server.ts";
 import { type Answer, chat, type ModelRequest, type ModelServer, startModelServer } from "./model-server.ts";
-import { tinySpace } from "./tiny-space.ts";
-import { tinyScore } from "./tiny-space.ts";
+import { tinyScore, tinySpace } from "./tiny-space.ts";
 
 const space = tinySpace();
 
@@ -74,7 +73,7 @@ export async function serve(script: (request: ModelRequest, index: number) => An
 export const model = ({ baseUrl }: ModelServer) => ["--model", "test-model", "--base-url", baseUrl];
 
 /** The accuracies of the architectures that a request shows, in the order shown. */
-export function shownValues({ body }: ModelRequest): number[] {
+function shownValues({ body }: ModelRequest): number[] {
   const question = String(body.messages?.find(({ role }) => role === "user")?.["content"]);
   return [...question.matchAll(/^\d+\. (\{.*\})$/gm)].map(([, json]) => {
     const parsed = space.parse(json);

@@ -17,7 +17,7 @@ import { tinyScore, tinySpace } from "./tiny-space.ts";
 
 export const space = tinySpace();
 
-export const never = new AbortController().signal;
+const never = new AbortController().signal;
 
 /** Asks both roles, and for costs before it proposes; adds draws of its own to what the Generator says. */
 export const searcher: Searcher = {

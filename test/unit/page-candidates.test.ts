@@ -58,7 +58,6 @@ test("a rejected one shows what was proposed, and every reason with its code", (
   const words = candidateWords(state, candidateAt(state, 0));
   expect(words).toMatchObject({
     text: '{"op":["<img>","skip"]}',
-    isArchitecture: false,
     fate: "illegal",
     value: null,
   });

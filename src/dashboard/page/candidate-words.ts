@@ -8,8 +8,6 @@ import { outcomeWords } from "./event-words.ts";
 export interface CandidateWords {
   /** The architecture, or what was proposed in its place. */
   readonly text: string;
-  /** Whether `text` is an architecture of the space. */
-  readonly isArchitecture: boolean;
   /** What happened to it, in a word or two. */
   readonly fate: string;
   /** Why, a sentence each, with its code where it has one. */
@@ -30,7 +28,6 @@ export function candidateWords(
   const outcome = resultOf(state, candidate);
   return {
     text: canonical === null ? rawText(raw) : open(canonical),
-    isArchitecture: canonical !== null,
     fate: fateOf(candidate, outcome?.kind ?? null),
     reasons: reasonsOf(state, candidate, open),
     costs: "measured" in verdict ? verdict.measured.costs : costsOfText(state, canonical),
@@ -39,7 +36,7 @@ export function candidateWords(
 }
 
 /** The canonical text of what was proposed; null where it is no architecture. */
-export function textOf({ verdict }: Candidate): string | null {
+function textOf({ verdict }: Candidate): string | null {
   if ("measured" in verdict) return verdict.measured.text;
   return "text" in verdict ? verdict.text : null;
 }

@@ -36,7 +36,7 @@ export function roundPanel(context: PanelContext): Panel {
 }
 
 /** The reply that a round's candidates come from, as its place in the state's calls; null: no model was asked. */
-export function replyOf({ chats }: Pick<RunState, "chats">, round: number): number | null {
+function replyOf({ chats }: Pick<RunState, "chats">, round: number): number | null {
   const of = (role: "generator" | "navigator") =>
     chats.findLastIndex((chat) => chat.round === round && chat.role === role && chat.rejected === null);
   const found = of("generator") === -1 ? of("navigator") : of("generator");

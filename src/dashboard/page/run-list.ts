@@ -30,7 +30,7 @@ import { exactTime } from "../../text/durations.ts";
 import type { View } from "./view.ts";
 
 /** How many runs can be compared at once. */
-export const mostCompared = 12;
+const mostCompared = 12;
 
 /** The list, to be shown and left any number of times. */
 export class RunList {

@@ -13,7 +13,7 @@ import type { FigureName, LinkOf } from "./figure-makers.ts";
 import { yielded } from "./tasks.ts";
 
 /** What is to be drawn. */
-export interface Wanted {
+interface Wanted {
   readonly runs: readonly ReportedRun[];
   /** Runs to compare with; shown as controls. */
   readonly controls?: readonly ReportedRun[];

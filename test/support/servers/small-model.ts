@@ -32,7 +32,7 @@ export function speak(messages: ChatBody["messages"], constraint: Constraint, ra
  *
  * @throws Error for a keyword that it cannot honour: nobody enforces what he does not know
  */
-export function answerBySchema(schema: Schema, random: Random): unknown {
+function answerBySchema(schema: Schema, random: Random): unknown {
   return drawn(schema, schema, random);
 }
 
