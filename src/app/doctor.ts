@@ -7,7 +7,7 @@
 import { randomStream } from "../search/random.ts";
 import { Space } from "../search/space.ts";
 import { type SpaceDescription } from "../search/space-description.ts";
-import { number } from "../text/numbers.ts";
+import { namedNumbers } from "../text/numbers.ts";
 import type { Config } from "../settings/config.ts";
 import type { Flags } from "../settings/flags.ts";
 import { openEvaluator } from "./compose.ts";
@@ -95,16 +95,10 @@ async function checkEvaluator(
     findings.add(
       "space",
       "ok",
-      `${space.id}: ${new Space(space).size.toLocaleString("en")} architectures, splits ${splits}; one drawn at random costs ${costWords(measured.costs) || "nothing"}`,
+      `${space.id}: ${new Space(space).size.toLocaleString("en")} architectures, splits ${splits}; one drawn at random costs ${namedNumbers(measured.costs) || "nothing"}`,
     );
     return space;
   } finally {
     await close();
   }
-}
-
-function costWords(costs: Readonly<Record<string, number>>): string {
-  return Object.entries(costs)
-    .map(([name, value]) => `${name} ${number(value)}`)
-    .join("  ");
 }

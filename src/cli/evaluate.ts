@@ -2,7 +2,8 @@
 import { describeSpace, type EvaluatorFlags, evaluateArchitecture, listSpaces } from "../app/evaluate.ts";
 import type { Space } from "../search/space.ts";
 import type { Output } from "./output.ts";
-import { numbers, scores } from "./summary.ts";
+import { namedNumbers } from "../text/numbers.ts";
+import { scores } from "./summary.ts";
 import { table } from "./table.ts";
 
 /** Lists every space, or describes one. */
@@ -59,7 +60,7 @@ export async function evaluate(
     table([
       ["Architecture", text],
       [`Split ${split}`, score],
-      ["Costs", numbers(costs)],
+      ["Costs", namedNumbers(costs)],
     ]),
   );
 }

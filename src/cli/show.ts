@@ -4,8 +4,8 @@
  * It is read by app/show.ts.
  */
 import { UsageError } from "../errors.ts";
-import { searcherWords, truncationWords, verdictNames } from "../report/words.ts";
-import type { OutputMode, Verdict } from "../search/events.ts";
+import { outputModeWords, searcherWords, truncationWords, verdictNames } from "../report/words.ts";
+import type { Verdict } from "../search/events.ts";
 import { type RepairKind, repairKinds } from "../search/repairs.ts";
 import { usdOf } from "../search/spend.ts";
 import { hintsFor } from "../search/conversation.ts";
@@ -13,13 +13,13 @@ import { funnel } from "../search/funnel.ts";
 import { best, resultOf, valueOf, isBetter } from "../search/results.ts";
 import type { Candidate, ChatCall, RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
-import { dollars, number } from "../text/numbers.ts";
+import { dollars, namedNumbers, number } from "../text/numbers.ts";
 import { program } from "../app/compose.ts";
 import { readShownRun } from "../app/show.ts";
 import type { Output } from "./output.ts";
 import { paint } from "./style.ts";
 import { summarize } from "../app/summary.ts";
-import { hintsByPerson, numbers, scoreText, summaryLines } from "./summary.ts";
+import { hintsByPerson, scoreText, summaryLines } from "./summary.ts";
 import { table } from "./table.ts";
 
 /** @param reasoning whether what a model thought is shown whole, with the replies of a round */
@@ -115,7 +115,7 @@ function roundInFull(
     return [
       `${candidate.index + 1}`,
       fate,
-      "measured" in candidate.verdict ? numbers(candidate.verdict.measured.costs) : "",
+      "measured" in candidate.verdict ? namedNumbers(candidate.verdict.measured.costs) : "",
       text === winner ? `${text}  (the winner)` : text,
     ];
   });
@@ -161,12 +161,6 @@ function replyLines(
       : [`its reasoning: ${whole ? reply.reasoning : shorten(reply.reasoning, columns)}`]),
   ];
 }
-
-const outputModeWords: Readonly<Record<OutputMode, string>> = {
-  "json-schema": "JSON under a schema",
-  "json-object": "a JSON object",
-  text: "JSON in words",
-};
 
 function fateOf(state: RunState, candidate: Candidate): { text: string; fate: string } {
   const { verdict, raw } = candidate;

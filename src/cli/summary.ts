@@ -4,9 +4,9 @@
  * The numbers are app/summary.ts; here are their words.
  */
 import { summarize, whyNoWinner } from "../app/summary.ts";
-import { dollars, number, score } from "../text/numbers.ts";
+import { dollars, namedNumbers, number, score } from "../text/numbers.ts";
 import { shellWord } from "../text/shell.ts";
-import { capUnits, endings } from "../report/words.ts";
+import { capUnits, endings, playersOf } from "../report/words.ts";
 import type { SpaceDescription } from "../search/space-description.ts";
 import type { Spend } from "../search/spend.ts";
 import type { Funnel } from "../search/funnel.ts";
@@ -40,7 +40,7 @@ export function summaryLines(
     const caveat = winner.sameImagesAsSearch ? "  (same images as the search)" : "";
     rows.push(["Winner", bold(winner.text)]);
     if (winner.original !== null) rows.push(["", `under its own names: ${winner.original}`]);
-    rows.push(["", broken([found, numbers(winner.costs)].filter((part) => part !== "").join("  "))]);
+    rows.push(["", broken([found, namedNumbers(winner.costs)].filter((part) => part !== "").join("  "))]);
     rows.push([
       "",
       broken(
@@ -83,13 +83,6 @@ export function summaryLines(
   for (const [index, [what, line]] of next.entries())
     rows.push([index === 0 ? "Next" : "", `${line}  ${paint("dim", `# ${what}`)}`]);
   return table(rows.filter(([, text]) => text !== ""));
-}
-
-/** `name value unit` for each entry. */
-export function numbers(values: Readonly<Record<string, number>>): string {
-  return Object.entries(values)
-    .map(([name, value]) => `${name} ${number(value)}`)
-    .join("  ");
 }
 
 /** `name value unit` for each metric of a result. */
@@ -159,7 +152,7 @@ function funnelLine(lost: Funnel): string {
 function spendLine(state: RunState, spent: Spend): string {
   const evaluating = `${spent.evaluations} evaluations in ${spent.evaluationSeconds.toFixed(1)} s`;
   if (state.models === null) return state.label === undefined ? evaluating : `${evaluating}; ${state.label}`;
-  const players = [...new Set([state.models.navigator, state.models.generator])].join(" and ");
+  const players = playersOf(state.models).join(" and ");
   const rejected = spent.rejectedReplies > 0 ? `, ${spent.rejectedReplies} unreadable` : "";
   const repaired = spent.repairedReplies > 0 ? `, ${spent.repairedReplies} repaired in their form` : "";
   const charged = spent.billedFailures > 0 ? ` (${spent.billedFailures} of them perhaps charged for)` : "";

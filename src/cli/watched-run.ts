@@ -10,7 +10,7 @@ import type { RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { LiveView } from "./live-view.ts";
 import type { Output } from "./output.ts";
-import { numbers } from "./summary.ts";
+import { namedNumbers } from "../text/numbers.ts";
 
 export class WatchedRun implements Watcher {
   readonly #output: Output;
@@ -113,7 +113,7 @@ function eventLine(event: RunEvent): string | null {
     case "architecture-measured": {
       const { outcome, round, text } = event;
       const result =
-        outcome.kind === "measurement" ? numbers(outcome.metrics) : `failed (${outcome.failure})`;
+        outcome.kind === "measurement" ? namedNumbers(outcome.metrics) : `failed (${outcome.failure})`;
       return `round ${round}  ${result}  ${text}`;
     }
     case "round-closed":

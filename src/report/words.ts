@@ -1,5 +1,5 @@
-/** Names the kinds of things in a record: searchers, endings, verdicts, caps. */
-import type { Cap, StopReason, Verdict } from "../search/events.ts";
+/** Names the kinds of things in a record: searchers, endings, verdicts, caps, output modes. */
+import type { Cap, OutputMode, StopReason, Verdict } from "../search/events.ts";
 import type { RunState } from "../search/state.ts";
 
 /** The searcher of a run by its label, then the models that it asks. */
@@ -8,8 +8,13 @@ export function searcherWords({
   label,
   models,
 }: Pick<RunState, "search" | "label" | "models">): string {
-  const players = models === null ? [] : [...new Set([models.navigator, models.generator])];
+  const players = playersOf(models);
   return `${label ?? search.searcher}${players.length === 0 ? "" : ` (${players.join(" and ")})`}`;
+}
+
+/** The models that play the roles, each once; none where no role is played. */
+export function playersOf(models: RunState["models"]): string[] {
+  return models === null ? [] : [...new Set([models.navigator, models.generator])];
 }
 
 /** Why a run came to its end. */
@@ -36,6 +41,13 @@ export const verdictNames: Readonly<Record<Verdict["kind"], string>> = {
   equivalent: "equivalent",
   "beyond-budget": "beyond the budget",
   accepted: "accepted",
+};
+
+/** What a role was asked for, by how the server is held to it. */
+export const outputModeWords: Readonly<Record<OutputMode, string>> = {
+  "json-schema": "JSON under a schema",
+  "json-object": "a JSON object",
+  text: "JSON in words",
 };
 
 /** What happened to a prompt that its server cut. */

@@ -43,6 +43,13 @@ export function number(value: number | null | undefined): string {
   return value === null || value === undefined ? unknown : String(Number(value.toPrecision(6)));
 }
 
+/** `name value` of each entry, as in `flops_m 12.5  params_m 0.4`. */
+export function namedNumbers(values: Readonly<Record<string, number>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name} ${number(value)}`)
+    .join("  ");
+}
+
 /** A unit as it follows a number. */
 export function unitSign(unit: string): string {
   return unit === "percent" ? "%" : unit;

@@ -6,8 +6,8 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { amount, counted, money } from "../../text/numbers.ts";
-import type { Message, OutputMode } from "../../search/events.ts";
-import { truncationWords } from "../../report/words.ts";
+import type { Message } from "../../search/events.ts";
+import { outputModeWords, truncationWords } from "../../report/words.ts";
 import { type RepairKind, repairKinds } from "../../search/repairs.ts";
 import { usdOf } from "../../search/spend.ts";
 import type { ChatCall } from "../../search/state.ts";
@@ -122,12 +122,6 @@ function replyView({ chat, number, asked, opened, context }: Shown): TemplateRes
     }
   </li>`;
 }
-
-const outputModeWords: Readonly<Record<OutputMode, string>> = {
-  "json-schema": "JSON under a schema",
-  "json-object": "a JSON object",
-  text: "JSON in words",
-};
 
 function factsOf({ reply, price }: ChatCall): string[] {
   const { inputTokens, outputTokens, cachedTokens, reasoningTokens } = reply;

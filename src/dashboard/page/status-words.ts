@@ -1,6 +1,6 @@
 /** The status of a run in words: what it is, what comes next, what to type next. */
 import { program } from "./program.ts";
-import { endings } from "../../report/words.ts";
+import { endings, playersOf } from "../../report/words.ts";
 import { listed } from "../../text/words.ts";
 import { commandLine } from "../../text/shell.ts";
 import { funnel } from "../../search/funnel.ts";
@@ -116,7 +116,7 @@ export function unitOfCost({ space }: Pick<RunState, "space">, name: string): st
 /** The settings of the run, in a few phrases. */
 export function settingsWords(state: RunState): string[] {
   const { search, models, space } = state;
-  const players = models === null ? [] : [...new Set([models.navigator, models.generator])];
+  const players = playersOf(models);
   const limits = Object.entries(search.limits).map(
     ([name, limit]) => `${name} at most ${withUnit(limit, unitOfCost(state, name))}`,
   );

@@ -10,7 +10,7 @@ import { faint } from "./colours.ts";
 /** The width of a figure, in the units of its view box; names beside lines may make it wider. */
 export const figureWidth = 720;
 /** The width of one for a narrow screen. */
-const narrowWidth = 380;
+export const narrowWidth = 380;
 
 /** The shapes of marks; each with the letter that shows it in a key. */
 export const markSymbols = {
