@@ -1,11 +1,11 @@
 /**
  * Every setting, once: its schema, default, sentence of help, flag, and whether it decides what a search does.
  *
- * Everything that names settings is made from this table: the schema of search.yaml and plan.yaml, the flags and their
- * help, what a record keeps of a search, which runs are compared as one, the labels in tables, and the reference in
- * docs/. A new setting is one entry here, and the line that reads its value.
+ * All that names settings is made from this table: the schemas of search.yaml and plan.yaml, the flags and their help,
+ * the settings in a record, which runs are compared as one, the labels in tables, and the reference in docs/. A new
+ * setting is one entry here, and the line that reads its value.
  *
- * The table imports nothing, so that help is quick and the page in a browser can have it. Schemas are functions of zod.
+ * The table imports nothing, so that help is quick and the page in a browser can use it. Schemas are functions of zod.
  */
 import type * as zod from "zod";
 
@@ -13,42 +13,42 @@ export type Zod = typeof zod;
 
 /** A setting. Its key is camelCase in YAML, kebab-case as a flag. */
 export interface Setting {
-  /** What a value looks like, beside null where that is the default. */
+  /** What a value looks like. Null is also allowed where it is the default. */
   readonly schema: (z: Zod) => zod.ZodType;
-  /** The value where none is given. Absent: the key has to be there, or may be left out where it `isOptional`. */
+  /** The value where none is given. Absent: the key must be given, or may be left out where it `isOptional`. */
   readonly default?: unknown;
   readonly isOptional?: true;
   /** One phrase for `--help`, the reference and editors. */
   readonly help: string;
   /** The default in words, where its value does not say enough. */
   readonly usually?: string;
-  /** Whether it decides what a search does, or only surrounds it, as output, patience and feed do. */
+  /** Whether it decides what a search does, or only surrounds it, like output, patience and feed. */
   readonly scope: "decides" | "surrounds";
   /**
    * The value that a record leaves out. It is what searches did before there was the setting, so that older records
    * stay readable and comparable. Absent: every record has the key.
    */
   readonly unrecorded?: unknown;
-  /** What `paper: true` makes of it. */
+  /** The value that `paper: true` gives it. */
   readonly paper?: unknown;
   readonly flag?: Flag;
-  /** What tables call it, or two words for off and on. Absent: the words of its key. */
+  /** Its name in tables, or two words for off and on. Absent: the words of its key. */
   readonly label?: string | readonly [off: string, on: string];
   /** A file or folder: `~` is read as a shell reads it. */
   readonly isPath?: true;
-  /** What to do where it has to be there and is not. */
+  /** What to do where it must be given and is not. */
   readonly missing?: string;
-  /** Other names that people write for it; they are answered with this one. */
+  /** Other names that people write for it. The answer to them is this key. */
   readonly misnamed?: readonly string[];
 }
 
 /** How a setting is given on the command line. */
 interface Flag {
-  /** In camelCase, where it is not the last part of the key. */
+  /** The flag in camelCase, where it is not the last part of the key. */
   readonly name?: string;
-  /** Where it is given otherwise than in a file. */
+  /** Its help, where the flag is given in another form than in a file. */
   readonly help?: string;
-  /** What `--help` writes for the value; absent: a switch. */
+  /** What `--help` writes for the value; absent: the flag is a switch. */
   readonly value?: string;
 }
 
@@ -56,7 +56,7 @@ interface Flag {
 
 const evaluatorAddress = /^.+:\d{1,5}$/;
 
-/** Keys of search.yaml. A dot leads into a group. */
+/** Keys of search.yaml. A dot separates a group from its key. */
 export const settings = {
   space: {
     schema: (z) => z.string().min(1),
@@ -246,7 +246,7 @@ export const settings = {
       help: "what a million tokens of the model cost: input=0.1,output=0.3, and cached=…",
     },
   },
-  /** Only says several others at once; what they are then is theirs to decide. */
+  /** Only sets several other settings at once. These decide, and not this one. */
   paper: {
     schema: (z) => z.boolean(),
     default: false,
@@ -293,14 +293,14 @@ export const settings = {
   stallRounds: {
     schema: (z) => z.int().min(1),
     default: 5,
-    help: "end after so many rounds in a row without anything new to evaluate",
+    help: "end after this many rounds in a row without anything new to evaluate",
     scope: "decides",
   },
   giveUpAfter: {
     schema: (z) => z.int().min(1).nullable(),
     default: 20,
     unrecorded: null,
-    help: "end when so many evaluations were made and every one of them failed; null: never",
+    help: "end after this many evaluations if all of them failed; null: never",
     scope: "decides",
   },
   "model.name": {
@@ -371,7 +371,7 @@ export const settings = {
   "model.outputMode": {
     schema: (z) => z.enum(["json-schema", "json-object", "text"]),
     default: null,
-    help: "how the server is held to the form of an answer",
+    help: "how the server is made to keep the form of an answer",
     usually: "found out from the server",
     scope: "decides",
     misnamed: ["rung", "ladder"],
@@ -385,13 +385,13 @@ export const settings = {
   "model.idleSeconds": {
     schema: (z) => z.number().positive(),
     default: 60,
-    help: "with stream: give up a reply that is silent for so long",
+    help: "with stream: give up a reply that is silent for this long",
     scope: "surrounds",
   },
   "model.timeoutSeconds": {
     schema: (z) => z.number().positive(),
     default: 600,
-    help: "give up a request that takes so long",
+    help: "give up a request that takes this long",
     scope: "surrounds",
   },
   "model.retries": {
@@ -449,13 +449,13 @@ export const settings = {
   "evaluator.silenceSeconds": {
     schema: (z) => z.number().positive(),
     default: 120,
-    help: "give up a call that is silent for so long, and make it again",
+    help: "give up a call that is silent for this long, and make it again",
     scope: "surrounds",
   },
   "evaluator.patienceSeconds": {
     schema: (z) => z.number().min(0),
     default: 120,
-    help: "how long to wait for an evaluator that went away",
+    help: "how long to wait for an evaluator that is away",
     scope: "surrounds",
   },
   out: {
@@ -525,7 +525,7 @@ export const planSettings = {
       }),
     help: "how many seeds, from 0, or a list of seeds",
     scope: "decides",
-    flag: { value: "n", help: "so many seeds, from 0, instead of the plan's" },
+    flag: { value: "n", help: "how many seeds, from 0, instead of the plan's" },
   },
   searchers: {
     schema: (z) => z.array(z.string().min(1)),
@@ -564,7 +564,7 @@ export const planSettings = {
   parallel: {
     schema: (z) => z.int().min(1).max(64),
     default: 4,
-    help: "how many runs are under way at once",
+    help: "how many runs are in progress at the same time",
     scope: "surrounds",
     flag: { value: "n" },
   },
@@ -591,7 +591,7 @@ export const planSettings = {
   },
 } as const satisfies Readonly<Record<string, Setting>>;
 
-// ----- What surrounds a command, on the command line alone -----
+// ----- Flags around a command, on the command line alone -----
 
 /** Flags that no file holds. */
 export const commandFlags = {
@@ -603,38 +603,38 @@ export const commandFlags = {
   },
   feed: {
     schema: (z) => z.string(),
-    help: "publish every event there, such as tcp://127.0.0.1:5599",
+    help: "publish every event at this address, such as tcp://127.0.0.1:5599",
     scope: "surrounds",
     flag: { value: "address" },
   },
   allowRemote: {
     schema: (z) => z.boolean(),
-    help: "take an address that other machines reach",
+    help: "allow an address that other machines can reach",
     scope: "surrounds",
     flag: {},
   },
   dashboard: {
     schema: (z) => z.boolean(),
-    help: "show the run on a page of this machine, and say where",
+    help: "show the run on a page on this machine, and print its address",
     scope: "surrounds",
     flag: {},
   },
   shared: {
     schema: (z) => z.boolean(),
-    help: "leave it to the umask who may read the files; without it, nobody else",
+    help: "let the umask decide who may read the files; without it, only you can",
     scope: "surrounds",
     flag: {},
   },
   from: {
     schema: (z) => z.string().min(1),
-    help: "take it from what an earlier run took; its settings too, where no file is given",
+    help: "estimate from an earlier run, and use its settings where no file is given",
     scope: "surrounds",
     flag: { value: "run" },
     isPath: true,
   },
   tokensPerSecond: {
     schema: (z) => z.number(),
-    help: "what the model writes, for the time without an earlier run",
+    help: "how fast the model writes, to estimate the time without an earlier run",
     scope: "surrounds",
     flag: { value: "n" },
   },
@@ -719,7 +719,7 @@ export const commandFlags = {
   },
   readOnly: {
     schema: (z) => z.boolean(),
-    help: "let nobody steer runs from the page",
+    help: "allow nobody to steer runs from the page",
     scope: "surrounds",
     flag: {},
   },
@@ -751,7 +751,7 @@ type WithDefault<S extends Setting> = S extends { readonly default: null }
       ? zod.ZodExactOptional<Bare<S>>
       : Bare<S>;
 
-/** The last parts of the keys in a group, by which the whole ones are found; "" is the group of those in none. */
+/** Maps the last parts of the keys in a group to the whole keys; "" is the group of the keys without one. */
 type NamesIn<T, G extends string> = {
   [K in keyof T as K extends string
     ? G extends ""
@@ -764,20 +764,20 @@ type NamesIn<T, G extends string> = {
     : never]: T[K];
 };
 
-/** What an editor says of a setting. */
+/** What an editor shows for a setting. */
 function describeSetting({ help, usually }: Pick<Setting, "help" | "usually">): string {
   return usually === undefined ? help : `${help} (default: ${usually})`;
 }
 
-/** The schemas of a group of keys, by their names there, each with its default. */
+/** The schemas of a group of keys, by their names in it, each with its default. */
 export type ShapeOf<T, G extends string = ""> = {
   [K in keyof NamesIn<T, G>]: NamesIn<T, G>[K] extends Setting ? WithDefault<NamesIn<T, G>[K]> : never;
 };
 
-/** What is done to a schema before it gets its default. */
+/** Changes a schema before it gets its default. */
 export type Refine = (schema: zod.ZodType, setting: Setting, key: string) => zod.ZodType;
 
-/** @param group the first part of the keys; "" for those that are in no group */
+/** @param group the first part of the keys; "" for keys that are in no group */
 export function shapeOf<T extends Readonly<Record<string, Setting>>, G extends string>(
   z: Zod,
   table: T,
@@ -802,7 +802,7 @@ export function shapeOf<T extends Readonly<Record<string, Setting>>, G extends s
   return shape as unknown as ShapeOf<T, G>;
 }
 
-/** The name of a key in a group; null: it is not in it. */
+/** The name of a key in a group; null: it is not in the group. */
 export function nameIn(group: string, key: string): string | null {
   const prefix = group === "" ? "" : `${group}.`;
   const name = key.startsWith(prefix) ? key.slice(prefix.length) : "";
@@ -821,7 +821,7 @@ type Recorded<S extends Setting> = S extends { readonly unrecorded: null }
         ? zod.ZodExactOptional<Bare<S>>
         : Bare<S>;
 
-/** The keys that a record of a search holds, as schemas: those that decide. */
+/** The keys that a record of a search holds, as schemas: the settings that decide. */
 export type RecordShape<G extends string = ""> = {
   [K in keyof NamesIn<Settings, G> as NamesIn<Settings, G>[K] extends { readonly scope: "decides" }
     ? K extends "space"
@@ -830,7 +830,7 @@ export type RecordShape<G extends string = ""> = {
     : never]: NamesIn<Settings, G>[K] extends Setting ? Recorded<NamesIn<Settings, G>[K]> : never;
 };
 
-/** The schemas of what a record holds of a group; where the space is, the record says by itself. */
+/** The schemas of the keys that a record holds of a group, without `space`: the record has the space itself. */
 export function recordShape<G extends string>(z: Zod, group: G): RecordShape<G> {
   const shape: Record<string, zod.ZodType> = {};
   for (const [key, setting] of Object.entries<Setting>(settings)) {

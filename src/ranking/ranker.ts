@@ -1,8 +1,8 @@
 /**
  * A language model as a ranker: sees the structure of a few architectures and says which will score better.
  *
- * Owns the prompt, its JSON Schema and the strict reading of the replies: each architecture once, or there is no
- * ranking. Shows no score, no cost and no name that the space's description does not give.
+ * It writes the prompt and its JSON Schema, and reads the replies strictly: each architecture once, or there is no
+ * ranking. It shows no score, no cost and no name that is not in the space's description.
  */
 import { askAgain } from "../search/roles.ts";
 import { digestOf } from "../search/digest.ts";
@@ -14,12 +14,12 @@ import { describeSpace, writeArchitecture } from "../searchers/prompts.ts";
 import { findJson } from "../searchers/reply.ts";
 import type { RankingReply, Trial } from "./record.ts";
 
-/** How many entries of a list that went wrong are named. */
+/** The most wrong entries that a message names. */
 const mostNamed = 5;
 
-/** What shapes the prompt beside the space. */
+/** What the prompt depends on besides the space. */
 export interface RankingProblem {
-  /** One sentence on what the architectures are for; null: the model is told nothing. */
+  /** One sentence on what the architectures are for; null: the prompt does not say it. */
   readonly task: string | null;
   /** Whether the reply is asked for under a JSON Schema, or as free text. */
   readonly structured: boolean;
@@ -32,7 +32,7 @@ export function rankingPrompt(space: Space, texts: readonly string[], problem: R
   return {
     system: systemPrompt(space, problem),
     user: [
-      `Here are ${texts.length} architectures${hasUnused ? "; null stands where a slot is not in use" : ""}:`,
+      `Here are ${texts.length} architectures${hasUnused ? "; null marks a slot that is not in use" : ""}:`,
       list.join("\n"),
       `Rank all ${texts.length} from the best to the worst by ${expectation(space)}.`,
     ].join("\n\n"),
@@ -40,7 +40,7 @@ export function rankingPrompt(space: Space, texts: readonly string[], problem: R
   };
 }
 
-/** The numbers of `count` architectures from the best to the worst, or every reason why the reply is no ranking. */
+/** The numbers of `count` architectures from the best to the worst, or every reason why the reply is not a ranking. */
 export function readRanking(count: number): (reply: ChatReply) => Reading<number[]> {
   return ({ content, finishReason }) => {
     const list = lastList(findJson(content));
@@ -71,10 +71,10 @@ export function readRanking(count: number): (reply: ChatReply) => Reading<number
 }
 
 /**
- * Has a model rank one trial: asks once more with the reasons where the reply could not be read, and then no more.
+ * Lets a model rank one trial. Asks once more, with the reasons, where the reply could not be read.
  *
  * @returns the ranking, null where neither reply could be read, and the replies
- * @throws ChatUnavailable when no reply could be had, Interrupted when the signal was raised
+ * @throws ChatUnavailable when there is no reply, Interrupted when the signal was raised
  */
 export async function askForRanking(
   model: ChatModel,
@@ -119,7 +119,7 @@ function systemPrompt(space: Space, { task, structured }: RankingProblem): strin
       structured
         ? `Answer with one JSON object and nothing else, of this form:\n\n${form}`
         : `You may think aloud first. Then give the ranking in one fenced block of JSON, of this form:\n\n\`\`\`json\n${form}\n\`\`\``,
-      "The list holds the numbers that the architectures have in the request, the number of the best one first. Every number stands in it exactly once.",
+      "The list holds the numbers that the architectures have in the request, the number of the best one first. Every number is in it exactly once.",
     ].join("\n\n"),
   ].join("\n\n");
 }
@@ -142,7 +142,7 @@ function rankingSchema(count: number): Record<string, unknown> {
   };
 }
 
-/** What a model sets down as its answer counts; else its last list of numbers does. Null: there is none. */
+/** The answer of a model counts; without one, its last list of numbers. Null: there is none. */
 function lastList(values: readonly unknown[]): readonly unknown[] | null {
   const lists = values.map((value) =>
     typeof value === "object" && value !== null && "ranking" in value ? value.ranking : null,

@@ -1,8 +1,8 @@
 /**
- * The record of a ranking experiment: one line on how it was set up, then one a trial.
+ * The record of a ranking experiment: one line on its set-up, then one line for each trial.
  *
- * Owns the shape of the lines and when two set-ups are the same experiment. Knows nothing of files, and keeps no score:
- * scores are worked out from the lines (score.ts).
+ * It defines the lines, and says when two set-ups are the same experiment. Scores are not kept; score.ts computes them
+ * from the lines. Files are not known here.
  */
 import * as z from "zod";
 import { JournalDamaged, UsageError } from "../errors.ts";
@@ -15,9 +15,9 @@ const setting = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const headerSchema = z.strictObject({
   ...stamp,
   type: z.literal("ranking-started"),
-  /** All that shapes a trial and its ranking. How many trials there are does not: their number can be raised. */
+  /** All that a trial and its ranking depend on. The number of trials is not among it: it can be raised. */
   config: z.record(z.string(), setting),
-  /** Where the model and the evaluator were; opaque here, and no part of the experiment. */
+  /** Where the model and the evaluator were. Not read here, and not part of the experiment. */
   setup: z.record(z.string(), z.unknown()),
   versions: z.record(z.string(), z.string()),
 });
@@ -39,13 +39,13 @@ const trialSchema = z.strictObject({
     z.strictObject({ text: z.string(), value: z.number(), costs: z.record(z.string(), z.number()) }),
   ),
   replies: z.array(replySchema),
-  /** The model's ranking: places in `architectures`, from 1, the best one first. Null: unreadable, or no model. */
+  /** The model's ranking: places in `architectures`, from 1, the best first. Null: unreadable, or no model. */
   ranking: z.array(z.int().min(1)).nullable(),
 });
 /** One finished trial. */
 export type Trial = z.infer<typeof trialSchema>;
 
-/** What a line tells, before it gets its number and time. */
+/** What a line holds, before it gets its number and time. */
 export type SetUp = Omit<RankingHeader, keyof typeof stamp | "type">;
 export type Ranked = Omit<Trial, keyof typeof stamp | "type">;
 
@@ -59,7 +59,7 @@ export function trialLine(ranked: Ranked, at: string): Trial {
   return { v: formatVersion, seq: ranked.trial + 1, at, type: "trial-ranked", ...ranked };
 }
 
-/** Whether a value can be the first line of such a record, of whatever version. */
+/** Whether a value can be the first line of such a record, of any version. */
 export function isRankingHeader(value: unknown): boolean {
   return typeof value === "object" && value !== null && "type" in value && value.type === "ranking-started";
 }
@@ -95,7 +95,7 @@ export function readTrials(
     const trial = parse(trialSchema, index + 2);
     if (trial.trial === index + 1 && isWhole(trial)) return trial;
     throw new JournalDamaged(
-      `${path}, line ${index + 2}: trial ${trial.trial} cannot stand here; restore the file from a copy, or name another --out`,
+      `${path}, line ${index + 2}: trial ${trial.trial} cannot be at this place; restore the file from a copy, or name another --out`,
     );
   });
 }

@@ -1,12 +1,12 @@
 /**
- * What a ranker said of one trial, set against the values.
+ * Compares what a ranker said of one trial with the values.
  *
- * Owns predictions as numbers that grow with what is expected, so that a model and a cost are scored alike, and the
- * question whether the best architecture was put first. Sums over trials, and their errors, are made elsewhere.
+ * Predictions are numbers that grow with the expected value, so that a model and a cost are scored alike. It also says
+ * whether the best architecture was put first. Sums over trials, and their errors, are computed elsewhere.
  */
 import type { Trial } from "./record.ts";
 
-/** A number for each architecture of a trial, in the order shown: the higher, the better. */
+/** A number for each architecture of a trial, in the order shown: higher is better. */
 export type Standing = readonly number[];
 
 /** The values themselves. */
@@ -20,14 +20,14 @@ export function byModel({ ranking, architectures }: Trial): Standing | null {
   return architectures.map((_, at) => -ranking.indexOf(at + 1));
 }
 
-/** The control: the costlier, the better. Equal costs are ties. */
+/** The control: costlier is better. Equal costs are ties. */
 export function byCost({ architectures }: Trial, cost: string): Standing {
   return architectures.map(({ costs }) => costs[cost] ?? 0);
 }
 
 /**
- * 1 when the best architecture is put first, 0 when another one is. A tie at the top counts by the share of the best
- * ones in it: what drawing one of them would give on average.
+ * 1 when the best architecture is put first, 0 when another one is. A tie at the top counts as the share of the best
+ * ones in it: the average when one of them is drawn.
  */
 export function bestFirst(predicted: Standing, truth: Standing): number {
   const [top, best] = [Math.max(...predicted), Math.max(...truth)];

@@ -1,25 +1,25 @@
 /**
- * One trial of the ranking experiment: an architecture from each bin of equal count, in an order that tells nothing.
+ * Makes a trial of the ranking experiment: an architecture from each bin of equal count, in random order.
  *
- * Owns how a space is cut into bins and what is drawn from them (paper, section 3.1). Knows neither who ranks nor how a
- * ranking is scored: the same seed gives the same trials to every ranker.
+ * It cuts a space into bins and draws from them (paper, section 3.1). The same seed gives the same trials to every
+ * ranker. The ranker and the scores are not known here.
  */
 import { pick, randomStream, shuffle } from "../search/random.ts";
 
 /** An architecture whose score is known. */
 export interface Scored {
-  /** Canonical. */
+  /** The canonical text. */
   readonly text: string;
-  /** The objective on the split that the experiment looks at. */
+  /** The objective on the split of the experiment. */
   readonly value: number;
 }
 
-/** `fresh`: other architectures in each trial; `fixed`: one set for all trials, in another order each time. */
+/** `fresh`: new architectures in each trial; `fixed`: one set for all trials, in a new order each time. */
 export type Draws = "fresh" | "fixed";
 
 /**
- * Cuts architectures into bins by their values, the best bin first. The counts differ by one at most; equal values stay
- * in the order given.
+ * Cuts architectures into bins by their values, the best bin first. The counts differ by at most one; equal values keep
+ * the order given.
  *
  * @param count at most as many as there are architectures
  */

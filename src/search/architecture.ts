@@ -1,5 +1,5 @@
 /**
- * What an architecture is, and the reasons why something is none.
+ * What an architecture is, and the reasons why something is not one.
  */
 import * as z from "zod";
 import type { RepairKind } from "./repairs.ts";
@@ -15,7 +15,7 @@ export interface Architecture {
   readonly choices: readonly (readonly (number | null)[])[];
 }
 
-/** Why something is no architecture: a code, where, and a sentence. */
+/** Why something is not an architecture: a code, where, and a sentence. */
 export const rejectionSchema = z.strictObject({
   code: z.enum(["unreadable", "unknown-dimension", "missing-dimension", "wrong-length", "not-a-choice"]),
   place: z.string(),
@@ -27,7 +27,7 @@ export type Parsed =
   | {
       readonly ok: true;
       readonly architecture: Architecture;
-      /** In what its form differs from the one that is asked for, each kind once. */
+      /** How its form differs from the form that is asked for, each kind once. */
       readonly repairs: readonly RepairKind[];
     }
   | { readonly ok: false; readonly rejections: readonly Rejection[] };

@@ -1,5 +1,5 @@
 /**
- * The dimensions of a space with what follows from them worked out once: lengths, groups, counts, values, the template.
+ * The dimensions of a space with all that is computed from them once: lengths, groups, counts, values, the template.
  *
  * Refuses a description that contradicts itself.
  */
@@ -10,7 +10,7 @@ import type { Dimension, SpaceDescription } from "./space-description.ts";
 /** A choice is written into JSON as it is. */
 const jsonNumber = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
 
-/** A dimension with what follows from its description worked out once. */
+/** A dimension with all that is computed from its description once. */
 export interface Axis extends Dimension {
   readonly length: number;
   /** The group of each slot and its place within that group. */
@@ -101,7 +101,7 @@ export function cutTemplate(
   });
   if (isAmbiguous) {
     throw new ContractViolation(
-      `space ${description.id}: a text of the template cannot be read back, for a choice holds what follows its place, or the text begins with { or white space or ends with white space; the evaluator has to correct its description`,
+      `space ${description.id}: a text of the template cannot be read back: a choice holds the text after its place, or the text begins with { or white space, or ends with white space; the evaluator has to correct its description`,
     );
   }
   return { literals, places };

@@ -1,9 +1,9 @@
 /**
- * A space under neutral names: what a search can find out without recognising what it searches.
+ * Makes a space with neutral names, so that a search cannot recognise the space, and translates architectures both
+ * ways.
  *
- * Owns the disguise, which follows from a description and a seed alone, and its translation both ways. Names, meanings,
- * groups and order go; the structure of the space, its metrics and its costs stay. Knows neither who searches nor who
- * evaluates.
+ * The neutral names depend on the description and the seed alone. Names, meanings, groups and order change. The
+ * structure of the space, its metrics and its costs stay. No search and no evaluator is known here.
  */
 import { ContractViolation } from "../errors.ts";
 import { digestOf } from "./digest.ts";
@@ -48,7 +48,7 @@ export class BlindEvaluator implements Evaluator {
     const { blind, reveal: revealed } = this.#translator;
     if (digestOf(request.space) !== digestOf(blind)) {
       throw new ContractViolation(
-        `the blind form of space ${blind.id} is another one than this version makes; go on with the version that began the run`,
+        `the blind form of space ${blind.id} differs from the one that this version makes; continue the run with the version that began it`,
       );
     }
     return { ...request, space: this.#original, texts: request.texts.map(revealed) };
@@ -57,14 +57,14 @@ export class BlindEvaluator implements Evaluator {
 
 // --- internal ---
 
-/** What stands behind one dimension of the blind space; places and choices by index. */
+/** Where one dimension of the blind space comes from; places and choices by index. */
 interface Mask {
   readonly dimension: number;
   readonly slots: readonly number[];
   readonly choices: readonly number[];
 }
 
-/** A blind space, and what stands behind each of its dimensions. */
+/** A blind space, and where each of its dimensions comes from. */
 interface Disguise {
   readonly blind: SpaceDescription;
   readonly masks: readonly Mask[];
@@ -169,7 +169,7 @@ function disguise(original: SpaceDescription, seed: number): Disguise {
   };
 }
 
-/** A letter or more for each dimension, in an order of the seed's; none that the space itself uses for anything. */
+/** One or more letters for each dimension, in an order that depends on the seed. None is used by the space itself. */
 function neutralNames({ dimensions, metrics, costs }: SpaceDescription, seed: number): string[] {
   const own = dimensions.flatMap(({ name, choices }) => [name, ...choices]);
   const others = [...metrics, ...costs].map(({ name }) => name);
@@ -178,7 +178,7 @@ function neutralNames({ dimensions, metrics, costs }: SpaceDescription, seed: nu
   const isFree = (name: string) =>
     !taken.has(name) &&
     !Array.from({ length: most }, (_, at) => `${name}${at + 1}`).some((each) => taken.has(each));
-  // Without i, which stands for any index in what is told of a space.
+  // Without i, which means any index in the text about a space.
   const letters = "abcdefghjklmnopqrstuvwxyz".split("");
   const names: string[] = [];
   for (let length = 1; names.length < dimensions.length; length++) {

@@ -1,5 +1,6 @@
 /**
- * What each role was asked and answered: its conversation, the sizes of messages, the hints and the strategy in force.
+ * What each role was asked and what it answered: its conversation, the sizes of messages, the hints and the current
+ * strategy.
  *
  * Selectors over the state of a run.
  */
@@ -11,7 +12,7 @@ export function bytesOf(messages: readonly Message[]): number {
   return messages.reduce((sum, message) => sum + sizeOf(message), 0);
 }
 
-/** How much of some messages a role has not been asked before, in bytes of UTF-8. */
+/** The size of the part of some messages that a role has not got before, in bytes of UTF-8. */
 export function newBytesIn(state: RunState, role: Role, messages: readonly Message[]): number {
   return bytesOf(messages.slice(sharedLength(state.lastAsked[role], messages)));
 }
@@ -29,7 +30,7 @@ export function sharedLength(first: readonly Message[], second: readonly Message
   return at;
 }
 
-/** A role's conversation so far, as a model with memory would have it before it. */
+/** A role's conversation so far, as a model with memory gets it. */
 export function transcript(state: RunState, role: Role): readonly Message[] {
   return state.transcripts[role];
 }
@@ -39,7 +40,7 @@ export function hintsFor({ hints }: Pick<RunState, "hints">, round: number): Hin
   return hints.filter((hint) => hint.round === round);
 }
 
-/** The strategy in force before `round`: the latest one of an earlier round, or null. */
+/** The current strategy before `round`: the latest one of an earlier round, or null. */
 export function strategyBefore(state: RunState, round: number): string | null {
   for (let index = Math.min(round - 1, state.rounds.length) - 1; index >= 0; index--) {
     const strategy = state.rounds[index]?.strategy;
@@ -50,7 +51,7 @@ export function strategyBefore(state: RunState, round: number): string | null {
 
 // --- internal ---
 
-/** A conversation is sent again and again as it grows, and its messages never change. */
+/** A growing conversation is sent many times, and its messages never change. */
 function sizeOf(message: Message): number {
   const known = sizes.get(message);
   if (known !== undefined) return known;

@@ -1,9 +1,9 @@
 /**
  * The Coordinator: Algorithm 1 of the paper over ports.
  *
- * Runs the loop: propose, judge, measure, close the round, end. The parts are files beside it: roles.ts asks the models,
- * verdicts.ts judges, measurements.ts asks the evaluator, stop-reason.ts ends. It decides from folded state alone, so that
- * a live run, a resumed one and a replay take the same path.
+ * Runs the loop: propose, judge, measure, close the round, end. Its parts are other files: roles.ts asks the models,
+ * verdicts.ts judges, measurements.ts asks the evaluator, stop-reason.ts says when to end. It decides from the folded
+ * state alone, so that a live run, a resumed run and a replay take the same path.
  */
 import { UnusableReply, UsageError } from "../errors.ts";
 import type { Outcome, Role, RunEvent, StopReason } from "./events.ts";
@@ -27,19 +27,19 @@ export interface SearchPorts {
   readonly models: Readonly<Record<Role, ChatModel>> | null;
   readonly journal: Journal;
   readonly clock: Clock;
-  /** The end of the time that the run may take; absent: there is none. */
+  /** The end of the time that the run may take; absent: no end. */
   readonly deadline?: Deadline;
   /** A person who may pause the run and give hints; absent: nobody. */
   readonly steering?: Steering;
 }
 
-/** So many hints may wait for the next request: all of them are in one prompt. */
+/** The most hints that may wait for the next request: all of them go into one prompt. */
 const mostWaitingHints = 20;
 
 /**
  * Runs a search from the end of `history` to its own end, and tests the winner once where the space has a test split.
  *
- * @param history the record so far: run-started, and for a resumed run everything up to a closed round or an end
+ * @param history the record so far: run-started, and for a resumed run also everything up to a closed round or an end
  * @throws Interrupted, ChatUnavailable, EvaluatorUnavailable (resume later), UnusableReply, ContractViolation
  */
 export async function runSearch(
@@ -60,7 +60,7 @@ class Coordinator {
   readonly #measurements: Measurements;
   /** The round whose strategy is asked for with a hint that is given now; null: nothing more will be asked. */
   #hintRound: number | null;
-  /** Hints that are being stored: in the record perhaps, but not in the state and the chain digest yet. */
+  /** Hints that are being stored: perhaps in the record, but not yet in the state and the chain digest. */
   readonly #hintsUnderWay = new Set<Promise<void>>();
 
   constructor(history: readonly RunEvent[], ports: SearchPorts, signal: AbortSignal, observe: Observe) {
@@ -98,7 +98,7 @@ class Coordinator {
         } else await this.#end(reason);
       }
       await this.#testWinner();
-      // A record that is being replayed may go on after an end, because a resume prolonged the run.
+      // A replayed record may continue after an end, because a resume prolonged the run.
       if (this.#state.ended === null) continue;
       await this.#testAll();
       if (this.#state.ended !== null) return this.#state;
@@ -106,8 +106,9 @@ class Coordinator {
   }
 
   /**
-   * Records what ends in a chain digest. The digest has to cover every hint that is in the record before it: hints under way
-   * are waited for, and then digest and append are made in one turn, so that none comes in between.
+   * Records an event that has a chain digest. The digest must cover every hint before it in the record. So this waits
+   * for the hints that are being stored; then it makes the digest and appends in one turn, so that no hint comes
+   * between.
    */
   async #recordChained(body: Chained): Promise<void> {
     while (this.#hintsUnderWay.size > 0) await Promise.all(this.#hintsUnderWay);
@@ -124,7 +125,7 @@ class Coordinator {
 
   // ----- A person beside the run -----
 
-  /** @throws UsageError where nothing more will be asked, and where too many hints wait already */
+  /** @throws UsageError where nothing more will be asked, or too many hints wait already */
   async #takeHint(text: string): Promise<number> {
     const round = this.#hintRound;
     if (round === null) throw new UsageError("the search is over: no strategy will be asked for any more");
@@ -161,7 +162,7 @@ class Coordinator {
   async #playRound(): Promise<void> {
     this.#run.throwIfStopped();
     const round = this.#state.rounds.filter(({ closed }) => closed).length + 1;
-    // From here on a hint is for the next round; what was given before is in the state before anything is asked.
+    // From here on a hint is for the next round. Earlier hints are in the state before anything is asked.
     this.#hintRound = round + 1;
     await Promise.all(this.#hintsUnderWay);
     try {

@@ -1,8 +1,8 @@
 /**
  * The facts of a run: every event there is, and the format they are stored in.
  *
- * Owns the shapes and the format version, and reads them strictly. Knows nothing of files, nor of what the facts add
- * up to (state.ts). Effects and decisions are stored; sums and bests never are.
+ * Defines the shapes and the format version, and reads events strictly. Effects and decisions are stored; sums and best
+ * values never are: fold.ts works them out. Files are not known here.
  */
 import * as z from "zod";
 import { recordShape, settings } from "../settings.ts";
@@ -16,11 +16,11 @@ export const formatVersion = 1;
 
 const numbers = z.record(z.string(), z.number());
 
-/** What a role is called; each keeps a transcript of its own. */
+/** The name of a role; each role has its own transcript. */
 export const roleSchema = z.enum(["navigator", "generator"]);
 export type Role = z.infer<typeof roleSchema>;
 
-/** Wordings of the prompts that say the same. */
+/** The wordings of the prompts. All say the same. */
 export const wordingSchema = settings.wording.schema(z);
 export type Wording = z.infer<typeof wordingSchema>;
 
@@ -28,13 +28,13 @@ export type Wording = z.infer<typeof wordingSchema>;
 export const informSchema = settings.inform.schema(z).element;
 export type Inform = z.infer<typeof informSchema>;
 
-/** What a run may use up at most; absent: as much as it takes. Seconds are of the time in which it is worked on. */
+/** The most that a run may use; absent: no cap. Seconds count only the time in which the run is worked on. */
 export const capsSchema = z.strictObject(recordShape(z, "caps"));
 export type Caps = z.infer<typeof capsSchema>;
 const capSchema = capsSchema.keyof();
 export type Cap = z.infer<typeof capSchema>;
 
-/** What a role's model can take and give, in tokens; null: not known. */
+/** What a role's model can read and write, in tokens; null: not known. */
 const boundSchema = z.strictObject({
   /** The longest reply. */
   maxTokens: z.int().min(1).nullable(),
@@ -44,7 +44,7 @@ const boundSchema = z.strictObject({
 const boundsSchema = z.strictObject({ navigator: boundSchema, generator: boundSchema });
 export type Bounds = z.infer<typeof boundsSchema>;
 
-/** What happens when a server cuts a prompt: the run stops, or goes on with older rounds shortened. */
+/** What happens when a server cuts a prompt: the run stops, or continues with older rounds shortened. */
 const truncationSchema = settings["model.onTruncation"].schema(z);
 
 /** By role; absent: its prompts are not watched. */
@@ -57,10 +57,10 @@ export type Truncations = z.infer<typeof truncationsSchema>;
 /** What a million tokens of a model cost. */
 const priceSchema = z.strictObject({
   inputUsd: z.number().min(0),
-  /** Of prompt tokens that the server had read before; null: the same as the others. */
+  /** For prompt tokens that the server had read before; null: the same as the others. */
   cachedInputUsd: z.number().min(0).nullable(),
   outputUsd: z.number().min(0),
-  /** Where the price is from, with its date. */
+  /** The source of the price, with its date. */
   source: z.string(),
 });
 export type Price = z.infer<typeof priceSchema>;
@@ -72,19 +72,19 @@ const pricesSchema = z.strictObject({
 export type Prices = z.infer<typeof pricesSchema>;
 
 /**
- * Everything that shapes the decisions of a search: the settings that decide, and what the models and the evaluator
- * add. What a key means, and what it means that one is absent, is in settings.ts.
+ * Everything that the decisions of a search depend on: the settings that decide, and what the models and the evaluator
+ * add. settings.ts says what a key means, and what an absent key means.
  */
 export const searchConfigSchema = z.strictObject({
   ...recordShape(z, ""),
   candidates: z.strictObject(recordShape(z, "candidates")),
   memory: z.strictObject(recordShape(z, "memory")),
   caps: capsSchema.exactOptional(),
-  /** How long to wait for an evaluator that went away, in seconds. */
+  /** How long to wait for an evaluator that is away, in seconds. */
   patienceSeconds: settings["evaluator.patienceSeconds"].schema(z),
-  /** There where a cap or a window is given. */
+  /** Present where a cap or a window is given. */
   bounds: boundsSchema.exactOptional(),
-  /** Given where a server is asked; absent in older records, where prompts are not watched. */
+  /** Present where a server is asked; absent in older records, where prompts are not watched. */
   onTruncation: truncationsSchema.exactOptional(),
 });
 export type SearchConfig = z.infer<typeof searchConfigSchema>;
@@ -97,7 +97,7 @@ const measuredCostSchema = z.strictObject({
 });
 export type MeasuredCost = z.infer<typeof measuredCostSchema>;
 
-/** What an evaluation gave: numbers, or a failure and no number. */
+/** The result of an evaluation: numbers, or a failure and no numbers. */
 export const outcomeSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("measurement"), metrics: numbers, seconds: z.number() }),
   z.strictObject({
@@ -108,9 +108,9 @@ export const outcomeSchema = z.discriminatedUnion("kind", [
 ]);
 export type Outcome = z.infer<typeof outcomeSchema>;
 
-/** What the Coordinator decided about one raw candidate. Exactly one verdict each. */
+/** What the Coordinator decided about one raw candidate. Each candidate has exactly one verdict. */
 export const verdictSchema = z.discriminatedUnion("kind", [
-  /** Not readable as an architecture at all. */
+  /** Not readable as an architecture. */
   z.strictObject({ kind: z.literal("unreadable"), rejections: z.array(rejectionSchema) }),
   /** Readable, but not in the space. */
   z.strictObject({ kind: z.literal("illegal"), rejections: z.array(rejectionSchema) }),
@@ -138,16 +138,16 @@ const messageSchema = z.strictObject({
 });
 export type Message = z.infer<typeof messageSchema>;
 
-/** How a server is held to the form of an answer, from the strictest way to none. */
+/** How a server is made to keep the form of an answer, from the strictest way to none. */
 const outputModeSchema = settings["model.outputMode"].schema(z);
 export type OutputMode = z.infer<typeof outputModeSchema>;
 
-/** One small call that found out whether a server honours a output mode. */
+/** One small call that found out whether a server honours an output mode. */
 const probeSchema = z.strictObject({
   outputMode: outputModeSchema,
-  /** `refused` costs nothing; `unclear`: it was answered, but the answer tells nothing. */
+  /** `refused` costs nothing; `unclear`: there was an answer, but it does not show whether the mode works. */
   finding: z.enum(["honoured", "ignored", "refused", "unclear"]),
-  /** What the server said, or what was made of it. */
+  /** What the server said, or how it was understood. */
   words: z.string(),
   inputTokens: z.int().nullable(),
   outputTokens: z.int().nullable(),
@@ -161,7 +161,7 @@ const unansweredSchema = z.strictObject({
   why: z.enum(["refused", "withheld", "in-thoughts"]),
   /** The same in words. */
   words: z.string(),
-  /** What a person does about it. */
+  /** What a person can do about it. */
   next: z.string(),
 });
 export type Unanswered = z.infer<typeof unansweredSchema>;
@@ -174,26 +174,26 @@ export const chatReplySchema = z.strictObject({
   finishReason: z.string().nullable(),
   inputTokens: z.int().nullable(),
   outputTokens: z.int().nullable(),
-  /** All the time it took to get this reply, waits and failed attempts included. */
+  /** The whole time to get this reply, with waits and failed attempts. */
   seconds: z.number(),
-  /** What went wrong in the attempts before this reply came, a phrase each. */
+  /** What went wrong in the attempts before this reply, a phrase each. */
   failures: z.array(z.string()),
   /** How many of those the server may have charged for; absent: none. */
   billedFailures: z.int().min(1).exactOptional(),
   /** The part of the input that the server had read before, and the part of the output spent on thinking. */
   cachedTokens: z.int().min(0).exactOptional(),
   reasoningTokens: z.int().min(0).exactOptional(),
-  /** True: more tokens of output than the role's longest reply: its server does not keep to that limit. */
+  /** True: the reply has more tokens than the role's longest reply; its server does not keep that limit. */
   exceedsMaxTokens: z.literal(true).exactOptional(),
   /** The member of the server's message that the answer was read from; absent: its content. */
   answerIn: z.string().exactOptional(),
-  /** Given where the reply has no answer; its content is not read then. */
+  /** Present where the reply has no answer; its content is not read then. */
   unanswered: unansweredSchema.exactOptional(),
-  /** How the form of the answer was asked for; absent: no form was, or there is but one way. */
+  /** How the form of the answer was asked for; absent: no form was asked for, or there is only one way. */
   outputMode: outputModeSchema.exactOptional(),
-  /** Calls made before this one to learn how to ask. */
+  /** Calls made before this one to find out how to ask. */
   probes: z.array(probeSchema).exactOptional(),
-  /** What else a person should know of how this reply came about, a sentence each. */
+  /** What else a person should know about this reply, a sentence each. */
   notes: z.array(z.string()).exactOptional(),
 });
 export type ChatReply = z.infer<typeof chatReplySchema>;
@@ -224,12 +224,12 @@ const bodySchemas = [
     search: searchConfigSchema,
     /** The words to show for the searcher; absent: its name. */
     label: z.string().exactOptional(),
-    /** How the world was set up: servers, models, sampling; without secrets. Opaque here, read by config.ts. */
+    /** The set-up: servers, models, sampling; without secrets. Not read here but by config.ts. */
     setup: z.record(z.string(), z.unknown()),
     /** The model that plays each role, in the words to show. */
     models: modelsSchema.nullable(),
     space: spaceDescriptionSchema,
-    /** The space under its own names, where the search is blind to them. */
+    /** The space with its own names, where the search does not see them. */
     original: spaceDescriptionSchema.exactOptional(),
     /** What the models charged when the run began; absent: nothing is known. */
     prices: pricesSchema.exactOptional(),
@@ -242,13 +242,13 @@ const bodySchemas = [
     rounds: z.int().min(1).nullable(),
     setup: z.record(z.string(), z.unknown()).nullable(),
     models: modelsSchema.nullable(),
-    /** There where they are others from here on. */
+    /** Present where they change from here on. */
     caps: capsSchema.exactOptional(),
     bounds: boundsSchema.exactOptional(),
     onTruncation: truncationsSchema.exactOptional(),
     prices: pricesSchema.exactOptional(),
     versions: z.record(z.string(), z.string()),
-    /** What had to be mended in the record before going on. */
+    /** What was repaired in the record before the run continued. */
     repairs: z.array(z.string()),
   }),
   /** Costs that a searcher asked for before proposing. */
@@ -263,17 +263,17 @@ const bodySchemas = [
     added: z.array(messageSchema),
     /** How many earlier messages of the conversation were sent before them. */
     carried: z.int().min(0),
-    /** True: the conversation no longer fitted the model's window and begins anew, older rounds told in short. */
+    /** True: the conversation no longer fitted the model's window. A new one begins, with older rounds in short. */
     condensed: z.literal(true).exactOptional(),
     /** The digest of all that was asked: messages, schema, seed. */
     request: z.string(),
-    /** The most that one attempt could use, in tokens; there where a cap is given. */
+    /** The most that one attempt could use, in tokens; present where a cap is given. */
     reserved: reservedSchema.exactOptional(),
     reply: chatReplySchema,
     /** The server cut this prompt: the conversation had grown, and at most this many tokens of it were read. */
     truncated: z.strictObject({ promptTokens: z.int().min(1) }).exactOptional(),
   }),
-  /** A call that brought no reply: what became of each attempt. No decision depends on it. */
+  /** A call that brought no reply, with what happened in each attempt. No decision depends on it. */
   z.strictObject({
     type: z.literal("chat-failed"),
     role: roleSchema,
@@ -293,16 +293,16 @@ const bodySchemas = [
     attempt: z.int().min(1),
     reasons: z.array(z.string()),
   }),
-  /** A reply that could be read once its form was put right; its meaning is untouched. */
+  /** A reply that could be read after its form was repaired. Its meaning is unchanged. */
   z.strictObject({
     type: z.literal("reply-repaired"),
     role: roleSchema,
     round,
     attempt: z.int().min(1),
-    /** How often by kind of repair. */
+    /** How often, by kind of repair. */
     repairs: z.record(z.string(), z.int().min(1)),
   }),
-  /** Something is used up, or would be by the next call: what the run may use, has used, and needs at worst. */
+  /** A cap is reached, or the next call would exceed it: what the run may use, has used, and needs at worst. */
   z.strictObject({
     type: z.literal("cap-reached"),
     round,
@@ -313,11 +313,11 @@ const bodySchemas = [
     needed: z.number(),
   }),
   /**
-   * A person's hint to the Navigator, and the round whose strategy is asked for with it. It stands where it was given, and
-   * nothing before that round depends on it.
+   * A person's hint to the Navigator, and the round whose strategy is asked for with it. It is in the record where it
+   * was given, and nothing before that round depends on it.
    */
   z.strictObject({ type: z.literal("hint-given"), round, text: z.string() }),
-  /** A person had the run wait behind this round, counted from 0, and let it go on. No decision depends on either. */
+  /** A person paused the run after this round (counted from 0), or let it continue. No decision depends on it. */
   z.strictObject({ type: z.literal("run-paused"), round: z.int().min(0) }),
   z.strictObject({ type: z.literal("run-continued"), round: z.int().min(0) }),
   z.strictObject({ type: z.literal("strategy-set"), round, text: z.string() }),
@@ -335,7 +335,7 @@ const bodySchemas = [
     text: z.string(),
     outcome: outcomeSchema,
   }),
-  /** `chain` is the digest of every line before this one: a changed byte shows on replay. */
+  /** `chain` is the digest of every line before this one: a replay finds a changed byte. */
   z.strictObject({ type: z.literal("round-closed"), round, chain: z.string() }),
   z.strictObject({ type: z.literal("run-ended"), reason: stopReasonSchema, chain: z.string() }),
   /** `chain` is the digest of the chain digest before this line, the text and the outcome. */
@@ -343,13 +343,13 @@ const bodySchemas = [
     type: z.literal("winner-tested"),
     text: z.string(),
     outcome: outcomeSchema,
-    /** There where the test split uses the images that the search has seen; else absent. */
+    /** Present where the test split uses images that the search has seen; else absent. */
     sameImagesAsSearch: z.literal(true).exactOptional(),
     chain: z.string(),
   }),
   /**
-   * What the test split says of everything evaluated, asked after the end and seen by no decision. `chain` is the digest
-   * of the chain digest before this line and the results.
+   * The results on the test split of everything evaluated, asked for after the end. No decision depends on them.
+   * `chain` is the digest of the chain digest before this line and the results.
    */
   z.strictObject({
     type: z.literal("oracle-tested"),
@@ -358,14 +358,14 @@ const bodySchemas = [
   }),
 ] as const;
 
-/** What happened, before the journal stamps it. */
+/** What happened, before the journal adds number and time. */
 export const eventBodySchema = z.discriminatedUnion("type", bodySchemas);
 export type EventBody = z.infer<typeof eventBodySchema>;
 
 const stampSchema = z.object({ v: z.literal(formatVersion), seq: z.int().min(1), at: z.iso.datetime() });
 type Stamp = z.infer<typeof stampSchema>;
 
-/** An event as it stands in a journal: numbered from 1 without gaps. */
+/** An event as it is in a journal: numbered from 1 without gaps. */
 export type RunEvent = Stamp & EventBody;
 
 /**

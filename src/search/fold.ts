@@ -1,7 +1,7 @@
 /**
  * The fold: what each event of a run adds to its state.
  *
- * A live run, resume, replay, reports and pages share it. It knows neither clock nor file.
+ * A live run, resume, replay, reports and pages share it. It uses no clock and no file.
  */
 import { ContractViolation } from "../errors.ts";
 import { bytesOf, newBytesIn } from "./conversation.ts";
@@ -10,9 +10,10 @@ import { budgetSpent, isHopeless, isStalled, secondsWorked } from "./progress.ts
 import type { Candidate, Round, RunState } from "./state.ts";
 
 /**
- * Takes one more event into the state. The state is updated in place and returned; null stands for "nothing yet".
+ * Takes one more event into the state. The state is updated in place and returned; null means that there is nothing
+ * yet.
  *
- * @throws ContractViolation when the event cannot follow the ones before it.
+ * @throws ContractViolation when the event cannot follow the events before it.
  */
 export function applyEvent(state: RunState | null, event: RunEvent): RunState {
   if (event.type === "run-started") {
@@ -157,7 +158,7 @@ function roundOf(state: RunState, round: number): Round {
   return state.rounds[round - 1] as Round;
 }
 
-/** Takes a call into the conversation of its role. */
+/** Adds a call to the conversation of its role. */
 function take(state: RunState, event: Extract<EventBody, { type: "chat-replied" }>): void {
   const { role, round, attempt, added, carried, reply } = event;
   const conversation = state.transcripts[role];
@@ -201,7 +202,7 @@ function visit(state: RunState, candidate: Candidate): void {
   }
 }
 
-/** After a failure the next of the same key, in the order proposed, stands for it. */
+/** After a failure the next one with the same key, in the order proposed, takes its place. */
 function passOnKey(state: RunState, { text, equivalenceKey }: MeasuredCost): void {
   if (state.firstOfKey.get(equivalenceKey) !== text) return;
   state.firstOfKey.delete(equivalenceKey);

@@ -1,5 +1,5 @@
 /**
- * The funnel: in which state each proposed candidate ended.
+ * The funnel: counts in which state the proposed candidates ended.
  */
 import type { Outcome, Verdict } from "./events.ts";
 import { isBetter, valueOf } from "./results.ts";
@@ -16,7 +16,7 @@ export interface Funnel {
   beyondBudget: number;
   evaluated: number;
   failed: number;
-  /** Part of `evaluated`: better than everything before it, within the limits. */
+  /** Part of `evaluated`: better than everything before, within the limits. */
   improved: number;
   /** Part of `evaluated`: over a limit. */
   overLimitEvaluated: number;

@@ -1,14 +1,14 @@
 /**
- * The chain digests of a record: what each of them covers, and whether it holds.
+ * Makes and checks the chain digests of a record: what each of them covers, and whether it is right.
  *
- * Owns the one rule by which a chain digest is made and looked at again. Knows no file: it takes the events in their order,
- * and keeps no more of them than a digest.
+ * The writer and the readers of a record use this one rule. It takes the events in order and keeps only a digest of
+ * them. Files are not known here.
  */
 import { digestOf, RunningDigest } from "./digest.ts";
 import type { EventBody, RunEvent } from "./events.ts";
 
 type Without<Event> = Event extends { readonly chain: string } ? Omit<Event, "chain"> : never;
-/** An event that carries a chain digest, as far as its chain digest is made of it. */
+/** The part of an event with a chain digest from which that digest is made. */
 export type Chained = Without<EventBody>;
 
 /** A running chain digest over the events of a record, for its writer and its readers. */
@@ -16,20 +16,20 @@ export class HashChain {
   readonly #chain = new RunningDigest();
   #checkedSeq = 0;
 
-  /** The number of the last event that a chain digest which held covers, or that holds one itself; 0: there is none. */
+  /** The number of the last event that a right chain digest covers or belongs to; 0: there is none. */
   get checkedSeq(): number {
     return this.#checkedSeq;
   }
 
-  /** Takes the next event of the record. */
+  /** Adds the next event of the record. */
   add(event: RunEvent): void {
     this.#chain.add(event);
   }
 
   /**
-   * Takes the next event of the record, and checks its chain digest, if it has one, against all events before it.
+   * Adds the next event of the record, and checks its chain digest, if it has one, against all events before it.
    *
-   * @returns why the record cannot be trusted, naming the lines among which something was changed; null: nothing is wrong
+   * @returns why the record cannot be trusted, with the lines among which something was changed; null: nothing is wrong
    */
   check(event: RunEvent): string | null {
     const holds = !isChained(event) || event.chain === this.of(event);
@@ -40,7 +40,7 @@ export class HashChain {
     return null;
   }
 
-  /** The chain digest of an event that comes next in the record. */
+  /** The chain digest for the next event of the record. */
   of(event: Chained): string {
     switch (event.type) {
       case "winner-tested":

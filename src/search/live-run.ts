@@ -1,7 +1,7 @@
 /**
- * A run under way: its state, its record, and whether it may go on.
+ * A run in progress: its state, its record, and whether it may continue.
  *
- * Appends each fact to the journal, folds it into the state and shows it to an onlooker. Decides nothing.
+ * Appends each fact to the journal, folds it into the state and shows it to an observer. It makes no decisions.
  */
 import { ContractViolation, Interrupted } from "../errors.ts";
 import type { EventBody, Role, RunEvent } from "./events.ts";
@@ -10,14 +10,14 @@ import type { Deadline, Journal } from "./ports.ts";
 import { applyEvent } from "./fold.ts";
 import type { RunState } from "./state.ts";
 
-/** What an onlooker is shown while a search runs. Nothing depends on it. */
+/** What an observer sees while a search runs. Nothing depends on it. */
 export type Notice =
   | { readonly kind: "recorded"; readonly event: RunEvent; readonly state: RunState }
   | {
       readonly kind: "progress";
       readonly split: "search" | "test";
       readonly text: string;
-      /** Which one it is of how many that are evaluated together, from 1. */
+      /** Its number among those that are evaluated together, from 1, and how many these are. */
       readonly place: number;
       readonly of: number;
       readonly fraction: number;
@@ -29,14 +29,14 @@ export type Notice =
 export type Observe = (notice: Notice) => void;
 
 export class LiveRun {
-  /** Shows something to the onlooker. */
+  /** Shows something to the observer. */
   readonly observe: Observe;
   readonly #journal: Journal;
   readonly #deadline: Deadline | undefined;
   readonly #chain = new HashChain();
   /** Raised when somebody stops the run. */
   readonly #stop: AbortSignal;
-  /** Raised then, and when its time is up. */
+  /** Raised then, and when the run's time is up. */
   readonly #either: AbortSignal;
   #state: RunState;
 
@@ -78,9 +78,9 @@ export class LiveRun {
     return { ...body, chain: this.#chain.of(body) };
   }
 
-  // ----- Whether it may go on -----
+  // ----- Whether it may continue -----
 
-  /** Interrupts the work under way. The deadline limits only the search, not the tests after its end. */
+  /** Interrupts the current work. The deadline limits only the search, not the tests after its end. */
   get signal(): AbortSignal {
     return this.#state.ended === null ? this.#either : this.#stop;
   }
@@ -94,7 +94,7 @@ export class LiveRun {
     return this.#deadline?.isOver() ?? false;
   }
 
-  /** Whether an error is the end of the run's time, and not somebody's wish. */
+  /** Whether an error means that the run's time is up, and not that somebody stopped it. */
   isEndOfTime(error: unknown): boolean {
     return error instanceof Interrupted && !this.#stop.aborted && this.isTimeUp();
   }

@@ -1,8 +1,8 @@
 /**
- * Costs and outcomes from the evaluator, asked for until each has an answer.
+ * Asks the evaluator for costs and outcomes until each has an answer.
  *
- * Waits for an evaluator that went away, up to the configured patience: this is the one layer that asks an evaluator
- * again. Numbers that cannot be are failures, and never results.
+ * It waits for an evaluator that is away, up to the configured patience. No other layer asks an evaluator again.
+ * Impossible numbers are failures, and never results.
  */
 import { ContractViolation, EvaluatorUnavailable } from "../errors.ts";
 import type { MeasuredCost, Outcome } from "./events.ts";
@@ -14,7 +14,7 @@ import type { SpaceDescription } from "./space-description.ts";
 const firstWaitSeconds = 0.25;
 const longestWaitSeconds = 5;
 
-/** Numbers that cannot be are failures, whoever measured them. */
+/** Impossible numbers are failures, from every evaluator. */
 export function checkedOutcome({ metrics }: Pick<SpaceDescription, "metrics">, outcome: Outcome): Outcome {
   if (outcome.kind === "failure") return outcome;
   for (const { name, unit } of metrics) {
@@ -42,9 +42,9 @@ export class Measurements {
   }
 
   /**
-   * The costs of architectures, in their order. Those that the run knows already are not measured again.
+   * The costs of architectures, in their order. Costs that the run knows already are not measured again.
    *
-   * @throws ContractViolation where the evaluator leaves one out
+   * @throws ContractViolation where the evaluator leaves a cost out
    */
   async costs(architectures: readonly Architecture[]): Promise<readonly MeasuredCost[]> {
     const texts = architectures.map(({ text }) => text).filter((text) => !this.#run.state.costs.has(text));
@@ -62,14 +62,14 @@ export class Measurements {
           : Object.keys(this.#run.state.search.limits).find((name) => !Number.isFinite(each.costs[name]));
       if (each === undefined || missing !== undefined) {
         throw new ContractViolation(
-          `the evaluator gave no value for ${missing} of ${text}; its costs must follow its own description`,
+          `the evaluator gave no value for ${missing} of ${text}; it must give every cost of its own description`,
         );
       }
       return each;
     });
   }
 
-  /** The same before a proposal; what is measured for it is recorded. */
+  /** The same before a proposal; newly measured costs are recorded. */
   async costsBeforeProposing(
     round: number,
     architectures: readonly Architecture[],
@@ -84,7 +84,7 @@ export class Measurements {
     return architectures.map(({ text }) => this.#run.state.costs.get(text) as MeasuredCost);
   }
 
-  /** Evaluates every text and passes on each outcome as it comes; asks again for those that have no answer yet. */
+  /** Evaluates every text and passes each outcome on when it comes. Asks again for texts without an answer. */
   async evaluate(
     split: "search" | "test",
     texts: readonly string[],
@@ -115,7 +115,7 @@ export class Measurements {
           });
         } else if (open.delete(index)) {
           const storing = onOutcome(index, checkedOutcome(this.#run.state.space, message.outcome));
-          // It is awaited below; until then a failure to store is not an unhandled one.
+          // It is awaited below. Until then a failed write must not count as unhandled.
           storing.catch(() => {});
           stored.push(storing);
         } else {
@@ -135,8 +135,8 @@ export class Measurements {
   }
 
   /**
-   * Repeats `attempt` while the evaluator is away, with growing waits, up to the configured patience. Whenever
-   * `remaining` has shrunk since the last try, patience begins from zero.
+   * Repeats `attempt` while the evaluator is away, with growing waits, up to the configured patience. The patience
+   * begins again from zero whenever `remaining` is smaller than at the last try.
    */
   async #untilAvailable<T>(attempt: () => Promise<T>, remaining: () => number = () => 0): Promise<T> {
     let since: number | null = null;

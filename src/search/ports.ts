@@ -1,8 +1,9 @@
 /**
- * What a search needs from the world, as interfaces of two or three members.
+ * What a search needs from outside, as interfaces of two or three members.
  *
- * Owns the shapes of the requests and answers. Knows no implementation: models/, evaluator/ and runs/ have the real ones, searchers/ the
- * ways to propose, and test/contract/ one suite for each port that every implementation must pass.
+ * It defines the shapes of the requests and answers. The implementations are elsewhere: models/, evaluator/ and runs/
+ * have the real ones, searchers/ the ways to propose. test/contract/ has one suite for each port; every implementation
+ * must pass it.
  */
 import type { ChatReply, EventBody, MeasuredCost, Message, Outcome, Role, RunEvent } from "./events.ts";
 import type { Random } from "./random.ts";
@@ -15,7 +16,7 @@ import type { RunState } from "./state.ts";
 
 export interface CostRequest {
   readonly space: SpaceDescription;
-  /** Canonical texts; any number, the adapter keeps to the space's largest batch. */
+  /** Canonical texts, any number of them. The adapter keeps to the space's largest batch. */
   readonly texts: readonly string[];
 }
 
@@ -23,7 +24,7 @@ export interface EvaluationRequest extends CostRequest {
   readonly split: "search" | "test";
 }
 
-/** One message of an evaluation under way. `index` is the place in the request. */
+/** One message of a running evaluation. `index` is the place in the request. */
 export type EvaluationMessage =
   | { readonly kind: "outcome"; readonly index: number; readonly outcome: Outcome }
   | { readonly kind: "progress"; readonly index: number; readonly fraction: number; readonly note: string };
@@ -31,22 +32,22 @@ export type EvaluationMessage =
 /**
  * Measures architectures. Both calls may be repeated at any time with the same effect.
  *
- * Throws EvaluatorUnavailable when asking again later may help, ContractViolation when it cannot, Interrupted when
- * the signal was raised.
+ * Throws EvaluatorUnavailable when it may help to ask again later, ContractViolation when it cannot help, Interrupted
+ * when the signal was raised.
  */
 export interface Evaluator {
-  /** One entry a text, in the order asked. */
+  /** One entry for each text, in the order asked. */
   measureCosts(request: CostRequest, signal: AbortSignal): Promise<readonly MeasuredCost[]>;
-  /** Each index is answered once, in any order; ending early without an error means that the rest is unanswered. */
+  /** Answers each index once, in any order. If the stream ends early without an error, the rest has no answer. */
   evaluate(request: EvaluationRequest, signal: AbortSignal): AsyncIterable<EvaluationMessage>;
 }
 
-/** What an evaluator can be asked before a search. */
+/** What an evaluator answers before a search. */
 export interface SpaceCatalog {
   list(
     signal: AbortSignal,
   ): Promise<{ readonly spaces: readonly SpaceSummary[]; readonly serverVersion: string }>;
-  /** Throws UsageError for an unknown or unavailable space, naming the nearest one. */
+  /** Throws UsageError with the most similar name for an unknown or unavailable space. */
   describe(spaceId: string, signal: AbortSignal): Promise<SpaceDescription>;
 }
 
@@ -65,87 +66,90 @@ export interface ChatRequest {
   readonly attempt: number;
   /** The whole conversation to send. */
   readonly messages: readonly Message[];
-  /** The JSON Schema that the reply has to follow, or null for free text. */
+  /** The JSON Schema of the reply, or null for free text. */
   readonly schema: Readonly<Record<string, unknown>> | null;
-  /** For a model that samples; different for every request of a run. */
+  /** For sampling; different for every request of a run. */
   readonly seed: number;
-  /** How many attempts may be made that the server can charge for; absent: any number. */
+  /** The most attempts that the server can charge for; absent: any number. */
   readonly mostBilled?: number;
 }
 
 /**
  * Plays a role. Retries, if any, happen inside.
  *
- * Throws ChatUnavailable when no reply could be had, Interrupted when the signal was raised. A strange reply is a
- * reply: judging it is the role's business.
+ * Throws ChatUnavailable when there is no reply, Interrupted when the signal was raised. A strange reply is a reply:
+ * the role judges it.
  */
 export interface ChatModel {
-  /** The words to show wherever the model is named. */
+  /** The name of the model to show. */
   readonly label: string;
   reply(request: ChatRequest, signal: AbortSignal): Promise<ChatReply>;
 }
 
 // ----- Journal -----
 
-/** Where the facts go. One writer. */
+/** Where the facts are stored. One writer. */
 export interface Journal {
   /**
-   * Stamps the events and resolves once they are stored for good. Calls may overlap; events are stored in the order
-   * of the calls. The events come back as they stand in the record.
+   * Adds number and time to the events and resolves after they are stored for good. Calls may overlap; events are
+   * stored in the order of the calls. The events come back as they are in the record.
    */
   append(bodies: readonly EventBody[]): Promise<readonly RunEvent[]>;
 }
 
 // ----- Searcher -----
 
-/** What a role asks of a model, before memory and repetition are the Coordinator's business. */
+/** What a role asks a model for. The Coordinator adds memory and repetition. */
 export interface Prompt {
   readonly system: string;
   readonly user: string;
   readonly schema: Readonly<Record<string, unknown>> | null;
   /**
-   * The request to send in place of `user` where the conversation no longer fits the model's window and begins anew:
-   * it tells older rounds in short. Absent: `user` needs nothing of what was said before.
+   * The request to send in place of `user` where the conversation no longer fits the model's window and a new one
+   * begins: it holds older rounds in short. Absent: `user` needs nothing of what was said before.
    */
   readonly condensed?: string;
-  /** Tells a second request of a role in one round from its first. */
+  /** Distinguishes a second request of a role in one round from the first. */
   readonly label?: string;
 }
 
-/** What was put right in the form of a reply, and how often, by kind. */
+/** What was repaired in the form of a reply, and how often, by kind. */
 export type Repairs = Readonly<Record<string, number>>;
 
-/** What a role read out of a reply: a value, or every reason why there is none. */
+/** What a role read in a reply: a value, or every reason why there is none. */
 export type Reading<T> =
   | { readonly ok: true; readonly value: T; readonly repairs?: Repairs }
   | { readonly ok: false; readonly reasons: readonly string[] };
 
-/** One turn of a searcher: what it may look at and ask for. Everything it asks for is recorded. */
+/** One turn of a searcher: what it may read and ask for. Everything it asks for is recorded. */
 export interface Turn {
   readonly space: Space;
   readonly state: RunState;
   /** The number of this round, from 1. */
   readonly round: number;
-  /** How many architectures this round can still evaluate. */
+  /** How many architectures this round can evaluate. */
   readonly allowance: number;
-  /** A stream of random numbers that belongs to this run, round and label. */
+  /** A stream of random numbers of this run, round and label. */
   random(label: string): Random;
-  /** The costs of architectures, in the order given; asked for once a run and architecture. */
+  /** The costs of architectures, in the order given. A run asks for the costs of an architecture once. */
   costs(architectures: readonly Architecture[]): Promise<readonly MeasuredCost[]>;
-  /** Asks a role, once more with the reasons when the reply cannot be read; null when that could not be read either. */
+  /**
+   * Asks a role. Asks once more, with the reasons, when the reply cannot be read; null when the second reply cannot be
+   * read.
+   */
   ask<T>(role: Role, prompt: Prompt, read: (reply: ChatReply) => Reading<T>): Promise<T | null>;
   /** Makes `text` the strategy of this round. */
   setStrategy(text: string): Promise<void>;
 }
 
-/** A way to propose. Keeps nothing between turns: all it may remember stands in the state. */
+/** A way to propose. It keeps nothing between turns: all that it may remember is in the state. */
 export interface Searcher {
   readonly name: string;
-  /** The words to show for it in place of its name, where these say more. */
+  /** The words to show in place of its name, where they say more. */
   readonly label?: string;
   /** One line for a list of searchers. */
   readonly summary: string;
-  /** Raw candidates for this round; none when it has nothing to propose. */
+  /** Raw candidates for this round; empty when it has nothing to propose. */
   propose(turn: Turn): Promise<readonly unknown[]>;
 }
 
@@ -153,23 +157,23 @@ export interface Searcher {
 
 /** A person beside the run. */
 export interface Steering {
-  /** Whether the search is to wait before its next round. */
+  /** Whether the search must wait before its next round. */
   isPaused(): boolean;
-  /** Resolves once it may go on; throws Interrupted when the signal was raised. */
+  /** Resolves when it may continue; throws Interrupted when the signal was raised. */
   continued(signal: AbortSignal): Promise<void>;
   /**
-   * From here on hints are given to `take`, which resolves with the number of the round that will be told once the hint
-   * is stored, and rejects with UsageError where none will be.
+   * From here on `take` gets the hints. After it has stored a hint it resolves with the round that will get it. It
+   * rejects with UsageError where no round will.
    */
   hintsTo(take: (text: string) => Promise<number>): void;
 }
 
-/** What a person may ask of a run. */
+/** The orders that a person may give to a run. */
 export type Order =
   | { readonly order: "pause" | "resume" | "stop" }
   | { readonly order: "hint"; readonly text: string };
 
-/** What a run answers to an order: what will happen, or why nothing does. */
+/** What a run answers to an order: what will happen, or why nothing will. */
 export interface Answer {
   readonly ok: boolean;
   /** A sentence for a person. */
@@ -183,15 +187,15 @@ export interface Deadline {
   /** Raised when the time is up. */
   readonly signal: AbortSignal;
   isOver(): boolean;
-  /** Waits for something without any of its time counted. */
+  /** Waits for something; that time is not counted. */
   without<T>(wait: () => Promise<T>): Promise<T>;
 }
 
 export interface Clock {
   /** The time of day, ISO 8601 in UTC. */
   now(): string;
-  /** Seconds that only ever grow; for durations. */
+  /** Seconds that only grow; for durations. */
   seconds(): number;
-  /** Waits; throws Interrupted when the signal is raised meanwhile. */
+  /** Waits; throws Interrupted when the signal is raised during the wait. */
   sleep(seconds: number, signal: AbortSignal): Promise<void>;
 }

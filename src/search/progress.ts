@@ -1,5 +1,5 @@
 /**
- * How far a run is: budget, rounds, time, and whether it still finds anything new.
+ * How far a run is: budget, rounds, time, and whether it still finds something new.
  *
  * Selectors over the state of a run.
  */
@@ -17,15 +17,15 @@ export function budgetLeft(state: RunState): number {
 }
 
 /**
- * The most rounds: as configured; else, where roles are asked, 20 and in proportion for budgets above 100. Searchers
- * without roles end by budget, so that a control never gets less of it.
+ * The most rounds. Without a configured number, a search that asks roles has 20, and in proportion more for budgets
+ * above 100. Searchers without roles end by budget, so that a control never gets a smaller one.
  */
 export function roundLimit(state: RunState): number {
   if (state.search.rounds !== null) return state.search.rounds;
   return state.models === null ? Number.POSITIVE_INFINITY : Math.max(20, Math.ceil(state.search.budget / 5));
 }
 
-/** How long the run has been worked on, in seconds, by the times in its record. */
+/** How long the run has been worked on, in seconds, from the times in its record. */
 export function secondsWorked({
   secondsBefore,
   resumedAt,
@@ -45,7 +45,7 @@ export function idleRounds(state: RunState): number {
   return idle;
 }
 
-/** Whether the run is to be given up: `giveUpAfter` evaluations or more were made, and every one of them failed. */
+/** Whether to give the run up: `giveUpAfter` or more evaluations were made, and all of them failed. */
 export function isHopeless(state: RunState): boolean {
   const { giveUpAfter = Number.POSITIVE_INFINITY } = state.search;
   const made = evaluations(state);
@@ -56,8 +56,8 @@ export function isHopeless(state: RunState): boolean {
 }
 
 /**
- * Whether a search that goes on as it does will find nothing new: after `stallRounds` idle rounds, and sooner where
- * nothing was read in them because replies have no answers.
+ * Whether the search is unlikely to find anything new: after `stallRounds` idle rounds, and sooner where these are idle
+ * because replies have no answers.
  */
 export function isStalled(state: RunState): boolean {
   const idle = idleRounds(state);
@@ -73,10 +73,10 @@ export function isStalled(state: RunState): boolean {
 
 // --- internal ---
 
-/** A model is given up after this many replies in a row without an answer. */
+/** A model is given up after this many replies without an answer in a row. */
 const mostUnanswered = 3;
 
-/** A time of day in ISO 8601, UTC, as seconds since a fixed day: days are counted from March, when leap days are over. */
+/** A time of day in ISO 8601, UTC, as seconds since a fixed day: days are counted from March, after a leap day. */
 function secondsAt(time: string): number {
   const [year = 0, month = 0, day = 0, hours = 0, minutes = 0, seconds = 0] = time
     .split(/[-T:Z]/)

@@ -1,20 +1,20 @@
 /**
- * Seeded randomness: independent streams named by (seed, label).
+ * Makes random numbers from seeds: independent streams named by (seed, label).
  *
- * Owns how a seed becomes numbers. Knows no clock and no global generator, so the same seed and label give the
- * same numbers on every machine, in a live run, a resumed one and a replay.
+ * The same seed and label give the same numbers on every machine, in a live run, a resumed run and a replay. No clock
+ * and no global generator is used.
  */
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { digestOf } from "./digest.ts";
 
-/** A stream of random numbers; every call moves it on. */
+/** A stream of random numbers. Every call takes the next one. */
 export interface Random {
-  /** A whole number from 0 to `bound` - 1, each as likely. */
+  /** A whole number from 0 to `bound` - 1, all equally likely. */
   below(bound: number): number;
 }
 
-/** The stream called `label` of a run's `seed`. Two labels give unrelated streams. */
+/** The stream called `label` of a run's `seed`. Different labels give independent streams. */
 export function randomStream(seed: number, label: string): Random {
   const generator = xoroshiro128plus(Number.parseInt(digestOf([seed, label]).slice(0, 8), 16));
   return { below: (bound) => uniformInt(generator, 0, bound - 1) };

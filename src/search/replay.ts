@@ -1,7 +1,7 @@
 /**
- * Answers from the record first, then live: what makes resume and replay the same code as a live run.
+ * Gives a search its answers from the record first, then live. So resume and replay run the same code as a live run.
  *
- * Owns the comparison of what is decided now with what was recorded then. Knows no file: a record is a list of events.
+ * It compares what the search decides now with what is recorded. A record is a list of events here, and not a file.
  */
 import { ChatUnavailable, CollmError, Interrupted, ReplayDivergence, UnusableReply } from "../errors.ts";
 import type { Observe } from "./live-run.ts";
@@ -28,15 +28,14 @@ import type {
 import { fold } from "./fold.ts";
 import type { RunState } from "./state.ts";
 
-/** Thrown when a replay without live ports needs more than the record holds. */
+/** Thrown when a replay without live ports needs more than is in the record. */
 class RecordUsedUp extends Error {}
 
 /**
- * Goes on with a record: its last unfinished round is decided again from the recorded answers, then everything is
- * live.
+ * Continues a record: decides its last unfinished round again from the recorded answers, then runs live.
  *
- * @param events the whole record, a fresh run-resumed event at its end included
- * @throws ReplayDivergence when the program decides otherwise than it did; and whatever runSearch throws
+ * @param events the whole record, with a new run-resumed event at its end
+ * @throws ReplayDivergence when a decision differs from the recorded one; also throws what runSearch throws
  */
 export async function resumeSearch(
   events: readonly RunEvent[],
@@ -50,10 +49,10 @@ export async function resumeSearch(
 }
 
 /**
- * Decides everything again from the record alone, with neither model nor evaluator.
+ * Decides everything again from the record alone, without a model and an evaluator.
  *
- * @returns the state, and whether the record goes to the end of its run
- * @throws ReplayDivergence with the number of the first event that comes out differently
+ * @returns the state, and whether the record reaches the end of its run
+ * @throws ReplayDivergence with the number of the first event that is different
  */
 export async function replaySearch(
   events: readonly RunEvent[],
@@ -68,25 +67,28 @@ export async function replaySearch(
     const next = tape.next();
     if (next !== undefined)
       throw new ReplayDivergence(
-        `event ${next.seq}: the record goes on with ${next.type}, but the search had ended`,
+        `event ${next.seq}: the record continues with ${next.type}, but the search had ended`,
       );
     return { state, complete: true };
   } catch (error) {
     const next = tape.next();
-    // A run that gave its model up, or whose server cut its prompts, ended with that error and no event.
+    // A run that gave its model up, or whose server cut its prompts, ended with that error and without an event.
     const isGivenUp = error instanceof UnusableReply || error instanceof ChatUnavailable;
     if (error instanceof RecordUsedUp || (isGivenUp && next === undefined)) {
       return { state: fold(events) as RunState, complete: false };
     }
     if (!(error instanceof CollmError) || error instanceof ReplayDivergence) throw error;
     throw new ReplayDivergence(
-      `event ${(next ?? events.at(-1))?.seq}: what stands before it can no longer be decided: ${error.message}`,
+      `event ${(next ?? events.at(-1))?.seq}: the events before it can no longer be decided: ${error.message}`,
       { cause: error },
     );
   }
 }
 
-/** The place up to which a record is settled: behind the last closed round or end, and all that follows and decides nothing. */
+/**
+ * The place up to which a record is final: after the last closed round or end, and after the events there that decide
+ * nothing.
+ */
 function resumePoint(events: readonly RunEvent[]): number {
   const settled = events.findLastIndex(
     ({ type }) =>
@@ -105,7 +107,7 @@ function behindBystanders(events: readonly RunEvent[], from: number): number {
   return start;
 }
 
-/** What is in a record without being decided by the search: it takes effect right where it stands. */
+/** The events of a record that the search does not decide. They take effect at their place in the record. */
 function isBystander(event: RunEvent | undefined): boolean {
   return event !== undefined && bystanders.has(event.type);
 }
@@ -123,7 +125,7 @@ class Tape {
   readonly #live: SearchPorts | null;
   #at = 0;
   #chatAt = 0;
-  /** Called once the record is used up. */
+  /** Called when the record is used up. */
   #onUsedUp: (() => void) | null = null;
 
   constructor(recorded: readonly RunEvent[], live: SearchPorts | null) {
@@ -148,7 +150,7 @@ class Tape {
     };
   }
 
-  /** A person has a say once the record is used up: whatever is recorded before would stand in its middle. */
+  /** A person is heard only when the record is used up: an earlier order would be recorded in its middle. */
   #steering(live: Steering): Steering {
     return {
       isPaused: () => this.next() === undefined && live.isPaused(),
@@ -161,7 +163,7 @@ class Tape {
     };
   }
 
-  /** The time was up where the record says so; behind its end the live deadline decides. */
+  /** The time is up where the record says so. After its end the live deadline decides. */
   #deadline(): Deadline {
     return {
       signal: this.#live?.deadline?.signal ?? new AbortController().signal,
@@ -300,18 +302,20 @@ class Tape {
     return outcomes;
   }
 
-  /** A live port; without one, the end of the record, or a divergence when the record says something else. */
+  /**
+   * A live port. Without one it throws: the end of the record, or a divergence where the record says something else.
+   */
   #liveOrUsedUp<K extends keyof SearchPorts>(port: K): SearchPorts[K] {
     if (this.#live !== null) return this.#live[port];
     const next = this.next();
     if (next === undefined) throw new RecordUsedUp();
     throw new ReplayDivergence(
-      `event ${next.seq}: the search needs an answer that is not in the record, which goes on with ${next.type}`,
+      `event ${next.seq}: the search needs an answer that is not in the record, which continues with ${next.type}`,
     );
   }
 }
 
-/** The first place at which two bodies differ, in words. */
+/** The first difference between two bodies, in words. */
 function difference(recorded: unknown, now: unknown, path = ""): string {
   if (isObject(recorded) && isObject(now)) {
     for (const key of new Set([...Object.keys(recorded), ...Object.keys(now)])) {
@@ -321,7 +325,7 @@ function difference(recorded: unknown, now: unknown, path = ""): string {
   }
   const [before, after] = [JSON.stringify(recorded) ?? "nothing", JSON.stringify(now) ?? "nothing"];
   const start = Math.max(0, firstDifference(before, after) - 40);
-  return `${path || "event"} is ${excerpt(before, start)} in the record, but comes out as ${excerpt(after, start)}`;
+  return `${path || "event"} is ${excerpt(before, start)} in the record, but is now ${excerpt(after, start)}`;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,13 +1,13 @@
 /**
- * What was found: evaluations, the objective, the best architecture and the tests after the end.
+ * What a run found: evaluations, the objective, the best architecture and the tests after the end.
  *
- * Selectors over the state of a run. Everything is ordered by round and candidate, never by arrival.
+ * Selectors over the state of a run. Everything is ordered by round and candidate, and never by the time of its answer.
  */
 import { ContractViolation } from "../errors.ts";
 import type { MeasuredCost, Outcome } from "./events.ts";
 import type { Candidate, RunState } from "./state.ts";
 
-/** An architecture with its costs and its result: measured, or shared with an equivalent one. */
+/** An architecture with its costs and its result: measured, or that of an equivalent one. */
 export interface Evaluation {
   readonly candidate: Candidate;
   readonly measured: MeasuredCost;
@@ -35,7 +35,7 @@ export function valueOf(state: RunState, outcome: Outcome | null): number | null
   return outcome.metrics[objective(state).name] ?? null;
 }
 
-/** The metric that the search is about: the first one of the space. */
+/** The metric that the search optimises: the first one of the space. */
 export function objective(state: RunState): RunState["space"]["metrics"][number] {
   const metric = state.space.metrics[0];
   if (metric === undefined) throw new ContractViolation(`space ${state.space.id} has no metric`);
@@ -56,7 +56,7 @@ export interface Best {
   readonly outcome: Extract<Outcome, { kind: "measurement" }>;
 }
 
-/** The best architecture within every limit, the first one on a tie; null when there is none. */
+/** The best architecture within every limit; the first one of equally good ones; null when there is none. */
 export function best(state: RunState): Best | null {
   let found: Best | null = null;
   for (const { candidate, measured, outcome } of results(state)) {
@@ -68,7 +68,7 @@ export function best(state: RunState): Best | null {
   return found;
 }
 
-/** The best within the limits after each evaluation; text and value are null as long as there is none. */
+/** The best within the limits after each evaluation; text and value are null until there is one. */
 export function trace(state: RunState): { evaluation: number; text: string | null; value: number | null }[] {
   let text: string | null = null;
   let value: number | null = null;
@@ -82,13 +82,13 @@ export function trace(state: RunState): { evaluation: number; text: string | nul
   });
 }
 
-/** The winner, when its space has a test split and its one test has not been made; else null. */
+/** The winner, when the space has a test split and the winner is not tested yet; else null. */
 export function untestedWinner(state: RunState): string | null {
   const winner = best(state);
   return winner === null || !hasTest(state) || state.winnerTests.has(winner.text) ? null : winner.text;
 }
 
-/** Everything evaluated whose test the oracle was asked for and has not given yet, in the order evaluated. */
+/** Everything evaluated that the oracle must still test, in the order evaluated. */
 export function untestedByOracle(state: RunState): string[] {
   if (state.search.oracle !== true || !hasTest(state)) return [];
   const texts = evaluations(state).flatMap(({ measured, outcome }) =>
@@ -97,17 +97,17 @@ export function untestedByOracle(state: RunState): string[] {
   return [...new Set(texts)].filter((text) => !state.oracleTests.has(text));
 }
 
-/** Whether the run has come to an end of its own and everything asked after it has been answered. */
+/** Whether the search has ended by itself and every test after it has its answer. */
 export function isComplete(state: RunState): boolean {
   return state.ended !== null && untestedWinner(state) === null && untestedByOracle(state).length === 0;
 }
 
-/** Whether the space has a test split at all. */
+/** Whether the space has a test split. */
 export function hasTest({ space }: Pick<RunState, "space">): boolean {
   return space.splits.some(({ name }) => name === "test");
 }
 
-/** Whether the space's test split uses the same images as the search, as far as its evaluator tells. */
+/** Whether the space's test split uses the same images as the search, as far as its evaluator says. */
 export function testsOnSearchImages({ space }: Pick<RunState, "space">): boolean {
   const dataOf = (split: string) => space.splits.find(({ name }) => name === split)?.data;
   return dataOf("test") !== undefined && dataOf("test") === dataOf("search");
@@ -127,7 +127,7 @@ export function isOverLimit(state: RunState, measured: MeasuredCost): boolean {
   );
 }
 
-/** By how much the limit that is exceeded most is exceeded, in parts of that limit; below 0 where all are kept. */
+/** The largest excess over a limit, as a part of that limit; below 0 where no limit is exceeded. */
 export function excessOf(state: RunState, costs: Readonly<Record<string, number>>): number {
   const excesses = Object.entries(state.search.limits).map(
     ([name, limit]) => ((costs[name] ?? 0) - limit) / (Math.abs(limit) || 1),
@@ -135,13 +135,13 @@ export function excessOf(state: RunState, costs: Readonly<Record<string, number>
   return Math.max(...excesses);
 }
 
-/** Whether anything within the limits was ever seen, evaluated or not. */
+/** Whether anything within the limits was seen, evaluated or not. */
 export function sawWithinLimit(state: RunState): boolean {
   for (const measured of state.costs.values()) if (!isOverLimit(state, measured)) return true;
   return false;
 }
 
-/** The smallest value ever seen of each limited cost, with the text it belongs to. */
+/** The smallest value seen of each limited cost, with the architecture it belongs to. */
 export function smallestCosts(state: RunState): { name: string; limit: number; smallest: number | null }[] {
   return Object.entries(state.search.limits).map(([name, limit]) => {
     let smallest: number | null = null;

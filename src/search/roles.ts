@@ -1,7 +1,7 @@
 /**
- * Asking a role: the conversation it is sent, its reply in the record, and one more try for a reply that cannot be read.
+ * Asks a role: sends the conversation, records the reply, and tries once more for a reply that cannot be read.
  *
- * Keeps every call within the caps and the model's window. Knows no prompt's content and no server.
+ * It keeps every call within the caps and the model's window. No prompt's content and no server is known here.
  */
 import { ChatUnavailable, UsageError } from "../errors.ts";
 import { digestOf } from "./digest.ts";
@@ -29,7 +29,7 @@ export class Roles {
     this.#searcher = searcher;
   }
 
-  /** What `read` makes of the reply; null where none could be read, or a cap leaves no room to ask. */
+  /** What `read` returns for the reply; null where no reply could be read, or a cap leaves no room to ask. */
   async ask<T>(
     round: number,
     role: Role,
@@ -60,7 +60,7 @@ export class Roles {
     return null;
   }
 
-  /** What a prompt is sent with: the conversation so far, unless it no longer fits the model's window. */
+  /** The messages to send with a prompt: the conversation so far, unless it no longer fits the model's window. */
   #conversation(role: Role, prompt: Prompt): Pick<Call, "carried" | "added" | "condensed"> {
     const carried = this.#run.state.search.memory[role] ? [...transcript(this.#run.state, role)] : [];
     const asked: Message = { role: "user", content: prompt.user };
@@ -145,13 +145,13 @@ export class Roles {
       reply,
       ...(truncated === null ? {} : { truncated }),
     });
-    // The reply is paid for: it is used, and nothing is asked after it.
+    // The reply is paid for: it is used, and nothing more is asked.
     await isInTheWay(null);
     if (truncated !== null) this.#stopIfCut(role, truncated.promptTokens, carried.length === 0);
     return reply;
   }
 
-  /** @throws ChatUnavailable unless a new conversation can begin, or a person has resumed the run since */
+  /** @throws ChatUnavailable unless a new conversation can begin, or a person has resumed the run since then */
   #stopIfCut(role: Role, promptTokens: number, isFirst: boolean): void {
     if (this.#run.state.promptLimits[role] === null) return;
     const isShort = this.#run.state.search.onTruncation?.[role] === "shorten";
@@ -167,7 +167,7 @@ export function askAgain(reasons: readonly string[]): string {
 
 // --- internal ---
 
-/** A request about to be made. */
+/** A request before it is made. */
 interface Call {
   readonly role: Role;
   readonly round: number;

@@ -1,7 +1,7 @@
 /**
- * Raw values of one dimension, read into its slots.
+ * Reads raw values of one dimension into its slots.
  *
- * Accepts the forms of proto/README.md and says every reason why something is none of them.
+ * It accepts the forms of proto/README.md. For anything else it gives every reason.
  */
 import { didYouMean } from "../text/did-you-mean.ts";
 import type { Rejection } from "./architecture.ts";
@@ -11,12 +11,12 @@ import { isWrittenGrouped } from "./space-description.ts";
 
 const numberText = /^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
 
-/** Marks the slots of a list whose length was wrong already: nothing more is said about them. */
+/** Marks the slots of a list of a wrong length: nothing more is said about them. */
 export const unjudged = Symbol("unjudged");
 
 /**
- * A raw value as one flat list of all slots, inactive ones undefined where they were left out; `wrong` says what had
- * no such form, `forms` in what it differs from the form asked for.
+ * A raw value as one flat list of all slots; inactive slots that were left out are undefined. `wrong` says what has no
+ * accepted form, `forms` how it differs from the form asked for.
  */
 export function flatten(
   axis: Axis,

@@ -1,7 +1,7 @@
 /**
  * A search space as its evaluator describes it: dimensions, choices, metrics, costs and splits, as data.
  *
- * Only the schema. What can be done with architectures of a space is space.ts.
+ * Only the schema is here. space.ts works with the architectures of a space.
  */
 import * as z from "zod";
 
@@ -12,7 +12,7 @@ const dimensionSchema = z.strictObject({
   meaning: z.string().default(""),
   /** Tokens a slot may hold, in canonical order. */
   choices: z.array(z.string().min(1)).min(1),
-  /** Whether raw values match tokens by value instead of by letter. */
+  /** Whether raw values match tokens by value, and not by spelling. */
   numeric: z.boolean(),
   /** Consecutive slots that belong together; the sizes add up to the dimension's length. */
   groups: z.array(z.strictObject({ name: z.string(), size: z.int().min(1) })).min(1),
@@ -37,7 +37,7 @@ export const spaceDescriptionSchema = z.strictObject({
       z.strictObject({
         name,
         meaning: z.string(),
-        /** Two splits with the same text use the same images; absent: not told. */
+        /** Two splits with the same text use the same images; absent: not known. */
         data: z.string().min(1).exactOptional(),
       }),
     )
@@ -50,7 +50,10 @@ export const spaceDescriptionSchema = z.strictObject({
 export type SpaceDescription = z.infer<typeof spaceDescriptionSchema>;
 export type Dimension = SpaceDescription["dimensions"][number];
 
-/** Whether slots are asked for in a list for each group: groups of one size are, for models lose their way in long flat lists. */
+/**
+ * Whether slots are asked for in a list for each group. This is so for groups of one size: models make mistakes in long
+ * flat lists.
+ */
 export function isWrittenGrouped({ groups }: Dimension): boolean {
   const size = groups[0]?.size ?? 1;
   return groups.length > 1 && size > 1 && groups.every((group) => group.size === size);

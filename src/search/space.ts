@@ -1,8 +1,8 @@
 /**
- * A search space as data: reading, writing, sampling and varying its architectures.
+ * A search space as data: reads, writes, samples and varies its architectures.
  *
- * Owns the one spelling of an architecture (proto/README.md states the rules; the evaluator follows the same ones,
- * and both read proto/vectors). Knows no space by name, no accuracy and no search method.
+ * Every architecture has one spelling, by the rules of proto/README.md. The evaluator follows the same rules, and the
+ * tests of both read proto/vectors. No space is known here by name, and no accuracy and no search method.
  */
 import { ContractViolation } from "../errors.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
@@ -25,7 +25,7 @@ export class Space {
   readonly #axes: readonly Axis[];
   /** Indices into #axes with every count dimension before the ones it governs. */
   readonly #order: readonly number[];
-  /** The template cut at its placeholders: literals[i] stands before places[i]; one literal more than places. */
+  /** The template cut at its placeholders: literals[i] is before places[i]; there is one literal more than places. */
   readonly #literals: readonly string[];
   readonly #places: readonly Slot[];
 
@@ -65,10 +65,10 @@ export class Space {
   }
 
   /**
-   * Reads a raw architecture in any of the forms of proto/README.md, or says every reason why it is none.
+   * Reads a raw architecture in any of the forms of proto/README.md, or gives every reason why it is not one.
    *
-   * No form adds or drops a slot that is in use: a list one short is no architecture. Of a key that stands twice in
-   * JSON text the last one holds, as everywhere in JSON.
+   * No form adds or drops a slot that is in use: a list that is one entry short is not an architecture. Where JSON text
+   * has a key twice, the last one counts, as always in JSON.
    */
   parse(raw: unknown): Parsed {
     const repairs = new Set<RepairKind>();
@@ -129,7 +129,9 @@ export class Space {
     throw new ContractViolation(`"${text}" is not in the canonical form of space ${this.id}: ${reason}`);
   }
 
-  /** The architecture as a plain object: dimension name to list of values, numbers where numeric, null where inactive. */
+  /**
+   * The architecture as a plain object: dimension name to list of values, numbers where numeric, null where inactive.
+   */
   toObject(architecture: Architecture): Record<string, (string | number | null)[]> {
     return Object.fromEntries(
       this.#axes.map((axis, index) => [
@@ -154,7 +156,7 @@ export class Space {
     );
   }
 
-  /** Draws every active slot independently and evenly from its choices. */
+  /** Draws every active slot independently, all its choices equally likely. */
   sample(random: Random): Architecture {
     const raw = this.#axes.map((axis) =>
       Array.from({ length: axis.length }, () => random.below(axis.choices.length)),
@@ -162,7 +164,7 @@ export class Space {
     return this.#architecture(raw, () => 0);
   }
 
-  /** Changes one active slot to another choice; slots that become active by it are drawn. */
+  /** Changes one active slot to another choice; slots that this makes active are drawn. */
   mutate(architecture: Architecture, random: Random): Architecture {
     const free = this.freeSlots(architecture);
     if (free.length === 0) return architecture;
@@ -174,7 +176,7 @@ export class Space {
     return this.#architecture(raw, (axis) => random.below(axis.choices.length));
   }
 
-  /** Takes each slot from one of two parents; a slot that neither uses but the child does is drawn. */
+  /** Takes each slot from one of two parents; a slot that only the child uses is drawn. */
   crossover(first: Architecture, second: Architecture, random: Random): Architecture {
     const raw = first.choices.map((slots, dimension) =>
       slots.map((choice, slot) => {
@@ -185,7 +187,9 @@ export class Space {
     return this.#architecture(raw, (axis) => random.below(axis.choices.length));
   }
 
-  /** Every architecture that differs in one choice. A slot that becomes active repeats the one before it in its group. */
+  /**
+   * Every architecture that differs in one choice. A slot that becomes active repeats the one before it in its group.
+   */
   neighbours(architecture: Architecture): Architecture[] {
     return this.freeSlots(architecture).flatMap(({ dimension, slot }) =>
       (this.#axes[dimension] as Axis).choices.flatMap((_, choice) => {

@@ -1,9 +1,8 @@
 /**
- * What a run has used up, and what its next call may.
+ * Computes what a run has used, and whether its next call fits the caps.
  *
- * Owns the sums of calls, tokens, money and seconds, the worst case of a call, and whether the caps of a run leave room
- * for it. Knows no server: tokens are what the record tells, and where a server did not tell them, the most they can
- * have been.
+ * It sums calls, tokens, money and seconds, and bounds the worst case of a call. Tokens are those in the record; where
+ * a server did not report them, the most they can have been. No server is known here.
  */
 import type { Cap, Message, Price, Role } from "./events.ts";
 import { bytesOf, sharedLength } from "./conversation.ts";
@@ -11,14 +10,14 @@ import { budgetSpent, secondsWorked } from "./progress.ts";
 import { evaluations } from "./results.ts";
 import type { CapReached, Reserved, RunState } from "./state.ts";
 
-/** What a message takes beyond its text, in whatever way a server lays out a conversation. */
+/** The most tokens that a server adds to the text of a message. */
 const tokensAroundMessage = 16;
-/** What a server may put before and behind a conversation. */
+/** What a server may put before and after a conversation. */
 const tokensAroundPrompt = 64;
-/** The calls that find out how a server is asked for a form: so many, and so long at most. */
+/** The calls that find out how to ask a server for a form: how many, and how long at most. */
 const mostProbes = 2;
 const longestProbe = { inputTokens: 400, outputTokens: 1_024 };
-/** Bytes a token, before a server has told anything: low, for digits and brackets are many. */
+/** Bytes a token, before a server has reported a count. It is low because there are many digits and brackets. */
 const bytesPerToken = 3;
 const shareOfGrowth = 1.1;
 
@@ -30,15 +29,15 @@ export interface Spend {
   chatCalls: number;
   /** Replies that could not be read. */
   rejectedReplies: number;
-  /** Replies whose form was put right before they could be read. */
+  /** Replies that could be read after their form was repaired. */
   repairedReplies: number;
-  /** Attempts that brought no reply at all: refused, broken off, or no reply of a model. */
+  /** Attempts without a reply: refused, broken off, or not the reply of a model. */
   failedAttempts: number;
-  /** The part of these that servers may have charged for; they told no tokens, so none are in the sums. */
+  /** How many of these the server may have charged for. Their tokens are not known, so none are in the sums. */
   billedFailures: number;
-  /** Small calls that found out how to ask; their tokens and money are in the sums. */
+  /** Small calls that found out how to ask. Their tokens and money are in the sums. */
   probes: number;
-  /** Sums over the calls whose server told; null when none did. */
+  /** Sums over the calls whose server reported tokens; null when none did. */
   inputTokens: number | null;
   outputTokens: number | null;
   /** The part of the input that servers had read before, and the part of the output spent on thinking. */
@@ -54,7 +53,7 @@ export interface Spend {
 export function spend(state: RunState): Spend {
   const { chats, failedCalls } = state;
   const probes = chats.flatMap(({ reply }) => reply.probes ?? []);
-  const told = [...chats.map(({ reply }) => reply), ...probes];
+  const answers = [...chats.map(({ reply }) => reply), ...probes];
   return {
     evaluations: budgetSpent(state),
     chatCalls: chats.length,
@@ -69,8 +68,8 @@ export function spend(state: RunState): Spend {
       ...failedCalls.map(({ billed }) => billed),
     ]),
     probes: probes.length,
-    inputTokens: knownSum(told.map(({ inputTokens }) => inputTokens)),
-    outputTokens: knownSum(told.map(({ outputTokens }) => outputTokens)),
+    inputTokens: knownSum(answers.map(({ inputTokens }) => inputTokens)),
+    outputTokens: knownSum(answers.map(({ outputTokens }) => outputTokens)),
     cachedTokens: toldSum(chats.map(({ reply }) => reply.cachedTokens)),
     reasoningTokens: toldSum(chats.map(({ reply }) => reply.reasoningTokens)),
     usd: usdSpent(state),
@@ -100,9 +99,9 @@ export function usdOf(
 /**
  * The most that one attempt at a call can use, in tokens.
  *
- * No token is shorter than a byte, so the bytes of a prompt bound its tokens; what was sent before and counted by the
- * server is bounded by that count. Where a form is asked for, its schema is counted too, and what finding out how to
- * ask may take. A server that did not keep to the longest reply may give one as long again.
+ * No token is shorter than a byte, so the bytes of a prompt bound its tokens. The part that the server counted before
+ * is bounded by that count. Where a form is asked for, its schema counts too, and the calls that find out how to ask. A
+ * server that once exceeded the longest reply may give a reply of that length again.
  */
 export function reservationOf(
   state: RunState,
@@ -111,7 +110,7 @@ export function reservationOf(
   schema: Readonly<Record<string, unknown>> | null,
 ): Reserved {
   const bounds = state.search.bounds?.[role];
-  // Nothing is known of who plays without a model.
+  // Nothing is known of a role that plays without a model.
   if (bounds === undefined) return { inputTokens: 0, outputTokens: 0 };
   const maxTokens = bounds.maxTokens ?? 0;
   const longest = state.chats.reduce(
@@ -134,7 +133,10 @@ export function reservationOf(
   };
 }
 
-/** The cap that leaves no room for a call of this size, or that is overstepped already where it is null; else null. */
+/**
+ * The cap that leaves no room for a call of this size; where the size is null, the cap that is exceeded already. Else
+ * null.
+ */
 export function capInTheWay(
   state: RunState,
   role: Role,
@@ -155,7 +157,7 @@ export function attemptsWithin(state: RunState, role: Role, reserved: Reserved):
   return Math.min(Number.POSITIVE_INFINITY, ...counts);
 }
 
-/** Tokens, dollars and seconds as the caps count them: what is not known counts as the most it can have been. */
+/** Tokens, dollars and seconds as the caps count them. What is not known counts as the most it can have been. */
 export function metered(state: RunState): Record<Cap, number> {
   let tokens = 0;
   let usd = 0;
@@ -191,8 +193,8 @@ export function metered(state: RunState): Record<Cap, number> {
 // ----- The window -----
 
 /**
- * Whether a conversation and its reply likely fit the window of a role's model, and the conversation what its server was
- * seen to read at most; true where neither is known.
+ * Whether a conversation and its reply likely fit the window of a role's model, and whether the conversation fits what
+ * its server was seen to read at most; true where neither is known.
  */
 export function fitsWindow(state: RunState, role: Role, messages: readonly Message[]): boolean {
   const bounds = state.search.bounds?.[role];
@@ -221,7 +223,7 @@ interface Measure {
   readonly needed: number;
 }
 
-/** The caps on tokens and money; that on time is the deadline's business. */
+/** The caps on tokens and money. The deadline keeps the cap on time. */
 function measures(state: RunState, role: Role, reserved: Reserved | null): Measure[] {
   const { tokens, usd } = state.search.caps ?? {};
   if (tokens === undefined && usd === undefined) return [];
@@ -272,8 +274,8 @@ function knownSum(values: readonly (number | null)[]): number | null {
   return known.length === 0 && values.length > 0 ? null : total(known);
 }
 
-/** The sum of what was told; null when nothing was. */
+/** The sum of the reported numbers; null when there is none. */
 function toldSum(values: readonly (number | undefined)[]): number | null {
-  const told = values.filter((value) => value !== undefined);
-  return told.length === 0 ? null : total(told);
+  const reported = values.filter((value) => value !== undefined);
+  return reported.length === 0 ? null : total(reported);
 }

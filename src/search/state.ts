@@ -1,7 +1,8 @@
 /**
  * The state of a run: what its events add up to.
  *
- * Only the shapes. fold.ts fills them from events; results.ts, progress.ts, funnel.ts and conversation.ts read them.
+ * Only the shapes are here. fold.ts fills them from events; results.ts, progress.ts, funnel.ts and conversation.ts read
+ * them.
  */
 import type {
   ChatReply,
@@ -17,7 +18,7 @@ import type {
 
 type Started = Extract<EventBody, { type: "run-started" }>;
 
-/** One raw candidate, what was decided about it, and what its evaluation gave (null until then). */
+/** One raw candidate, its verdict, and the outcome of its evaluation (null until there is one). */
 export interface Candidate {
   readonly round: number;
   /** The place in its round's list, from 0. */
@@ -41,19 +42,19 @@ export interface ChatCall {
   readonly reply: ChatReply;
   /** Why the reply was rejected; null when it was read. */
   rejected: readonly string[] | null;
-  /** What was repaired in its form before it could be read, by kind. */
+  /** What was repaired in its form, by kind. */
   repairs: Readonly<Record<string, number>>;
   /** Whether a new conversation began with this call, with older rounds in short. */
   readonly condensed: boolean;
   /** The size of what was sent, in bytes of UTF-8. */
   readonly promptBytes: number;
-  /** The part of it that the role had not been asked before. */
+  /** The size of the part that the role had not got before. */
   readonly newBytes: number;
   /** Whether a conversation began with it. */
   readonly isFirst: boolean;
   /** What the server read at most of a prompt that it cut, in tokens; null: it is not known to have cut it. */
   readonly truncatedTo: number | null;
-  /** The most that an attempt could use; null where no cap was given. */
+  /** The most that one attempt could use; null where no cap was given. */
   readonly reserved: Reserved | null;
   /** What the model charged at that time; null: not known. */
   readonly price: Price | null;
@@ -69,7 +70,7 @@ export interface Reserved {
   readonly outputTokens: number;
 }
 
-/** What was used up, or would have been by the next call. */
+/** The cap that was reached, or that the next call would have exceeded. */
 export type CapReached = Omit<Extract<EventBody, { type: "cap-reached" }>, "type">;
 
 /** Advice of a person to the Navigator, and the round whose strategy is asked for with it. */
@@ -85,7 +86,7 @@ export interface RunState extends Omit<Started, "type"> {
   lastAt: string;
   seq: number;
   readonly rounds: Round[];
-  /** Every cost that was ever measured, by canonical text. */
+  /** Every measured cost, by canonical text. */
   readonly costs: Map<string, MeasuredCost>;
   /** Every architecture that got a verdict of its own, by canonical text. */
   readonly visited: Map<string, Candidate>;
@@ -94,17 +95,19 @@ export interface RunState extends Omit<Started, "type"> {
   readonly transcripts: Readonly<Record<Role, Message[]>>;
   readonly chats: ChatCall[];
   readonly failedCalls: FailedCall[];
-  /** The last thing that each role was asked, and how many tokens that was as far as its server told. */
+  /** The last request to each role, and its tokens, as far as its server reported them. */
   readonly lastPrompts: Record<
     Role,
     { readonly messages: readonly Message[]; readonly tokens: number } | null
   >;
-  /** What each role was asked last. */
+  /** The last messages to each role. */
   readonly lastAsked: Record<Role, readonly Message[]>;
-  /** What the server of a role reads at most of a prompt, in tokens, as far as it was seen to cut one; null: not known. */
+  /**
+   * What the server of a role reads at most of a prompt, in tokens, as far as it was seen to cut one; null: not known.
+   */
   readonly promptLimits: Record<Role, number | null>;
   capReached: CapReached | null;
-  /** How long the run was worked on before it last went on after a stop or a pause, and when that was. */
+  /** How long the run was worked on until it last continued after a stop or a pause, and when it continued. */
   secondsBefore: number;
   resumedAt: string;
   /** Whether a person has paused it. */
@@ -113,7 +116,7 @@ export interface RunState extends Omit<Started, "type"> {
   readonly hints: Hint[];
   ended: StopReason | null;
   readonly winnerTests: Map<string, Outcome>;
-  /** What the test split says of architectures that need not have won, by canonical text. */
+  /** The results on the test split, also of architectures that did not win, by canonical text. */
   readonly oracleTests: Map<string, Outcome>;
   resumes: number;
   /** Rounds up to this one no longer count as idle: a person resumed the run after it had stalled. */

@@ -1,7 +1,7 @@
 /**
  * Why a search ends.
  *
- * Decides from the state alone, so that a live run and its replay end at the same place.
+ * It decides from the state alone, so that a live run and its replay end at the same place.
  */
 import type { StopReason } from "./events.ts";
 import { budgetLeft, idleRounds, isHopeless, isStalled, roundLimit } from "./progress.ts";
@@ -27,7 +27,7 @@ export function stopReason(state: RunState): StopReason | null {
 const capReasons = { tokens: "token-cap", usd: "money-cap", seconds: "time-cap" } as const;
 
 /**
- * What to say when a search ends because no reply of its model could be read; null: it ends for another reason.
+ * The message when a search ends because no reply of its model could be read; null: it ends for another reason.
  */
 export function unreadReplies(state: RunState, reason: StopReason): string | null {
   const last = roundsToJudge(state, reason);
@@ -46,7 +46,7 @@ export function unreadReplies(state: RunState, reason: StopReason): string | nul
 
 // --- internal ---
 
-/** How many rounds at the end say whether a model can be used: one that gives no answers is given up sooner. */
+/** How many of the last rounds decide whether a model is usable. A model that gives no answers is given up sooner. */
 function roundsToJudge(state: RunState, reason: StopReason): number {
   const { stallRounds } = state.search;
   return reason === "rounds" ? stallRounds : Math.min(stallRounds, idleRounds(state));

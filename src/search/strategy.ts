@@ -1,14 +1,14 @@
 /**
  * The outline of a strategy: the text that the Navigator writes and the Generator reads.
  *
- * Owns the section headings, how a range is written, and how to find the summary in a text that follows them. Knows neither
- * who wrote the text nor what the space is.
+ * It has the section headings, how a range is written, and how to find the summary in a text that follows them. It does
+ * not depend on the author of the text or on the space.
  */
 
 /** The sections of a strategy, in order. "Directions" has one subsection for each dimension. */
 export const strategySections = ["Summary", "What worked and why", "Directions", "Ranges", "Avoid"] as const;
 
-/** The share of one choice in one slot, as a line of the section "Ranges" gives it. */
+/** The shares of the choices in one slot, as a line of the section "Ranges" gives them. */
 export interface Range {
   /** The dimension's name. */
   readonly dimension: string;
@@ -29,12 +29,12 @@ export function printRange({ dimension, slot, shares }: Range): string {
   return `- ${place}: ${list.join(", ")}`;
 }
 
-/** The strategy in a sentence or two: its summary, or the first words that are no heading. */
+/** The strategy in a sentence or two: its summary, or the first words that are not a heading. */
 export function strategySummary(strategy: string): string {
   const lines = strategy.split("\n").map((line) => line.trim());
   const heading = lines.findIndex((line) => summaryHeading.test(line));
   const words: string[] = [];
-  // Some write the summary into the line of its heading.
+  // Some models write the summary into the line of its heading.
   const beside = besideHeading.exec(lines[heading] ?? "")?.[1] ?? "";
   if (beside !== "") words.push(beside);
   for (const line of lines.slice(heading + 1)) {

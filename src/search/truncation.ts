@@ -1,35 +1,38 @@
 /**
- * Whether a server cuts prompts without a word: the conversation grows, and the tokens that it counts do not.
+ * Detects a server that cuts prompts and does not say so: the conversation grows, but the server's token counts do not.
  *
- * Owns that judgement, made from the record alone. It needs three counts of one conversation. So it finds nothing where a
- * server counts nothing, where a role has no conversation, and in the first two prompts of one. A server that counts only
- * what it had not read before is recognized by its earlier counts.
+ * It judges from the record alone, and needs three counts of one conversation. So it finds nothing where a server
+ * counts nothing, where a role has no conversation, and in the first two prompts of one. A server that counts only what
+ * it had not read before is recognized by its earlier counts.
  */
 import type { ChatReply, Message, Role } from "./events.ts";
 import { bytesOf, newBytesIn } from "./conversation.ts";
 import type { ChatCall, RunState } from "./state.ts";
 
-/** Every text takes at least one token for this many bytes: usually one for four, and one for six with the longest words. */
+/**
+ * Every text takes at least one token for this many bytes: usually one for four, and one for six with the longest
+ * words.
+ */
 const mostBytesPerToken = 12;
 /** A whole prompt takes at least one token for this many bytes: one that counts less was partly read before. */
 const usualBytesPerToken = 6;
-/** The count of a first prompt that is smaller than this is no count: some servers always report one small number. */
+/** A smaller count of a first prompt is not a count: some servers always report one small number. */
 const implausibleBytesPerToken = 40;
-/** How much a conversation has to grow before its counts tell anything, in bytes. */
+/** How much a conversation must grow before its counts show anything, in bytes. */
 const leastGrowth = 600;
-/** How much denser than the densest prompt so far a text may be. */
+/** How much more tokens a byte a text may have than the densest prompt so far. */
 const shareOfRate = 1.5;
 /** What a server may put around what is new in a prompt, in tokens. */
 const tokensAround = 64;
-/** A context has one size: a count that fell further is no cut. */
+/** A context has one size: a count that fell further is not a cut. */
 const leastShareOfLargest = 0.4;
-/** A difference of this many bytes always makes another count. */
+/** A difference of this many bytes always changes the count. */
 const tellingBytes = 64;
-/** A prompt that takes so much of the usual tokens a byte was read whole. */
+/** A prompt with this part of the usual tokens a byte was read whole. */
 const wholeShare = 0.8;
 
 /**
- * What the server read at most of a prompt that it cut; null where it is not known to have cut it.
+ * The most that the server read of a prompt that it cut; null where it is not known to have cut it.
  *
  * @param isFirst whether a conversation begins with these messages
  */
@@ -60,7 +63,7 @@ export function cutBy(
   if (!isCounted(first.input, first.bytes)) return null;
   if (call.bytes - base.bytes < leastGrowth) return null;
   const latest = [base, previous, call];
-  // Either count: what was read before varies from prompt to prompt, and is part of the input on most servers.
+  // Either count: what was read before differs between prompts, and is part of the input on most servers.
   const hasGrown = [previous, call].some(
     ({ input, most, bytes }) =>
       Math.max(input - base.input, most - base.most) >= (bytes - base.bytes) / mostBytesPerToken,
@@ -77,7 +80,7 @@ export function isCounted(tokens: number, bytes: number): boolean {
   return tokens * implausibleBytesPerToken >= bytes;
 }
 
-/** What a person does about a server that cuts prompts. */
+/** What a person can do about a server that cuts prompts. */
 export const largerContext =
   "give the model a larger context (Ollama: OLLAMA_CONTEXT_LENGTH, or num_ctx in its Modelfile; vLLM: --max-model-len; llama.cpp: --ctx-size)";
 
@@ -98,7 +101,7 @@ interface Reading {
   readonly model: string;
   readonly isFirst: boolean;
   readonly bytes: number;
-  /** The part that the role had not been asked before. */
+  /** The part that the role had not got before. */
   readonly fresh: number;
   /** The tokens that the server counted. */
   readonly input: number;
@@ -119,14 +122,16 @@ function readingOf({
   return { role, model, isFirst, bytes: promptBytes, fresh: newBytes, input, most: input + cachedTokens };
 }
 
-/** Whether a server counted every prompt whole of which it had read half or more before, and there was one. */
+/**
+ * Whether there is a prompt of which the server had read half or more before, and it counted all such prompts whole.
+ */
 function countsWhole(readings: readonly Reading[], rate: number): boolean {
   const telling = readings.filter(({ fresh, bytes }) => fresh <= bytes / 2);
   const likely = shareOfRate * Math.max(rate, 1 / usualBytesPerToken);
   return telling.length > 0 && telling.every(({ input, fresh }) => input > likely * fresh + tokensAround);
 }
 
-/** Whether the counts are one number, though what was new in the prompts was not of one length. */
+/** Whether all counts are the same number, although the new parts of the prompts differ in length. */
 function isFixed(readings: readonly Reading[]): boolean {
   const fresh = readings.map((reading) => reading.fresh);
   return (

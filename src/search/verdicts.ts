@@ -1,7 +1,7 @@
 /**
- * The verdict on every candidate of a round: readable, legal, new, within the limits, within the budget.
+ * Gives every candidate of a round its verdict: readable, legal, new, within the limits, within the budget.
  *
- * Judges from the state and the costs that it is given. Measures nothing.
+ * It judges from the state and the costs that it gets. It measures nothing.
  */
 import type { MeasuredCost, Verdict } from "./events.ts";
 import type { Architecture, Parsed } from "./architecture.ts";
@@ -11,7 +11,7 @@ import type { RunState } from "./state.ts";
 /** The longest raw candidate that is recorded whole, in characters of JSON. */
 const longestStoredRaw = 4_000;
 
-/** The architectures among parsed candidates that the run has not judged before, each once: those whose costs are needed. */
+/** The architectures among parsed candidates that the run has not judged before, each once. Their costs are needed. */
 export function unseen(state: RunState, parsed: readonly Parsed[]): Architecture[] {
   const fresh = new Map<string, Architecture>();
   for (const each of parsed)
@@ -23,7 +23,7 @@ export function unseen(state: RunState, parsed: readonly Parsed[]): Architecture
 /**
  * A verdict for each parsed candidate, in order.
  *
- * @param costs of everything that `unseen` names
+ * @param costs those of everything that `unseen` returns
  * @param allowance how many may be accepted
  */
 export function judge(
@@ -56,7 +56,7 @@ export function judge(
   });
 }
 
-/** A raw candidate in a size that a record can bear. */
+/** A raw candidate, cut to a size that fits into a record. */
 export function storable(raw: unknown): unknown {
   let json: string;
   try {

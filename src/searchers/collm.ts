@@ -1,7 +1,8 @@
 /**
  * CoLLM-NAS: the Navigator refines the strategy, the Generator turns it into architectures (paper, Algorithm 1).
  *
- * Owns the order in which the two roles are asked in a round, and what is measured before each. Knows neither model nor space.
+ * It decides the order in which the two roles are asked in a round, and what is measured before each. No model and no
+ * space is known here.
  */
 import type { Searcher } from "../search/ports.ts";
 import { strategyBefore } from "../search/conversation.ts";

@@ -1,8 +1,8 @@
 /**
- * A search told in short, for a conversation that grew too long for a model's window and begins anew.
+ * Shortens a search, for a new conversation after the old one grew too long for a model's window.
  *
- * Owns what is kept of older rounds: a line for each, the latest strategy, the best architectures whole, and what a
- * person advised. Every part is bounded, however long the search. Knows neither who is told nor how the words go.
+ * It keeps of older rounds a line for each, the latest strategy, the best architectures whole, and a person's hints.
+ * Every part is bounded, however long the search is. The role and the words are not known here.
  */
 import { number } from "../text/numbers.ts";
 import type { Role } from "../search/events.ts";
@@ -20,13 +20,13 @@ import {
 import type { Round, RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { bestFirst, resultLine } from "./feedback.ts";
-import { earlierHintsTold } from "./hints.ts";
+import { earlierHintSection } from "./hints.ts";
 import { hasPromptExtras, textsOf } from "./prompts.ts";
 import { bulleted } from "./wordings/texts.ts";
 
-/** So many of the best are told, each in full. */
+/** The most of the best architectures that are shown, each in full. */
 const mostBest = 10;
-/** Rounds told one by one, the latest ones, and the lines into which the others are put together. */
+/** The most rounds with a line of their own, the latest ones; and the most lines for all the others. */
 const singleRounds = 20;
 const mostBands = 10;
 const longestSummary = 200;
@@ -35,7 +35,7 @@ const longestStrategy = 4_000;
 /**
  * The request `message` after `last`, preceded by a summary of the rounds before it.
  *
- * @param role whose conversation it begins; undefined where that role keeps none, and so nothing can grow too long
+ * @param role the role whose conversation it begins. The result is undefined where that role keeps no conversation
  */
 export function condensedMessage(
   state: RunState,
@@ -66,14 +66,14 @@ export function condensedMessage(
             .join("\n")}`,
         ]
       : []),
-    ...earlierHintsTold(state, last.round + 1),
+    ...earlierHintSection(state, last.round + 1),
     message,
   ].join("\n\n");
 }
 
 // --- internal ---
 
-/** A line for each of the latest rounds; the ones before them in bands. */
+/** A line for each of the latest rounds; earlier rounds share lines. */
 function roundLines(state: RunState, older: readonly Round[]): string[] {
   const isLong = older.length > singleRounds + mostBands;
   const banded = isLong ? older.slice(0, older.length - singleRounds) : [];

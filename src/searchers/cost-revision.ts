@@ -1,7 +1,7 @@
 /**
  * The cost revision: a Generator sees the exact costs of its draft and may correct it once.
  *
- * Owns what is found out about a draft and the request that shows it. Nothing of the draft is evaluated before.
+ * It checks a draft and writes the request that shows the findings. Nothing of the draft is evaluated before that.
  */
 import { number } from "../text/numbers.ts";
 import type { MeasuredCost } from "../search/events.ts";
@@ -14,11 +14,13 @@ import { costsOf, knownOf, percent } from "./feedback.ts";
 import { askedForm, generatorPrompt, readArchitectures } from "./generator.ts";
 import { hasPromptExtras, sceneOf, textsOf, writeArchitecture } from "./prompts.ts";
 
-/** So many times the largest round is shown of a draft, and no more. */
+/** The most of a draft that is shown, in multiples of the largest round. */
 const mostRounds = 2;
 const longestRaw = 300;
 
-/** What would become of one architecture of a draft; `same` is the place of an earlier one in the draft, from 1. */
+/**
+ * The verdict that one architecture of a draft would get; `same` is the place of an earlier one in the draft, from 1.
+ */
 export type Finding =
   | {
       readonly kind: "fine" | "over-limit";
@@ -30,7 +32,7 @@ export type Finding =
   | { readonly kind: "equivalent"; readonly architecture: Architecture; readonly twin: string }
   | { readonly kind: "illegal"; readonly raw: unknown; readonly sentences: readonly string[] };
 
-/** The draft as corrected, or as it is where no correction was asked for or none could be read. */
+/** The corrected draft; the draft itself where no correction was asked for or none could be read. */
 export async function lookAgain(
   turn: Turn,
   strategy: string,
@@ -47,7 +49,7 @@ export async function lookAgain(
   );
 }
 
-/** The request that shows a draft with what was found out about it; stands alone, whatever was asked before. */
+/** The request that shows a draft with the findings. It is complete without earlier requests. */
 export function costRevisionPrompt(
   state: RunState,
   space: Space,
@@ -122,7 +124,7 @@ function wordsOf(state: RunState, finding: Exclude<Finding, { kind: "illegal" }>
   }
 }
 
-/** Costs with how much of its limit each uses. */
+/** Costs, with the part of its limit that each uses. */
 function withShares({ search: { limits } }: RunState, costs: Readonly<Record<string, number>>): string {
   const each = Object.entries(costs).map(([name, cost]) => {
     const limit = limits[name];

@@ -1,8 +1,7 @@
 /**
- * What random architectures cost: a fact for whoever writes the first strategy.
+ * Computes what random architectures cost: a fact for the author of the first strategy.
  *
- * Owns the draw, which is the same in every round of a run, and its figures. Knows neither who is told nor in which
- * words.
+ * It draws the same architectures in every round of a run. The author and the words are not known here.
  */
 import type { Turn } from "../search/ports.ts";
 import { randomStream } from "../search/random.ts";
@@ -23,22 +22,22 @@ export interface CostSpread {
     readonly unit: string;
     readonly lowest: number;
     readonly highest: number;
-    /** Half of them lie between these two. */
+    /** Half of them are between these two. */
     readonly lowerQuarter: number;
     readonly upperQuarter: number;
   }[];
-  /** How many keep every limit; null where there is none. */
+  /** How many keep every limit; null where there is no limit. */
   readonly within: number | null;
 }
 
-/** Has the costs measured that `spreadOf` reads; only where they are to be told. */
+/** Asks for the costs that `spreadOf` reads, where the spread is shown. */
 export async function measureSpread(turn: Turn): Promise<void> {
-  if (isTold(turn.state)) await turn.costs(drawn(turn.state, turn.space));
+  if (isShown(turn.state)) await turn.costs(drawn(turn.state, turn.space));
 }
 
-/** The spread, or null where it is not to be told or not measured. */
+/** The spread, or null where it is not shown or not measured. */
 export function spreadOf(state: RunState, space: Space): CostSpread | null {
-  if (!isTold(state)) return null;
+  if (!isShown(state)) return null;
   const measured = drawn(state, space).flatMap(({ text }) => state.costs.get(text) ?? []);
   if (measured.length < draws) return null;
   const costs = space.description.costs.flatMap(({ name, unit }) => {
@@ -59,7 +58,7 @@ export function spreadOf(state: RunState, space: Space): CostSpread | null {
 
 // --- internal ---
 
-function isTold(state: RunState): boolean {
+function isShown(state: RunState): boolean {
   return informs(state.search, "costs") && state.space.costs.length > 0;
 }
 

@@ -1,7 +1,7 @@
 /**
- * The control without a search: down the list by cost, the costliest first.
+ * The control without a search: proposes the costliest architectures first.
  *
- * Owns the list. Shows how much of a result comes from "bigger is better" alone. Knows no result.
+ * It shows how much of a result comes from "bigger is better" alone. It reads no results.
  */
 import { UsageError } from "../errors.ts";
 import type { Searcher, Turn } from "../search/ports.ts";
@@ -9,7 +9,7 @@ import { randomStream, shuffle } from "../search/random.ts";
 import type { Architecture } from "../search/architecture.ts";
 import { withinLimits } from "./draws.ts";
 
-/** Spaces up to this size are listed whole; larger ones stand in by a sample. */
+/** Spaces up to this size are listed whole; of larger ones a sample is listed. */
 const largestListed = 50_000n;
 const sampleSize = 10_000;
 const mostBatches = 10;
@@ -23,7 +23,7 @@ export const costliestFirst: Searcher = {
       throw new UsageError(`space ${turn.space.id} has no cost to order by; choose another searcher`);
     const open = (await listed(turn)).filter(({ text }) => !turn.state.visited.has(text));
     const costs = await turn.costs(open);
-    // The list is shuffled once a seed and the sort is stable: architectures of one cost come in random order.
+    // The list is shuffled by the seed and the sort is stable, so architectures of equal cost come in random order.
     const ordered = [...costs].sort(
       (first, second) => (second.costs[cost.name] ?? 0) - (first.costs[cost.name] ?? 0),
     );
@@ -31,7 +31,7 @@ export const costliestFirst: Searcher = {
   },
 };
 
-/** Everything within the limits that takes part, in an order that depends on the seed alone. */
+/** Every listed architecture within the limits, in an order that depends on the seed alone. */
 async function listed(turn: Turn): Promise<Architecture[]> {
   const stream = randomStream(turn.state.search.seed, "costliest-first");
   if (turn.space.size <= largestListed)

@@ -1,8 +1,8 @@
 /**
- * What the evaluated architectures leave unseen of a space: choices by place, and ranges of a cost.
+ * Computes what the evaluated architectures leave unseen of a space: choices by place, and ranges of a cost.
  *
- * Owns what counts as hardly seen, how places of a large space are put together, and which of them are told first
- * where not all can be. Knows neither who is told nor in which words.
+ * It decides what counts as hardly seen, how the places of a large space are grouped, and which come first where not
+ * all fit. The reader and the words are not known here.
  */
 import { number } from "../text/numbers.ts";
 import type { Space } from "../search/space.ts";
@@ -10,27 +10,27 @@ import type { Dimension } from "../search/space-description.ts";
 import { evaluations } from "../search/results.ts";
 import type { RunState } from "../search/state.ts";
 
-/** A dimension of more slots than this is told by group, and one of more groups than this as a whole. */
+/** A dimension of more slots than this is listed by group, and one of more groups than this as a whole. */
 const mostPlaces = 8;
 /** A choice is hardly seen below this part of its even share. */
 const hardly = 0.25;
-/** Larger spaces are never seen in any part worth telling. */
+/** Of a larger space a search never sees a part worth a number. */
 const countable = 100_000n;
 const bands = 5;
-/** How long a list may get, in characters. */
+/** The longest lists, in characters. */
 const longestNever = 420;
 const longestRare = 360;
 
-/** A list that is ready to be told, most useful first, and how many entries did not fit into it. */
+/** A list that is ready to be shown, most useful entries first, and how many entries did not fit. */
 export interface Listed {
   readonly text: string;
   readonly more: number;
 }
 
-/** What has been seen and what has not, as facts ready to be put into words; null where there is nothing to tell. */
+/** What has been seen and what has not, as facts for a text; null where there is nothing to show. */
 export interface Coverage {
   readonly evaluated: number;
-  /** The number of architectures, in a space small enough to count on. */
+  /** The number of architectures, for a space that is small enough. */
   readonly size: string | null;
   /** Choices that no evaluated architecture holds there: `op[0]: skip, pool; op[3]: skip`. */
   readonly never: Listed | null;
@@ -82,13 +82,13 @@ export function coverageOf(state: RunState, space: Space): Coverage | null {
 
 // --- internal ---
 
-/** How often each choice stands in a place: a slot, or the slots of a group or dimension together. */
+/** How often each choice is in a place: a slot, or the slots of a group or dimension together. */
 interface Tally {
   readonly place: string;
   readonly choices: readonly string[];
   readonly slots: number;
   readonly counts: readonly number[];
-  /** How often the place was filled at all. */
+  /** How often the place was filled. */
   readonly total: number;
 }
 
@@ -139,7 +139,7 @@ function tokensWhere({ choices, counts }: Tally, holds: (count: number) => boole
   return choices.filter((_, choice) => holds(counts[choice] ?? 0)).map(tokenText);
 }
 
-/** The part of even draws that hold one of `tokens` in the place. */
+/** The part of even draws that have one of `tokens` in the place. */
 function shareOfSpace({ choices, slots, tokens }: Tally & { readonly tokens: readonly string[] }): number {
   return 1 - (1 - tokens.length / choices.length) ** slots;
 }
@@ -162,8 +162,8 @@ function listed(entries: readonly string[], longest: number): Listed | null {
 }
 
 /**
- * Ranges of equal width between the lowest and the highest cost that the search has met, not beyond a limit that keeps
- * architectures from being evaluated.
+ * Ranges of equal width between the lowest and the highest cost that the search has seen. They end at a limit where
+ * architectures over it are not evaluated.
  */
 function bandsOf(
   { search, space, costs }: RunState,

@@ -1,8 +1,8 @@
 /**
- * Drawing architectures that are worth proposing: new to the run and within its limits.
+ * Draws architectures that are worth proposing: new to the run and within its limits.
  *
- * Owns the bounded redrawing that every searcher other than the roles uses, so that no budget is lost to repeats or
- * limits. Knows neither where the draws come from nor what they score.
+ * Every searcher without roles draws again through this module, up to a bound, so that repeats and limits cost no
+ * budget. The source of the draws and their scores are not known here.
  */
 import type { Turn } from "../search/ports.ts";
 import type { Architecture } from "../search/architecture.ts";
@@ -15,7 +15,7 @@ const largestBatch = 1_000;
 /**
  * Up to `count` different architectures from `draw` that were not visited and keep to the limits.
  *
- * @param most how many draws are made before this makes do with what it has
+ * @param most the most draws; after them the result may be shorter
  */
 export async function drawNew(
   turn: Turn,
@@ -42,7 +42,7 @@ export async function drawNew(
   return found.slice(0, count);
 }
 
-/** Those of some architectures that keep to every limit. Asks for costs only where there is a limit. */
+/** Those of some architectures that keep to every limit. It asks for costs only where there is a limit. */
 export async function withinLimits(
   turn: Turn,
   architectures: readonly Architecture[],

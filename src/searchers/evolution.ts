@@ -1,9 +1,8 @@
 /**
- * Evolution as the paper's baseline has it, in our adaptation: the paper gives population, generations and the half
- * that is kept, but not how children are made.
+ * Evolution, our adaptation of the paper's baseline: selects the better half and breeds children from it.
  *
- * Owns selection and breeding: a population of ten, the better half kept, five children a generation, by crossover
- * and by mutation in turn. Knows no space.
+ * The paper gives the population, the generations and the half that is kept, but not how children are made. Here the
+ * population is ten, and a generation has five children, by crossover and by mutation in turn. No space is known here.
  */
 import type { Searcher } from "../search/ports.ts";
 import { pick } from "../search/random.ts";
@@ -40,7 +39,7 @@ export const evolution: Searcher = {
   },
 };
 
-/** The better half of the population as it stands after every round so far. */
+/** The better half of the population after every round so far. */
 function survivors(all: readonly Individual[]): Individual[] {
   let population: Individual[] = [];
   for (const round of new Set(all.map((each) => each.round))) {

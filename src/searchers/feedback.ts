@@ -1,9 +1,8 @@
 /**
- * What is asked of whoever writes the strategy, from the first round on: the results of a round, where the search
- * stands, and what to work out from both.
+ * Writes the requests for a strategy: the results of a round, the state of the search, and what to work out from both.
  *
- * Owns which facts are told. Without prompt extras those are the paper's and no more: evaluated
- * architectures, the best so far, the limit and the target. Knows neither who asks nor how the words go.
+ * It decides which facts are shown. Without prompt extras these are the paper's alone: evaluated architectures, the
+ * best so far, the limit and the target. The role and the words are not known here.
  */
 import { number } from "../text/numbers.ts";
 import type { Role } from "../search/events.ts";
@@ -49,12 +48,12 @@ export function openingMessage(state: RunState, space: Space, { role, texts }: A
   const names = space.description.dimensions.map(({ name }) => `\`${name}\``).join(", ");
   return [
     texts.first(scene),
-    ...spreadTold(state, space),
+    ...spreadSection(state, space),
     `${opening.heading}\n${bulleted(opening.considerations(scene, names))}`,
   ].join("\n\n");
 }
 
-/** Tells the results of round `last` and asks for the next strategy. */
+/** Shows the results of round `last` and asks for the next strategy. */
 export function refinementMessage(
   state: RunState,
   space: Space,
@@ -66,8 +65,8 @@ export function refinementMessage(
   return [
     resultsOf(state, space, last, texts),
     ...(scene.promptExtras ? lossesOf(state, space, last, texts) : []),
-    standingOf(state, space, last),
-    ...(informs(state.search, "coverage") ? coverageTold(state, space) : []),
+    overviewOf(state, space, last),
+    ...(informs(state.search, "coverage") ? coverageSection(state, space) : []),
     `${texts.next(scene)}\n${bulleted(questions(objective(state).name))}`,
     texts.close(scene),
   ].join("\n\n");
@@ -139,8 +138,8 @@ function resultsOf(state: RunState, space: Space, last: Round, { noCandidates }:
   ].join("\n\n");
 }
 
-function standingOf(state: RunState, space: Space, last: Round): string {
-  const { standing } = textsOf(state.search);
+function overviewOf(state: RunState, space: Space, last: Round): string {
+  const { overview } = textsOf(state.search);
   const scene = sceneOf(state, "navigator");
   const metric = objective(state);
   const winner = best(state);
@@ -148,24 +147,24 @@ function standingOf(state: RunState, space: Space, last: Round): string {
   const left = budgetLeft(state);
   const lines = [
     winner === null
-      ? standing.noBest(scene)
-      : standing.best(
+      ? overview.noBest(scene)
+      : overview.best(
           scene,
           `${metric.name} ${number(winner.value)}`,
           costsOf(winner.measured.costs),
           writeArchitecture(space, space.fromText(winner.text)),
         ),
-    ...(scene.promptExtras ? [standing.evaluations(budget - left, left)] : []),
-    ...describeLimits(state).map(standing.limit),
-    ...(informs(state.search, "headroom") ? headroomTold(state, last) : []),
+    ...(scene.promptExtras ? [overview.evaluations(budget - left, left)] : []),
+    ...describeLimits(state).map(overview.limit),
+    ...(informs(state.search, "headroom") ? headroomLines(state, last) : []),
     target === null
-      ? standing.open(metric.higherIsBetter ? "high" : "low")
-      : standing.target(withUnit(target, metric.unit)),
+      ? overview.open(metric.higherIsBetter ? "high" : "low")
+      : overview.target(withUnit(target, metric.unit)),
   ];
-  return `${standing.heading}\n${bulleted(lines)}`;
+  return `${overview.heading}\n${bulleted(lines)}`;
 }
 
-/** What became of the candidates that were not evaluated, each kind in a line with the reasons that help. */
+/** What happened to the candidates that were not evaluated, a line for each kind, with the reasons that help. */
 function lossesOf(state: RunState, space: Space, last: Round, texts: StrategistTexts): string[] {
   const { results } = textsOf(state.search);
   const lost = funnel(state, last.round);
@@ -202,7 +201,7 @@ function commonest(rejections: readonly Rejection[]): string {
   return sorted.map(([sentence]) => sentence).join("; ");
 }
 
-/** The architectures that came again most often, with what is known of them. */
+/** The architectures that were repeated most often, with what is known of them. */
 function duplicatesOf(state: RunState, space: Space, { candidates }: Round): string {
   const counts = new Map<string, number>();
   for (const { verdict } of candidates)
@@ -217,9 +216,9 @@ function duplicatesOf(state: RunState, space: Space, { candidates }: Round): str
     .join("; ");
 }
 
-/** What part of each limit is used: by the best, and by the middle one of a round's evaluated architectures. */
-function headroomTold(state: RunState, last: Round): string[] {
-  const { standing } = textsOf(state.search);
+/** The part of each limit that is used by the best, and by the middle one of a round's evaluated architectures. */
+function headroomLines(state: RunState, last: Round): string[] {
+  const { overview } = textsOf(state.search);
   const winner = best(state);
   const evaluated = evaluationsAmong(last.candidates);
   return Object.entries(state.search.limits).flatMap(([name, limit]) => {
@@ -232,7 +231,7 @@ function headroomTold(state: RunState, last: Round): string[] {
     const middle = shares[Math.floor((shares.length - 1) / 2)];
     const [most] = winner === null ? [] : shareOf(winner.measured.costs);
     if (middle === undefined && most === undefined) return [];
-    return [standing.headroom(`\`${name}\``, percentOrNull(most), percentOrNull(middle))];
+    return [overview.headroom(`\`${name}\``, percentOrNull(most), percentOrNull(middle))];
   });
 }
 
@@ -240,8 +239,8 @@ function percentOrNull(share: number | undefined): string | null {
   return share === undefined ? null : percent(share);
 }
 
-/** What the search has and has not seen; nothing before anything was evaluated. */
-function coverageTold(state: RunState, space: Space): string[] {
+/** What the search has and has not seen; empty before anything was evaluated. */
+function coverageSection(state: RunState, space: Space): string[] {
   const coverage = coverageOf(state, space);
   if (coverage === null) return [];
   const { coverage: texts } = textsOf(state.search);
@@ -258,8 +257,8 @@ function coverageTold(state: RunState, space: Space): string[] {
   return lines.length === 0 ? [] : [`${texts.heading}\n${bulleted(lines)}`];
 }
 
-/** What random architectures cost, where that is to be told. */
-function spreadTold(state: RunState, space: Space): string[] {
+/** What random architectures cost, where that is shown. */
+function spreadSection(state: RunState, space: Space): string[] {
   const spread = spreadOf(state, space);
   if (spread === null) return [];
   const { spread: texts } = textsOf(state.search);

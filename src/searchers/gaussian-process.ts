@@ -1,16 +1,19 @@
 /**
  * A Gaussian process over architectures: Bayesian regression on every slot's choice and every pair of slots' choices.
  *
- * Owns the kernel, the fit of its two settings and the prediction. In the dual form both sets of indicators come down
- * to one number for two architectures, in how many slots they agree, so that the cost depends on how many results
- * there are and not on the space. Knows no search.
+ * It has the kernel, fits its two settings, and predicts. In the dual form both sets of indicators reduce to one number
+ * for two architectures: in how many slots they agree. So the time depends on the number of results and not on the
+ * space. No search is known here.
  */
 import { CholeskyDecomposition, Matrix } from "ml-matrix";
 import type { Architecture } from "../search/architecture.ts";
 
-/** Tried shares of the pairs of slots in the kernel; the rest is for single slots. */
+/** The shares of pairs of slots in the kernel that are tried; the rest is for single slots. */
 const pairShares = [0, 0.5, 1];
-/** Tried variances of the noise beside the kernel's 1; it also takes up what single slots and pairs cannot express. */
+/**
+ * The variances of the noise that are tried, where the kernel's is 1. The noise also covers what slots and pairs cannot
+ * express.
+ */
 const noises = [0.01, 0.03, 0.1, 0.3];
 
 export interface Prediction {
@@ -18,15 +21,15 @@ export interface Prediction {
   readonly deviation: number;
 }
 
-/** What results say about architectures that have none. */
+/** Predictions for architectures without results. */
 export interface GaussianProcess {
-  /** One prediction an architecture, in order; of the value itself, without the noise of a result. */
+  /** A prediction for each architecture, in order: of the value itself, without the noise of a result. */
   predict(architectures: readonly Architecture[]): Prediction[];
 }
 
 /**
- * Fits to architectures and their values, whose mean should be 0. The settings are those of the grid that make the
- * values likeliest (Rasmussen and Williams, 2006, equation 5.8), the scale in closed form.
+ * Fits to architectures and their values, whose mean should be 0. It takes the settings of the grid with the largest
+ * likelihood of the values (Rasmussen and Williams, 2006, equation 5.8), and the scale in closed form.
  */
 export function fitGaussianProcess(
   architectures: readonly Architecture[],
@@ -51,7 +54,7 @@ export function fitGaussianProcess(
       const explained = shared.mmul(inverse).mul(shared);
       return explained.sum("row").map((each, row) => ({
         mean: means.get(row, 0),
-        // Rounding may leave less than nothing to be unsure of.
+        // Rounding may make a variance negative.
         deviation: Math.sqrt(scale * Math.max(1e-12, 1 - each)),
       }));
     },
@@ -64,9 +67,9 @@ interface Fit {
   readonly likelihood: number;
   readonly kernel: readonly number[];
   readonly cholesky: CholeskyDecomposition;
-  /** What each result adds to a prediction by its kernel, [results x 1]. */
+  /** The weight of each result's kernel in a prediction, [results x 1]. */
   readonly weights: Matrix;
-  /** The variance of a value that nothing is known about. */
+  /** The variance of a value without any results. */
   readonly scale: number;
 }
 
@@ -83,7 +86,7 @@ function fitOnce(shared: Matrix, kernel: readonly number[], noise: number, targe
   return { likelihood: -(size * Math.log(scale) + logDeterminant) / 2, kernel, cholesky, weights, scale };
 }
 
-/** The choices of all slots in a row; a slot out of use holds -1, a choice like any other. */
+/** The choices of all slots in a row. A slot out of use has -1, which counts as one more choice. */
 function slotsOf({ choices }: Architecture): Int32Array {
   return Int32Array.from(choices.flat(), (choice) => choice ?? -1);
 }
@@ -96,7 +99,7 @@ function kernelOf(slots: number, pairShare: number): number[] {
   });
 }
 
-/** In how many slots each of the first agrees with each of the second. */
+/** The number of slots in which each of the first agrees with each of the second. */
 function agreementsOf(first: readonly Int32Array[], second: readonly Int32Array[]): Int32Array[] {
   return first.map((one) => {
     const equal = new Int32Array(second.length);

@@ -1,8 +1,8 @@
 /**
  * The Generator: turns a strategy into concrete architectures.
  *
- * Owns its prompt and the reading of its replies into raw candidates, with a count of what had to be put right. Sees the space, the problem and one strategy,
- * and nothing of earlier rounds. Judging the candidates is the Coordinator's business.
+ * It writes the role's prompt and reads its replies into raw candidates, with a count of the repairs. The role sees the
+ * space, the problem and one strategy, and nothing of earlier rounds. The Coordinator judges the candidates.
  */
 import type { ChatReply, SearchConfig } from "../search/events.ts";
 import type { Prompt, Reading, Repairs } from "../search/ports.ts";
@@ -20,9 +20,9 @@ import {
 } from "./prompts.ts";
 import { type Found, locateJson, repairsAround } from "./reply.ts";
 
-/** How many lists and keys may stand around an architecture. */
+/** How many lists and keys may be around an architecture. */
 const deepestWrapping = 4;
-/** In so many candidates of a reply repairs are counted; a round takes far fewer. */
+/** The most candidates of a reply in which repairs are counted. A round takes far fewer. */
 const mostCounted = 1_000;
 
 /** The prompt for one round's architectures. */
@@ -36,7 +36,7 @@ export function generatorPrompt(state: RunState, space: Space, strategy: string)
 
 /**
  * The form of answer that was asked for: JSON alone, one fence with the object that lists the architectures, or one
- * fence with architectures one after another. Text may stand before a fence.
+ * fence with architectures one after another. Text may come before a fence.
  */
 export type AskedForm = "json" | "fence" | "sequence";
 
@@ -47,10 +47,10 @@ export function askedForm(search: Pick<SearchConfig, "structured" | "promptExtra
 }
 
 /**
- * Raw candidates: the members of a list of architectures, or objects that stand one after another.
+ * Raw candidates: the members of a list of architectures, or objects one after another.
  *
- * Nothing is completed and no value changes: what is not whole in the reply is no candidate. What had to be put right
- * in the form is counted, measured against the form that was asked for.
+ * Nothing is completed and no value changes. What is not whole in the reply is not a candidate. Repairs of the form are
+ * counted, compared with the form that was asked for.
  */
 export function readArchitectures(
   space: Space,
@@ -69,7 +69,7 @@ export interface AnswerText {
   readonly hadThoughts: boolean;
 }
 
-/** Where an answer may stand. Thoughts between tags are passed over where architectures stand behind them. */
+/** The part of a reply that may hold the answer. Thoughts between tags are skipped where architectures follow them. */
 export function answerIn(space: Space, content: string): AnswerText {
   const isWanted = (value: unknown) =>
     candidatesIn(space, isAnswer(value) ? value.architectures : value).some((each) =>
@@ -91,7 +91,7 @@ export function readFound(
   answer: AnswerText,
   found: readonly Found[],
 ): Reading<readonly unknown[]> {
-  // What a model sets down as its answer counts; drafts on the way to it do not.
+  // The answer of a model counts, and not its drafts.
   const whole = found.findLast(({ value }) => isAnswer(value));
   const sources = (whole === undefined ? found : [whole]).map((each) => ({
     each,
@@ -148,7 +148,7 @@ export function candidatesIn(space: Space, value: unknown, levels = deepestWrapp
     });
   if (Array.isArray(value)) {
     const list: readonly unknown[] = value;
-    // A list without an architecture in it is a piece of one that was cut off, or something else altogether.
+    // A list without an architecture is a piece of a list that was cut off, or something else.
     if (!list.some((member) => isObject(member) || isText(space, member))) return [];
     return list.flatMap((member) => {
       const held = isObject(member) && !isArchitecture(space, member) ? heldBy(member) : [];
@@ -158,7 +158,7 @@ export function candidatesIn(space: Space, value: unknown, levels = deepestWrapp
   if (!isObject(value)) return [];
   if (isArchitecture(space, value)) return [value];
   const held = heldBy(value);
-  // An object without any list is an architecture gone wrong: the Coordinator says how.
+  // An object without any list is a wrong architecture. The Coordinator says what is wrong.
   return held.length > 0 || Object.values(value).some(Array.isArray) ? held : [value];
 }
 
@@ -176,7 +176,7 @@ function systemPrompt(state: RunState, space: Space): string {
   ].join("\n\n");
 }
 
-/** In what the value that holds architectures differs from the one asked for. */
+/** How the value with the architectures differs from the one asked for. */
 function shapeOf(
   space: Space,
   asked: AskedForm,
@@ -187,7 +187,7 @@ function shapeOf(
     const isWrapped = whole.value === value && isAnswer(value) && value.architectures.some(isWrapping);
     return isWrapped ? ["wrapped"] : [];
   }
-  // How the members of what is not whole stood in it can no longer be told.
+  // The place of the members in a value that is not whole is not known.
   if (within !== undefined) return [];
   if (Array.isArray(value)) return value.some(isWrapping) ? ["bare-list", "wrapped"] : ["bare-list"];
   if (!isArchitecture(space, value)) return ["wrapped"];

@@ -1,19 +1,19 @@
 /**
- * What a person who watches the search tells the Navigator.
+ * Writes a person's hints into the Navigator's prompt.
  *
- * Owns how hints stand in a prompt: the same in every wording, for the words are the person's own. Knows neither who
- * gave them nor how they came.
+ * The section is the same in every wording, because the words are the person's own. How a hint arrives is not known
+ * here.
  */
 import { hintsFor } from "../search/conversation.ts";
 import type { Hint, RunState } from "../search/state.ts";
 import { bulleted } from "./wordings/texts.ts";
 
-/** So many of the earlier ones are told again, the latest, each up to this length. */
+/** The most earlier hints that are repeated, the latest ones, each cut to this length. */
 const mostEarlier = 10;
 const longestEarlier = 500;
 
-/** The section that ends the request for the strategy of `round`; none where nobody gave a hint. */
-export function hintsTold(state: RunState, round: number): string[] {
+/** The section that ends the request for the strategy of `round`; empty where nobody gave a hint. */
+export function hintSection(state: RunState, round: number): string[] {
   const hints = hintsFor(state, round);
   if (hints.length === 0) return [];
   return [
@@ -23,8 +23,8 @@ export function hintsTold(state: RunState, round: number): string[] {
   ];
 }
 
-/** What was told before `round`, for a conversation that begins anew. */
-export function earlierHintsTold({ hints }: RunState, round: number): string[] {
+/** The hints before `round`, for a new conversation. */
+export function earlierHintSection({ hints }: RunState, round: number): string[] {
   const earlier = hints.filter((hint) => hint.round < round);
   if (earlier.length === 0) return [];
   const lines = earlier.slice(-mostEarlier).map((hint) => `round ${hint.round}: ${cut(hint)}`);

@@ -1,8 +1,8 @@
 /**
- * Local search: look at the neighbours of the best, move when one is better, start anew when none is.
+ * Local search: looks at the neighbours of the best, moves when one is better, starts again when none is.
  *
- * Owns the climb. Which architecture the climb stands on is read from the rounds so far, so that nothing has to be
- * remembered. Knows no space.
+ * The current architecture of the climb is read from the rounds so far, so nothing has to be remembered. No space is
+ * known here.
  */
 import type { Searcher, Turn } from "../search/ports.ts";
 import { shuffle } from "../search/random.ts";
@@ -16,7 +16,7 @@ export const localSearch: Searcher = {
   summary: "hill climbing over all one-choice neighbours, restarted at random from each peak",
   async propose(turn) {
     const stream = turn.random("steps");
-    const summit = standpoint(turn);
+    const summit = currentOf(turn);
     const open = summit === null ? [] : shuffle(stream, unvisited(turn, summit.architecture));
     const steps = (await withinLimits(turn, open)).slice(0, roundSize(turn));
     if (steps.length > 0) return steps.map(({ text }) => text);
@@ -25,17 +25,17 @@ export const localSearch: Searcher = {
   },
 };
 
-/** Where the climb stands: the best since the last restart; null before the first result. */
-function standpoint(turn: Turn): Individual | null {
+/** The current architecture of the climb: the best since the last restart; null before the first result. */
+function currentOf(turn: Turn): Individual | null {
   const all = individuals(turn.state, turn.space);
-  let stand: Individual | null = null;
+  let current: Individual | null = null;
   for (const round of new Set(all.map((each) => each.round))) {
-    if (stand !== null && unvisited(turn, stand.architecture, round).length === 0) stand = null;
+    if (current !== null && unvisited(turn, current.architecture, round).length === 0) current = null;
     for (const each of all) {
-      if (each.round === round && (stand === null || each.fitness > stand.fitness)) stand = each;
+      if (each.round === round && (current === null || each.fitness > current.fitness)) current = each;
     }
   }
-  return stand;
+  return current;
 }
 
 /** Neighbours that were not visited before `round` and are not known to be over a limit. */

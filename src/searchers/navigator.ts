@@ -1,8 +1,8 @@
 /**
  * The Navigator: writes the strategy and refines it from each round's results.
  *
- * Owns its prompts, the outline of a strategy in them, and the reading of its replies. Keeps no conversation: whether
- * one is carried is the Coordinator's business. Knows no model and no space.
+ * It writes the role's prompts, with the outline of a strategy, and reads its replies. The Coordinator keeps the
+ * conversation, if any. No model and no space is known here.
  */
 import type { ChatReply } from "../search/events.ts";
 import type { Prompt, Reading } from "../search/ports.ts";
@@ -12,22 +12,22 @@ import type { RunState } from "../search/state.ts";
 import { strategySections } from "../search/strategy.ts";
 import { condensedMessage } from "./condensed.ts";
 import { openingMessage, refinementMessage } from "./feedback.ts";
-import { hintsTold } from "./hints.ts";
+import { hintSection } from "./hints.ts";
 import { describeProblem, describeSpace, exampleOf, hasPromptExtras, sceneOf, textsOf } from "./prompts.ts";
 
 const fewestWords = 5;
 const longestQuote = 200;
 
 /**
- * The prompt for the strategy of `round`: an opening as long as there is none, a refinement after that. It ends with the
- * hints that a person gave for this round, and holds no others.
+ * The prompt for the strategy of `round`: an opening until there is a strategy, a refinement after that. It ends with
+ * the hints that a person gave for this round, and holds no other hints.
  */
 export function navigatorPrompt(state: RunState, space: Space, round: number): Prompt {
   const last = strategyBefore(state, round) === null ? undefined : state.rounds[round - 2];
   const author = { role: "navigator", texts: textsOf(state.search).navigator } as const;
   const request =
     last === undefined ? openingMessage(state, space, author) : refinementMessage(state, space, last, author);
-  const user = [request, ...hintsTold(state, round)].join("\n\n");
+  const user = [request, ...hintSection(state, round)].join("\n\n");
   const condensed = last === undefined ? undefined : condensedMessage(state, space, last, "navigator", user);
   return {
     system: systemPrompt(state, space),
@@ -57,7 +57,7 @@ export function isStrategy(text: string): boolean {
   return text.split(/\s+/).length >= fewestWords;
 }
 
-/** The headings of a strategy in a fence; without prompt extras the paper's alone, and no shares. */
+/** The headings of a strategy in a fence; without prompt extras only the paper's, without shares. */
 export function outlineOf({ search }: RunState, { description }: Space): string {
   const directions = ["## Directions", ...description.dimensions.map(({ name }) => `### ${name}`)].join("\n");
   const ranges = `## Ranges\n- ${description.dimensions[0]?.name}[0]: CHOICE 60%, CHOICE 30%, CHOICE 10%`;
@@ -78,7 +78,7 @@ function systemPrompt(state: RunState, space: Space): string {
     navigator.role(scene),
     describeProblem(state),
     describeSpace(space),
-    // The paper shows its Navigator a whole architecture; ours knows the form from the results.
+    // The paper shows its Navigator a whole architecture; ours sees the form in the results.
     ...(scene.promptExtras ? [] : [example(exampleOf(space))]),
     navigator.work(scene),
     navigator.answer(scene, outlineOf(state, space), ""),

@@ -1,19 +1,19 @@
 /**
- * Drawing an architecture slot by slot, each choice with odds of its own.
+ * Draws an architecture slot by slot, each choice with its own odds.
  *
- * Owns the weighted draw. Knows neither where the odds come from nor what an architecture scores.
+ * The source of the odds and the scores of architectures are not known here.
  */
 import { ContractViolation } from "../errors.ts";
 import type { Random } from "../search/random.ts";
 import type { Architecture } from "../search/architecture.ts";
 import type { Space } from "../search/space.ts";
 
-/** Odds of the choices by dimension and flat slot; those of one slot are at least 0 and not all 0. */
+/** Odds of the choices, by dimension and flat slot. The odds of a slot are at least 0, and not all 0. */
 export type Odds = readonly (readonly (readonly number[])[])[];
 
 const resolution = 2 ** 30;
 
-/** A number from 0 up to, but never 1, in steps of 2^-30. */
+/** A number from 0 up to 1, but never 1, in steps of 2^-30. */
 function fraction(random: Random): number {
   return random.below(resolution) / resolution;
 }
@@ -25,7 +25,7 @@ export function perSlot<T>(space: Space, make: (dimension: number, choices: numb
   );
 }
 
-/** Draws every slot by its odds, apart from the others; what falls on a slot out of use is dropped. */
+/** Draws every slot by its odds, independently of the others. The draw for a slot out of use is dropped. */
 export function drawByOdds(space: Space, odds: Odds, random: Random): Architecture {
   const raw = space.description.dimensions.map(({ name, choices }, dimension) => [
     name,
@@ -44,6 +44,6 @@ function drawChoice(odds: readonly number[], random: Random): number {
     left -= each;
     if (left < 0) return choice;
   }
-  // Rounding may leave a crumb: it belongs to the last choice that has any odds.
+  // Rounding may leave a small rest: it goes to the last choice with odds above 0.
   return odds.findLastIndex((each) => each > 0);
 }

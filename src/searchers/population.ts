@@ -1,14 +1,14 @@
 /**
- * Scored architectures, as the evolutionary searchers see them.
+ * Reads results as individuals with a fitness, for evolutionary searchers.
  *
- * Owns the reading of results as individuals with a fitness. Knows no way to select or to breed.
+ * How individuals are selected and bred is not known here.
  */
 import type { Architecture } from "../search/architecture.ts";
 import type { Space } from "../search/space.ts";
 import { type Evaluation, evaluations, objective, valueOf } from "../search/results.ts";
 import type { RunState } from "../search/state.ts";
 
-/** An evaluated architecture; a higher fitness is better whatever the objective's direction. */
+/** An evaluated architecture; a higher fitness is better, in either direction of the objective. */
 export interface Individual {
   readonly architecture: Architecture;
   readonly fitness: number;

@@ -1,8 +1,8 @@
 /**
- * Two searchers in one run: an early one that needs no results, then the one that learns most from them.
+ * Plays two searchers in one run: an early one that needs no results, then the one that learns most from them.
  *
- * Owns who plays a round. Both are judged by what they have gained, and this is read from the rounds so far: who
- * played each of them follows from the rounds before it, so that nothing has to be remembered. Knows neither searcher.
+ * It decides which of them plays a round, by the gain of each. The gains and the earlier players are computed from the
+ * rounds so far, so nothing has to be remembered. Neither searcher is known here.
  */
 import { UsageError } from "../errors.ts";
 import type { SearchConfig } from "../search/events.ts";
@@ -13,15 +13,15 @@ import type { RunState } from "../search/state.ts";
 
 /** The early searcher plays until this many evaluations have been made. */
 const opening = 10;
-/** A searcher is judged by its latest evaluations. */
+/** A searcher is judged by this many of its latest evaluations. */
 const window = 20;
 
 type EarlySettings = Pick<SearchConfig, "early" | "prior">;
 type Arm = "early" | "late";
 
 /**
- * A searcher that begins with one of `others`, the one that `early` in the configuration names, and goes over to
- * `late`, as their gains tell.
+ * A searcher that begins with one of `others`, which `early` in the configuration names, and changes to `late` by their
+ * gains.
  */
 export function portfolioOf(others: readonly Searcher[], late: Searcher): Searcher {
   return {
@@ -34,7 +34,10 @@ export function portfolioOf(others: readonly Searcher[], late: Searcher): Search
   };
 }
 
-/** The searcher that a portfolio begins with: as configured; else draws from the prior; else, without one, even draws. */
+/**
+ * The searcher that a portfolio begins with: the configured one; else draws from the prior; without a prior, even
+ * draws.
+ */
 export function earlyName({ early, prior }: EarlySettings): string {
   return early ?? (prior === undefined ? "random" : "prior-random");
 }
@@ -69,11 +72,12 @@ function nextArm(state: RunState): Arm {
       const value = valueOf(state, outcome);
       const improves = value !== null && !overLimit && isBetter(state, value, best);
       if (improves) best = value;
-      // Of draws that are all alike the n-th is the best so far with odds of 1 in n: this makes luck gain 1 on average.
+      // Of n equal draws the last is the best so far with odds of 1 in n. With this factor pure luck gains 1 on
+      // average.
       gains[arm].push(improves ? made : 0);
     }
     if (evaluations.length === 0) {
-      // Who has nothing to propose steps aside: idle rounds in a row would end the run.
+      // A searcher without a proposal gives way to the other: idle rounds in a row would end the run.
       gains[arm].push(0);
       arm = arm === "early" ? "late" : "early";
     } else if (made >= opening || gains.late.length > 0) {
@@ -83,7 +87,7 @@ function nextArm(state: RunState): Arm {
   return arm;
 }
 
-/** The mean gain of the latest evaluations; who has made none is to be tried. */
+/** The mean gain of the latest evaluations. A searcher without evaluations must be tried. */
 function recent(gains: readonly number[]): number {
   const latest = gains.slice(-window);
   return latest.length === 0

@@ -1,7 +1,8 @@
 /**
  * Draws from fixed odds: what somebody, or a model, believed before the search.
  *
- * Owns the reading of those odds. Shows how much of a result comes from a prior alone. Knows no result.
+ * It reads the odds from the configuration. It shows how much of a result comes from a prior alone. It reads no
+ * results.
  */
 import { UsageError } from "../errors.ts";
 import type { SearchConfig } from "../search/events.ts";
@@ -24,10 +25,10 @@ export const priorRandom: Searcher = {
 };
 
 /**
- * The odds that a prior gives every slot. A dimension that it does not name is drawn evenly; a choice that it does not
- * name in a dimension that it does is never drawn.
+ * The odds that a prior gives every slot. A dimension that it does not name is drawn evenly. In a dimension
+ * that it names, a choice that it does not name is never drawn.
  *
- * @throws UsageError when there is no prior, or it names what the space does not have, or leaves a slot without a choice
+ * @throws UsageError when there is no prior, or it has a name that the space does not have, or gives a slot no choice
  */
 export function checkPrior(space: Space, prior: SearchConfig["prior"]): Odds {
   const { dimensions } = space.description;

@@ -1,9 +1,8 @@
 /**
- * What the roles are told: text made from the space's description, the problem and the results.
+ * Writes the parts of prompts that all roles share, in every wording, and the JSON Schema of an answer.
  *
- * Owns the facts that all roles share, whatever the wording, and the JSON Schema of an answer. Knows no space,
- * benchmark or data set: all names in these texts come from the description, except the task sentence of the
- * configuration.
+ * The texts are made from the space's description, the problem and the results. All names in them come from the
+ * description, except the task sentence of the configuration: no space, benchmark or data set is known here.
  */
 import { number } from "../text/numbers.ts";
 import type { Inform, Role, SearchConfig, Wording } from "../search/events.ts";
@@ -30,7 +29,7 @@ export function hasPromptExtras({ promptExtras }: Pick<SearchConfig, "promptExtr
   return promptExtras !== false;
 }
 
-/** Whether the prompts tell `fact` beyond the results. */
+/** Whether the prompts show `fact` beyond the results. */
 export function informs(search: Pick<SearchConfig, "promptExtras" | "inform">, fact: Inform): boolean {
   return hasPromptExtras(search) && (search.inform ?? []).includes(fact);
 }
@@ -48,9 +47,9 @@ export function sceneOf({ search }: RunState, author: Role): Scene {
 }
 
 /**
- * The JSON Schema of a list of architectures, in constructs that every constrained decoder honours.
+ * The JSON Schema of a list of architectures, in constructs that every constrained decoder supports.
  *
- * @param before members that stand before the list, by name
+ * @param before members before the list, by name
  */
 export function architecturesSchema(
   space: Space,
@@ -69,7 +68,7 @@ export function architecturesSchema(
   };
 }
 
-/** The space, as a model needs to know it: dimensions, slots by group, rules of the structure, costs. */
+/** The description of the space for a model: dimensions, slots by group, rules of the structure, costs. */
 export function describeSpace(space: Space): string {
   const { summary, dimensions, costs } = space.description;
   const rules = describeRules(dimensions);
@@ -94,7 +93,7 @@ export function describeSpace(space: Space): string {
 /**
  * One architecture as JSON, slots grouped where all groups are alike.
  *
- * @param unused what stands in slots that are not in use: null where it is shown, some choice where it is an answer
+ * @param unused what is in slots that are not in use: null where it is shown, any choice where it is an answer
  */
 export function writeArchitecture(
   space: Space,
@@ -117,7 +116,7 @@ export function writeArchitecture(
 /**
  * The form in which architectures are answered, around an example: JSON under a schema, or a fence.
  *
- * @param before what stands before the list, where the answer is JSON under a schema
+ * @param before what comes before the list, where the answer is JSON under a schema
  */
 export function answerForm({ search }: RunState, space: Space, before = ""): string {
   const example = exampleOf(space);
@@ -151,7 +150,7 @@ export function describeProblem(state: RunState): string {
   ].join("\n\n");
 }
 
-/** What each limited cost may be at most. */
+/** The most that each limited cost may be. */
 export function describeLimits({ search, space }: RunState): string[] {
   return Object.entries(search.limits).map(([name, limit]) => {
     const unit = space.costs.find((cost) => cost.name === name)?.unit ?? "";
@@ -166,7 +165,7 @@ export function withUnit(value: number, unit: string): string {
 
 // --- internal ---
 
-/** A metric or cost: its name, its unit and its meaning, as far as they are told. */
+/** A metric or cost: its name, its unit and its meaning, as far as they are known. */
 function describeNumber({ name, unit, meaning }: { name: string; unit: string; meaning: string }): string {
   return `\`${name}\`${unit === "" ? "" : ` (${unit})`}${meaning === "" ? "" : `: ${meaning}`}`;
 }

@@ -1,7 +1,7 @@
 /**
  * Random search: the control that any method has to beat.
  *
- * Owns nothing but even draws without repeats. Knows no result.
+ * It makes even draws without repeats, and reads no results.
  */
 import type { Searcher } from "../search/ports.ts";
 import { drawNew, roundSize } from "./draws.ts";

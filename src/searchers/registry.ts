@@ -1,7 +1,5 @@
 /**
- * Every way to propose, by name.
- *
- * Owns the list, and what the settings of a search mean to those on it.
+ * Lists every searcher by name, and checks whether the settings of a search fit its searcher.
  */
 import { UsageError } from "../errors.ts";
 import type { SearchConfig } from "../search/events.ts";
@@ -36,13 +34,13 @@ const arms: readonly Searcher[] = [
 
 const portfolio = portfolioOf(arms, surrogate);
 
-/** In the order to show them. */
+/** The searchers, in the order to show them. */
 export const searchers: readonly Searcher[] = [...arms, portfolio];
 
 /** The names of searchers that ask the roles, and so need a language model. */
 const roleSearchers: ReadonlySet<string> = new Set([collm.name, solo.name]);
 
-/** What says who plays. */
+/** The settings that decide which searcher plays. */
 export type PlayerSettings = Pick<SearchConfig, "searcher" | "early" | "prior">;
 
 /** The searcher that plays the first round. */
@@ -55,7 +53,7 @@ export function asksRoles(search: PlayerSettings): boolean {
   return roleSearchers.has(firstPlayer(search));
 }
 
-/** Whether a search asks a Navigator of its own in every round. */
+/** Whether a search asks a separate Navigator in every round. */
 export function asksNavigator({ searcher }: Pick<SearchConfig, "searcher">): boolean {
   return searcher === collm.name;
 }

@@ -1,8 +1,8 @@
 /**
- * Regularized evolution (Real et al., 2019): the oldest dies, not the worst.
+ * Regularized evolution (Real et al., 2019): the oldest individual dies, and not the worst.
  *
- * Owns the tournament: the last twenty results are alive, five of them compete, the winner has one mutated child.
- * Ten children are bred a round, as by ten workers that do not wait for each other. Knows no space.
+ * The last twenty results are alive. In a tournament five of them compete, and the winner has one mutated child. A
+ * round breeds ten children, like ten workers that do not wait for each other. No space is known here.
  */
 import type { Searcher } from "../search/ports.ts";
 import { shuffle } from "../search/random.ts";

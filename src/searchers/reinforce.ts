@@ -1,8 +1,9 @@
 /**
- * REINFORCE (Williams, 1992) with the two numbers that the paper gives of its baseline: learning rate 0.01, average of 0.9.
+ * REINFORCE (Williams, 1992) with the two numbers that the paper gives for its baseline: learning rate 0.01, average of
+ * 0.9.
  *
- * Owns the policy, one categorical distribution a slot, and how results move it. The policy is computed anew from
- * every result in order, so that nothing has to be remembered. Knows no space.
+ * The policy has one categorical distribution for each slot, and every result moves it. It is computed again from all
+ * results in order, so nothing has to be remembered. No space is known here.
  */
 import type { Searcher } from "../search/ports.ts";
 import type { Space } from "../search/space.ts";
@@ -12,7 +13,7 @@ import { drawByOdds, type Odds, perSlot } from "./odds.ts";
 import { individuals } from "./population.ts";
 
 const learningRate = 0.01;
-/** How much of the baseline stays when a result comes in. */
+/** The part of the baseline that is kept when a result comes in. */
 const memory = 0.9;
 
 export const reinforce: Searcher = {
@@ -23,13 +24,16 @@ export const reinforce: Searcher = {
     const odds = policy(turn.state, turn.space);
     const count = roundSize(turn);
     const drawn = await drawNew(turn, count, () => drawByOdds(turn.space, odds, stream));
-    // A policy that has settled on what is known already has nothing new to say.
+    // A policy that has settled on known architectures proposes nothing new.
     const strangers = await drawNew(turn, count - drawn.length, () => turn.space.sample(stream), drawn);
     return [...drawn, ...strangers].map(({ text }) => text);
   },
 };
 
-/** The policy after every result so far. The reward is the objective in the unit of the space, its sign by direction. */
+/**
+ * The policy after every result so far. The reward is the objective in the unit of the space; its sign depends on the
+ * direction.
+ */
 function policy(state: RunState, space: Space): Odds {
   const logits = perSlot(space, (_, choices) => Array.from({ length: choices }, () => 0));
   let baseline: number | null = null;
@@ -41,7 +45,7 @@ function policy(state: RunState, space: Space): Odds {
       for (const [slot, chosen] of slots.entries()) {
         const own = logits[dimension]?.[slot];
         if (chosen === null || own === undefined) continue;
-        // The gradient of the log of a softmax: one for what was chosen, less the odds of each.
+        // The gradient of the log of a softmax: 1 for the chosen one, minus the odds of each.
         for (const [choice, odds] of softmax(own).entries())
           own[choice] = (own[choice] ?? 0) + step * ((choice === chosen ? 1 : 0) - odds);
       }

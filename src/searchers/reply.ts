@@ -1,43 +1,46 @@
 /**
  * Finds the JSON in a model's reply.
  *
- * Owns where JSON may stand: alone, in a fence, amid prose, several values in a row, or whole members of a list that
- * was cut off; and what may be put right in its form where the caller records that. Completes nothing, changes no
- * value, and knows nothing of what the values mean.
+ * JSON may be alone, in a fence, in prose, several values in a row, or whole members of a list that was cut off. Its
+ * form may be repaired where the caller records that. Nothing is completed and no value changes. The meaning of the
+ * values is not known here.
  */
 import { countRepairs, type RepairKind } from "../search/repairs.ts";
 
-/** Brackets that hold no JSON are looked into so deep and no deeper: no character is read more often than that. */
+/** How deep to look into brackets that hold no JSON; so no character is read more often than this. */
 const deepest = 20;
-/** So many characters of a reply are looked at for repairs, those looked at again counted again. */
+/** The most characters of a reply to read for repairs; characters that are read again count again. */
 const mostMended = 3_000_000;
-/** In a reply that is not JSON as a whole, JSON is looked for in this many of its last characters. */
+/** In a reply that is not JSON as a whole, this many of the last characters are searched. */
 const mostSearched = 1_000_000;
-/** This many stretches between brackets are looked at, the last ones: an answer comes at the end. */
+/** The most stretches between brackets to look at, the last ones: an answer comes at the end. */
 const mostLooked = 50_000;
 /** A text whose brackets are nested deeper is not read as JSON. */
 const deepestNesting = 250_000;
-/** At most this many open brackets wait for the one that closes them; beyond that the oldest are given up. */
+/** The most open brackets that wait for the one that closes them. Beyond that the oldest are dropped. */
 const mostOpen = 20_000;
 
-/** A JSON object or array, and where in the text it stands. */
+/** A JSON object or array, and its place in the text. */
 export interface Found {
   readonly value: unknown;
   readonly start: number;
   readonly end: number;
-  /** What was put right within it. */
+  /** What was repaired within it. */
   readonly repairs?: ReadonlyMap<RepairKind, number>;
   /** The JSON around it that is cut off or broken. */
   readonly within?: Stretch;
 }
 
-/** From a place in a text up to another one. */
+/** A part of a text, from one place to another. */
 interface Stretch {
   readonly start: number;
   readonly end: number;
 }
 
-/** Every JSON object or array that stands complete in `text` and in no other one, in order; strictly, without repairs. */
+/**
+ * Every JSON object or array that is complete in `text` and not inside another one, in order; strictly, without
+ * repairs.
+ */
 export function findJson(text: string): unknown[] {
   return locateJson(text).map(({ value }) => value);
 }
@@ -45,8 +48,8 @@ export function findJson(text: string): unknown[] {
 /**
  * The same, with their places.
  *
- * @param isWanted says of a value whose form had to be put right whether it is what the caller looks for; where it is
- *   not, the text counts as no JSON. Absent: no form is put right.
+ * @param isWanted whether a value whose form was repaired is what the caller looks for; if not, the text does not count
+ *   as JSON. Absent: no form is repaired.
  */
 export function locateJson(text: string, isWanted?: (value: unknown) => boolean): Found[] {
   const trimmed = text.trim();
@@ -74,7 +77,7 @@ function locateWithin(text: string, isWanted: ((value: unknown) => boolean) | un
   const found: Found[] = [];
   let end = 0;
   let toMend = isWanted === undefined ? 0 : mostMended;
-  /** The stretches around the present one that turned out to be no JSON. */
+  /** The stretches around the present one that are not JSON. */
   const around: (Stretch & { readonly isJson: boolean })[] = [];
   const { spans, cut } = balancedSpans(text);
   for (const span of spans.slice(-mostLooked)) {
@@ -101,9 +104,9 @@ function locateWithin(text: string, isWanted: ((value: unknown) => boolean) | un
 }
 
 /**
- * What stands around the values that were used: text, fences, and JSON that is not whole.
+ * What is around the values that were used: text, fences, and JSON that is not whole.
  *
- * @param fenced whether the form asked for is one fence, behind any text
+ * @param fenced whether the form asked for is one fence, after any text
  */
 export function repairsAround(text: string, used: readonly Found[], fenced: boolean): RepairKind[] {
   const taken: { start: number; end: number }[] = [];
@@ -116,7 +119,7 @@ export function repairsAround(text: string, used: readonly Found[], fenced: bool
   const between = [...taken, { start: text.length, end: text.length }].map(({ start }, index) =>
     text.slice(taken[index - 1]?.end ?? 0, start),
   );
-  // Where a fence was asked for, any text may stand before it, and its end behind it.
+  // Where a fence was asked for, any text may come before it, and its end after it.
   const odd = fenced ? [...between.slice(1, -1), (between.at(-1) ?? "").replace(fence, "")] : between;
   const repairs: RepairKind[] = [];
   if (odd.some((each) => each.search(fence) !== -1)) repairs.push("fence");
@@ -134,15 +137,15 @@ const fences = new RegExp(fence, "g");
 const [backslash, quote, comma, colon, lineFeed] = [92, 34, 44, 58, 10] as const;
 const [brace, bracket, closingBrace, closingBracket] = [123, 91, 125, 93] as const;
 const [slash, hash, minus] = [47, 35, 45] as const;
-/** Stands for any value where brackets and commas stand for themselves. */
+/** Means any value, in a place that may also hold a bracket or a comma. */
 const anyValue = 1;
 
-/** Whether JSON takes the character for white space. */
+/** Whether the character is white space in JSON. */
 function isBlank(code: number): boolean {
   return code === 32 || code === lineFeed || code === 13 || code === 9;
 }
 
-/** Whether the bracket at `at` looks like the beginning of JSON and not of prose. */
+/** Whether the bracket at `at` looks like the beginning of JSON, and not like prose. */
 function opensJson(text: string, at: number): boolean {
   const beginning = /\s*(?:["'\u201c{[]|\w+\s*:)/y;
   beginning.lastIndex = at + 1;
@@ -150,8 +153,8 @@ function opensJson(text: string, at: number): boolean {
 }
 
 /**
- * Every stretch from an opening bracket to the one that closes it, outside strings, outer ones before inner ones; and
- * where JSON begins that nothing closes; the end of the text where there is none.
+ * Every stretch from an opening bracket to the one that closes it, outside strings, outer ones before inner ones. Also
+ * where JSON begins that nothing closes; without such JSON, the end of the text.
  */
 function balancedSpans(text: string): { spans: Stretch[]; cut: number } {
   const spans: Stretch[] = [];
@@ -164,7 +167,7 @@ function balancedSpans(text: string): { spans: Stretch[]; cut: number } {
     opened.push(at);
     if (opened.length > mostOpen) giveUp(opened.splice(0, mostOpen / 2));
   };
-  // Each kind by itself: a bracket of prose that nothing closes must not hide the JSON around it.
+  // Each kind is matched by itself: an unclosed bracket of prose must not hide the JSON around it.
   const braces: number[] = [];
   const brackets: number[] = [];
   const close = (opened: number[], end: number) => {
@@ -172,7 +175,7 @@ function balancedSpans(text: string): { spans: Stretch[]; cut: number } {
     if (start !== undefined) spans.push({ start, end });
   };
   let inString = false;
-  /** The last character that is no white space. */
+  /** The last character that is not white space. */
   let before = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
@@ -182,7 +185,7 @@ function balancedSpans(text: string): { spans: Stretch[]; cut: number } {
       continue;
     }
     if (isBlank(code)) continue;
-    // A string of JSON can begin nowhere else: other quotation marks are prose, or inches.
+    // A string of JSON cannot begin elsewhere: other quotation marks are prose, or inches.
     if (code === quote)
       inString =
         braces.length + brackets.length > 0 &&
@@ -198,7 +201,7 @@ function balancedSpans(text: string): { spans: Stretch[]; cut: number } {
   return { spans: spans.sort((first, second) => first.start - second.start), cut };
 }
 
-/** Whether brackets are nested deeper than in any answer: reading such a text takes very long. */
+/** Whether brackets are nested deeper than in any answer. Such a text would take very long to read. */
 function isTooDeep(text: string): boolean {
   if (text.length <= deepestNesting) return false;
   let depth = 0;
@@ -225,7 +228,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What JSON does not take for white space, although nothing can be seen of it. */
+/** Invisible characters that are not white space in JSON. */
 const oddBlank = /[\v\f\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2069\u3000\ufeff]/;
 const word = /[A-Za-z_$][\w$]*/y;
 const controls: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
@@ -246,20 +249,20 @@ const literals: Readonly<Record<string, string>> = {
 };
 
 /**
- * Writes what is nearly JSON as JSON, token by token, and reads that: JSON.parse has the last word on what is whole.
- * Quotes, commas and comments change, values never do: neither bare words nor NaN nor other spellings of numbers are read.
+ * Rewrites what is nearly JSON as JSON, token by token, and reads that: JSON.parse decides whether it is whole. Quotes,
+ * commas and comments change, values never do: bare words, NaN and other spellings of numbers are not read.
  *
- * @returns also how many characters were looked at; no value where it is no JSON for another reason
+ * @returns also how many characters were read; no value where it is not JSON for another reason
  */
 function mend(text: string): { value?: unknown; repairs: Map<RepairKind, number>; looked: number } {
   const repairs = new Map<RepairKind, number>();
   const pieces: string[] = [];
-  /** Up to here the text is in `pieces`. */
+  /** The text up to here is in `pieces`. */
   let copied = 0;
   let at = 0;
   /** The last token: a bracket, a comma, a colon, or a value. */
   let last = 0;
-  /** Where among the pieces a comma stands that may turn out to be a trailing one. */
+  /** The place in `pieces` of a comma that may be a trailing one. */
   let commaPiece = -1;
   const isKey = (end: number) =>
     (last === brace || last === comma) && text.charCodeAt(afterBlanks(text, end)) === colon;
@@ -289,7 +292,7 @@ function mend(text: string): { value?: unknown; repairs: Map<RepairKind, number>
         replace(at + 1, "", "trailing-comma");
         continue;
       }
-      // What follows may be nothing but comments.
+      // Only comments may follow.
       const mayTrail = isBehind && (after === slash || after === hash || isOddBlank(after));
       commaPiece = mayTrail ? pieces.length + 1 : -1;
       if (mayTrail) replace(at + 1, ",");
@@ -358,7 +361,9 @@ function afterBlanks(text: string, from: number): number {
   return at;
 }
 
-/** The quoted text at `at` as JSON writes it, where it ends, and how many of its line breaks and tabs stood as they are. */
+/**
+ * The quoted text at `at` as JSON writes it, where it ends, and how many of its line breaks and tabs were not escaped.
+ */
 function stringAt(text: string, at: number): { end: number; json: string; breaks: number } | null {
   const ends = closing[text[at] as string] as string;
   let copied = at + 1;
@@ -372,7 +377,7 @@ function stringAt(text: string, at: number): { end: number; json: string; breaks
       return { end: end + 1, json: `"${json}${text.slice(copied, end)}"`, breaks };
     if (code === backslash) {
       end += 1;
-      // Every other escape is JSON's own, or JSON.parse refuses it.
+      // Every other escape is one of JSON's, or JSON.parse refuses it.
       if (ends !== "'" || text[end] !== "'") continue;
       json += `${text.slice(copied, end - 1)}'`;
     } else if (code === quote) {
@@ -387,7 +392,7 @@ function stringAt(text: string, at: number): { end: number; json: string; breaks
   return null;
 }
 
-/** Where the comment at `at` ends, or -1 where there is none. */
+/** Where the comment at `at` ends, or -1 where there is no comment. */
 function endOfComment(text: string, at: number): number {
   if (text.startsWith("/*", at)) {
     const end = text.indexOf("*/", at + 2);

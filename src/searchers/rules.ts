@@ -2,8 +2,9 @@
  * A search by written rules, without a language model: each round it reads which choices the good architectures share,
  * writes that down as a strategy in words, and draws new architectures by the shares in it.
  *
- * Owns the rules: what counts as good, how sure the shares are, when they widen, and the words. Costs are free, so it
- * draws until enough architectures are new and within the limits. Keeps nothing between rounds and knows no space.
+ * The rules say what counts as good, how sure the shares are, when they widen, and the words. Costs are free, so it
+ * draws until enough architectures are new and within the limits. Nothing is kept between rounds, and no space is known
+ * here.
  */
 import type { Searcher, Turn } from "../search/ports.ts";
 import type { Architecture } from "../search/architecture.ts";
@@ -14,20 +15,23 @@ import { drawNew, roundSize } from "./draws.ts";
 import { drawByOdds, type Odds } from "./odds.ts";
 import { individuals, ranked } from "./population.ts";
 
-/** The share of results that counts as good, and the fewest and most of them. */
+/** The share of results that counts as good, and the least and the largest number of them. */
 const goodShare = 0.25;
 const fewestGood = 4;
 const mostGood = 12;
-/** How many votes each choice has before any result speaks, at the start and at the end of the budget. */
+/** How many votes each choice has without any result, at the start and at the end of the budget. */
 const firstPrior = 1;
 const lastPrior = 0.25;
-/** A choice rarer than this, or than half its even share, is left out of the strategy, and so of the draws. */
+/** A choice below this share, or below half its even share, is left out of the strategy and of the draws. */
 const smallestPercent = 3;
-/** By so much these votes grow, step by step, where nearly every draw is known already; at last all shares are even. */
+/**
+ * The factors by which these votes grow, step by step, where nearly every draw is known; in the last step all shares
+ * are even.
+ */
 const widths = [1, 4, 16, Number.POSITIVE_INFINITY];
-/** So often a round looks again at what comes nearest to the limits. */
+/** How often a round looks again at the architectures nearest to the limits. */
 const mostApproaches = 8;
-/** So many draws are made for each architecture of a round before the next step. */
+/** How many draws are made for each architecture of a round before the next step. */
 const drawsEach = 20;
 
 export const rules: Searcher = {
@@ -43,13 +47,13 @@ export const rules: Searcher = {
   },
 };
 
-/** What a round follows. */
+/** What a round draws by. */
 interface Plan {
-  /** The architectures that the shares are taken from, the best first. */
+  /** The architectures that the shares come from, the best first. */
   readonly good: readonly Architecture[];
-  /** `limits`: there is no result yet, and these come nearest to the limits. */
+  /** `limits`: there is no result yet, and these are nearest to the limits. */
   readonly from: "results" | "limits";
-  /** By how much the shares are wider than the results alone would have them; infinite: they are even. */
+  /** By which factor the shares are wider than from the results alone; infinite: they are even. */
   readonly width: number;
   readonly polls: readonly Poll[];
 }
@@ -67,7 +71,9 @@ class Batch {
     this.#random = turn.random("draws");
   }
 
-  /** Draws by a plan until the batch is full; after a number of draws it stops, unless `isLast`. Whether it is full. */
+  /**
+   * Draws by a plan until the batch is full, or after a number of draws unless `isLast`. Returns whether it is full.
+   */
   async fill(plan: Plan, isLast: boolean): Promise<boolean> {
     const { space } = this.turn;
     const odds = oddsOf(plan.polls);
@@ -78,7 +84,7 @@ class Batch {
   }
 }
 
-/** Draws near the best results, and wider where hardly anything new is left there. */
+/** Draws near the best results, and more widely where hardly anything new is left there. */
 async function followResults(batch: Batch, good: readonly Architecture[]): Promise<Plan> {
   let plan: Plan | undefined;
   for (const [step, width] of widths.entries()) {
@@ -88,7 +94,7 @@ async function followResults(batch: Batch, good: readonly Architecture[]): Promi
   return plan as Plan;
 }
 
-/** Draws evenly, and where limits leave little of that, near what comes nearest to the limits. */
+/** Draws evenly; where few such draws keep the limits, draws near the architectures nearest to the limits. */
 async function approachLimits(batch: Batch): Promise<Plan> {
   const isLimited = Object.keys(batch.turn.state.search.limits).length > 0;
   let plan = planOf(batch.turn, nearestToLimits(batch.turn), "limits", 1);
@@ -105,7 +111,7 @@ function bestResults({ state, space }: Turn): Architecture[] {
   return goodAmong(ranked(individuals(state, space))).map(({ architecture }) => architecture);
 }
 
-/** Of all architectures whose costs are known and that were not proposed, those that exceed the limits least. */
+/** Of all architectures with known costs that were not proposed, those that exceed the limits least. */
 function nearestToLimits({ state, space }: Turn): Architecture[] {
   if (Object.keys(state.search.limits).length === 0) return [];
   const known = [...state.costs.values()].filter(({ text }) => !state.visited.has(text));
@@ -125,7 +131,7 @@ function goodAmong<T>(ordered: readonly T[]): T[] {
 /** The shares of the choices of one slot, the largest first. */
 interface Poll extends Range {
   readonly slot: number;
-  /** All choices of the slot, those without a share among them. */
+  /** All choices of the slot, also those without a share. */
   readonly choices: readonly string[];
   /** Choices that hardly any good architecture has. */
   readonly rare: readonly string[];
@@ -145,7 +151,7 @@ function planOf(turn: Turn, good: readonly Architecture[], from: Plan["from"], w
   return { good, from, width, polls };
 }
 
-/** Votes of the good architectures, better ones with more weight; none in a slot that none of them uses: even shares. */
+/** Votes of the good architectures, better ones with more weight. A slot that none of them uses gets even shares. */
 function pollOf(
   place: Pick<Poll, "dimension" | "slot" | "choices">,
   held: readonly (number | null)[],
@@ -172,7 +178,7 @@ function pollOf(
   };
 }
 
-/** The shares as odds; even ones in a slot of so many choices that each share rounds to nothing. */
+/** The shares as odds. They are even in a slot with so many choices that each share rounds to 0. */
 function oddsOf(polls: readonly Poll[]): Odds {
   const byDimension = new Map<string, number[][]>();
   for (const { dimension, choices, shares } of polls) {

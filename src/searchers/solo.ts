@@ -1,9 +1,9 @@
 /**
  * SiLLM-NAS, the paper's ablation: one model that reflects, then generates.
  *
- * Owns its prompt, which tells what the Navigator is told and asks for what both roles give, and the reading of its
- * replies into a strategy and raw candidates. It plays under the Generator's name, whose conversation it keeps where
- * memory says so. Knows neither model nor space.
+ * Its prompt shows what the Navigator is shown, and asks for what both roles give. Its replies are read into a strategy
+ * and raw candidates. It plays under the Generator's name, and keeps the Generator's conversation where memory says so.
+ * No model and no space is known here.
  */
 import type { ChatReply } from "../search/events.ts";
 import type { Prompt, Reading, Searcher } from "../search/ports.ts";
@@ -39,12 +39,12 @@ export const solo: Searcher = {
 
 /** What one reply holds. */
 export interface SoloAnswer {
-  /** The reflection; null where there was none, which costs nothing. */
+  /** The reflection; null where there is none, which is allowed. */
   readonly strategy: string | null;
   readonly candidates: readonly unknown[];
 }
 
-/** The prompt of `round`: an opening as long as there are no candidates, a refinement after that. */
+/** The prompt of `round`: an opening until there are candidates, a refinement after that. */
 export function soloPrompt(state: RunState, space: Space, round: number): Prompt {
   const { candidates, structured } = state.search;
   const last = lastToTell(state, round);
@@ -60,7 +60,9 @@ export function soloPrompt(state: RunState, space: Space, round: number): Prompt
   };
 }
 
-/** The architectures as a Generator would give them, and the strategy: their neighbour in one object, or the text before. */
+/**
+ * The architectures as a Generator would give them, and the strategy: a member of the same object, or the text before.
+ */
 export function readSolo(space: Space, asked: AskedForm = "json"): (reply: ChatReply) => Reading<SoloAnswer> {
   return (reply) => {
     const answer = answerIn(space, reply.content);
@@ -74,7 +76,7 @@ export function readSolo(space: Space, asked: AskedForm = "json"): (reply: ChatR
 
 // --- internal ---
 
-/** The round whose results are told in `round`; undefined as long as there are no candidates. */
+/** The round whose results are shown in `round`; undefined until there are candidates. */
 function lastToTell({ rounds }: RunState, round: number): Round | undefined {
   const before = rounds.slice(0, round - 1);
   return before.some((each) => each.candidates.length > 0) ? before.at(-1) : undefined;
@@ -92,7 +94,7 @@ function systemPrompt(state: RunState, space: Space): string {
   ].join("\n\n");
 }
 
-/** Where the answer begins: examples that a strategy gives on the way to it are none of its candidates. */
+/** Where the answer begins. Examples in a strategy before it are not candidates. */
 function beginningOf(space: Space, content: string, found: readonly Found[]): Found | undefined {
   const whole = found.findLast(({ value }) => isAnswer(value));
   if (whole !== undefined) return whole;
@@ -114,7 +116,7 @@ function strategyIn(content: string, first: Found | undefined): string | null {
     .slice(0, start)
     .trim()
     .replace(/```[^\n`]*$/, "");
-  // What is left of an object that was cut off is no text.
+  // The rest of an object that was cut off is not a text.
   const isText = !/^(```[^\n`]*\n\s*)?\{/.test(before);
   const strategy = (typeof beside === "string" ? beside : isText ? before : "").trim();
   return isStrategy(strategy) ? strategy : null;

@@ -1,8 +1,8 @@
 /**
- * Search by a model of the results: propose what it expects to improve on the best.
+ * Searches by a model of the results: proposes what the model expects to improve on the best.
  *
- * Owns the first draws, the pool of candidates, the scale of the results and expected improvement. The model itself is
- * gaussian-process.ts. Knows no space.
+ * It makes the first draws and the pool of candidates, scales the results, and computes expected improvement. The model
+ * itself is gaussian-process.ts. No space is known here.
  */
 import type { Searcher, Turn } from "../search/ports.ts";
 import { pick, type Random } from "../search/random.ts";
@@ -12,17 +12,17 @@ import { drawNew, roundSize, withinLimits } from "./draws.ts";
 import { fitGaussianProcess, type Prediction } from "./gaussian-process.ts";
 import { type Individual, individuals, ranked } from "./population.ts";
 
-/** The model has a say from this many results on. */
+/** The model is used from this many results on. */
 const founders = 10;
-/** Proposals a round: the model learns from few at a time, and an evaluator measures these side by side. */
+/** Proposals a round: few, so that the model learns often; an evaluator measures them in parallel. */
 const batch = 5;
 const parents = 10;
 const poolSize = 200;
-/** One candidate in so many is an even draw. */
+/** One candidate in this many is an even draw. */
 const strangerEvery = 10;
 /** The most results that the model is fitted to: its time grows with their third power. */
 const mostKnown = 120;
-/** How many costs are asked for at a time, from the most promising candidate down. */
+/** How many costs are asked for at a time, the most promising candidates first. */
 const costBatch = 20;
 
 export const surrogate: Searcher = {
@@ -39,7 +39,7 @@ export const surrogate: Searcher = {
   },
 };
 
-/** Few a round, for the model learns from each; more where the rounds would end before the budget. */
+/** Few a round, because the model learns from each; more where the rounds would end before the budget. */
 function modelRoundSize(turn: Turn): number {
   const rounds = roundLimit(turn.state) - turn.round + 1;
   return Math.min(turn.allowance, Math.max(batch, Math.ceil(budgetLeft(turn.state) / rounds)));
@@ -75,7 +75,7 @@ async function mostPromising(
   return found.slice(0, count);
 }
 
-/** All results, or, where these are too many, the best of them and as many spread evenly over the rest. */
+/** All results; where these are too many, the best of them and as many others, spread evenly over the rest. */
 function learntFrom(all: readonly Individual[]): readonly Individual[] {
   if (all.length <= mostKnown) return all;
   const half = mostKnown / 2;
@@ -89,11 +89,11 @@ function learntFrom(all: readonly Individual[]): readonly Individual[] {
   ];
 }
 
-/** Unvisited mutants of the best, by one choice and by two in turn, and some even draws. */
+/** Unvisited mutants of the best, by one choice and by two choices in turn, and some even draws. */
 function candidates(turn: Turn, best: readonly Individual[], stream: Random): Architecture[] {
   const { space, state } = turn;
   const pool = new Map<string, Architecture>();
-  // Where all around the best is known, even many draws find little that is new.
+  // Where all neighbours of the best are known, even many draws find little that is new.
   for (let draw = 0; draw < 2 * poolSize && pool.size < poolSize; draw++) {
     const mutant = space.mutate(pick(stream, best).architecture, stream);
     const drawn =
@@ -107,7 +107,7 @@ function candidates(turn: Turn, best: readonly Individual[], stream: Random): Ar
   return [...pool.values()];
 }
 
-/** Ranks as quantiles of the normal distribution, so that neither unit nor outliers count; ties share one. */
+/** Ranks as quantiles of the normal distribution, so that the unit and outliers do not count. Ties share a quantile. */
 function normalScores(values: readonly number[]): number[] {
   const sorted = [...values].sort((first, second) => first - second);
   return values.map((value) => {
@@ -118,13 +118,13 @@ function normalScores(values: readonly number[]): number[] {
 }
 
 /**
- * The logarithm of how far above `best` a value is expected to lie, counted as 0 where it lies below. The logarithm
- * keeps candidates apart that have next to no hope (Ament et al., 2023).
+ * The logarithm of the expected distance of a value above `best`; below it the distance counts as 0. The logarithm
+ * distinguishes candidates with very little hope (Ament et al., 2023).
  */
 function logExpectedImprovement({ mean, deviation }: Prediction, best: number): number {
   const z = (mean - best) / deviation;
   const square = z * z;
-  // Far below the best the exact form cancels out; its expansion does not.
+  // Far below the best the exact form loses its digits; its expansion does not.
   const inDeviations =
     z < -4
       ? Math.log((1 - 3 / square + 15 / square ** 2) / square) - square / 2 - Math.log(2 * Math.PI) / 2

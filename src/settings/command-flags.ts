@@ -1,7 +1,7 @@
 /**
- * Says which flags there are, and what `--help` writes of each: made from the table of settings.
+ * Lists the flags, with what `--help` writes for each, from the table of settings.
  *
- * It loads no schema, so that help is quick; flags.ts reads the values.
+ * It loads no schema, so that help is quick. flags.ts reads the values.
  */
 import { commandFlags, groups, planSettings, type Setting, settings } from "../settings.ts";
 
@@ -13,7 +13,7 @@ type Flagged = typeof settings &
     readonly "plan.out": typeof planSettings.out;
   };
 
-/** Whatever may be a flag, by its key: settings of a search, of a plan, and what surrounds a command. */
+/** All that may be a flag, by its key: settings of a search, settings of a plan, and flags around a command. */
 export const flagged: Flagged = {
   ...settings,
   caps: groups.caps,
@@ -28,7 +28,7 @@ type WithFlag = { readonly flag: object };
 export type FlagKey = { [K in keyof Flagged]: Flagged[K] extends WithFlag ? K : never }[keyof Flagged];
 
 type Last<K> = K extends `${string}.${infer Rest}` ? Last<Rest> : K;
-/** What a flag is called among the options of a command, in camelCase. */
+/** The name of a flag among the options of a command, in camelCase. */
 export type FlagName<K extends FlagKey> = Flagged[K] extends { readonly flag: { readonly name: infer Name } }
   ? Name & string
   : Last<K> & string;
@@ -55,7 +55,9 @@ function isRepeated(key: FlagKey): boolean {
   return entryOf(key).flag?.value?.endsWith("=value") === true;
 }
 
-/** What `--help` says of a flag. `hasDefault`: whether what is not given has its default, and not what was before. */
+/**
+ * What `--help` says of a flag. `hasDefault`: a flag that is not given has its default, and not the value from before.
+ */
 export function flagHelp(key: FlagKey, hasDefault = true): string {
   const entry = entryOf(key);
   const usually =

@@ -1,8 +1,8 @@
 /**
- * Makes the schema of a configuration from the table of settings, reads files and flags by it, and says what of it a
- * record holds.
+ * Makes the schema of a configuration from the table of settings, reads files and flags with it, and says what a record
+ * holds of it.
  *
- * No space is known here: whether a cost or a space exists is asked of the evaluator later.
+ * No space is known here: later the evaluator is asked whether a cost or a space exists.
  */
 import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
@@ -27,10 +27,10 @@ import { readYaml } from "./yaml-file.ts";
 
 const serverShape = shapeOf(z, settings, "model", readPaths);
 const serverSchema = z.strictObject(serverShape);
-/** The settings of one model behind one server. */
+/** The settings of one model and its server. */
 export type ServerConfig = z.infer<typeof serverSchema>;
 
-/** What a role has otherwise than the model that both share. */
+/** What a role sets differently from the model that both share. */
 const overridesSchema = z.strictObject(
   Object.fromEntries(
     Object.entries(serverShape).map(([key, schema]) => [
@@ -76,7 +76,7 @@ export const configSchema = z.strictObject({
 });
 export type Config = z.infer<typeof configSchema>;
 
-/** How the world around a search is set up; stored with a run and read again to resume it. */
+/** The set-up around a search; stored with a run, and read again to resume it. */
 const setupSchema = z.strictObject({
   model: modelSchema.nullable(),
   evaluator: evaluatorSchema,
@@ -97,7 +97,7 @@ export async function readConfig(file: string | undefined, flags: Flags): Promis
 }
 
 /**
- * The configuration in an object as a file would hold it. `source` begins each message.
+ * The configuration in an object, in the form of a file. `source` begins each message.
  *
  * @throws UsageError naming the key and what is wrong with it
  */
@@ -109,12 +109,12 @@ export function parseConfig(raw: Record<string, unknown>, source = ""): Config {
   return { ...config, model };
 }
 
-/** What a search is recorded with: the settings that decide, as they are in effect. */
+/** What is recorded of a search: the settings that decide, with their values in effect. */
 export function searchConfigOf(config: Config): SearchConfig {
   const { model, evaluator, caps, blind, promptExtras } = config;
   const inEffect: Readonly<Record<string, unknown>> = {
     ...config,
-    // The task names the data: a search that is blind to the space's names is not shown it.
+    // The task names the data, so a search that does not see the space's names does not see the task.
     task: blind ? null : config.task,
     inform: promptExtras ? config.inform : [],
     costRevision: promptExtras && config.costRevision,
@@ -135,7 +135,7 @@ export function searchConfigOf(config: Config): SearchConfig {
   });
 }
 
-/** What each role's model can take and give. */
+/** What each role's model can read and write. */
 export function boundsOf(model: ModelConfig): Bounds {
   const of = (role: Role) => {
     const { maxTokens, contextTokens } = serverOf(model, role);
@@ -145,8 +145,8 @@ export function boundsOf(model: ModelConfig): Bounds {
 }
 
 /**
- * What becomes of the run when a role's server cuts a prompt. A file's window is known, and what a record counted says
- * nothing of what is asked now: neither is watched.
+ * What the run does when a role's server cuts a prompt. Two kinds of models are not watched: a model in a file, whose
+ * window is known, and a recorded one, whose counts say nothing of the present prompts.
  */
 export function watchedBy(model: ModelConfig): { readonly onTruncation?: Truncations } {
   const watched = roleSchema.options.flatMap((role) => {
@@ -157,7 +157,7 @@ export function watchedBy(model: ModelConfig): { readonly onTruncation?: Truncat
 }
 
 /**
- * A cap on tokens or money holds only where the longest reply is known.
+ * A cap on tokens or money is possible only where the longest reply is known.
  *
  * @throws UsageError naming the key that is missing
  */
@@ -171,7 +171,7 @@ export function checkCaps(caps: Caps, model: ModelConfig | null, source = ""): v
   }
 }
 
-/** The part of a configuration that sets up the world. Holds no secret: keys stay in the environment. */
+/** The part of a configuration that is the set-up around a search. It holds no secret: keys stay in the environment. */
 export function setupOf(config: Config): Setup {
   const { model, evaluator, prices } = config;
   return { model, evaluator, ...(Object.keys(prices).length === 0 ? {} : { prices }) };
@@ -190,7 +190,7 @@ export function readSetup(stored: unknown, flags: Flags): Setup {
   return { ...changed, model: checkedModel(changed.model, "") };
 }
 
-/** Caps given by themselves. @throws UsageError naming the one that is none */
+/** Caps without a configuration. @throws UsageError naming the wrong one */
 export function readCaps(caps: Readonly<Record<string, number>>): Caps {
   return parseStrictly(z.strictObject({ caps: capsSchema }), { caps }, "").caps;
 }
@@ -206,7 +206,7 @@ export function serverOf({ roles, ...shared }: ModelConfig, role: Role): ServerC
   return { ...shared, ...roles?.[role] };
 }
 
-/** A model that is no server's: a file, or the record of a run. */
+/** A model without a server: a file, or the record of a run. */
 export function localModel(
   name: string,
 ): { readonly kind: "gguf" | "recorded"; readonly path: string } | null {
@@ -219,10 +219,10 @@ export function localModel(
 /** What a record of a search leaves out, by key. */
 const unrecorded: Readonly<Record<string, unknown>> = { ...valuesOf("unrecorded"), caps: {} };
 
-/** What `paper: true` stands for (paper, Algorithm 1 and appendix E). */
+/** What `paper: true` means (paper, Algorithm 1 and appendix E). */
 const paperBundle = valuesOf("paper");
 
-/** What the entries say of one thing, by key, where they do. */
+/** One property of the entries that have it, by key. */
 function valuesOf(what: "unrecorded" | "paper" | "missing"): Record<string, unknown> {
   const entries = Object.entries<Partial<Setting>>({ ...settings, ...groups });
   return Object.fromEntries(
@@ -230,7 +230,7 @@ function valuesOf(what: "unrecorded" | "paper" | "missing"): Record<string, unkn
   );
 }
 
-/** What is said of keys that are missing or have another name. */
+/** What to say of keys that are missing or have another name. */
 export const keyWords: KeyWords = {
   missing: valuesOf("missing") as Record<string, string>,
   meant: Object.fromEntries(
@@ -246,19 +246,19 @@ function withPaper(raw: Record<string, unknown>, source: string): Record<string,
     const given = raw[key];
     if (given === undefined || isDeepStrictEqual(given, value)) continue;
     throw new UsageError(
-      `${source}"${key}" is ${JSON.stringify(given)}, but paper: true stands for ${JSON.stringify(value)}; leave one of them out`,
+      `${source}"${key}" is ${JSON.stringify(given)}, but paper: true means ${JSON.stringify(value)}; leave one of them out`,
     );
   }
   return { ...raw, ...paperBundle };
 }
 
-/** A model that is named without a searcher plays the two roles. */
+/** A model without a named searcher plays the two roles. */
 function withRoles(raw: Record<string, unknown>): Record<string, unknown> {
   const hasModel = raw["model"] !== undefined && raw["model"] !== null;
   return hasModel && raw["searcher"] === undefined ? { ...raw, searcher: "collm" } : raw;
 }
 
-/** The one model of "solo" keeps its conversation unless told otherwise: nothing else carries what it has learned. */
+/** The one model of "solo" keeps its conversation, unless the configuration says otherwise: it has no other memory. */
 function withConversation(raw: Record<string, unknown>): Record<string, unknown> {
   const memory = raw["memory"] ?? {};
   const isSolo = raw["searcher"] === "solo" || (raw["searcher"] === "portfolio" && raw["early"] === "solo");

@@ -1,14 +1,14 @@
 /**
  * Reads the environment: the keys and headers of model servers, the Python to start, the folder of the cache.
  *
- * Nothing else in the program reads it. What was read is handed on, and never stored.
+ * Nothing else in the program reads it. The values are passed on, and never stored.
  */
 import { isAbsolute, join } from "node:path";
 import { UsageError } from "../errors.ts";
 import { localModel, type ServerConfig } from "./config.ts";
 
 /**
- * The headers of a server, with what stands in the environment put in.
+ * The headers of a server, with the values from the environment.
  *
  * @throws UsageError naming the variable that is not set
  */
@@ -23,7 +23,7 @@ export function readHeaders({ headers }: ServerConfig): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(read));
 }
 
-/** The key for a model, or null where its server needs none. Only ever asked for a model that was named. */
+/** The key for a model, or null where its server needs none. It is read only for a model that was named. */
 export function readKey({ name, baseUrl, keyVariable }: ServerConfig): string | null {
   if (localModel(name) !== null) return null;
   const key = process.env[keyVariable];
@@ -34,13 +34,13 @@ export function readKey({ name, baseUrl, keyVariable }: ServerConfig): string | 
   );
 }
 
-/** The Python to start the evaluator with, where it was set by hand. */
+/** The Python to start the evaluator with, where somebody set it. */
 export function pythonFromEnvironment(): string | null {
   const python = process.env["COLLM_NAS_PYTHON"] ?? "";
   return python === "" ? null : python;
 }
 
-/** What changes how a Python speaks, and not which code it loads. */
+/** Variables that change how a Python prints, and not which code it loads. */
 const harmlessToPython: ReadonlySet<string> = new Set([
   "PYTHONDONTWRITEBYTECODE",
   "PYTHONFAULTHANDLER",
@@ -52,8 +52,8 @@ const harmlessToPython: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The environment for a Python that is started here. What a shell has set for other Pythons (PYTHONPATH, PYTHONHOME, an
- * activated environment and the like) would have it load other code, or none; that is left out.
+ * The environment for a Python that is started here. Settings of a shell for other Pythons (PYTHONPATH, PYTHONHOME, an
+ * activated environment and so on) are left out: with them it would load other code, or none.
  */
 export function environmentForPython(): Record<string, string | undefined> {
   const isForeign = (name: string) =>
@@ -62,7 +62,7 @@ export function environmentForPython(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isForeign(name)));
 }
 
-/** The folder for what may be thrown away at any time, by the XDG rules; null: the environment names no home. */
+/** The folder for files that may be deleted at any time, by the XDG rules; null: the environment names no home. */
 export function cacheFromEnvironment(): string | null {
   const { XDG_CACHE_HOME: cache, HOME: home } = process.env;
   // A relative path does not count.

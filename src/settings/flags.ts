@@ -1,7 +1,7 @@
 /**
- * Reads the values of flags by the schemas of their settings, and puts them over what a file says.
+ * Reads the values of flags with the schemas of their settings, and puts them over the settings of a file.
  *
- * Which flags there are is in command-flags.ts; whether the settings fit together is for the configuration to say.
+ * command-flags.ts lists the flags. config.ts checks whether the settings fit together.
  */
 import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
@@ -26,7 +26,7 @@ export type GivenPrice = z.infer<ReturnType<Settings["prices"]["schema"]>>[strin
 
 type Named = Readonly<Record<string, number>>;
 type CommandKey = keyof typeof commandFlags;
-/** What a setting's choices are is for the configuration to check. */
+/** The choices of a setting are checked with the configuration. */
 type Wide<T> = T extends string ? string : T extends null | readonly unknown[] ? never : T;
 type FlagValue<K extends FlagKey> = K extends "prices"
   ? GivenPrice
@@ -41,14 +41,14 @@ type HasDefault = {
   [K in CommandKey]: (typeof commandFlags)[K] extends { default: unknown } ? K : never;
 }[CommandKey];
 
-/** The values of flags, by their names; `undefined` where one was not given and has no default of its own. */
+/** The values of flags, by their names; `undefined` where a flag was not given and has no default of its own. */
 export type FlagsOf<K extends FlagKey> = {
   readonly [P in Exclude<K, HasDefault> as FlagName<P>]?: FlagValue<P> | undefined;
 } & ([Extract<K, HasDefault>] extends [never]
   ? unknown
   : { readonly [P in Extract<K, HasDefault> as FlagName<P>]: FlagValue<P> });
 
-/** Settings of a search from the command line. They win over the file. */
+/** Settings of a search from the command line. They overrule the file. */
 export type Flags = FlagsOf<Extract<FlagKey, keyof Settings | "caps">>;
 
 // ----- Reading -----
@@ -56,7 +56,7 @@ export type Flags = FlagsOf<Extract<FlagKey, keyof Settings | "caps">>;
 /**
  * The values of a command's flags.
  *
- * @param given by their names: the texts that were given, or true for a switch
+ * @param given the given flags by their names: texts, or true for a switch
  * @throws UsageError naming the flag and the form that it wants
  */
 export function readFlags<K extends FlagKey>(
@@ -96,7 +96,7 @@ function valueOf(key: FlagKey, texts: readonly string[]): unknown {
 function readOne(key: Exclude<FlagKey, "caps">, text: string): unknown {
   const setting: Setting = flagged[key];
   const whole = setting.schema(z);
-  // What a file may say in several ways, a flag says in the first one.
+  // A file may have several forms for a value; a flag has the first one.
   const schema = whole instanceof z.ZodUnion ? whole.options[0] : whole;
   if (setting.isPath === true) {
     const refusal = pathRefusal(text);
@@ -183,13 +183,13 @@ function readPrice(key: "prices", text: string): GivenPrice {
 
 // ----- Over a file -----
 
-/** A file's keys, overruled by flags. @throws UsageError for a price that is no single model's */
+/** A file's keys, overruled by flags. @throws UsageError for a price that is not that of a single model */
 export function withFlags(file: Record<string, unknown>, flags: Flags): Record<string, unknown> {
   const { limit, cap, price, evaluator, evaluatorConfig, ...plain } = flags;
   const merged: Record<string, unknown> = { ...file };
   const into = (group: string, values: Record<string, unknown>) => {
     const before = merged[group] ?? {};
-    // What is no object in the file is for the schema to refuse.
+    // The schema refuses what is not an object in the file.
     if (Object.keys(values).length > 0 && typeof before === "object" && !Array.isArray(before))
       merged[group] = { ...before, ...values };
   };
@@ -204,7 +204,7 @@ export function withFlags(file: Record<string, unknown>, flags: Flags): Record<s
   into("limits", { ...limit });
   into("caps", { ...cap });
   const config = evaluatorConfig === undefined ? undefined : pathFrom(".", evaluatorConfig);
-  // Either flag puts away what the file says of the other.
+  // Either flag removes what the file says of the other.
   if (evaluator !== undefined || config !== undefined)
     into("evaluator", { address: evaluator ?? null, config: config ?? null });
   if (price !== undefined) into("prices", { [onlyModelIn(merged["model"])]: price });
@@ -219,7 +219,7 @@ export function hasFlag(key: string): key is Extract<FlagKey, keyof Settings> {
 
 // ----- Back to a command line -----
 
-/** Flags as they are typed: words of a command that reads the same values. `keys` gives their order. */
+/** Flags as a person types them: words of a command that reads the same values. `keys` gives their order. */
 export function flagWords<K extends FlagKey>(
   keys: readonly K[],
   values: Readonly<Record<string, unknown>>,
@@ -231,14 +231,14 @@ export function flagWords<K extends FlagKey>(
   });
 }
 
-/** The flags that a configuration differs from the usual one by; what has no flag has its place in a file. */
+/** The flags by which a configuration differs from the default one. A setting without a flag must be in a file. */
 export function flagsOf(config: Readonly<Record<string, unknown>>): Flags {
   const found: Record<string, unknown> = {};
   for (const [key, { default: usual }] of Object.entries<Setting>(settings)) {
     if (!hasFlag(key)) continue;
     const value = at(config, key.split("."));
     if (value === undefined || value === null) continue;
-    // Which searcher is the usual one depends on the rest.
+    // The default searcher depends on the other settings.
     if (key === "searcher" || !isDeepStrictEqual(value, usual)) found[flagName(key)] = value;
   }
   const { price, ...others } = found;
@@ -254,7 +254,7 @@ export function flagsOf(config: Readonly<Record<string, unknown>>): Flags {
 
 // --- internal ---
 
-/** What is typed after a flag each time it is given; null: nothing, for a switch. */
+/** What a person types after a flag, for each time it is given; null: nothing, for a switch. */
 function valueTexts(key: FlagKey, value: unknown): (string | null)[] {
   if (value === true) return [null];
   if (typeof value !== "object" || value === null) return [String(value)];

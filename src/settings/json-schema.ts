@@ -1,7 +1,7 @@
 /**
- * Writes the schemas of search.yaml and plan.yaml as JSON Schema, so that editors complete and check such files.
+ * Writes the schemas of search.yaml and plan.yaml as JSON Schema, so that editors can complete and check such files.
  *
- * What depends on several keys, or on a space, is checked when the file is read, and not here.
+ * It does not check what depends on several keys or on a space. That is checked when the file is read.
  */
 import * as z from "zod";
 import { planSettings, shapeOf } from "../settings.ts";
@@ -11,7 +11,7 @@ import { countPattern, numberPattern } from "./written-values.ts";
 const schemaNames = ["search", "plan"] as const;
 export type SchemaName = (typeof schemaNames)[number];
 
-/** What the matrix of a bench gives to each run, so that no other part of a plan may. */
+/** The keys that a bench itself gives to each run, so no other part of a plan may give them. */
 export const givenByMatrix = ["space", "seed", "searcher", "out"] as const;
 
 /** The JSON Schema of a kind of file. */
@@ -23,13 +23,13 @@ export function jsonSchemaOf(name: SchemaName): Record<string, unknown> {
 
 // --- internal ---
 
-/** A plan, with the keys of a run wherever it holds them. */
+/** A plan, with the keys of a run at every place that holds them. */
 function planSchema(): z.ZodType {
   const { space: _space, seed: _seed, searcher: _searcher, out: _out, model, ...others } = configSchema.shape;
   const modelSchema = model.unwrap().unwrap();
   const run = z.strictObject({
     ...others,
-    // The name may be given elsewhere in the plan, or by a flag.
+    // The name may be elsewhere in the plan, or in a flag.
     model: z
       .strictObject({ ...modelSchema.shape, name: modelSchema.shape.name.optional() })
       .nullable()

@@ -5,7 +5,7 @@ import * as z from "zod";
 import { groups, nameIn, planSettings, type Setting, settings } from "../settings.ts";
 import { type FlagKey, flagForm, flagged } from "./command-flags.ts";
 
-/** Every key of search.yaml, a table for those at the top and one for each group. */
+/** Every key of search.yaml: a table for the top level and one for each group. */
 export function configurationReference(): string {
   const inGroup = (group: string) =>
     Object.entries<Setting>(settings).flatMap(([key, setting]): Row[] => {
@@ -40,9 +40,9 @@ export function configurationReference(): string {
         : []),
     ]),
     "### What decides",
-    `Two runs count as the same search if they differ in the seed alone. Not compared is what only surrounds a search: ${surrounding()}.`,
+    `Two runs count as the same search if they differ in the seed alone. These settings only surround a search and are not compared: ${surrounding()}.`,
     "### The paper's settings",
-    `\`paper: true\` stands for ${paperWords()}. A file that says otherwise at one of these keys is refused.`,
+    `\`paper: true\` means ${paperWords()}. A file that says otherwise at one of these keys is refused.`,
   ].join("\n\n");
 }
 

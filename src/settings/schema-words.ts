@@ -1,5 +1,5 @@
 /**
- * Parses what a person wrote into a file by its schema, or says what is wrong with it: which key, and how.
+ * Reads a file's keys and values with a schema, or says what is wrong: which key, and how.
  *
  * No setting is known here by name.
  */
@@ -10,20 +10,20 @@ import type { Refine } from "../settings.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
 import { countForms, homePath, pathRefusal, readCount, readNumber } from "./written-values.ts";
 
-/** What is known of keys beyond their schema. */
+/** What is known of keys besides their schema. */
 export interface KeyWords {
-  /** Paths of keys that are elsewhere than in the schema. */
+  /** Paths of keys that are not in the schema. */
   readonly more?: readonly string[];
-  /** What to do about a key that has to be there, by its path. */
+  /** What to do about a required key that is missing, by its path. */
   readonly missing?: Readonly<Record<string, string>>;
-  /** The path of the key that is meant by a name. */
+  /** The path of the key that a wrong name means. */
   readonly meant?: Readonly<Record<string, string>>;
 }
 
 /**
  * Parses, or says in one line which key is wrong, how, and what was probably meant.
  *
- * @param words what is known of keys beyond the schema
+ * @param words what is known of keys besides the schema
  */
 export function parseStrictly<T>(
   schema: z.ZodType<T>,
@@ -35,7 +35,7 @@ export function parseStrictly<T>(
   if (first.success) return first.data;
   const parsed = schema.safeParse(withReadNumbers(schema, value, first.error.issues));
   if (parsed.success) return parsed.data;
-  // A misspelt key is often the reason why another one is missing.
+  // A misspelt key is often the reason why another key is missing.
   const isUnknown = ({ code }: z.core.$ZodIssue) => code === "unrecognized_keys";
   const { issues } = parsed.error;
   const issue = (issues.find(isUnknown) ?? issues[0]) as z.core.$ZodIssue;
@@ -55,7 +55,7 @@ export function parseStrictly<T>(
       : "";
   if (given === undefined)
     throw new UsageError(`${source}${words.missing?.[place] ?? `"${place}" is missing`}`);
-  // Not the password of an address that is wrong besides.
+  // A wrong address may hold a password, which is not shown.
   const shown =
     typeof given === "number" ? String(given) : JSON.stringify(given).replace(/\/\/[^/@]*@/, "//…@");
   throw new UsageError(`${source}"${place}" is ${shown}: ${issueWords(schema, issue)}${near}`);
@@ -63,7 +63,7 @@ export function parseStrictly<T>(
 
 // ----- Values -----
 
-/** Reads paths as a shell reads them: what schemas of settings are made with. */
+/** Makes schemas of settings read paths as a shell reads them. */
 export const readPaths: Refine = (schema, { isPath }) => {
   if (isPath !== true) return schema;
   return schema
@@ -85,7 +85,7 @@ function withReadNumbers(schema: z.ZodType, value: unknown, issues: readonly z.c
       continue;
     const wanted = schemaAt(schema, path);
     if (!(wanted instanceof z.ZodNumber)) continue;
-    // A suffix counts things; what a cost or a sum of money is in, its name says.
+    // A suffix is for counts. The name of a cost or a sum of money says its unit.
     const read = isWhole(wanted) ? readCount(given) : readNumber(given);
     if (read !== null) holder[key] = read;
   }
@@ -94,7 +94,7 @@ function withReadNumbers(schema: z.ZodType, value: unknown, issues: readonly z.c
 
 /** What is wrong with a value, in words that follow "is". */
 export function issueWords(schema: z.ZodType, issue: z.core.$ZodIssue): string {
-  // What a schema says of itself is better.
+  // A message of the schema itself is better.
   if (!/^(Invalid|Too) /.test(issue.message)) return issue.message;
   switch (issue.code) {
     case "invalid_type": {
@@ -127,9 +127,8 @@ const kinds: Readonly<Record<string, string>> = {
 // ----- Keys -----
 
 /**
- * `; did you mean …?` for a key that its place does not have: one that is almost it there, the same one at another
- * place, and then whatever is near, there before elsewhere.
- *
+ * `; did you mean …?` for a key that its place does not have. It tries a key of that place with one wrong letter, then
+ * the same key at another place, then a similar key: first of that place, then of another.
  */
 function meantKey(
   schema: z.ZodType,
@@ -152,7 +151,7 @@ function meantKey(
   return path === undefined ? "" : `; did you mean "${path}"?`;
 }
 
-/** The path of every key, those of outer levels first. */
+/** The path of every key, outer levels first. */
 export function keyPaths(schema: z.ZodType): string[] {
   const levels: string[][] = [];
   const visit = (part: z.ZodType | null, path: readonly string[]) => {
@@ -195,7 +194,7 @@ function unwrapped(schema: z.ZodType): z.ZodType {
   return found;
 }
 
-/** The schema of a place; null where it has none of its own. */
+/** The schema of a place; null where it has none. */
 function schemaAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodType | null {
   let found: z.ZodType | null = unwrapped(schema);
   for (const key of path) {

@@ -1,14 +1,14 @@
 /**
- * What a person writes behind a flag or into a file: which spellings of a number and of a path are read.
+ * Reads what a person writes after a flag or into a file: the accepted spellings of a number and of a path.
  *
- * Knows no setting. Imports next to nothing: the command line needs it before a command is known.
+ * No setting is known here. It imports almost nothing: the command line needs it before a command is known.
  */
 import { homedir } from "node:os";
 import { join } from "node:path";
 
 // ----- Paths -----
 
-/** A path, `~` read as a shell reads it: shells leave it alone in `--out=~/runs`, and nobody reads it in a file. */
+/** A path, with `~` read as a shell reads it: a shell does not read it in `--out=~/runs` or in a file. */
 export function homePath(path: string): string {
   return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : path;
 }
@@ -16,25 +16,25 @@ export function homePath(path: string): string {
 /** Why `path` is not read; null: it is. */
 export function pathRefusal(path: string): string | null {
   return /^~[^/]/.test(path)
-    ? `begins with ~, which stands for your own folder only as ~ or ~/…; write the whole path, or ./${path} for a file of that name`
+    ? `begins with ~, which means your own folder only as ~ or ~/…; write the whole path, or ./${path} for a file of that name`
     : null;
 }
 
 // ----- Numbers -----
 
 const decimal = /^[+-]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
-/** Texts that are read as numbers, and as whole ones, for whoever checks a file beforehand. */
+/** Texts that are read as numbers, and as whole numbers, for programs that check a file before it is read. */
 export const numberPattern = decimal.source;
 export const countPattern = `${decimal.source.slice(0, -1)}[kKM]?$`;
 const thousands: Readonly<Record<string, number>> = { "": 1, k: 1e3, K: 1e3, M: 1e6 };
 
-/** Such as 12, 1_000, 0.5 or 1e6; null: it is no number. */
+/** A number, such as 12, 1_000, 0.5 or 1e6; null: it is not one. */
 export function readNumber(text: string): number | null {
   const value = decimal.test(text.trim()) ? Number(text.trim().replaceAll("_", "")) : Number.NaN;
   return Number.isFinite(value) ? value : null;
 }
 
-/** A whole number, such as 40, 200k, 2M or 1e6; null: it is none. */
+/** A whole number, such as 40, 200k, 2M or 1e6; null: it is not one. */
 export function readCount(text: string): number | null {
   const [, digits = "", unit = ""] = /^(.*?)\s*([kKM]?)$/.exec(text.trim()) ?? [];
   const value = (readNumber(digits) ?? Number.NaN) * (thousands[unit] ?? Number.NaN);

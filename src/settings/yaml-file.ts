@@ -1,7 +1,7 @@
 /**
  * Reads YAML files of settings, from where the user is or from the presets that come with the program.
  *
- * What a key means is not known here, but for one thing: a path in a file is meant from where the file is.
+ * What a key means is not known here, with one exception: a path in a file is relative to that file.
  */
 import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { dirname, join, resolve, sep } from "node:path";
@@ -12,7 +12,7 @@ import { codeOf, isOutOfFiles } from "../system/system-error.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
 import { homePath, pathRefusal } from "./written-values.ts";
 
-/** A YAML file as it stands. @throws UsageError naming the place that is wrong */
+/** A YAML file as it is. @throws UsageError naming the place that is wrong */
 export async function readYaml(file: string): Promise<Record<string, unknown>> {
   const { parseDocument } = await import("yaml");
   const path = findFile(file);
@@ -34,7 +34,7 @@ export async function readYaml(file: string): Promise<Record<string, unknown>> {
   try {
     value = document.toJS() ?? {};
   } catch (error) {
-    // References to nothing, or to far too much.
+    // References to nothing, or to too much.
     throw refused((error as Error).message);
   }
   if (typeof value !== "object" || Array.isArray(value))
@@ -43,7 +43,7 @@ export async function readYaml(file: string): Promise<Record<string, unknown>> {
   return pathsFrom(dirname(resolve(path)), value as Record<string, unknown>);
 }
 
-/** An object cannot hold such a key: it would be lost without a word. */
+/** An object cannot hold such a key: it would be lost without a message. */
 function hasPrototypeKey(value: unknown): boolean {
   return (
     typeof value === "object" &&
@@ -52,7 +52,7 @@ function hasPrototypeKey(value: unknown): boolean {
   );
 }
 
-/** The path of an evaluator configuration named in a file is meant from where the file is. */
+/** The path of an evaluator configuration in a file is relative to that file. */
 export function pathsFrom(folder: string, value: Record<string, unknown>): Record<string, unknown> {
   const evaluator = value["evaluator"];
   if (typeof evaluator !== "object" || evaluator === null) return value;
@@ -62,19 +62,19 @@ export function pathsFrom(folder: string, value: Record<string, unknown>): Recor
     : value;
 }
 
-/** A path that is meant from a folder. */
+/** A path relative to a folder. */
 export function pathFrom(folder: string, path: string): string {
-  // What is refused is refused as it was written.
+  // A refused path is shown as it was written.
   return pathRefusal(path) === null ? resolve(folder, homePath(path)) : path;
 }
 
-/** The file itself, or the one of that name among those that come with the program, which are found from any folder. */
+/** The file itself, or the preset of that name; presets are found from any folder. */
 export function findFile(file: string): string {
   const name = file.replace(/^\.\//, "");
   return isFree(file) && presets().includes(name) ? join(packageRoot, name) : file;
 }
 
-/** Whether nothing has this name, not even a link that leads nowhere. */
+/** Whether nothing has this name, not even a broken link. */
 function isFree(path: string): boolean {
   try {
     lstatSync(path);
@@ -84,7 +84,7 @@ function isFree(path: string): boolean {
   }
 }
 
-/** The folder that holds package.json: as far from src/settings as from dist/settings. */
+/** The folder of package.json. It is as far from src/settings as from dist/settings. */
 const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
 
 /** The configurations and plans that come with the program, such as presets/spos.yaml. */

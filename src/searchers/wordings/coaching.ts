@@ -1,7 +1,7 @@
 /**
- * The coaching wording of the prompts: speaks to a colleague, and gives a reason for what it asks.
+ * The coaching wording of the prompts: speaks to a colleague, and gives reasons for its requests.
  *
- * Owns words alone.
+ * It holds words alone.
  */
 import { numbered, optionalHeadings, type Scene, type Texts } from "./texts.ts";
 
@@ -125,7 +125,7 @@ export const coaching: Texts = {
     more: (count) => `, besides ${count} more`,
     bands: (cost, list) => `Sorted by ${cost}, we have evaluated: ${list}.`,
   },
-  standing: {
+  overview: {
     heading: "# Where this leaves us",
     best: (scene, value, costs, architecture) =>
       `The best we have${within(scene)}: ${value}, for ${costs}: ${architecture}`,

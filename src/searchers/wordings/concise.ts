@@ -1,7 +1,7 @@
 /**
- * The concise wording of the prompts: notes rather than sentences.
+ * The concise wording of the prompts: notes, and not sentences.
  *
- * Owns words alone.
+ * It holds words alone.
  */
 import { numbered, optionalHeadings, type Scene, type Texts } from "./texts.ts";
 
@@ -111,7 +111,7 @@ export const concise: Texts = {
     more: (count) => `; ${count} more`,
     bands: (cost, list) => `Counts over ${cost}: ${list}.`,
   },
-  standing: {
+  overview: {
     heading: "# Status",
     best: (scene, value, costs, architecture) =>
       `Best so far${within(scene)}: ${value} at ${costs}: ${architecture}`,

@@ -1,7 +1,7 @@
 /**
  * The standard wording of the prompts: plain and complete.
  *
- * Owns words alone. Recorded runs replay against them to the letter: a changed letter here is another wording.
+ * It holds words alone. Recorded runs are replayed with them letter by letter: a changed letter is another wording.
  */
 import { numbered, optionalHeadings, type Scene, type Texts } from "./texts.ts";
 
@@ -123,7 +123,7 @@ export const standard: Texts = {
     more: (count) => ` and ${count} more`,
     bands: (cost, list) => `Evaluated by ${cost}: ${list}.`,
   },
-  standing: {
+  overview: {
     heading: "# Where we stand",
     best: (scene, value, costs, architecture) =>
       `Best${within(scene)}: ${value} with ${costs}: ${architecture}`,
@@ -187,7 +187,7 @@ export const standard: Texts = {
         `<strategy>\n${strategy}\n</strategy>`,
         "You drafted the architectures below. Nothing of them has been evaluated yet, and their costs are exact:",
         `${draft}${more === 0 ? "" : `\n(${more} more of the draft are not shown.)`}`,
-        `Correct the draft once: put right what is not valid, replace what was proposed before, bring what is over a limit close under it, and keep what is good. Give the whole list again, ${min} to ${max} architectures in the same form. Each must be complete and valid, and no two may be the same.`,
+        `Correct the draft once: repair what is not valid, replace what was proposed before, bring what is over a limit close under it, and keep what is good. Give the whole list again, ${min} to ${max} architectures in the same form. Each must be complete and valid, and no two may be the same.`,
       ].join("\n\n"),
   },
 };

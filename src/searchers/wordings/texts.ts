@@ -1,34 +1,34 @@
 /**
- * What a wording of the prompts has to be able to say.
+ * The texts that every wording of the prompts must have, and what each of them may depend on.
  *
- * Owns the list of texts, and what each of them may depend on. Knows no wording: the facts (the space, the numbers, the
- * architectures, the headings of a strategy) come ready-made, so that all wordings carry the same ones.
+ * The facts (the space, the numbers, the architectures, the headings of a strategy) come ready-made, so that all
+ * wordings have the same facts. No wording is known here.
  */
 
-/** What is true of the search that a text is for. */
+/** What a text may depend on: facts about its search. */
 export interface Scene {
   /** How many architectures a round asks for. */
   readonly min: number;
   readonly max: number;
   /** Whether a cost has a limit. */
   readonly isLimited: boolean;
-  /** Whether architectures over a limit are left unevaluated. */
+  /** Whether architectures over a limit are not evaluated. */
   readonly skipsOverLimit: boolean;
-  /** Whether a text may say more than the paper's does. */
+  /** Whether a text may say more than the paper's text. */
   readonly promptExtras: boolean;
-  /** Whether whoever writes the strategy keeps its conversation. */
+  /** Whether the role that writes the strategy keeps its conversation. */
   readonly remembers: boolean;
   /** Whether architectures are asked for as JSON under a schema, or in free text. */
   readonly structured: boolean;
 }
 
-/** Texts for whoever writes the strategy. */
+/** Texts for the role that writes the strategy. */
 export interface StrategistTexts {
-  /** Who it is, and what becomes of what it writes. */
+  /** Who it is, and what happens with its text. */
   readonly role: (scene: Scene) => string;
   /** How to work; with its heading. */
   readonly work: (scene: Scene) => string;
-  /** What to write; with its heading. `form` shows how architectures are given, for who gives them. */
+  /** What to write; with its heading. `form` shows how to write architectures, for a role that writes them. */
   readonly answer: (scene: Scene, outline: string, form: string) => string;
   /** Asks for the first strategy. */
   readonly first: (scene: Scene) => string;
@@ -36,13 +36,13 @@ export interface StrategistTexts {
   readonly next: (scene: Scene) => string;
   /** Ends that request. */
   readonly close: (scene: Scene) => string;
-  /** Stands for the results of a round without candidates. */
+  /** Takes the place of the results of a round without candidates. */
   readonly noCandidates: string;
-  /** Tells of candidates that had been proposed before. */
+  /** Says how many candidates had been proposed before. */
   readonly repeated: (count: number) => string;
 }
 
-/** One wording. Texts of a line have no bullet and no number of their own. */
+/** One wording. Texts for one line have no bullet and no number. */
 export interface Texts {
   readonly problem: {
     readonly heading: string;
@@ -51,7 +51,7 @@ export interface Texts {
     readonly target: (scene: Scene, target: string | null) => string;
     readonly limit: (limit: string) => string;
     readonly budget: (evaluations: number) => string;
-    /** What becomes of architectures over a limit, and of those far below it. */
+    /** What happens to architectures over a limit, and to those far below it. */
     readonly nearLimit: (scene: Scene) => string;
   };
   /** Shows a whole architecture. */
@@ -66,7 +66,7 @@ export interface Texts {
   };
   readonly results: {
     readonly heading: (round: number) => string;
-    /** Stands in the heading where slots can be out of use. */
+    /** Part of the heading where slots can be out of use. */
     readonly unused: string;
     readonly noneEvaluated: string;
     readonly lost: string;
@@ -74,10 +74,10 @@ export interface Texts {
     readonly invalid: (count: number, reasons: string) => string;
     readonly overLimit: (count: number, examples: string) => string;
     readonly beyondRound: (count: number) => string;
-    /** Which ones had been proposed before, with how often they were now and what came of them. */
+    /** Which ones had been proposed before, with how often they came now and what is known of them. */
     readonly again: (examples: string) => string;
   };
-  /** What random architectures cost, told before there are results. */
+  /** What random architectures cost, shown before there are results. */
   readonly spread: {
     readonly heading: (drawn: number) => string;
     readonly cost: (cost: string, range: string, half: string) => string;
@@ -87,13 +87,13 @@ export interface Texts {
   readonly coverage: {
     readonly heading: string;
     readonly share: (evaluated: number, size: string) => string;
-    /** `list` ends in how many entries are left out, where some are. */
+    /** `list` ends with the number of entries that are left out, if any. */
     readonly never: (list: string) => string;
     readonly rare: (list: string) => string;
     readonly more: (count: number) => string;
     readonly bands: (cost: string, list: string) => string;
   };
-  readonly standing: {
+  readonly overview: {
     readonly heading: string;
     readonly best: (scene: Scene, value: string, costs: string, architecture: string) => string;
     readonly noBest: (scene: Scene) => string;
@@ -102,16 +102,16 @@ export interface Texts {
     /** What part of a limit the best and the middle one of a round use; null where there is none. */
     readonly headroom: (cost: string, best: string | null, middle: string | null) => string;
     readonly target: (target: string) => string;
-    /** Stands for the target where none was given. */
+    /** Takes the place of the target where none was given. */
     readonly open: (direction: "high" | "low") => string;
   };
   /** Older rounds in short, before the results of the last one. */
   readonly earlier: {
     readonly heading: string;
-    /** Says why older rounds are told in short. */
+    /** Says why older rounds are shortened. */
     readonly reason: string;
     readonly round: (first: number, last: number, evaluated: number, best: string) => string;
-    /** Stands for the best of rounds that have none. */
+    /** Takes the place of the best where rounds have none. */
     readonly none: string;
     readonly losses: (failed: number, overLimit: number) => string;
     /** Before the last strategy in full. */
@@ -130,7 +130,7 @@ export interface Texts {
   };
 }
 
-/** Sections that a strategy may have besides those it must have, where the prompts say no more than the paper's. */
+/** Optional sections of a strategy, where the prompts say no more than the paper's. */
 export const optionalHeadings = "## Constraints, ## Ranges, ## Examples";
 
 export function numbered(lines: readonly string[]): string {
