@@ -224,7 +224,7 @@ const bodySchemas = [
     search: searchConfigSchema,
     /** The words to show for the searcher; absent: its name. */
     label: z.string().exactOptional(),
-    /** The set-up: servers, models, sampling; without secrets. Not read here but by config.ts. */
+    /** The set-up: servers, models, sampling; without secrets. config.ts reads it, and not this module. */
     setup: z.record(z.string(), z.unknown()),
     /** The model that plays each role, in the words to show. */
     models: modelsSchema.nullable(),

@@ -113,7 +113,7 @@ describe("a record that is there", () => {
   test("with a line that was changed is not trusted", async () => {
     const text = readFileSync(controls.file, "utf8");
     const out = temporaryFile("ranking.jsonl", text.replace('"trial":3', '"trial":4'));
-    expectOneLine((await rank(["--out", out])).ended, 5, "line 4: trial 4 cannot stand here");
+    expectOneLine((await rank(["--out", out])).ended, 5, "line 4: trial 4 cannot be at this place");
     writeFileSync(out, text.replace(/("value":)[0-9.]+/, "$112.5"));
     const { ended } = await rank(["--out", out]);
     expect(ended.code).toBe(5);

@@ -34,7 +34,7 @@ export interface RunOptions {
   readonly ends?: boolean;
 }
 
-/** A run that evaluated one architecture a score, in this order; null stands for a failed evaluation. */
+/** A run that evaluated one architecture a score, in this order; null is a failed evaluation. */
 export function reportedRun(scores: readonly (number | null)[], options: RunOptions = {}): ReportedRun {
   const {
     search = {},

@@ -1,5 +1,5 @@
 /**
- * A ChatModel in memory that says what it was told to say.
+ * A ChatModel in memory that gives scripted replies.
  *
  * Owns the order of the replies and keeps every request. Past the end of its list it throws instead of answering, so
  * that a test cannot pass on a reply that nobody wrote. Knows nothing of roles or prompts.

@@ -1,7 +1,7 @@
 /**
  * Runs that real searchers made in the tiny space, in memory, and studies of them.
  *
- * Owns how a run is made for a report; what stands in it is up to the searcher.
+ * Owns how a run is made for a report; what is in it is up to the searcher.
  */
 import type { Reference } from "../../src/report/bench-record.ts";
 import { cohortsOf, type ReportedRun, type RunName, type Study } from "../../src/report/study.ts";

@@ -166,7 +166,7 @@ describe("a blind evaluator", () => {
     return all;
   };
 
-  it("gives the costs, keys and outcomes of the architectures that stand behind the texts", async () => {
+  it("gives the costs, keys and outcomes of the architectures that the texts mean", async () => {
     const { inner, evaluator } = setting();
     const costs = await evaluator.measureCosts({ space: blind, texts }, never);
     const openCosts = await inner.measureCosts({ space: tinyDescription, texts: open }, never);

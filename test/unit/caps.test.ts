@@ -1,4 +1,4 @@
-/** What a run may use up: caps that hold, stops that can be gone on from, and records of both that replay. */
+/** What a run may use: caps that hold, stops that can be resumed, and records of both that replay. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ChatUnavailable, Interrupted } from "../../src/errors.ts";
@@ -177,7 +177,7 @@ describe("a cap on tokens", () => {
     }
   });
 
-  it("counts a reply whose tokens were not told as the most it can have been", async () => {
+  it("counts a reply without reported tokens as the most it can have been", async () => {
     const say = (request: ChatRequest) => ({
       content: answer(request),
       inputTokens: null,
@@ -283,7 +283,7 @@ describe("a cap on time", () => {
     await expectReplays(events);
   });
 
-  it("breaks off an evaluation; a resume goes on with that very round", async () => {
+  it("breaks off an evaluation; a resume continues that round", async () => {
     const end = deadline();
     const inner = new MemoryEvaluator();
     let evaluated = 0;
@@ -352,7 +352,7 @@ describe("the time that a run was worked on", () => {
 });
 
 describe("a call that brought no reply", () => {
-  it("is recorded with its attempts; the run is gone on with and replays", async () => {
+  it("is recorded with its attempts; the run can be resumed and replays", async () => {
     let calls = 0;
     const say = (request: ChatRequest) =>
       ++calls === 3
@@ -379,7 +379,7 @@ describe("a call that brought no reply", () => {
 });
 
 describe("a conversation that no longer fits the window", () => {
-  it("begins anew with older rounds in short, in as many rounds as it takes, and says so in the record", async () => {
+  it("begins again with older rounds in short, as often as necessary, and says so in the record", async () => {
     const window = {
       navigator: { maxTokens: 20, contextTokens: 260 },
       generator: { maxTokens: 20, contextTokens: null },

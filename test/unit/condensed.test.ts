@@ -1,4 +1,4 @@
-/** A search told in short: what a conversation that begins anew still holds of older rounds. */
+/** A shortened search: what a new conversation still holds of older rounds. */
 import { number } from "../../src/text/numbers.ts";
 import { describe, expect, it } from "vitest";
 import type { SearchConfig } from "../../src/search/events.ts";
@@ -58,7 +58,7 @@ describe("the request", () => {
   const widest = { depth: [2, 2], width: [32, 32, 32, 32] };
   const next = { depth: [1, 1], width: [24, 16, 16, 16] };
 
-  it("tells older rounds in a line each, the latest strategy and the best whole, then all that it told anyway", async () => {
+  it("shows older rounds in a line each, the latest strategy and the best whole, then the usual request", async () => {
     const state = await played(tiny, [[smallest, widest], [wide], [next]], { limits: { flops_m: 50 } });
     const { user, condensed } = prompt(state, tiny);
     expect(condensed).toBe(
@@ -80,14 +80,14 @@ describe("the request", () => {
     );
   });
 
-  it("is there for whoever keeps its conversation, from the second round on, and for nobody else", async () => {
+  it("exists for a role that keeps its conversation, from the second round on, and for no other role", async () => {
     const state = await played(tiny, [[smallest]]);
     const remembering = { ...state.search, memory: { navigator: true, generator: true } };
-    const told = { ...state, search: remembering };
-    expect(navigatorPrompt(told, tiny, 1)).not.toHaveProperty("condensed");
-    expect(soloPrompt(told, tiny, 1)).not.toHaveProperty("condensed");
-    expect(navigatorPrompt(told, tiny, 2)).toHaveProperty("condensed");
-    expect(soloPrompt(told, tiny, 2).condensed).toMatch(/^# Earlier rounds[^]*no two may be the same\.$/);
+    const started = { ...state, search: remembering };
+    expect(navigatorPrompt(started, tiny, 1)).not.toHaveProperty("condensed");
+    expect(soloPrompt(started, tiny, 1)).not.toHaveProperty("condensed");
+    expect(navigatorPrompt(started, tiny, 2)).toHaveProperty("condensed");
+    expect(soloPrompt(started, tiny, 2).condensed).toMatch(/^# Earlier rounds[^]*no two may be the same\.$/);
     const forgetful = {
       ...state,
       search: { ...state.search, memory: { navigator: false, generator: false } },
@@ -109,7 +109,7 @@ describe("the request", () => {
 });
 
 describe("a long search", () => {
-  it("never shortens the best: ten of all rounds stand in full, however early they were", async () => {
+  it("never shortens the best: ten of all rounds are shown in full, however early they were", async () => {
     const state = await played(stages, drawn(stages, 60, 5));
     const { condensed = "" } = prompt(state, stages);
     const ranked = evaluations(state)
@@ -131,10 +131,10 @@ describe("a long search", () => {
       const state = await played(stages, drawn(stages, rounds, 5), {}, longWinded);
       const { user, condensed = "" } = prompt(state, stages);
       sizes.push(condensed.length - user.length);
-      const told = condensed.split("\n").filter((line) => /^- Rounds? \d/.test(line));
-      expect(told.length).toBeLessThanOrEqual(30);
-      for (const line of told) expect(line.length).toBeLessThan(300);
-      const evaluated = told.map((line) => Number(/: (\d+) evaluated/.exec(line)?.[1]));
+      const lines = condensed.split("\n").filter((line) => /^- Rounds? \d/.test(line));
+      expect(lines.length).toBeLessThanOrEqual(30);
+      for (const line of lines) expect(line.length).toBeLessThan(300);
+      const evaluated = lines.map((line) => Number(/: (\d+) evaluated/.exec(line)?.[1]));
       expect(evaluated.reduce((sum, count) => sum + count, 0)).toBe(
         evaluations({ ...state, rounds: state.rounds.slice(0, -1) }).length,
       );

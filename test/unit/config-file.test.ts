@@ -165,7 +165,7 @@ describe("a configuration", () => {
 });
 
 describe("the paper's bundle", () => {
-  it("stands for the paper's settings", async () => {
+  it("means the paper's settings", async () => {
     expect(await readConfig(yaml("space: cells\npaper: true"), {})).toMatchObject({
       paper: true,
       overLimit: "evaluate",
@@ -181,16 +181,16 @@ describe("the paper's bundle", () => {
     });
     const file = yaml("space: s\npaper: true");
     await expect(readConfig(file, { overLimit: "skip" })).rejects.toThrow(
-      `${file}: "overLimit" is "skip", but paper: true stands for "evaluate"; leave one of them out`,
+      `${file}: "overLimit" is "skip", but paper: true means "evaluate"; leave one of them out`,
     );
     await expect(
       readConfig(yaml("space: s\npaper: true\ncandidates: {min: 1, max: 20}"), {}),
-    ).rejects.toThrow(`"candidates" is {"min":1,"max":20}, but paper: true stands for {"min":10,"max":20}`);
+    ).rejects.toThrow(`"candidates" is {"min":1,"max":20}, but paper: true means {"min":10,"max":20}`);
   });
 });
 
 describe("one model that plays alone", () => {
-  it("keeps its conversation unless told otherwise", async () => {
+  it("keeps its conversation unless the file says otherwise", async () => {
     expect((await readConfig(yaml("space: s"), { searcher: "solo" })).memory.generator).toBe(true);
     expect((await readConfig(yaml("space: s\nsearcher: solo"), {})).memory.generator).toBe(true);
     const early = yaml("space: s\nsearcher: portfolio\nearly: solo");

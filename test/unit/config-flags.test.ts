@@ -94,7 +94,7 @@ describe("flags", () => {
       address: null,
       config: resolve("other.yaml"),
     });
-    // Both at once contradict each other; whoever opens the evaluator says so.
+    // Both at once contradict each other; the code that opens the evaluator says so.
     expect(
       (await readConfig(running, { evaluator: "there:2", evaluatorConfig: "o.yaml" })).evaluator,
     ).toMatchObject({

@@ -123,8 +123,8 @@ describe("what is stored with a run", () => {
   });
 
   it("tells a blind search no task, for a task names the data", async () => {
-    const told = yaml("space: s\ntask: They tell cats from dogs.");
-    expect(searchConfigOf(await readConfig(told, {})).task).toBe("They tell cats from dogs.");
+    const asked = yaml("space: s\ntask: They tell cats from dogs.");
+    expect(searchConfigOf(await readConfig(asked, {})).task).toBe("They tell cats from dogs.");
     const blind = yaml("space: s\ntask: They tell cats from dogs.\nblind: true");
     expect(searchConfigOf(await readConfig(blind, {})).task).toBe(null);
   });

@@ -179,7 +179,7 @@ describe("a wrong value", () => {
     expect(message.startsWith(expected), message).toBe(true);
   });
 
-  it("is told in words of this program", async () => {
+  it("is reported in words of this program", async () => {
     const wrong = [
       ["budget: many", "has to be a whole number, such as 2000, 200k, 2M or 1e6"],
       ["budget: 0", "has to be at least 1"],

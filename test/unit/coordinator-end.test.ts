@@ -237,7 +237,7 @@ describe("the end of a search", () => {
     ["another text", "images 1", "images 2", false],
     ["nothing of the one", null, "images 1", false],
     ["nothing", null, null, false],
-  ])("records whether the test uses the images of the search, told %s", async (_, search, test, same) => {
+  ])("records whether the test uses the images of the search, given %s", async (_, search, test, same) => {
     type Split = SpaceDescription["splits"][number];
     const [first, second] = tinyDescription.splits as [Split, Split];
     const described = (split: Split, data: string | null) => (data === null ? split : { ...split, data });

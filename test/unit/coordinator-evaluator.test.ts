@@ -175,7 +175,7 @@ describe("an evaluator that is away", () => {
     });
     const state = await run(undefined, (notice) => notices.push(notice));
     expect(asked).toEqual([3, 3, 2, 1]);
-    // The answer in between starts patience, and the waits, anew.
+    // The answer in between starts patience, and the waits, again.
     expect(clock.waits).toEqual([0.25, 0.25]);
     expect(state.visited.get(wide)?.outcome).toMatchObject({ metrics: { accuracy: 1 } });
     expect(notices).toContainEqual({
@@ -324,7 +324,7 @@ describe("an evaluator that breaks the contract", () => {
     });
     await expect(run()).rejects.toThrow(
       new ContractViolation(
-        `the evaluator gave no value for every cost of ${narrow}; its costs must follow its own description`,
+        `the evaluator gave no value for every cost of ${narrow}; it must give every cost of its own description`,
       ),
     );
   });

@@ -31,7 +31,7 @@ describe("a record that cannot be written", () => {
 });
 
 describe("what is recorded", () => {
-  it("stands in the order in which it happened, and every record is shown to the onlooker with its state", async () => {
+  it("is in the order in which it happened, and the observer sees every record with its state", async () => {
     const notices: Notice[] = [];
     const { run, journal } = await setUp({
       search: { budget: 3 },

@@ -163,7 +163,7 @@ describe("asking a role", () => {
     ]);
   });
 
-  it("goes on without an answer when the second reply cannot be read either", async () => {
+  it("continues without an answer when the second reply cannot be read either", async () => {
     const { run, journal } = await asking(["? a", "? b", "second"], [proposal(narrow), proposal(middle)], {
       budget: 2,
     });

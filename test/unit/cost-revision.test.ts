@@ -116,7 +116,7 @@ describe("the answer", () => {
     expect((await replaySearch(journal.events, collm)).complete).toBe(true);
   });
 
-  it("may be unreadable: the draft stands", async () => {
+  it("may be unreadable: the draft is kept", async () => {
     const { state, journal } = await played([answer(smallest, next), "No.", "Still no."]);
     expect(state.rounds[0]?.candidates.map(({ raw }) => raw)).toEqual([smallest, next]);
     expect(bodies(journal.events, "reply-rejected")).toHaveLength(2);

@@ -201,7 +201,7 @@ describe("headroom", () => {
 });
 
 describe("the costs of random architectures", () => {
-  it("stand in the first request of who writes the strategy, with how many keep the limit", async () => {
+  it("are in the first request for a strategy, with the share that keeps the limit", async () => {
     const state = await played([[smallest]], { inform: ["costs"], limits: { flops_m: 30 } });
     const spread = spreadOf(state, tiny);
     const [flops] = spread?.costs ?? [];
@@ -221,7 +221,7 @@ describe("the costs of random architectures", () => {
     expect(Math.max(...known)).toBe(flops?.highest);
   });
 
-  it("are measured once by whoever opens a search, and told again where the first reply was of no use", async () => {
+  it("are measured once in a search, and shown again where the first reply was of no use", async () => {
     for (const [searcher, role] of [
       [collm, "navigator"],
       [solo, "generator"],
@@ -243,7 +243,7 @@ describe("the costs of random architectures", () => {
     }
   });
 
-  it("are asked for and told only where they are wanted, measured, and there at all", async () => {
+  it("are asked for and shown only where they are wanted and measured, and where the space has costs", async () => {
     const silent = await played([[smallest]], { inform: ["coverage"] });
     expect(silent.costs.size).toBe(1);
     const open = { ...silent, search: { ...silent.search, inform: ["costs" as const] } };

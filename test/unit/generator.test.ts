@@ -36,7 +36,7 @@ const wide = {
 const conv = "|conv3~0|+|skip~0|conv1~1|+|none~0|pool~1|conv3~2|";
 const skip = "|skip~0|+|skip~0|skip~1|+|skip~0|skip~1|skip~2|";
 
-/** What a reply gives; what had to be put right is reply-repairs.test.ts. */
+/** What a reply gives; repairs are tested in reply-repairs.test.ts. */
 function read(space: Space, content: unknown, finishReason = "stop") {
   const reading = readArchitectures(space)({
     model: "m",

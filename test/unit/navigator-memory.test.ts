@@ -24,7 +24,7 @@ describe("without prompt extras", () => {
     task: "They tell cats from dogs.",
   } as const;
 
-  it("the role is told the problem, the space, an example, a short way of working and the outline", async () => {
+  it("the role gets the problem, the space, an example, a short way of working and the outline", async () => {
     const { system } = navigatorPrompt(await begun(tiny, bare), tiny, 1);
     expect(block(system, "- Objective")).toEqual([
       "- Objective: maximise `accuracy` (percent): Share of images classified correctly.",
@@ -123,7 +123,7 @@ describe("memory", () => {
     expect(messages.join("\n")).not.toContain(shown[narrow]);
   });
 
-  it("goes on with the last strategy when a reply cannot be read, and with none there is nothing to ask", async () => {
+  it("continues with the last strategy when a reply cannot be read; without a strategy there is nothing to ask", async () => {
     const silent = new ScriptedChat(({ role, round }) =>
       role === "navigator"
         ? round === 2

@@ -140,7 +140,7 @@ describe("a refinement", () => {
     expect(first).toContain("# Results of round 1, best first (null marks an unused slot)");
   });
 
-  it("says where the search stands: the best, used and left, the limit, the target", async () => {
+  it("shows the state of the search: the best, used and left, the limit, the target", async () => {
     const user = await refinement({
       rounds: [[narrow, tinyBest], [middle]],
       search: { budget: 12, limits: { flops_m: 50 }, target: 99 },

@@ -185,7 +185,7 @@ describe("the way to ask is found out before the first request under a schema", 
     ]);
   });
 
-  test("JSON in a fence was not held to the form", async () => {
+  test("JSON in a fence shows that the server does not keep the form", async () => {
     const fenced = chat('```json\n{"token": "zebra-41"}\n```');
     const { reply } = await open((kind) => (kind.startsWith("probe") ? fenced : real));
     expect((await reply({ schema })).probes?.[0]?.finding).toBe("ignored");
@@ -291,7 +291,7 @@ describe("an outage is never taken for an objection to the form", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test("what was found out before a call failed is told by the next reply", async () => {
+  test("the next reply reports what was found out before a call failed", async () => {
     let isDown = true;
     const { reply, failure } = await open(
       (kind) => (kind.startsWith("probe") ? honoured : isDown ? serverError() : real),

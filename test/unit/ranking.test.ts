@@ -300,10 +300,10 @@ describe("a record", () => {
   });
 
   it.each([
-    ["a gap", [trial([1, 2], null, 2)], "line 2: trial 2 cannot stand here"],
-    ["the same trial twice", [trial([1, 2]), trial([1, 2])], "line 3: trial 1 cannot stand here"],
-    ["a ranking that leaves one out", [trial([1, 2], [1])], "line 2: trial 1 cannot stand here"],
-    ["a ranking that names one twice", [trial([1, 2], [1, 1])], "line 2: trial 1 cannot stand here"],
+    ["a gap", [trial([1, 2], null, 2)], "line 2: trial 2 cannot be at this place"],
+    ["the same trial twice", [trial([1, 2]), trial([1, 2])], "line 3: trial 1 cannot be at this place"],
+    ["a ranking that leaves one out", [trial([1, 2], [1])], "line 2: trial 1 cannot be at this place"],
+    ["a ranking that names one twice", [trial([1, 2], [1, 1])], "line 2: trial 1 cannot be at this place"],
     [
       "a value that is no number",
       [{ ...trial([1]), architectures: [{ text: "a", value: "1", costs: {} }] }],

@@ -124,7 +124,7 @@ describe("a replay", () => {
     );
     await expect(replaySearch(changed, searcher)).rejects.toThrow(
       new ReplayDivergence(
-        `event ${place + 1}: text is "another strategy" in the record, but comes out as "strategy 1"`,
+        `event ${place + 1}: text is "another strategy" in the record, but is now "strategy 1"`,
       ),
     );
   });
@@ -144,7 +144,7 @@ describe("a replay", () => {
       }
     }
     await expect(replaySearch([...record, record.at(-1) as RunEvent], searcher)).rejects.toThrow(
-      `event ${record.length}: the record goes on with winner-tested, but the search had ended`,
+      `event ${record.length}: the record continues with winner-tested, but the search had ended`,
     );
   });
 });

@@ -124,7 +124,7 @@ describe("a good reply", () => {
     );
   });
 
-  it("gives nothing that does not stand whole in it, whatever is cut, dropped, swapped or put in", () => {
+  it("gives nothing that is not whole in it, whatever is cut, dropped, swapped or added", () => {
     const at = fc.double({ min: 0, max: 1, noNaN: true });
     const pieces = fc.constantFrom(
       ..."{}[],:\"'0123456789 \n\\#/-.eN".split(""),
@@ -148,7 +148,7 @@ describe("a good reply", () => {
     );
     const replies = fc.record({
       drawn,
-      // A comment with brackets would hide from the test what stands between which braces.
+      // A comment with brackets would hide from the test what is between which braces.
       style: fc.oneof(
         fc.constant(plain),
         styles.map((each) => (each.comment === "" ? each : { ...each, comment: " # it is deep\n" })),
@@ -217,7 +217,7 @@ function changed(
 }
 
 /**
- * Whether every slot in use stands in `text`, in order, behind its dimension's name and before the next one, all
+ * Whether every slot in use is in `text`, in order, after its dimension's name and before the next one, all
  * within one pair of braces that no comment holds; or the text of the template does.
  */
 function standsWhole(space: Space, architecture: Architecture, text: string): boolean {

@@ -52,7 +52,7 @@ describe("the form asked for needs no repair", () => {
     ["JSON between blanks", `\ufeff\n ${whole}\r\n`, "json"],
     ["a fence", inFence(whole), "fence"],
     [
-      "a fence behind text with an example",
+      "a fence after text with an example",
       `Go wide, as in\n${inFence('{"a": 1}')}\n\n${inFence(whole)}\n`,
       "fence",
     ],
@@ -89,12 +89,7 @@ describe("every repair is counted under its name", () => {
       { asked: "sequence" },
     ],
     ["prose before", `Here it is: ${whole}`, { prose: 1 }],
-    [
-      "prose behind a fence that was asked for",
-      `${inFence(whole)}\nEnjoy!`,
-      { prose: 1 },
-      { asked: "fence" },
-    ],
+    ["prose after a fence that was asked for", `${inFence(whole)}\nEnjoy!`, { prose: 1 }, { asked: "fence" }],
     ["prose and a fence", `Sure:\n${inFence(whole)}\nDone.`, { prose: 1, fence: 1 }],
     ["sequence", `${narrow}\n${wide}`, { sequence: 1 }],
     ["sequence between commas", `${narrow},\n${wide},`, { sequence: 1 }],
@@ -259,7 +254,7 @@ describe("a repair changes no meaning", () => {
 describe("a solo's reply", () => {
   const strategy = "## Summary\nTry the wide networks first, they have capacity.";
 
-  it("is put right in the same way, its strategy included", () => {
+  it("is repaired in the same way, its strategy included", () => {
     const text = `{'strategy': "${strategy}", 'architectures': [${narrow}, ${wide},]}`;
     expect(readSolo(tiny)(reply(text))).toEqual({
       ok: true,
@@ -268,7 +263,7 @@ describe("a solo's reply", () => {
     });
   });
 
-  it("is the form asked for where the strategy stands before a fence, and prose where JSON was asked for", () => {
+  it("is the form asked for where the strategy is before a fence, and prose where JSON was asked for", () => {
     const text = `${strategy}\n\n${inFence(whole)}`;
     const value = { strategy, candidates: [JSON.parse(narrow), JSON.parse(wide)] };
     expect(readSolo(tiny, "fence")(reply(text))).toEqual({ ok: true, value });

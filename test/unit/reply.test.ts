@@ -7,7 +7,7 @@ const second = { op: ["none", "conv"], width: [16] };
 const both = { architectures: [first, second] };
 const json = JSON.stringify(both);
 
-describe("where JSON stands", () => {
+describe("where JSON is", () => {
   it.each([
     ["alone", json],
     ["between white space", `\n\t ${json} \r\n`],
@@ -30,7 +30,7 @@ describe("where JSON stands", () => {
     expect(findJson(text)).toEqual([both]);
   });
 
-  it("is told with each value", () => {
+  it("is given with each value", () => {
     expect(locateJson(` \n${json} `)).toEqual([{ value: both, start: 2, end: 2 + json.length }]);
     const text = `Two [1 of them: ${JSON.stringify(first)} and\n${JSON.stringify(second)}.`;
     const found = locateJson(text);
@@ -43,14 +43,14 @@ describe("where JSON stands", () => {
     expect(findJson(text)).toEqual([first, second, both, [7]]);
   });
 
-  it("is told from the prose in its own strings", () => {
+  it("is distinguished from the prose in its own strings", () => {
     const tricky = { note: 'a } and ] and { and [ and "quoted" and \\ and\n', list: [{ deep: ["}"] }] };
     for (const around of ["", "so: ", "[not this] "]) {
       expect(findJson(`${around}${JSON.stringify(tricky)} end`)).toContainEqual(tricky);
     }
   });
 
-  it("is the outermost value that stands whole, not its parts as well", () => {
+  it("is the outermost whole value, and not its parts as well", () => {
     expect(findJson('{"a":{"b":[1,{"c":2}]}}')).toEqual([{ a: { b: [1, { c: 2 }] } }]);
     expect(findJson('(a [b {"a":{"b":[1]}} c] d)')).toEqual([{ a: { b: [1] } }]);
   });
@@ -129,7 +129,7 @@ describe("what holds for any text", () => {
     fc.json({ maxDepth: 4 }),
   );
 
-  it("returns nothing that does not stand in the text, and each piece once", () => {
+  it("returns nothing that is not in the text, and each piece once", () => {
     fc.assert(
       fc.property(text, (around) => {
         let at = 0;
@@ -196,7 +196,7 @@ describe("a text of megabytes", () => {
     "```json\n[",
     "]",
   ];
-  it.each(pieces)("of %j takes work in proportion, and hides no answer behind it", (piece) => {
+  it.each(pieces)("of %j takes work in proportion, and hides no answer after it", (piece) => {
     const text = `${piece.repeat(size / piece.length)}\n\n${json}`;
     const work = { calls: 0, characters: 0 };
     const parse = JSON.parse;

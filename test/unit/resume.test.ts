@@ -88,7 +88,7 @@ describe("a resumed run", () => {
     expect(ports.evaluator.calls).toMatchObject({ evaluate: 0, measureCosts: 0 });
   });
 
-  it("goes on from its end when its budget is prolonged, and tests another winner only", async () => {
+  it("continues from its end when its budget is prolonged, and tests another winner only", async () => {
     const { state, events } = await resumed(record, { budget: 30 });
     expect(budgetSpent(state)).toBe(30);
     expect(state.ended).toBe("budget");
@@ -98,7 +98,7 @@ describe("a resumed run", () => {
     await expectReplays(events, state);
   });
 
-  it("goes on from the middle of a round when its budget is prolonged, wherever it was cut", async () => {
+  it("continues from the middle of a round when its budget is prolonged, wherever it was cut", async () => {
     for (let cut = 1; cut <= record.length; cut += 3) {
       const { state, events } = await resumed(record.slice(0, cut), { budget: 15 });
       expect(budgetSpent(state), `cut after event ${cut}`).toBe(15);
@@ -113,7 +113,7 @@ describe("a resumed run", () => {
     await expectReplays(events, state);
   });
 
-  it("goes on for more rounds when it had used up its rounds", async () => {
+  it("continues for more rounds when it had used up its rounds", async () => {
     const short = await setUp({ ...world(), search: { ...wholeSearch, rounds: 2 } });
     expect((await short.run()).ended).toBe("rounds");
     const { state, events } = await resumed(short.journal.events, { rounds: 3 });
@@ -121,7 +121,7 @@ describe("a resumed run", () => {
     await expectReplays(events, state);
   });
 
-  it("goes on after it was given up, and is given up anew after as many failures", async () => {
+  it("continues after it was given up, and is given up again after as many failures", async () => {
     const broken = { ...world(), evaluator: new MemoryEvaluator({ score: () => failed }) };
     const short = await setUp({ ...broken, search: { ...wholeSearch, giveUpAfter: 3 } });
     const first = await short.run();
@@ -140,9 +140,7 @@ describe("a resumed run", () => {
     const afterProposal = record.slice(0, record.findIndex(({ type }) => type === "round-proposed") + 1);
     const other: Searcher = { ...searcher, propose: async (turn) => (await searcher.propose(turn)).slice(1) };
     await expect(resumed(afterProposal, {}, { ...world(), searcher: other })).rejects.toThrow(
-      new RegExp(
-        `^event ${afterProposal.length}: candidates\\.0\\.raw is .* in the record, but comes out as `,
-      ),
+      new RegExp(`^event ${afterProposal.length}: candidates\\.0\\.raw is .* in the record, but is now `),
     );
   });
 });

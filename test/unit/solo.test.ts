@@ -24,7 +24,7 @@ const reflection = "## Summary\nTry the wide networks first, they have capacity.
 const json = (value: unknown) => JSON.stringify(value);
 const fence = (...values: unknown[]) => `\`\`\`json\n${values.map(json).join("\n")}\n\`\`\``;
 
-/** What a reply gives; what had to be put right is reply-repairs.test.ts. */
+/** What a reply gives; repairs are tested in reply-repairs.test.ts. */
 function read(content: string, finishReason = "stop") {
   const reading = readSolo(tiny)({
     model: "m",
@@ -39,7 +39,7 @@ function read(content: string, finishReason = "stop") {
   return reading.ok ? { ok: true, value: reading.value } : reading;
 }
 
-/** A search with one model that says what it is told to. */
+/** A search with one model that gives scripted replies. */
 async function searched(script: ChatScript, search: Partial<SearchConfig> = {}) {
   const model = new ScriptedChat(script);
   const { journal, run } = await setUp({
@@ -138,7 +138,7 @@ describe("reading a reply", () => {
 });
 
 describe("the prompt", () => {
-  it("tells what the Navigator is told: the problem, the space, the results, the outline", async () => {
+  it("shows what the Navigator is shown: the problem, the space, the results, the outline", async () => {
     const search = { target: 94, limits: { flops_m: 50 }, task: "They tell cats from dogs." };
     const { state, prompt } = await prompted(
       [
@@ -269,7 +269,7 @@ describe("a search alone", () => {
     expect(lost.join()).not.toContain("One.");
   });
 
-  it("is asked once more with the reasons, and goes on with the next round when that does not help", async () => {
+  it("is asked once more with the reasons, and continues with the next round when that does not help", async () => {
     const { model, journal, run } = await searched(
       [reflection, "no", answers[0] as string, ...answers.slice(1)],
       { rounds: 2 },

@@ -157,7 +157,7 @@ describe("the constructor refuses a description that contradicts itself", () => 
     expect(refusal({ ...cell(), template })).toContain(`space cell: ${message}`);
   });
 
-  it("a template in which an inactive slot could not be told from the text behind it", () => {
+  it("a template in which an inactive slot could not be distinguished from the text after it", () => {
     const places = ["mlp", "heads"].flatMap((name) => [0, 1, 2, 3].map((slot) => `{${name}[${slot}]}`));
     const template = (separator: string) => [...places, "{depth[0]}", "{dim[0]}"].join(separator);
     expect(refusal({ ...layers(), template: template("l") })).toContain(unreadable);

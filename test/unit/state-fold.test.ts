@@ -116,7 +116,7 @@ describe("the fold", () => {
 describe("resuming", () => {
   const ended: EventBody = { type: "run-ended", reason: "budget", chain: "" };
 
-  it("takes new values from where it stands, and leaves the others", () => {
+  it("takes new values from its place on, and leaves the others", () => {
     const state = folded([
       started({ budget: 5, rounds: 3 }),
       ended,

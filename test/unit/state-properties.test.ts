@@ -235,7 +235,7 @@ describe("over random records", () => {
     );
   });
 
-  it("folding goes on from any event as if it had not stopped", () => {
+  it("folding continues from any event as if it had not stopped", () => {
     fc.assert(
       fc.property(story, fc.nat(), (each, at) => {
         const events = stamped(recordOf(each));

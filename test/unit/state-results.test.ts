@@ -169,7 +169,7 @@ describe("roles", () => {
     expect(state.chats.map(({ rejected }) => rejected)).toEqual([["why"], null, null]);
   });
 
-  it("cost what their servers told, and null where none told", () => {
+  it("cost what their servers reported, and null where none reported", () => {
     const nothing = spend(folded([started()]));
     expect(nothing).toEqual({
       evaluations: 0,

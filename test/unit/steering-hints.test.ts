@@ -64,7 +64,7 @@ describe("the request for a strategy", () => {
     }
   });
 
-  it("holds no hint of another round, but a conversation that begins anew is told of the earlier ones", async () => {
+  it("holds no hint of another round, but a new conversation shows the earlier ones", async () => {
     const events = await recorded();
     const without = navigatorPrompt(fold(events) as RunState, space, 4);
     const state = hinted(events, [2, "Once upon a time."], [4, "Now."], [5, "Not yet."]);
@@ -79,7 +79,7 @@ describe("the request for a strategy", () => {
     expect(without.condensed).not.toContain("the person");
   });
 
-  it("stays bounded in a conversation that begins anew, however many hints were given", async () => {
+  it("stays bounded in a new conversation, however many hints were given", async () => {
     const events = await recorded();
     const hints = Array.from({ length: 60 }, (_, index): [number, string] => [
       2,

@@ -91,7 +91,7 @@ describe("a run that a person steers", () => {
     expect(pauses).toBeGreaterThan(10);
   });
 
-  it("goes on from anywhere in its record, steered again, and replays", async () => {
+  it("continues from anywhere in its record, steered again, and replays", async () => {
     await fc.assert(
       fc.asyncProperty(plans, plans, async (plan, later) => {
         const { events } = await steered(new Person(plan));
@@ -106,7 +106,7 @@ describe("a run that a person steers", () => {
     );
   });
 
-  it("is told of a hint in the round after the one under way, of one between rounds in the next", async () => {
+  it("gets a hint in the round after the current one, and a hint between rounds in the next round", async () => {
     const person = new Person({ deeds: [], turns: [0] });
     const { state, events } = await steered(person, (notice) => {
       if (notice.kind !== "recorded") return;

@@ -215,7 +215,7 @@ describe("a server that cuts prompts", () => {
     await expectReplays(events, false);
   });
 
-  it("stops the run again where nothing was done about it, and lets it go on where something was", async () => {
+  it("stops the run again where nothing was done about it, and lets it continue where something was", async () => {
     const cuts = { count: cutting["reads one length of each"] as Count };
     const first = await search(cuts);
     const again = await resume(first.events, {}, cuts);
@@ -228,7 +228,7 @@ describe("a server that cuts prompts", () => {
     await expectReplays(mended.events, true);
   });
 
-  it("has older rounds told in short where that is wanted, and every later prompt is read whole", async () => {
+  it("shortens older rounds where that is wanted, and every later prompt is read whole", async () => {
     const window = 3_000;
     const count: Count = (messages) => ({ inputTokens: Math.min(window, whole(0.27, messages)) });
     const { outcome, events, chat } = await search({ count, how: "shorten" });
@@ -306,7 +306,7 @@ describe("a server that reads prompts whole", () => {
     expect(cutIn(events)).toEqual([]);
   });
 
-  it("is left alone when conversations begin anew of themselves", async () => {
+  it("is left alone when new conversations begin for another reason", async () => {
     const { events } = await search({ count: keeping["counts everything"] as Count, contextTokens: 3_500 });
     expect(bodies(events, "chat-replied").some(({ condensed }) => condensed === true)).toBe(true);
     expect(cutIn(events)).toEqual([]);

@@ -51,7 +51,7 @@ describe.each(kinds)("$why", (unanswered) => {
     },
   );
 
-  test("once in a while costs no round; the run goes on and replays", async () => {
+  test("once in a while costs no round; the run continues and replays", async () => {
     const { run, journal } = await search(({ round, attempt }) =>
       round % 2 === 1 && attempt === 1 ? unanswered : null,
     );
@@ -78,7 +78,7 @@ describe.each(kinds)("$why", (unanswered) => {
     expect(facts(replayed.state)).toEqual(facts(state));
   });
 
-  test("is told by a recorded model as it was", async () => {
+  test("is given by a recorded model as it was", async () => {
     const { run, journal } = await search(({ round, attempt }) =>
       round === 1 && attempt === 1 ? unanswered : null,
     );

@@ -69,7 +69,7 @@ function promptsOf(state: RunState, space: Space, wording: Wording): Told {
   const worded = { ...state, search: { ...state.search, wording } };
   const measured = evaluations(state)[0]?.measured ?? { text: "", costs: { size: 1 }, equivalenceKey: "" };
   const architecture = space.sample(randomStream(0, "draft"));
-  // Whoever keeps its conversation may have to begin it anew.
+  // A role that keeps its conversation may have to begin a new one.
   const solo = soloPrompt(worded, space, rounds + 1);
   const long = state.search.memory.navigator ? navigatorPrompt(worded, space, rounds + 1) : solo;
   return {

@@ -1,4 +1,4 @@
-/** How numbers and paths are read that a person writes behind a flag or into a file. */
+/** How numbers and paths are read that a person writes after a flag or into a file. */
 import { homedir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
