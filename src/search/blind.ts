@@ -1,6 +1,5 @@
 /**
- * Makes a space with neutral names, so that a search cannot recognise the space, and translates architectures both
- * ways.
+ * Gives a space neutral names, so that a search cannot recognise it, and translates architectures in both directions.
  *
  * The neutral names depend on the description and the seed alone. Names, meanings, groups and order change. The
  * structure of the space, its metrics and its costs stay. No search and no evaluator is known here.

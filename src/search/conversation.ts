@@ -1,6 +1,5 @@
 /**
- * What each role was asked and what it answered: its conversation, the sizes of messages, the hints and the current
- * strategy.
+ * What each role was asked and answered: its conversation, the sizes of messages, the hints, the current strategy.
  *
  * Selectors over the state of a run.
  */
@@ -35,7 +34,7 @@ export function transcript(state: RunState, role: Role): readonly Message[] {
   return state.transcripts[role];
 }
 
-/** The hints that the strategy of `round` is asked for with, in the order given. */
+/** The hints in the request for the strategy of `round`, in the order given. */
 export function hintsFor({ hints }: Pick<RunState, "hints">, round: number): Hint[] {
   return hints.filter((hint) => hint.round === round);
 }

@@ -58,10 +58,10 @@ class Coordinator {
   readonly #ports: SearchPorts;
   readonly #roles: Roles;
   readonly #measurements: Measurements;
-  /** The round whose strategy is asked for with a hint that is given now; null: nothing more will be asked. */
+  /** The round whose strategy request would hold a hint given now; null: there will be no request. */
   #hintRound: number | null;
   /** Hints that are being stored: perhaps in the record, but not yet in the state and the chain digest. */
-  readonly #hintsUnderWay = new Set<Promise<void>>();
+  readonly #hintsBeingStored = new Set<Promise<void>>();
 
   constructor(history: readonly RunEvent[], ports: SearchPorts, signal: AbortSignal, observe: Observe) {
     this.#ports = ports;
@@ -82,7 +82,7 @@ class Coordinator {
       return await this.#search();
     } finally {
       this.#hintRound = null;
-      await Promise.all(this.#hintsUnderWay);
+      await Promise.all(this.#hintsBeingStored);
     }
   }
 
@@ -107,11 +107,11 @@ class Coordinator {
 
   /**
    * Records an event that has a chain digest. The digest must cover every hint before it in the record. So this waits
-   * for the hints that are being stored; then it makes the digest and appends in one turn, so that no hint comes
-   * between.
+   * for the hints that are being stored; then it makes the digest and appends in one turn, so that no
+   * hint comes between.
    */
   async #recordChained(body: Chained): Promise<void> {
-    while (this.#hintsUnderWay.size > 0) await Promise.all(this.#hintsUnderWay);
+    while (this.#hintsBeingStored.size > 0) await Promise.all(this.#hintsBeingStored);
     await this.#run.record(this.#run.chained(body));
   }
 
@@ -123,18 +123,19 @@ class Coordinator {
     await this.#recordChained({ type: "run-ended", reason });
   }
 
-  // ----- A person beside the run -----
+  // ----- A person who steers the run -----
 
   /** @throws UsageError where nothing more will be asked, or too many hints wait already */
   async #takeHint(text: string): Promise<number> {
     const round = this.#hintRound;
     if (round === null) throw new UsageError("the search is over: no strategy will be asked for any more");
-    const waiting = this.#state.hints.filter((hint) => hint.round >= round).length + this.#hintsUnderWay.size;
+    const waiting =
+      this.#state.hints.filter((hint) => hint.round >= round).length + this.#hintsBeingStored.size;
     if (waiting >= mostWaitingHints)
       throw new UsageError(`${waiting} hints wait already; give more after the next round`);
     const storing = this.#run.record({ type: "hint-given", round, text });
-    const settled = storing.catch(() => {}).finally(() => this.#hintsUnderWay.delete(settled));
-    this.#hintsUnderWay.add(settled);
+    const settled = storing.catch(() => {}).finally(() => this.#hintsBeingStored.delete(settled));
+    this.#hintsBeingStored.add(settled);
     await storing;
     return round;
   }
@@ -164,7 +165,7 @@ class Coordinator {
     const round = this.#state.rounds.filter(({ closed }) => closed).length + 1;
     // From here on a hint is for the next round. Earlier hints are in the state before anything is asked.
     this.#hintRound = round + 1;
-    await Promise.all(this.#hintsUnderWay);
+    await Promise.all(this.#hintsBeingStored);
     try {
       // A round that a cap on time interrupted continues where it stopped.
       const hasCandidates = (this.#state.rounds[round - 1]?.candidates.length ?? 0) > 0;

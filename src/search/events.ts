@@ -313,8 +313,8 @@ const bodySchemas = [
     needed: z.number(),
   }),
   /**
-   * A person's hint to the Navigator, and the round whose strategy is asked for with it. It is in the record where it
-   * was given, and nothing before that round depends on it.
+   * A person's hint to the Navigator, and the round whose strategy request holds it. It is in the record where it was
+   * given, and nothing before that round depends on it.
    */
   z.strictObject({ type: z.literal("hint-given"), round, text: z.string() }),
   /** A person paused the run after this round (counted from 0), or let it continue. No decision depends on it. */

@@ -133,10 +133,7 @@ export interface Turn {
   random(label: string): Random;
   /** The costs of architectures, in the order given. A run asks for the costs of an architecture once. */
   costs(architectures: readonly Architecture[]): Promise<readonly MeasuredCost[]>;
-  /**
-   * Asks a role. Asks once more, with the reasons, when the reply cannot be read; null when the second reply cannot be
-   * read.
-   */
+  /** Asks a role, and once more, with the reasons, when the reply cannot be read; null when both cannot be read. */
   ask<T>(role: Role, prompt: Prompt, read: (reply: ChatReply) => Reading<T>): Promise<T | null>;
   /** Makes `text` the strategy of this round. */
   setStrategy(text: string): Promise<void>;
@@ -155,7 +152,7 @@ export interface Searcher {
 
 // ----- Steering -----
 
-/** A person beside the run. */
+/** A person who steers the run. */
 export interface Steering {
   /** Whether the search must wait before its next round. */
   isPaused(): boolean;

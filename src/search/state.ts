@@ -1,8 +1,7 @@
 /**
  * The state of a run: what its events add up to.
  *
- * Only the shapes are here. fold.ts fills them from events; results.ts, progress.ts, funnel.ts and conversation.ts read
- * them.
+ * Only the shapes are here. fold.ts fills them; results.ts, progress.ts, funnel.ts and conversation.ts read them.
  */
 import type {
   ChatReply,
@@ -73,7 +72,7 @@ export interface Reserved {
 /** The cap that was reached, or that the next call would have exceeded. */
 export type CapReached = Omit<Extract<EventBody, { type: "cap-reached" }>, "type">;
 
-/** Advice of a person to the Navigator, and the round whose strategy is asked for with it. */
+/** Advice of a person to the Navigator, and the round whose strategy request holds it. */
 export interface Hint {
   readonly round: number;
   readonly text: string;
@@ -102,9 +101,7 @@ export interface RunState extends Omit<Started, "type"> {
   >;
   /** The last messages to each role. */
   readonly lastAsked: Record<Role, readonly Message[]>;
-  /**
-   * What the server of a role reads at most of a prompt, in tokens, as far as it was seen to cut one; null: not known.
-   */
+  /** The most tokens that the server of a role reads of a prompt, if it was seen to cut one; null: not known. */
   readonly promptLimits: Record<Role, number | null>;
   capReached: CapReached | null;
   /** How long the run was worked on until it last continued after a stop or a pause, and when it continued. */

@@ -148,7 +148,7 @@ function tokenText(token: string): string {
   return /^[^\s`,;:()"]+$/.test(token) ? token : JSON.stringify(token);
 }
 
-/** The entries that fit, in their order, the first one in any case; null when there are none at all. */
+/** The entries that fit, in their order, the first one in any case; null when there are none. */
 function listed(entries: readonly string[], longest: number): Listed | null {
   if (entries.length === 0) return null;
   let length = 0;

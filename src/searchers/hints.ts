@@ -1,8 +1,7 @@
 /**
  * Writes a person's hints into the Navigator's prompt.
  *
- * The section is the same in every wording, because the words are the person's own. How a hint arrives is not known
- * here.
+ * It is the same in every wording, because the words are the person's own. How a hint arrives is not known here.
  */
 import { hintsFor } from "../search/conversation.ts";
 import type { Hint, RunState } from "../search/state.ts";

@@ -1,8 +1,7 @@
 /**
  * Draws from fixed odds: what somebody, or a model, believed before the search.
  *
- * It reads the odds from the configuration. It shows how much of a result comes from a prior alone. It reads no
- * results.
+ * It takes the odds from the configuration, and shows how much a prior alone can find. It reads no results.
  */
 import { UsageError } from "../errors.ts";
 import type { SearchConfig } from "../search/events.ts";

@@ -1,6 +1,5 @@
 /**
- * REINFORCE (Williams, 1992) with the two numbers that the paper gives for its baseline: learning rate 0.01, average of
- * 0.9.
+ * REINFORCE (Williams, 1992) with the paper's two numbers for its baseline: learning rate 0.01, average of 0.9.
  *
  * The policy has one categorical distribution for each slot, and every result moves it. It is computed again from all
  * results in order, so nothing has to be remembered. No space is known here.

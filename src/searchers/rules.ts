@@ -3,8 +3,7 @@
  * writes that down as a strategy in words, and draws new architectures by the shares in it.
  *
  * The rules say what counts as good, how sure the shares are, when they widen, and the words. Costs are free, so it
- * draws until enough architectures are new and within the limits. Nothing is kept between rounds, and no space is known
- * here.
+ * draws until enough architectures are new and within the limits. It keeps nothing between rounds and knows no space.
  */
 import type { Searcher, Turn } from "../search/ports.ts";
 import type { Architecture } from "../search/architecture.ts";
