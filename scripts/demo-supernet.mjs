@@ -2,19 +2,24 @@
  * `npm run demo:supernet`: one whole search over the subnets of a real supernet, of handwritten digits, that are
  * extracted, calibrated and scored here. It needs no key, no GPU, no download and no model.
  *
- * Owns the demo's settings. Writes and prepares the images when they are not there yet. Whatever stands behind `--` on
- * the command line is passed on: `npm run demo:supernet -- --seed 3`. Each of the 40 evaluations takes some 15 s of one
- * core: about six minutes on two idle ones in all.
+ * It writes and prepares the images when they are not there yet. The settings of the demo are here. What follows `--` on
+ * the command line is passed on: `npm run demo:supernet -- --seed 3`. Each of the 40 evaluations takes about 15 s of one
+ * core: about six minutes in all on two idle cores.
  */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { demoFlags } from "./demo-flags.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const images = "examples/digits/images";
 const config = "examples/digits/evaluator.yaml";
-const search = ["run", "--space", "ofa-digits", "--evaluator-config", config, "--budget", "40"];
-const limit = ["--limit", "macs_m=1"];
+const own = [
+  ["--space", "ofa-digits"],
+  ["--evaluator-config", config],
+  ["--budget", "40"],
+  ["--limit", "macs_m=1"],
+];
 
 // A child shares the terminal and stops by itself on Ctrl-C; waiting for it keeps its last words in order.
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
@@ -23,7 +28,7 @@ if (!existsSync(`${root}${images}/test`)) {
   await run(".venv/bin/python", "-E", "examples/train_digits_supernet.py", "images", images);
 }
 await run(".venv/bin/collm-nas-evaluator", "cache-images", "--config", config);
-await run("./bin/collm-nas", ...search, ...limit, ...process.argv.slice(2));
+await run("./bin/collm-nas", "run", ...demoFlags(own, process.argv.slice(2)));
 
 /** Runs a command to its end; one that fails ends the demo with its exit code. */
 function run(command, ...args) {

@@ -1,13 +1,18 @@
 /**
  * `npm run demo`: one whole search over the cells of a real table, with no key, no GPU and no model.
  *
- * Owns the demo's settings. Whatever stands behind `--` on the command line is passed on: `npm run demo -- --seed 3`.
+ * The settings of the demo are here. What follows `--` on the command line is passed on: `npm run demo -- --seed 3`.
  */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { demoFlags } from "./demo-flags.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const args = ["run", "--space", "analognas-baseline", "--budget", "100", ...process.argv.slice(2)];
+const own = [
+  ["--space", "analognas-baseline"],
+  ["--budget", "100"],
+];
+const args = ["run", ...demoFlags(own, process.argv.slice(2))];
 
 console.error(`demo: ./bin/collm-nas ${args.join(" ")}\n`);
 const demo = spawn(`${root}bin/collm-nas`, args, { stdio: "inherit", cwd: root });

@@ -51,7 +51,7 @@ export function flagOption(key: FlagKey): string {
 }
 
 /** Whether it may be given several times. */
-function isRepeated(key: FlagKey): boolean {
+export function isRepeated(key: FlagKey): boolean {
   return entryOf(key).flag?.value?.endsWith("=value") === true;
 }
 

@@ -16,6 +16,7 @@ import {
   flagged,
   flagName,
   flagOption,
+  isRepeated,
 } from "./command-flags.ts";
 import { issueWords } from "./schema-words.ts";
 import { countForms, homePath, pathRefusal, readCount, readNumber } from "./written-values.ts";
@@ -77,6 +78,7 @@ export function readFlags<K extends FlagKey>(
 
 function valueOf(key: FlagKey, texts: readonly string[]): unknown {
   const last = texts.at(-1) ?? "";
+  if (texts.length > 1 && !isRepeated(key)) throw refused(key, last, `Give ${flagOption(key)} once.`);
   switch (key) {
     case "limits":
       return namedNumbers(key, texts, "cost", "flops_m=120", (_, value) => readNumber(value));
@@ -84,10 +86,8 @@ function valueOf(key: FlagKey, texts: readonly string[]): unknown {
       return namedNumbers(key, texts, "cap", "tokens=200000", (name, value) =>
         name === "tokens" ? readCount(value) : readNumber(value),
       );
-    case "prices": {
-      if (texts.length > 1) throw refused(key, last, `Give ${flagOption(key)} once.`);
+    case "prices":
       return readPrice(key, last);
-    }
     default:
       return readOne(key, last);
   }

@@ -79,6 +79,8 @@ describe("a wrong word on the command line", () => {
     ["resume RUN --price input=-1,output=2", "A price is no less than 0"],
     ["bench PLAN --price input=one,output=2", "It has to be a number"],
     ["run --space SPACE --price input=1,output=2", "none is named; name it with --model"],
+    ["run --space SPACE --budget 1 --budget 2", "argument '2' is invalid. Give --budget once."],
+    ["resume RUN --model a --model a", "Give --model once."],
     ["run --space SPACE --limit flops_m=few", "flops_m has to be a number alone"],
     ["run --space SPACE --limit flops_m=120M", "flops_m has to be a number alone, in the unit"],
     ["run --space SPACE --limit a=1,b=2", "Give --limit once a cost: --limit a=1 --limit b=2."],

@@ -44,15 +44,20 @@ export interface Ranked {
   readonly summary: RankingSummary;
 }
 
-/** Ranks the architectures of `spaceId`; `flags` come last, where they win. */
+/** Ranks the architectures of `spaceId`; `flags` replace the usual ones of the same name. */
 export async function rank(flags: readonly string[], settings: Settings = {}): Promise<Ranked> {
   const ended = await collmNas(commandLine(flags), settings);
   return { ended, summary: JSON.parse(ended.stdout || "null") as RankingSummary };
 }
 
 export function commandLine(flags: readonly string[]): string[] {
-  const where = ["--space", spaceId, "--evaluator", tiny.address];
-  return ["rank", ...where, "--trials", `${trials}`, "--out", newFile(), "--json", ...flags];
+  const usual = [
+    ["--space", spaceId],
+    ["--evaluator", tiny.address],
+    ["--trials", `${trials}`],
+    ["--out", newFile()],
+  ] as const;
+  return ["rank", ...usual.filter(([flag]) => !flags.includes(flag)).flat(), "--json", ...flags];
 }
 
 export function newFile(): string {

@@ -3,7 +3,15 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { UsageError } from "../../src/errors.ts";
 import { searchers } from "../../src/searchers/registry.ts";
-import { type FlagKey, flagForm, flagged, flagHelp } from "../../src/settings/command-flags.ts";
+import {
+  entryOf,
+  type FlagKey,
+  flagForm,
+  flagged,
+  flagHelp,
+  flagOption,
+  isRepeated,
+} from "../../src/settings/command-flags.ts";
 import { parseConfig } from "../../src/settings/config.ts";
 import { flagsOf, flagWords, readFlags, withFlags } from "../../src/settings/flags.ts";
 import { commandFlags, planSettings, type Setting, settings } from "../../src/settings.ts";
@@ -91,12 +99,20 @@ describe("a flag", () => {
     ["caps", ["usd=5k"], "usd has to be a number alone, in US dollars."],
     ["prices", ["input=1"], "It has to be input=USD,output=USD, for a million tokens each"],
     ["prices", ["input=1,output=-2"], "A price is no less than 0."],
-    ["prices", ["input=1,output=2", "input=1,output=2"], "Give --price once."],
   ])("%s is refused at %j", (key, texts, words) => {
     const message = refusal(key, ...texts);
     expect(message).toContain(`option '${flagForm(key)}' argument '${texts.at(-1)}' is invalid. `);
     expect(message).toContain(words);
   });
+
+  it.each((Object.keys(flagged) as FlagKey[]).filter((key) => entryOf(key).flag?.value !== undefined))(
+    "%s is refused when it is given twice, or has a name for each value",
+    (key) => {
+      const words = isRepeated(key) ? "NAME=VALUE" : `Give ${flagOption(key)} once.`;
+      expect(refusal(key, "1", "2")).toContain(words);
+      expect(refusal(key, "1", "1")).toContain(words);
+    },
+  );
 
   it("is read by the schema of its setting", () => {
     const keys = ["budget", "target", "limits", "caps", "prices", "blind", "overLimit"] as const;
