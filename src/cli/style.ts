@@ -7,8 +7,8 @@
  */
 import { randomInt } from "node:crypto";
 import { inspect } from "node:util";
+import { narrowest } from "../text/narrowest.ts";
 import { plain } from "../text/plain.ts";
-import { narrowest } from "../text/wrapped.ts";
 
 /** Where text goes: a terminal, a file, a pipe, or what a test or a program collects it in. */
 export type TextStream = NodeJS.WritableStream &

@@ -4,9 +4,7 @@
  * A line ends between two words, and never inside a command, so that it can be copied. Knows no colours.
  */
 import wrap from "wrap-ansi";
-
-/** A terminal narrower than this is treated as if it had so many columns. */
-export const narrowest = 20;
+import { narrowest } from "./narrowest.ts";
 
 /** The no-break space: as wide as a space, and no line ends at it. */
 const kept = "\u00a0";

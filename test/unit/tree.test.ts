@@ -62,6 +62,23 @@ test("every module opens with a comment that says what it owns", () => {
   expect(sources("src").flatMap(({ path, text }) => (opening.test(text) ? [] : [path]))).toEqual([]);
 });
 
+test("--version and help load one package, and few modules", () => {
+  const loaded = new Set<string>();
+  const packages = new Set<string>();
+  const load = (path: string) => {
+    if (loaded.has(path)) return;
+    loaded.add(path);
+    const text = readFileSync(join(root, path), "utf8");
+    for (const [, name = ""] of text.matchAll(/^(?:import|export)(?! type)\b[^;]*?\bfrom "([^"]+)";$/gm))
+      if (name.startsWith(".")) load(join(dirname(path), name));
+      else if (!name.startsWith("node:")) packages.add(name);
+  };
+  load("src/cli/main.ts");
+  expect([...packages]).toEqual(["@commander-js/extra-typings"]);
+  expect(loaded).toContain("src/settings.ts");
+  expect(loaded.size).toBeLessThan(20);
+});
+
 test("the lock file does not say where a package came from", () => {
   for (const lock of ["package-lock.json", "scripts/llm/package-lock.json"])
     expect(readFileSync(join(root, lock), "utf8")).not.toContain('"resolved"');
