@@ -13,7 +13,11 @@ const wide = /^(Median|95 % interval|Test as printed|Evaluations.*|Calls|Tokens.
 /** The beginnings of the ids of the tables that are drawn. */
 const drawn = /^(results|blind)-/;
 
-export async function benchLines(folder: string): Promise<{ tables: Table[]; lines: string[] }> {
+/** `columns` is how wide the terminal is; null: it is none. */
+export async function benchLines(
+  folder: string,
+  columns: number | null,
+): Promise<{ tables: Table[]; lines: string[] }> {
   const tables = tablesOf(await readStudy([folder], ""));
   return {
     tables,
@@ -22,22 +26,23 @@ export async function benchLines(folder: string): Promise<{ tables: Table[]; lin
       .flatMap((each) => [
         paint("bold", each.title),
         "",
-        ...(each.id.startsWith("results-") ? narrow(each) : whole(each)),
+        ...whole(each.id.startsWith("results-") ? narrow(each) : each, columns),
         "",
       ]),
   };
 }
 
 /** A table without the columns that a terminal has no room for. */
-function narrow({ columns, rows, ...rest }: Table): string[] {
+function narrow({ columns, rows, ...rest }: Table): Table {
   const kept = columns.flatMap(({ name }, place) => (wide.test(name) ? [] : [place]));
   const pick = <T>(cells: readonly T[]) => kept.flatMap((place) => cells[place] ?? []);
-  return whole({ ...rest, columns: pick(columns), rows: rows.map(pick) });
+  return { ...rest, columns: pick(columns), rows: rows.map(pick) };
 }
 
-function whole({ columns, rows }: Table): string[] {
+function whole(drawn: Table, columns: number | null): string[] {
   return table(
-    rows,
-    columns.map(({ name }) => name),
+    drawn.rows,
+    drawn.columns.map(({ name }) => name),
+    columns,
   );
 }

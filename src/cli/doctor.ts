@@ -1,5 +1,4 @@
 /** `doctor`: whether a run would work, as a page of findings. What is looked at is app/doctor.ts. */
-import wrap from "wrap-ansi";
 import * as app from "../app/doctor.ts";
 import type { Flags } from "../settings/flags.ts";
 import type { Output } from "./output.ts";
@@ -27,23 +26,27 @@ export async function doctor(
 
 // --- internal ---
 
+/** The width of the page where no terminal says one. */
+const usualColumns = 120;
+
 function reportLines({ findings, spent, ok }: app.Diagnosis, columns: number | null): string[] {
   const marks = { ok: "ok", warning: "note", problem: "PROBLEM", skipped: "–" } as const;
   const colours = { ok: "green", warning: "yellow", problem: "red", skipped: "dim" } as const;
-  const longest = Math.max(...findings.map(({ check }) => check.length));
-  const room = Math.max(40, (columns ?? 120) - longest - marks.problem.length - 5);
   const rows = findings.flatMap(({ check, status, what, next }) => [
-    [paint(colours[status], marks[status]), check, wrap(plain(what), room, { hard: true })],
-    ...(next === undefined ? [] : [["", "", wrapped(plain(`→ ${next}`), room)]]),
+    [paint(colours[status], marks[status]), check, plain(what)],
+    ...(next === undefined ? [] : [["", "", plain(`→ ${next}`)]]),
   ]);
   const money = spent.usd === null ? "" : `, ${dollars(spent.usd)}`;
   return [
-    ...table(rows),
+    ...table(rows, [], columns ?? usualColumns),
     "",
     ...(spent.calls === 0
       ? []
       : [
-          `This took ${spent.calls} ${spent.calls === 1 ? "call" : "calls"}: ${spent.inputTokens} + ${spent.outputTokens} tokens in ${spent.seconds.toFixed(1)} s${money}.`,
+          wrapped(
+            `This took ${spent.calls} ${spent.calls === 1 ? "call" : "calls"}: ${spent.inputTokens} + ${spent.outputTokens} tokens in ${spent.seconds.toFixed(1)} s${money}.`,
+            columns,
+          ),
         ]),
     ok ? "A run would work." : "A run would not work: see the first problem.",
   ];

@@ -9,6 +9,7 @@ import { duration } from "../text/durations.ts";
 import type { Output } from "./output.ts";
 import { paint } from "./style.ts";
 import { table } from "./table.ts";
+import { wrapped } from "../text/wrapped.ts";
 import * as app from "../app/estimate.ts";
 import { program } from "../app/compose.ts";
 import type { Estimate } from "../report/estimate.ts";
@@ -25,18 +26,16 @@ export async function estimateRun(
 ): Promise<void> {
   const estimated = await app.estimateSearch(file, flags, { ...options, signal });
   const { config, run, estimate, grounds, prices } = estimated;
-  const sources = Object.entries(prices ?? {}).map(
-    ([role, price]) => `${role}: ${price === null ? "price not known" : price.source}`,
-  );
+  const { columns } = output;
+  const command = commandFor(file, file === undefined && run !== null ? flagsOf(config) : flags);
   output.result({ estimate, grounds, prices }, [
-    ...headLines(estimated, options.from),
+    ...headLines(estimated, options.from).map((line) => wrapped(line, columns)),
     "",
-    ...sumLines(estimate),
+    ...sumLines(estimate, columns),
     "",
-    ...groundLines(estimated),
-    ...sources.map((words) => `price     ${words}`),
+    ...groundLines(estimated, columns),
     "",
-    `start it: ${commandFor(file, file === undefined && run !== null ? flagsOf(config) : flags)}`,
+    wrapped("start it:", columns, command),
   ]);
 }
 
@@ -53,7 +52,7 @@ function headLines({ config, state, run }: app.Estimated, from = ""): string[] {
   ];
 }
 
-function sumLines(found: Estimate): string[] {
+function sumLines(found: Estimate, columns: number | null): string[] {
   const row = (name: string, span: Span | null, show: (value: number) => string = amount) =>
     span === null
       ? [name, "", "not known", ""]
@@ -80,14 +79,22 @@ function sumLines(found: Estimate): string[] {
         row("time in all", found.seconds, duration),
       ],
       ["", "low", "expected", "high"],
+      columns,
     ),
-    ...caps,
+    ...caps.map((line) => wrapped(line, columns)),
   ];
 }
 
-function groundLines({ grounds, isMixed }: app.Estimated): string[] {
-  const note = isMixed ? ["What was measured goes before what is assumed."] : [];
-  return [...note, ...grounds.map(({ basis, words }) => `${paint("dim", basis.padEnd(9))} ${words}`)];
+function groundLines({ grounds, isMixed, prices }: app.Estimated, columns: number | null): string[] {
+  const note = isMixed ? [wrapped("What was measured goes before what is assumed.", columns)] : [];
+  const rows = [
+    ...grounds.map(({ basis, words }) => [paint("dim", basis), words]),
+    ...Object.entries(prices ?? {}).map(([role, price]) => [
+      "price",
+      `${role}: ${price === null ? "price not known" : price.source}`,
+    ]),
+  ];
+  return [...note, ...table(rows, [], columns)];
 }
 
 function commandFor(file: string | undefined, flags: Flags): string {

@@ -5,6 +5,7 @@ import type { Output } from "./output.ts";
 import { namedNumbers } from "../text/numbers.ts";
 import { scores } from "./summary.ts";
 import { table } from "./table.ts";
+import { wrapped } from "../text/wrapped.ts";
 
 /** Lists every space, or describes one. */
 export async function spaces(
@@ -15,7 +16,10 @@ export async function spaces(
 ): Promise<void> {
   if (id !== undefined) {
     const space = await describeSpace(id, flags, signal);
-    output.result({ ...space.description, size: space.size.toString() }, descriptionLines(space));
+    output.result(
+      { ...space.description, size: space.size.toString() },
+      descriptionLines(space, output.columns),
+    );
     return;
   }
   const listed = await listSpaces(flags, signal);
@@ -26,7 +30,7 @@ export async function spaces(
   ]);
   output.result(
     { spaces: listed.spaces, serverVersion: listed.serverVersion },
-    table(rows, ["space", "available", ""]),
+    table(rows, ["space", "available", ""], output.columns),
   );
 }
 
@@ -67,10 +71,10 @@ export async function evaluate(
 
 // --- internal ---
 
-function descriptionLines(space: Space): string[] {
+function descriptionLines(space: Space, columns: number | null): string[] {
   const { description } = space;
   return [
-    `${description.id}: ${description.summary}`,
+    wrapped(`${description.id}: ${description.summary}`, columns),
     "",
     ...table(
       description.dimensions.map(({ name, choices, groups, activeCount }) => [
@@ -80,15 +84,20 @@ function descriptionLines(space: Space): string[] {
         activeCount === "" ? "" : `in each group, the first ${activeCount} are active`,
       ]),
       ["dimension", "slots", "choices", ""],
+      columns,
     ),
     "",
-    ...table([
-      ["Architectures", space.size.toLocaleString("en-US")],
-      ["Written as", description.template === "" ? "JSON" : description.template],
-      ...description.metrics.map(({ name, unit, meaning }) => [`Metric ${name}`, `${unit}: ${meaning}`]),
-      ...description.costs.map(({ name, unit, meaning }) => [`Cost ${name}`, `${unit}: ${meaning}`]),
-      ...description.splits.map(({ name, meaning }) => [`Split ${name}`, meaning]),
-      ["Numbers from", description.provenance],
-    ]),
+    ...table(
+      [
+        ["Architectures", space.size.toLocaleString("en-US")],
+        ["Written as", description.template === "" ? "JSON" : description.template],
+        ...description.metrics.map(({ name, unit, meaning }) => [`Metric ${name}`, `${unit}: ${meaning}`]),
+        ...description.costs.map(({ name, unit, meaning }) => [`Cost ${name}`, `${unit}: ${meaning}`]),
+        ...description.splits.map(({ name, meaning }) => [`Split ${name}`, meaning]),
+        ["Numbers from", description.provenance],
+      ],
+      [],
+      columns,
+    ),
   ];
 }

@@ -27,7 +27,7 @@ export async function rank(
     output.error(error, error.exitCode === 3 ? commandFor(file, { ...flags, out: ranked.file }) : null);
     output.exitCode = error.exitCode;
   }
-  if (summary !== null) output.result(summary, rankingLines(summary));
+  if (summary !== null) output.result(summary, rankingLines(summary, output.columns));
 }
 
 // --- internal ---

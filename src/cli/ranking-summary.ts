@@ -8,8 +8,8 @@ import { kendallTauB } from "../report/statistics.ts";
 import { paint } from "./style.ts";
 import { table } from "./table.ts";
 
-/** The page for a person. */
-export function rankingLines(summary: RankingSummary): string[] {
+/** The page for a person. `columns` is how wide the terminal is; null: it is none. */
+export function rankingLines(summary: RankingSummary, columns: number | null): string[] {
   const { rankers, trials, asked, spend, file, model, architectures, split, metric, cells, draws } = summary;
   const { measured, failed } = architectures;
   const left = failed === 0 ? "" : `; ${failed} more could not be measured`;
@@ -32,9 +32,10 @@ export function rankingLines(summary: RankingSummary): string[] {
         `${readable} of ${trials}`,
       ]),
       ["ranker", "Kendall's τ-b (95 %)", "best put first (95 %)", "readable"],
+      columns,
     ),
     "",
-    ...table(rows),
+    ...table(rows, [], columns),
   ];
 }
 

@@ -1,7 +1,7 @@
 /**
  * Breaks text into lines as wide as a terminal.
  *
- * A line ends between two words, and never inside a command, so that it can be copied. Knows no colours.
+ * A line ends between two words, and never inside a command, so that it can be copied. Colours are not looked at.
  */
 import wrap from "wrap-ansi";
 import { narrowest } from "./narrowest.ts";
@@ -20,7 +20,7 @@ const quoted = /`[^`\n]*`/g;
 export function wrapped(text: string, columns: number | null, command = ""): string {
   const whole = command === "" ? text : `${text} ${command}`;
   if (columns === null) return whole;
-  const bound = text.replace(quoted, keep) + (command === "" ? "" : ` ${keep(command)}`);
+  const bound = commandsKept(text) + (command === "" ? "" : ` ${keep(command)}`);
   return bound
     .split("\n")
     .map((line) => {
@@ -30,6 +30,22 @@ export function wrapped(text: string, columns: number | null, command = ""): str
     })
     .join("\n")
     .replaceAll(kept, " ");
+}
+
+/** The lines of a table's cell, at most so wide. A word or a command that is longer by itself is kept whole. */
+export function cellLines(text: string, width: number): string {
+  return wrap(commandsKept(text), width).replaceAll(kept, " ");
+}
+
+/** The words of a text between which a line may end. */
+export function wordsOf(text: string): string[] {
+  return commandsKept(text).split(/[ \n]+/);
+}
+
+// --- internal ---
+
+function commandsKept(text: string): string {
+  return text.replace(quoted, keep);
 }
 
 function keep(words: string): string {

@@ -316,6 +316,30 @@ describe("estimate", () => {
   });
 });
 
+describe("in a terminal of 80 columns", () => {
+  const model = ["--model", "gpt-5-mini", "--max-tokens", "900", "--cap", "tokens=5000"];
+  const cases: [string, () => readonly string[] | Promise<readonly string[]>][] = [
+    ["doctor", async () => ["doctor", ...model, "--base-url", (await serve(good)).baseUrl]],
+    ["estimate", () => ["estimate", ...model]],
+    ["rank", () => ["rank", "--trials", "2", "--cells", "3", "--out", `${newRun()}.jsonl`]],
+    ["spaces", () => ["spaces"]],
+    ["spaces of one", () => ["spaces", space]],
+  ];
+  test.each(cases)("the tables of %s are no wider", async (name, flags) => {
+    const where = [
+      ...(name.startsWith("spaces") ? [] : ["--space", space]),
+      "--evaluator",
+      evaluator.address,
+    ];
+    const { stdout, stderr } = await collmNas([...(await flags()), ...where], { columns: 80 });
+    expect(stdout, stderr).not.toBe("");
+    // A command is not broken in two, nor is a path: the terminal itself breaks them.
+    const isKept = (line: string) => /collm-nas |`|\/\S{30}/.test(line);
+    for (const line of stdout.split("\n"))
+      if (!isKept(line)) expect(line.length, line).toBeLessThanOrEqual(80);
+  });
+});
+
 describe("a cap", () => {
   test("ends a run with what it bought, exit code 0, and a resume that raises it goes on", async () => {
     const { baseUrl, requests } = await serve(costly);

@@ -85,6 +85,8 @@ export interface Settings {
   readonly cwd?: string;
   /** Laid over a clean environment; undefined takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** How wide the terminal is that it prints to, in this process alone; absent: it prints to files. */
+  readonly columns?: number;
 }
 
 const processes = new Set<ChildProcess>();
@@ -110,7 +112,8 @@ export async function collmNas(args: readonly string[], settings: Settings = {})
   if (settings.env !== undefined || settings.cwd !== undefined) return await start(args, settings).ended;
   const begin = performance.now();
   const runCli = await (commandLine ??= openCommandLine());
-  const streams = keptStreams();
+  const { columns } = settings;
+  const streams = keptStreams(columns === undefined ? {} : { isTTY: true, columns, hasColors: () => false });
   const code = await runCli(args, { ...streams, signal: neverStopped });
   return { code, signal: null, ...streams.text(), seconds: (performance.now() - begin) / 1000 };
 }
