@@ -5,7 +5,7 @@
  * through `printable`. Knows no command.
  */
 import { once } from "node:events";
-import { CollmError } from "../errors.ts";
+import { CollmError, type NoUsableWinner } from "../errors.ts";
 import { plainJson } from "../text/plain.ts";
 import { withoutResume } from "../text/without-resume.ts";
 import { columnsOf, paint, printable, type TextStream } from "./style.ts";
@@ -33,11 +33,16 @@ export interface Output {
   say(line: string): void;
   /** One line for an error of ours, with the command that continues the run, if there is one; the whole stack for a bug. */
   error(error: unknown, resume?: string | null): void;
+  /** The end of a run without a winner: its exit code, and its line where the closing lines are not in the same terminal. */
+  withoutWinner(error: NoUsableWinner): void;
 }
 
 export function openOutput(json: boolean, { stdout, stderr }: Streams): Output {
   const say = (line: string) => void stderr.write(`${printable(line, stderr)}\n`);
-  return {
+  const error = (caught: unknown, resume: string | null = null) =>
+    say(`${paint("red", "collm-nas:")} ${errorText(caught, resume)}`);
+  const isOneTerminal = !json && stdout.isTTY === true && stderr.isTTY === true;
+  const output: Output = {
     json,
     exitCode: 0,
     columns: columnsOf(stdout),
@@ -51,8 +56,13 @@ export function openOutput(json: boolean, { stdout, stderr }: Streams): Output {
       if (!isRoom) await once(stdout, "drain");
     },
     say,
-    error: (error, resume = null) => say(`${paint("red", "collm-nas:")} ${errorText(error, resume)}`),
+    error,
+    withoutWinner: (fruitless) => {
+      output.exitCode = fruitless.exitCode;
+      if (!isOneTerminal) error(fruitless);
+    },
   };
+  return output;
 }
 
 // --- internal ---

@@ -104,10 +104,7 @@ async function shown(output: Output, search: (watching: Watching) => Promise<app
   const { folder, state } = latest;
   view.say("");
   const fruitless = status === "ended" ? endWithoutWinner(state) : null;
-  if (fruitless !== null) {
-    output.error(fruitless);
-    output.exitCode = fruitless.exitCode;
-  }
+  if (fruitless !== null) output.withoutWinner(fruitless);
   output.result(
     summarize(state, folder, status),
     summaryLines(state, folder, program, "nobody", output.columns),

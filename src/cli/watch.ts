@@ -1,7 +1,8 @@
-/** `watch`: a run that another process makes, as it goes on, and its closing words. It is followed by app/watch.ts. */
+/** `watch`: shows a run of another process while it runs, then its closing lines. app/watch.ts follows the run. */
 import { program } from "../app/compose.ts";
 import { summarize } from "../app/summary.ts";
 import * as app from "../app/watch.ts";
+import { NoUsableWinner } from "../errors.ts";
 import type { Output } from "./output.ts";
 import { summaryLines } from "./summary.ts";
 import { WatchedRun } from "./watched-run.ts";
@@ -28,5 +29,6 @@ export async function watch(
       "",
       ...summaryLines(state, run, program, "nobody", output.columns),
     ]);
-  if (error !== null) throw error;
+  if (error instanceof NoUsableWinner) output.withoutWinner(error);
+  else if (error !== null) throw error;
 }

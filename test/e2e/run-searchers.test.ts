@@ -73,3 +73,20 @@ describe.each(searchers)("%s", (searcher) => {
     expect(events(run).filter(({ type }) => type === "architecture-measured")).toEqual([]);
   });
 });
+
+test("an end without a winner is said once in a terminal, which has both streams", async () => {
+  const run = newRun();
+  const search = ["--space", space, "--evaluator", evaluator.address, "--searcher", "random"];
+  const lines = [
+    ["run", ...search, "--limit", "flops_m=1", "--out", run],
+    ["watch", run],
+  ];
+  for (const line of lines) {
+    const { code, stdout, stderr } = await collmNas(line, { columns: 100 });
+    expect(code, stderr).toBe(7);
+    expect(stdout).toMatch(/^Winner +none: no legal architecture at or below/m);
+    expect(stderr).not.toContain("no legal architecture");
+  }
+  const { code, stderr } = await collmNas(["watch", run, "--json"], { columns: 100 });
+  expect([code, stderr]).toEqual([7, expect.stringContaining("no legal architecture")]);
+});

@@ -142,7 +142,11 @@ export async function shown(run: string): Promise<Summary> {
   return await json(["show", run]);
 }
 
-function watch(program: string, args: readonly string[], settings: Required<Settings>): Process {
+function watch(
+  program: string,
+  args: readonly string[],
+  settings: Required<Omit<Settings, "columns">>,
+): Process {
   const begin = performance.now();
   const { env, cwd } = settings;
   const child = spawn(program, args, {
