@@ -20,11 +20,13 @@ export {
 } from "./app/search.ts";
 export { type Summary, summarize } from "./app/summary.ts";
 export * from "./errors.ts";
-export { GrpcEvaluator, type GrpcEvaluatorOptions } from "./evaluator/grpc-evaluator.ts";
+export type { GrpcEvaluatorOptions } from "./evaluator/grpc-connection.ts";
+export { GrpcEvaluator } from "./evaluator/grpc-evaluator.ts";
 export { createRun, openRun } from "./runs/journal.ts";
 export { readRun } from "./runs/run-record.ts";
 export { OpenAIChat, type OpenAIChatOptions } from "./models/openai-chat.ts";
-export { findPython, LocalEvaluator, type LocalEvaluatorOptions } from "./evaluator/python-evaluator.ts";
+export { LocalEvaluator, type LocalEvaluatorOptions } from "./evaluator/local-evaluator.ts";
+export { findPython } from "./evaluator/python-evaluator.ts";
 export { type Config, parseConfig, readConfig } from "./settings/config.ts";
 export { systemClock } from "./system/clock.ts";
 export { BlindEvaluator, blindSpace, reveal } from "./search/blind.ts";

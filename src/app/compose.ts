@@ -57,7 +57,8 @@ export async function openEvaluator({
     const evaluator = new GrpcEvaluator({ address, silenceSeconds });
     return { evaluator, logTo: () => {}, close: async () => evaluator.close() };
   }
-  const { LocalEvaluator, findPython } = await import("../evaluator/python-evaluator.ts");
+  const { findPython } = await import("../evaluator/python-evaluator.ts");
+  const { LocalEvaluator } = await import("../evaluator/local-evaluator.ts");
   const python = pythonFromEnvironment() ?? findPython(packageRoot);
   if (python === null) {
     throw new UsageError(

@@ -1,8 +1,7 @@
 /**
- * Starts the Python evaluator as a child process, waits until it listens, stops it, and starts it again if it died.
+ * Starts the Python evaluator as a child process, waits until it listens, and stops it.
  *
- * grpc-evaluator.ts reads what it answers. The interpreter, the environment and the configuration are arguments: this
- * file does not read the environment.
+ * The interpreter, the environment and the configuration are arguments: this file does not read the environment.
  *
  * The child never outlives this process: it ends when its standard input ends. It has its own process group, so that
  * Ctrl-C in a terminal reaches only this process, which then stops the child.
@@ -11,19 +10,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
 import { createInterface } from "node:readline";
-import { type CollmError, EvaluatorUnavailable, Interrupted, UsageError } from "../errors.ts";
-import type { MeasuredCost } from "../search/events.ts";
-import type {
-  CostRequest,
-  EvaluationMessage,
-  EvaluationRequest,
-  Evaluator,
-  SpaceCatalog,
-} from "../search/ports.ts";
-import type { SpaceDescription } from "../search/space-description.ts";
-import { EvaluatorLog } from "./evaluator-log.ts";
-import { GrpcEvaluator } from "./grpc-evaluator.ts";
+import { type CollmError, EvaluatorUnavailable, UsageError } from "../errors.ts";
 import { isOutOfFiles, outOfFiles } from "../system/system-error.ts";
+import type { EvaluatorLog } from "./evaluator-log.ts";
+import { throwIfRaised, unlessRaised, within } from "./waiting.ts";
 
 export interface PythonEvaluatorOptions {
   /** The interpreter: a path, or a name to look up on the PATH. */
@@ -81,130 +71,7 @@ export async function startPythonEvaluator(
   }
 }
 
-export interface LocalEvaluatorOptions extends Omit<PythonEvaluatorOptions, "log"> {
-  readonly silenceSeconds?: number;
-}
-
-/**
- * A Python evaluator that starts with the first call. If it dies, the open call fails with EvaluatorUnavailable, as with
- * any server that goes away, and the next call starts it again.
- */
-export class LocalEvaluator implements Evaluator, SpaceCatalog {
-  readonly #options: LocalEvaluatorOptions;
-  readonly #log = new EvaluatorLog();
-  readonly #closing = new AbortController();
-  #running: Promise<Running> | null = null;
-  #startedBefore = false;
-
-  constructor(options: LocalEvaluatorOptions) {
-    this.#options = options;
-  }
-
-  async list(signal: AbortSignal): ReturnType<SpaceCatalog["list"]> {
-    return await this.#with(signal, (client) => client.list(signal));
-  }
-
-  async describe(spaceId: string, signal: AbortSignal): Promise<SpaceDescription> {
-    return await this.#with(signal, (client) => client.describe(spaceId, signal));
-  }
-
-  async measureCosts(request: CostRequest, signal: AbortSignal): Promise<readonly MeasuredCost[]> {
-    return await this.#with(signal, (client) => client.measureCosts(request, signal));
-  }
-
-  async *evaluate(request: EvaluationRequest, signal: AbortSignal): AsyncGenerator<EvaluationMessage> {
-    const running = await this.#start(signal);
-    try {
-      yield* running.client.evaluate(request, signal);
-    } catch (error) {
-      throw await running.explained(error, this.#where());
-    }
-  }
-
-  /** Appends to `file` all that the evaluator writes to standard error, before and after this call, in all its starts. */
-  logTo(file: string): void {
-    this.#log.begin(file);
-  }
-
-  /** Ends the evaluator if it runs; every later call is Interrupted. */
-  async close(): Promise<void> {
-    this.#closing.abort();
-    const running = await this.#running?.catch(() => null);
-    await running?.client.close();
-    await running?.server.stop();
-  }
-
-  async #with<T>(signal: AbortSignal, call: (client: GrpcEvaluator) => Promise<T>): Promise<T> {
-    const running = await this.#start(signal);
-    try {
-      return await call(running.client);
-    } catch (error) {
-      throw await running.explained(error, this.#where());
-    }
-  }
-
-  /** Names the log, at the end of an error message. */
-  #where(): string {
-    return this.#log.file === null ? "" : ` (its log: ${this.#log.file})`;
-  }
-
-  /** The running evaluator. Calls during its start wait for the same start. */
-  async #start(signal: AbortSignal): Promise<Running> {
-    throwIfRaised(signal);
-    if (this.#closing.signal.aborted) throw new Interrupted("the evaluator was closed");
-    this.#running ??= this.#run();
-    return await unlessRaised(this.#running, signal);
-  }
-
-  async #run(): Promise<Running> {
-    const forget = () => {
-      this.#running = null;
-    };
-    try {
-      const running = new Running(
-        await startPythonEvaluator({ ...this.#options, log: this.#log }, this.#closing.signal),
-        this.#options,
-      );
-      this.#startedBefore = true;
-      void running.server.ended.then(async () => {
-        forget();
-        await running.client.close();
-      });
-      return running;
-    } catch (error) {
-      forget();
-      // It ran before with the same settings.
-      const ranBefore = error instanceof UsageError && this.#startedBefore;
-      if (!ranBefore && !(error instanceof EvaluatorUnavailable)) throw error;
-      throw new EvaluatorUnavailable(error.message + this.#where(), { cause: error });
-    }
-  }
-}
-
 // --- internal ---
-
-/** A server and the client that talks to it. */
-class Running {
-  readonly server: PythonEvaluator;
-  readonly client: GrpcEvaluator;
-
-  constructor(server: PythonEvaluator, { silenceSeconds }: LocalEvaluatorOptions) {
-    this.server = server;
-    this.client = new GrpcEvaluator({
-      address: server.address,
-      ...(silenceSeconds !== undefined && { silenceSeconds }),
-    });
-  }
-
-  /** Makes the error of a failed call: says that the evaluator died if it did, and `where` to read more. */
-  async explained(error: unknown, where: string): Promise<unknown> {
-    if (!(error instanceof EvaluatorUnavailable)) return error;
-    // The connection breaks just before the process is known to have ended.
-    const how = await within(0.25, this.server.ended);
-    const what = how === null ? error.message + where : `${how}${where}; the next call starts it again`;
-    return new EvaluatorUnavailable(what, { cause: error });
-  }
-}
 
 class Child {
   readonly ended: Promise<string>;
@@ -350,38 +217,5 @@ function listeningIn(line: string): string | null {
     return typeof said?.listening === "string" ? said.listening : null;
   } catch {
     return null;
-  }
-}
-
-function throwIfRaised(signal: AbortSignal): void {
-  if (signal.aborted) throw new Interrupted("stopped on request");
-}
-
-/** Waits for `work` until the signal is raised. */
-async function unlessRaised<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  throwIfRaised(signal);
-  let release = () => {};
-  const raised = new Promise<never>((_, reject) => {
-    const interrupt = () => reject(new Interrupted("stopped on request"));
-    signal.addEventListener("abort", interrupt, { once: true });
-    release = () => signal.removeEventListener("abort", interrupt);
-  });
-  try {
-    return await Promise.race([work, raised]);
-  } finally {
-    release();
-  }
-}
-
-/** The result of `work`, or null when it takes longer than `seconds`. */
-async function within<T>(seconds: number, work: Promise<T>): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), seconds * 1000);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

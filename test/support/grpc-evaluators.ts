@@ -3,7 +3,8 @@
  *
  * A test file calls `grpcEvaluators()` once, at its top.
  */
-import { GrpcEvaluator, type GrpcEvaluatorOptions } from "../../src/evaluator/grpc-evaluator.ts";
+import type { GrpcEvaluatorOptions } from "../../src/evaluator/grpc-connection.ts";
+import { GrpcEvaluator } from "../../src/evaluator/grpc-evaluator.ts";
 import type { EvaluationMessage, EvaluationRequest } from "../../src/search/ports.ts";
 import { cleanUps } from "./clean-ups.ts";
 import { type GrpcServer, startGrpcServer } from "./grpc-server.ts";

@@ -14,7 +14,7 @@ import {
 import type { EvaluateRequest__Output } from "../../src/evaluator/contract/collm_nas/v1/EvaluateRequest.ts";
 import type { EvaluateResponse } from "../../src/evaluator/contract/collm_nas/v1/EvaluateResponse.ts";
 import type { EvaluatorServiceHandlers } from "../../src/evaluator/contract/collm_nas/v1/EvaluatorService.ts";
-import { loadContract } from "../../src/evaluator/grpc-evaluator.ts";
+import { loadContract } from "../../src/evaluator/load-contract.ts";
 import type { Architecture } from "../../src/search/architecture.ts";
 import { tinyCosts, tinyDescription, tinyScore, tinySpace } from "./tiny-space.ts";
 

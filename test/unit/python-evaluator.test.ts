@@ -12,10 +12,9 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { EvaluatorLog } from "../../src/evaluator/evaluator-log.ts";
+import { LocalEvaluator, type LocalEvaluatorOptions } from "../../src/evaluator/local-evaluator.ts";
 import {
   findPython,
-  LocalEvaluator,
-  type LocalEvaluatorOptions,
   type PythonEvaluatorOptions,
   startPythonEvaluator,
 } from "../../src/evaluator/python-evaluator.ts";

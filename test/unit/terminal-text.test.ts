@@ -10,7 +10,7 @@ import { status } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SpaceDescription as WireSpace } from "../../src/evaluator/contract/collm_nas/v1/SpaceDescription.ts";
-import { loadContract } from "../../src/evaluator/grpc-evaluator.ts";
+import { loadContract } from "../../src/evaluator/load-contract.ts";
 import { journalPath } from "../../src/runs/run-folder.ts";
 import { BenchView } from "../../src/cli/bench-view.ts";
 import { doctor } from "../../src/cli/doctor.ts";
