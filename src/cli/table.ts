@@ -94,6 +94,6 @@ const doubleWidth = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{Em
 function widthOf(text: string): number {
   const lines = stripVTControlCharacters(text).replace(/\p{M}/gu, "").split("\n");
   return Math.max(
-    ...lines.map((line) => [...line].reduce((sum, sign) => sum + (doubleWidth.test(sign) ? 2 : 1), 0)),
+    ...lines.map((line) => Array.from(line).reduce((sum, sign) => sum + (doubleWidth.test(sign) ? 2 : 1), 0)),
   );
 }
