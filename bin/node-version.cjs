@@ -1,8 +1,8 @@
 /**
  * Ends with one line where Node is too old for the rest of the program.
  *
- * Owns that sentence alone; the oldest version is the one that package.json names. Written for the oldest Node that
- * may be first on a path: whoever loads this loads nothing newer before it.
+ * The oldest version is the one that package.json names. It is written for the oldest Node that may be first on a path,
+ * so nothing newer may be loaded before it.
  */
 "use strict";
 

@@ -1,6 +1,6 @@
 """Asks a running evaluator whether it serves: `healthcheck.py [HOST:PORT]`, by default 127.0.0.1:50051.
 
-Ends with 0 when it does, else with 1 after one line that says why. Owns the health check of the image; knows no space.
+Ends with 0 when it does, else with 1 after one line that says why. It is the health check of the image.
 """
 
 import sys

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs Debian or Ubuntu packages and leaves no package lists behind: docker/install-system.sh PACKAGE…
+# Installs Debian or Ubuntu packages and keeps no package lists: docker/install-system.sh PACKAGE…
 #
-# Called while the evaluator's image is built. Owns how apt is called; which packages is the Dockerfile's to say.
+# Called while the evaluator's image is built. The Dockerfile names the packages.
 set -eu
 
 if [ $# -eq 0 ]; then

@@ -3,8 +3,8 @@
  * STEP is one of the names below, and none means all but "long". `npm test` runs it after set-up. "long" is the sweeps
  * over very many cases, of which the other steps take a few; `npm run test:long` runs it.
  *
- * Owns which tools judge the tree and how they are called; their settings are in their own files. What a tool prints
- * is shown as it comes, and its exit code is this script's.
+ * Which tools check the tree and how they are called is here; their settings are in their own files. What a tool prints
+ * is shown as it comes, and its exit code is that of this script.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";

@@ -2,7 +2,7 @@
  * The TypeScript types of the contract: `node scripts/proto.mjs` writes src/evaluator/contract/ from the .proto file,
  * `--check` writes nothing and fails when what is there is not what would be written.
  *
- * Owns the command line of the generator. The options that shape the messages are read from
+ * It calls the generator. The options that shape the messages are read from
  * src/evaluator/contract-options.ts, which the adapter loads the contract with.
  */
 import { spawnSync } from "node:child_process";

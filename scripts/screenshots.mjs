@@ -1,8 +1,8 @@
 /**
  * `node scripts/screenshots.mjs`: the pictures of the live page in docs/images, from searches made here and now.
  *
- * Owns which searches these are and what is in each picture. Needs the set-up of the demo and the system's Chromium; leaves
- * nothing behind but the pictures.
+ * Which searches these are, and what is in each picture, is here. It needs the set-up of the demo and the system's
+ * Chromium, and removes everything but the pictures.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -27,7 +27,7 @@ const searches = {
   "surrogate-0": ["--searcher", "surrogate", "--seed", "0"],
 };
 const shownRun = "rules-0";
-/** What stands beside it in its figure. */
+/** The other searches of its figure. */
 const controls = ["random", "evolution", "surrogate"];
 
 const chromiumPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(

@@ -8,9 +8,9 @@
  *   docs      the Node packages and what builds the site from docs/; it can be added to any of the others
  *   llm       what runs a model from a GGUF file, and nothing else; `llm cuda` and `llm vulkan` add those binaries
  *
- * Owns node_modules/, .venv/ and llm/. A stamp inside each says what it was made from, so that a second call has only
- * to compare. A folder that an interrupted call left half made is made anew, and calls at the same time wait for each
- * other. Needs Node and Python only, and imports nothing that is not part of Node: when it starts, nothing is there.
+ * It makes node_modules/, .venv/ and llm/. A stamp inside each says what it was made from, so that a second call only
+ * compares. An unfinished folder of an interrupted call is made again. Calls at the same time wait for each other.
+ * Needs Node and Python only, and imports nothing that is not part of Node: when it starts, nothing is there.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -62,7 +62,7 @@ const modulesStamp = join(modules, ".collm-nas-setup");
 const venv = join(root, ".venv");
 const venvPython = join(venv, "bin/python");
 const venvStamp = join(venv, ".collm-nas-setup");
-/** Stands in .venv while it is being changed: whoever finds it without a living call knows it half made. */
+/** It is in .venv while that is being changed. Where it is found and no call runs, .venv is unfinished. */
 const venvUnfinished = join(venv, ".collm-nas-unfinished");
 /** The runtime of local models, in a folder of its own: 80 MB that most users never need. */
 const llm = join(root, "llm");
@@ -86,7 +86,7 @@ if (!isLevel && !isLlm) {
 }
 if (dueSteps().length > 0) {
   await takeLock();
-  // Whoever held the lock may have done all of it.
+  // The call that held the lock may have done all of it.
   const steps = dueSteps();
   const prepared = steps.map((step) => ({ ...step, run: step.prepare() }));
   for (const [index, step] of prepared.entries()) {
@@ -338,8 +338,8 @@ function isAtLeast(version, [major, minor]) {
 }
 
 /**
- * One call at a time. The lock is a file that its holder touches every two seconds: one untouched for 20 seconds was
- * left behind by a call that was killed.
+ * One call at a time. The lock is a file that its holder touches every two seconds: one untouched for 20 seconds is
+ * that of a call that was killed.
  */
 async function takeLock() {
   for (let tries = 0; !tryLock(); tries += 1) {

@@ -68,7 +68,7 @@ export class ReplayDivergence extends CollmError {
   readonly exitCode = 6;
 }
 
-/** It came to its end, and there is nothing to use: mend the evaluator, its data or the limits, then go on. */
+/** The run ended without a usable winner: repair the evaluator, its data or the limits, then continue. */
 export class NoUsableWinner extends CollmError {
   readonly exitCode = 7;
 }

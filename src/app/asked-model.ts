@@ -1,7 +1,5 @@
 /**
- * The model that a search asks.
- *
- * Owns the refusal of a search that asks a model where none is named.
+ * Finds the model that a search asks, and refuses a search that asks one where none is named.
  */
 import type { ModelConfig } from "../settings/config.ts";
 import { UsageError } from "../errors.ts";

@@ -172,7 +172,7 @@ class Bench {
     await this.#store();
     if (this.#world.signal.aborted)
       throw new Interrupted(
-        `stopped with ${this.#count("done")} of ${this.#combinations.length} runs done; the same command goes on from here: ${this.#command}`,
+        `stopped with ${this.#count("done")} of ${this.#combinations.length} runs done; the same command continues it: ${this.#command}`,
       );
     return this.#result();
   }
@@ -217,7 +217,7 @@ class Bench {
           try {
             await this.#settle(run, index, complete.get(run) ?? null);
           } catch (error) {
-            // What is no failure of a run alone ends them all, and each at a place to go on from.
+            // An error that is not of one run alone ends them all. Each can be resumed.
             this.#broken.abort();
             throw error;
           }

@@ -29,7 +29,7 @@ export async function readRunConfig(file: string | undefined, flags: Flags): Pro
   // The journal itself refuses again when it is made.
   if (config.out !== null && existsSync(journalPath(config.out)))
     throw new UsageError(
-      `${config.out} already holds a run, and no run is overwritten; choose another --out, or go on with: ${await onwardCommand(config.out)}`,
+      `${config.out} already holds a run, and no run is overwritten; choose another --out, or continue it with: ${await onwardCommand(config.out)}`,
     );
   return config;
 }

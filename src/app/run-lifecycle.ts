@@ -89,9 +89,9 @@ export async function prepare(
   return { searcher, prices, ...opened, ...seen };
 }
 
-/** Who is there while a run goes on, and may look or steer. */
+/** Who may watch or steer a run while it runs. */
 export interface RunObservers {
-  /** Told once the first event of the run, or of its going on, is stored. */
+  /** Called once the first event of the run, or of its resume, is stored. */
   readonly onBegin?: (state: RunState) => void;
   readonly observe?: Observe;
   readonly steering?: Steering;
@@ -130,7 +130,7 @@ export async function startRun(
 }
 
 /**
- * Opens what a recorded run needs to go on, and makes sure that its evaluator still serves the same space.
+ * Opens what a recorded run needs to continue, and makes sure that its evaluator still serves the same space.
  *
  * @throws ContractViolation when the space is another by now
  */
@@ -175,7 +175,7 @@ export interface Changes {
   readonly setup: Setup;
 }
 
-/** Records that a run goes on, and searches to the end. */
+/** Records that a run is resumed, and searches to the end. */
 export async function resumeRun(
   { journal, events, repairs }: OpenedRun,
   changes: Changes,
@@ -245,7 +245,7 @@ function timeLeft(state: RunState): Pick<SearchPorts, "deadline"> {
   return seconds === undefined ? {} : { deadline: deadlineIn(seconds - secondsWorked(state)) };
 }
 
-/** The prices of a run that goes on: as given, or else as recorded, but for a model that is another one by now. */
+/** The prices of a resumed run: as given, or else as recorded, except for a model that has changed since. */
 async function pricesAgain(state: RunState, { model, prices }: Setup): Promise<Prices | null> {
   const now = await pricesFor(model, prices ?? {});
   if (now === null || model === null || state.prices === undefined) return now;

@@ -27,7 +27,7 @@ import { refuseHeld } from "./held-run.ts";
 import { prepare, prepareResume, resumeRun, startRun } from "./run-lifecycle.ts";
 import { type RunServiceFlags, RunServices } from "./run-services.ts";
 
-/** Who watches a run while it goes on, and what is opened beside it. */
+/** Who watches a run while it runs, and what is opened beside it. */
 export interface SearchOptions extends RunServiceFlags {
   /** Raised to stop the run at a place from which it can be resumed; the call then throws Interrupted. */
   readonly signal?: AbortSignal;
@@ -51,7 +51,7 @@ export interface Searched {
  * Runs a new search to its end. The record is in the folder of `config.out`, or in a new one below `runs/`.
  *
  * @throws UsageError when no run can begin with this configuration; Interrupted when it is stopped; another CollmError when
- *   it cannot go on. A run that had begun can be resumed
+ *   it cannot continue. A run that had begun can be resumed
  */
 export async function search(config: Config, options: SearchOptions = {}): Promise<Searched> {
   const { signal = never(), say = () => {}, observe = () => {} } = options;

@@ -1,5 +1,5 @@
 /**
- * Reads a run to be shown, also while it goes on, without touching its record. Of a damaged record it takes what the last
+ * Reads a run to be shown, also while it runs, without touching its record. Of a damaged record it takes what the last
  * chain digest before the damage covers.
  */
 import type { JournalDamaged } from "../errors.ts";

@@ -35,7 +35,7 @@ export class CallWatch {
     if (this.#call !== null) this.#call.characters = characters;
   }
 
-  /** What is going on; null where there is nothing to tell. */
+  /** What happens now; null where there is nothing to show. */
   words(): string | null {
     const now = this.#seconds();
     if (this.#wait !== null && now < this.#wait.until)

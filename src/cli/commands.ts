@@ -68,7 +68,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
   act(
     program
       .command("resume")
-      .description("continue a run that was stopped, or prolong one that ended; flags hold from here on")
+      .description("continue a run that was stopped, or prolong one that ended; a flag holds from here on")
       .argument("<run>", "the run's folder")
       .addHelpText("after", examples.resume),
     handlers,
@@ -101,7 +101,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
       .description("pause a run, let it continue, stop it, or give its Navigator a hint")
       .argument("<run>", "the run's folder")
       .addArgument(
-        new Argument("<order>", "what it is to do").choices(["pause", "resume", "stop", "hint"] as const),
+        new Argument("<order>", "what the run does").choices(["pause", "resume", "stop", "hint"] as const),
       )
       .argument("[text]", "the hint, sent with the next request for a strategy")
       .addHelpText("after", examples.steer),
@@ -115,7 +115,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
   act(
     program
       .command("dashboard")
-      .description("a page of this machine with every run of a folder, live")
+      .description("show every run of a folder on a live page of this machine")
       .argument("[folder]", "a folder of runs, of benches, or one run (default: runs)")
       .addHelpText("after", examples.dashboard),
     handlers,
@@ -128,7 +128,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
   act(
     program
       .command("replay")
-      .description("decide every step of a run again from its record, with neither model nor evaluator")
+      .description("check a run: decide every step again from its record, without model and evaluator")
       .argument("<run>", "the run's folder")
       .addHelpText("after", "\nExample:\n  collm-nas replay runs/NAME"),
     handlers,
@@ -140,7 +140,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
   act(
     program
       .command("doctor")
-      .description("whether a run would work: evaluator, space, data, model, structured output, price")
+      .description("check whether a run would work: evaluator, space, data, model, structured output, price")
       .argument("[file]", "the run's configuration in YAML; flags win over it")
       .addHelpText("after", examples.doctor),
     handlers,
@@ -152,7 +152,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
   act(
     program
       .command("estimate")
-      .description("what a run will likely take: calls, tokens, money and time")
+      .description("estimate what a run takes: calls, tokens, money and time")
       .argument("[file]", "the run's configuration in YAML; flags win over it")
       .addHelpText("after", examples.estimate),
     handlers,
@@ -164,7 +164,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
   act(
     program
       .command("show")
-      .description("what a run found, round by round; also while it is under way")
+      .description("show what a run found, round by round; also while it runs")
       .argument("<run>", "the run's folder")
       .addHelpText("after", "\nExamples:\n  collm-nas show runs/NAME\n  collm-nas show runs/NAME --round 3"),
     handlers,
@@ -195,9 +195,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
   act(
     program
       .command("rank")
-      .description(
-        "whether a model tells good architectures from bad ones by their structure, beside ranking by cost",
-      )
+      .description("test whether a model can rank architectures by their structure, next to ranking by cost")
       .argument(
         "[file]",
         "a configuration as `run` takes it: space, task, seed, structured, model, evaluator",
@@ -217,9 +215,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
   act(
     program
       .command("report")
-      .description(
-        "put runs together: a page with tables and figures, the same as markdown, or the data behind it",
-      )
+      .description("compare runs: a page of tables and figures, the same as markdown, or its data as CSV")
       .argument("<run...>", "folders of runs, of benches, or full of run folders")
       .addHelpText("after", examples.report),
     handlers,
@@ -242,7 +238,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
   act(
     program
       .command("evaluate")
-      .description("the costs and the score of one architecture")
+      .description("measure the costs and the score of one architecture")
       .argument("<architecture>", "JSON, or the space's own one-line form")
       .addHelpText("after", examples.evaluate),
     handlers,
@@ -255,7 +251,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
   act(
     program
       .command("schema")
-      .description("the keys of search.yaml or plan.yaml as JSON Schema, from which editors complete")
+      .description("print the keys of search.yaml or plan.yaml as JSON Schema, from which editors complete")
       .addArgument(
         new Argument("[file]", "which of the two")
           .choices(["search", "plan"] as const)
@@ -307,7 +303,7 @@ Examples:
   collm-nas steer runs/NAME hint "the third slot has not been tried with skip connections"
   collm-nas steer runs/NAME stop
 
-pause takes effect after the round under way; stop ends the run where it is, to be resumed later.`,
+pause takes effect after the current round. stop ends the run at once; the command resume continues it.`,
   dashboard: `
 Examples:
   collm-nas dashboard
@@ -338,8 +334,8 @@ Examples:
   collm-nas report runs/one runs/two --markdown report.md
   collm-nas report runs --out report.html --csv report-data
 
-A RUN is a run's folder, a bench's, or one full of run folders. A file that is named is written over where it is an
-earlier report; without a name, and in the place of anything else, nothing is.`,
+A RUN is a run's folder, a bench's, or one full of run folders. A named file replaces an
+earlier report. No other file is written over.`,
   rank: `
 Examples:
   collm-nas rank --space analognas-baseline

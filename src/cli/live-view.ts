@@ -183,7 +183,7 @@ export class LiveView {
       ...(probes.length === 0 ? [] : [`found out how to ask for JSON: ${learned}`]),
       ...(reply.notes ?? []),
       ...(condensed === true
-        ? [`the ${role}'s conversation no longer fits the model's window: older rounds are told in short`]
+        ? [`the ${role}'s conversation no longer fits the model's window: older rounds are shortened`]
         : []),
       ...(truncated === undefined ? [] : [truncationWords(truncated.promptTokens)]),
     ];
@@ -237,16 +237,16 @@ export class LiveView {
   }
 }
 
-/** What a person had the run do, and the command that goes on from there. */
+/** What a person ordered, and the command that continues the run from there. */
 function steeredWords(event: RunEvent, { run }: RunState): { words: string; command?: string } | null {
   switch (event.type) {
     case "run-paused":
       return {
-        words: "paused; it goes on with:",
+        words: "paused; continue with:",
         command: `${program} steer ${shellWord(plain(run))} resume`,
       };
     case "run-continued":
-      return { words: "going on after the pause" };
+      return { words: "continued after the pause" };
     case "hint-given":
       return {
         words: `a hint by a person, sent with the request for the strategy of round ${event.round}: ${event.text}`,

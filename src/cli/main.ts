@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * The process around the command line: its streams, signals and end.
+ * Runs the command line as a process: its streams, signals and end.
  *
- * What the arguments mean is run-cli.ts.
+ * The arguments are read by run-cli.ts.
  */
 import { runCli } from "./run-cli.ts";
 

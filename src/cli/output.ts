@@ -2,7 +2,7 @@
  * What a command prints on standard output and standard error, and the exit code it asks for.
  *
  * Keeps two rules: `--json` puts one object on standard output and nothing else, and nothing reaches a terminal but
- * through `printable`. Knows no command.
+ * through `printable`. What a command prints is in the module of the command.
  */
 import { once } from "node:events";
 import { CollmError, type NoUsableWinner } from "../errors.ts";
@@ -71,6 +71,6 @@ function errorText(error: unknown, resume: string | null): string {
   if (!(error instanceof CollmError))
     return `this is a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`;
   const message =
-    resume === null ? error.message : `${withoutResume(error.message)}; then go on with: ${resume}`;
+    resume === null ? error.message : `${withoutResume(error.message)}; then continue with: ${resume}`;
   return message.replace(/\s*[\r\n\u2028\u2029]\s*/g, " ");
 }

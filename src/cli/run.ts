@@ -1,5 +1,5 @@
 /**
- * `run`, `resume` and `replay`: a search with a view of it, its closing words and the exit code.
+ * `run`, `resume` and `replay`: shows a search while it runs, prints its closing lines and sets the exit code.
  *
  * The search itself is app/search.ts.
  */
@@ -66,7 +66,7 @@ export async function replay(folder: string, output: Output): Promise<void> {
 
 type Watching = Required<Pick<app.ResumeOptions, "onRead" | "onBegin" | "observe" | "onText" | "say">>;
 
-/** Draws a search while it goes on, then prints what the run came to, however it ended. */
+/** Shows a search while it runs, then prints its result, however it ended. */
 async function shown(output: Output, search: (watching: Watching) => Promise<app.Searched>): Promise<void> {
   const view = new LiveView(output.stderr);
   let latest: app.Searched | null = null;

@@ -2,8 +2,8 @@
  * Decides what may reach a terminal, and in which colours.
  *
  * `paint` marks a text with a format. `printable` turns the marks into escape codes where the stream is a terminal that
- * has colours (and NO_COLOR is not set), and takes out everything else that a terminal would obey. It knows no text:
- * each part of a line counts as somebody else's, except the marks of `paint`.
+ * has colours (and NO_COLOR is not set), and takes out everything else that a terminal would obey. Every part of a line
+ * counts as text from elsewhere, except the marks of `paint`.
  */
 import { randomInt } from "node:crypto";
 import { inspect } from "node:util";

@@ -1,7 +1,7 @@
 /**
- * What a run came to, as a page of text for a person.
+ * Writes the closing lines of a run: its winner, how it ended, what it took, and what to type next.
  *
- * The numbers are app/summary.ts; here are their words.
+ * The numbers are from app/summary.ts.
  */
 import { summarize, whyNoWinner } from "../app/summary.ts";
 import { dollars, namedNumbers, number, score } from "../text/numbers.ts";
@@ -61,22 +61,22 @@ export function summaryLines(
   rows.push(["Run", run]);
   const word = shellWord(run);
   const reached = state.capReached;
-  // Whoever resumes or prolongs a run needs its lock, which its process holds.
+  // To resume or prolong a run takes its lock, which its process holds.
   const isFree = worker === "nobody";
   const next = [
     ...(isFree && state.ended !== null && reached !== null
-      ? [["go on", `${command} resume ${word} --cap ${reached.cap}=${number(2 * reached.allowed)}`]]
+      ? [["continue", `${command} resume ${word} --cap ${reached.cap}=${number(2 * reached.allowed)}`]]
       : []),
-    ...(isFree && state.ended === null ? [["go on", `${command} resume ${word}`]] : []),
-    ...(worker === "steerable" && state.isPaused ? [["go on", `${command} steer ${word} resume`]] : []),
+    ...(isFree && state.ended === null ? [["continue", `${command} resume ${word}`]] : []),
+    ...(worker === "steerable" && state.isPaused ? [["continue", `${command} steer ${word} resume`]] : []),
     ...(isFree ? [] : [["look on", `${command} watch ${word}`]]),
     ["every round", `${command} show ${word}`],
     ["on a page", `${command} dashboard ${word}`],
     ...(isFree && state.ended === "budget"
-      ? [["go on", `${command} resume ${word} --budget ${2 * state.search.budget}`]]
+      ? [["continue", `${command} resume ${word} --budget ${2 * state.search.budget}`]]
       : []),
     ...(state.ended === "nothing-succeeded"
-      ? [["once the cause is mended", `${command} resume ${word} --budget ${state.search.budget}`]]
+      ? [["once the cause is repaired", `${command} resume ${word} --budget ${state.search.budget}`]]
       : []),
     ...(state.ended === null ? [] : [["check the record", `${command} replay ${word}`]]),
   ] as const;

@@ -1,7 +1,7 @@
 /**
  * The nearest valid name, for messages about a name that is not valid.
  *
- * Owns when two names are near. Knows nothing of what is named.
+ * It decides which names are near; what they name does not matter.
  */
 import { closestMatch } from "leven";
 

@@ -273,7 +273,7 @@ describe("a bench", () => {
     const ended = await stopped.ended;
     expect(ended.code).toBe(3);
     expect(refusal(ended)).toMatch(
-      /stopped with 0 of 4 runs done; the same command goes on from here: .* bench .*plan\.yaml/,
+      /stopped with 0 of 4 runs done; the same command continues it: .* bench .*plan\.yaml/,
     );
     expect(ended.stdout).toBe("");
     expect(record(out).combinations.map(({ status }) => status)).toEqual(

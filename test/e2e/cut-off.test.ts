@@ -80,7 +80,7 @@ describe("an evaluator", () => {
     expect(code, stderr).toBe(3);
     expect(JSON.parse(stdout)).toMatchObject({ status: "failed", stopReason: "stopped" });
     expect(stderr).toMatch(/evaluator 127\.0\.0\.1:\d+ is not available.* \(waited \d s\)/);
-    expect(stderr).toMatch(new RegExp(`then go on with: \\S*bin/collm-nas resume ${run}$`, "m"));
+    expect(stderr).toMatch(new RegExp(`then continue with: \\S*bin/collm-nas resume ${run}$`, "m"));
 
     const again = await collmNas(["resume", run]);
     expect(again.code, again.stderr).toBe(3);
@@ -137,7 +137,7 @@ describe("a disk that is full", () => {
       const run = join(disk, "run");
       const full = await collmNas(["run", reference.file, "--evaluator", quick.address, "--out", run]);
       expect(full.code, full.stderr).toBe(3);
-      expect(full.stderr).toContain("disk full; free space; then go on with: ");
+      expect(full.stderr).toContain("disk full; free space; then continue with: ");
       expect(full.stderr).toContain(`resume ${run}`);
 
       rmSync(join(disk, "ballast"));

@@ -125,7 +125,7 @@ describe("doctor", () => {
       evaluator.address,
     ]);
     expect(short.code, short.stderr).toBe(0);
-    expect(short.stderr).toContain("older rounds are told in short");
+    expect(short.stderr).toContain("older rounds are shortened");
     expect((await collmNas(["replay", run])).code).toBe(0);
   });
 
@@ -263,7 +263,7 @@ describe("doctor and run", () => {
     const plainly = (words: string) =>
       words
         .replace(/^collm-nas: /, "")
-        .replace(/; then go on with: .*$/, "")
+        .replace(/; then continue with: .*$/, "")
         .replace(/ in the last of \d+ attempts/, "");
     expect(plainly(problem)).toBe(plainly(told));
     expect(problem).not.toBe("");

@@ -62,7 +62,7 @@ describe("a server that keeps failing", () => {
     const { ended, summary, run } = await search(bad.baseUrl, "", ", retries: 1");
     expect(ended.code, ended.stderr).toBe(3);
     expect(ended.stderr).toContain(said);
-    expect(ended.stderr).toMatch(new RegExp(`then go on with: \\S*bin/collm-nas resume ${run}$`, "m"));
+    expect(ended.stderr).toMatch(new RegExp(`then continue with: \\S*bin/collm-nas resume ${run}$`, "m"));
     expect(summary).toMatchObject({ status: "failed", stopReason: "stopped", spend: { evaluations: 6 } });
 
     const { baseUrl } = await server();

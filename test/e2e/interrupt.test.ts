@@ -43,7 +43,7 @@ describe("Ctrl-C", () => {
     const evaluator = await evaluatorOf(process);
     await untilRecorded(run, 7);
     const { stdout, stderr } = await expectQuickEnd(process);
-    expect(stderr).toMatch(new RegExp(`then go on with: \\S*bin/collm-nas resume ${run}$`, "m"));
+    expect(stderr).toMatch(new RegExp(`then continue with: \\S*bin/collm-nas resume ${run}$`, "m"));
     expect(JSON.parse(stdout)).toMatchObject({ run, status: "interrupted", stopReason: "stopped" });
     await until("the evaluator is gone", () => !isRunning(evaluator));
     expect(existsSync(join(run, "lock"))).toBe(false);

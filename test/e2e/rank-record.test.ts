@@ -41,7 +41,7 @@ describe("an experiment that was broken off", () => {
     expect(ended.code, ended.stderr).toBe(3);
     expect(ended.stderr).toContain("failed (500: ");
     expect(ended.stderr).toContain("waiting ");
-    const line = /then go on with: (.*)$/m.exec(ended.stderr)?.[1] ?? "";
+    const line = /then continue with: (.*)$/m.exec(ended.stderr)?.[1] ?? "";
     expect(line).toContain(`bin/collm-nas rank ${file} --`);
     for (const words of [`--space ${spaceId}`, `--out ${out}`, `--trials ${trials}`, "--model test-model"])
       expect(line).toContain(words);
@@ -79,7 +79,7 @@ describe("an experiment that was broken off", () => {
     run.interrupt();
     const ended = await run.ended;
     expect(ended.code, ended.stderr).toBe(3);
-    expect(ended.stderr).toContain("then go on with: ");
+    expect(ended.stderr).toContain("then continue with: ");
     expect(JSON.parse(ended.stdout)).toMatchObject({ status: "interrupted", trials: 2 });
     expect(await goOn(out)).toBe(trials - 2);
   });

@@ -132,7 +132,7 @@ describe("a run with a model", () => {
     expect(second).toContain("- try skip_connect first");
     expect(second).toContain("- then pooling\n  in the last slot");
     for (const other of [opening, generator, third]) expect(other).not.toContain("skip_connect first");
-    await untilSaid(first, /paused; it goes on with:\s.*steer .* resume/);
+    await untilSaid(first, /paused; continue with:\s.*steer .* resume/);
     await untilSaid(first, "a hint by a person");
 
     const stop = await steer(run, "stop");

@@ -119,8 +119,8 @@ describe("the view of a run under way", () => {
     happen({ type: "hint-given", round: 3, text: "look \u001b[2Jthere" });
     happen({ type: "run-continued", round: 2 });
     view.end();
-    expect(written).toMatch(/^paused; it goes on with: \S*collm-nas steer test-run resume$/m);
+    expect(written).toMatch(/^paused; continue with: \S*collm-nas steer test-run resume$/m);
     expect(written).toMatch(/^a hint by a person, sent .* of round 3: look \[2Jthere$/m);
-    expect(written).toMatch(/^going on after the pause$/m);
+    expect(written).toMatch(/^continued after the pause$/m);
   });
 });
