@@ -61,7 +61,7 @@ describe.skipIf(chromiumPath === null)(`the live page in a browser${browserNote}
       .waitFor();
   });
 
-  test("a server that is gone is told, and the page goes on by itself when it is back", async () => {
+  test("a server that is gone is reported, and the page continues by itself when it is back", async () => {
     reader.forgive(/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|ERR_EMPTY/);
     const folder = temporaryFolder();
     const begun = afterRounds(talked, 2);
@@ -75,7 +75,8 @@ describe.skipIf(chromiumPath === null)(`the live page in a browser${browserNote}
     first.process.kill("SIGKILL");
     await first.process.ended;
     await panel(page, "Status").locator("[data-part=connection][data-state=lost]").waitFor();
-    await list.getByText("The connection to the server is lost").waitFor();
+    const alert = list.getByText("The connection to the server is lost");
+    expect(await alert.textContent()).toContain("bin/collm-nas dashboard");
     appendTo(join(folder, "followed"), talked.slice(begun.length));
     await startDashboard(folder, { port: first.port });
     await untilShown(page, talked.length);

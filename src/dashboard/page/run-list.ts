@@ -10,12 +10,13 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { guard } from "lit-html/directives/guard.js";
 import { live } from "lit-html/directives/live.js";
 import { repeat } from "lit-html/directives/repeat.js";
-import { amount, decimalsFor, money, unknown, unitSign } from "../../text/numbers.ts";
+import { amount } from "../../text/numbers.ts";
 import { shellWord } from "../../text/shell.ts";
 import type { BenchRow, Condition, RunRow } from "../../runs/shown-runs.ts";
 import { type Line, nameWithin, shownLines } from "./bench-lines.ts";
-import { ago, emptyState, mark, stateBadge } from "./parts.ts";
+import { emptyState, stateBadge } from "./parts.ts";
 import { hrefOf } from "./router.ts";
+import { blindMark, marksOf, sharedCells } from "./run-cells.ts";
 import { type KnownRuns, nothingKnown, openRuns, type RunsStream } from "./runs-stream.ts";
 import {
   columns,
@@ -26,7 +27,6 @@ import {
   type Order,
   orderAfter,
 } from "./run-table.ts";
-import { exactTime } from "../../text/durations.ts";
 import type { View } from "./view.ts";
 
 /** How many runs can be compared at once. */
@@ -70,7 +70,7 @@ export class RunList {
     const shown = lines.reduce((sum, line) => sum + (line.kind === "run" ? 1 : line.runs.length), 0);
     return html`
       <h1 tabindex="-1">Runs${folder === null ? nothing : html` of <code>${folder}</code>`}</h1>
-      ${connection === "lost" ? lostView : nothing}
+      ${connection === "lost" ? lostView() : nothing}
       ${
         rows.size === 0 && lines.length === 0
           ? this.#withoutRuns(folder, unread)
@@ -298,21 +298,11 @@ export class RunList {
 
 const conditions: readonly Condition[] = ["running", "paused", "stopped", "finished", "damaged"];
 
-const lostView = html`<p class="alert" role="alert">
+function lostView(): TemplateResult {
+  return html`<p class="alert" role="alert">
   The connection to the server is lost; what is shown may be out of date. This page tries again. If the command
   <code>${program()} dashboard</code> has ended, start it again.
 </p>`;
-
-/** The columns after the name; a bench has them like a run. */
-function sharedCells(row: RunRow): TemplateResult {
-  return html`<td role="cell" data-label="Space">${row.space || unknown}</td>
-    <td role="cell" data-label="Searcher">${row.searcher || unknown}</td>
-    <td role="cell" data-label="Model">${row.model ?? unknown}</td>
-    <td role="cell" data-label="Best" class="right">${bestOf(row)}</td>
-    <td role="cell" data-label="Evaluations" class="right">${amount(row.evaluations)} <span class="of">of ${amount(row.budget)}</span></td>
-    <td role="cell" data-label="Tokens" class="right">${amount(row.tokens)}</td>
-    <td role="cell" data-label="Money" class="right">${row.usd === null ? unknown : `${money(row.usd)} USD`}</td>
-    <td role="cell" data-label="Began" class="right">${beganOf(row)}</td>`;
 }
 
 /** How far a bench has come, and how many of its runs the filter leaves where it leaves some out. */
@@ -333,35 +323,5 @@ function progressView(read: number, unread: number): TemplateResult {
   return html`<span class="reading"
     ><progress max=${read + unread} .value=${read} aria-label="Runs read"></progress> ${amount(unread)} still to
     be read</span
-  >`;
-}
-
-const blindMark = mark("blind", "The search does not see the space's own names.");
-
-function marksOf({ isBlind, hints }: RunRow): TemplateResult {
-  return html`${isBlind ? blindMark : nothing}
-  ${
-    hints === 0
-      ? nothing
-      : mark(
-          hints === 1 ? "1 hint" : `${hints} hints`,
-          "A person gave the Navigator hints: left out of the averages of benches.",
-        )
-  }`;
-}
-
-function beganOf({ startedAt, lastAt }: RunRow): TemplateResult | string {
-  if (startedAt === "") return unknown;
-  return ago(startedAt, lastAt === "" ? "" : `last event ${exactTime(lastAt)}; began `);
-}
-
-function bestOf({ best, metric }: RunRow): TemplateResult | string {
-  if (best === null || metric === null) return unknown;
-  const words = metric.higherIsBetter ? "higher is better" : "lower is better";
-  const unit = metric.unit === "" || metric.unit === metric.name ? "" : ` ${unitSign(metric.unit)}`;
-  return html`<span title="${metric.name}, ${words}"
-    >${best.toFixed(decimalsFor([best]))}${unit}<span class="direction" aria-hidden="true"
-      >${metric.higherIsBetter ? "↑" : "↓"}</span
-    ><span class="unseen">, ${words}</span></span
   >`;
 }
