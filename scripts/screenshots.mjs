@@ -1,8 +1,9 @@
 /**
- * `node scripts/screenshots.mjs`: the pictures of the live page in docs/images, from searches made here and now.
+ * `node scripts/screenshots.mjs`: makes the pictures of the live page in docs/images, from searches that it runs now.
  *
  * Which searches these are, and what is in each picture, is here. It needs the set-up of the demo and the system's
- * Chromium, and removes everything but the pictures.
+ * Chromium, and keeps only the pictures. Their commands begin with `collm-nas`, because the path of this checkout is of no
+ * use to a reader.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -27,7 +28,7 @@ const searches = {
   "surrogate-0": ["--searcher", "surrogate", "--seed", "0"],
 };
 const shownRun = "rules-0";
-/** The other searches of its figure. */
+/** The searches next to it in its figure. */
 const controls = ["random", "evolution", "surrogate"];
 
 const chromiumPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
@@ -98,6 +99,11 @@ async function photograph(cwd) {
 async function take(browser, name, { address, theme, width, height }) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme });
   const page = await context.newPage();
+  await page.route(`${new URL(address).origin}/`, async (route) => {
+    const response = await route.fetch();
+    const html = await response.text();
+    await route.fulfill({ response, body: html.replace(`content="${command}"`, 'content="collm-nas"') });
+  });
   await page.goto(address);
   const isRun = address.includes("/run/");
   for (const sign of isRun

@@ -67,10 +67,13 @@ export function runVersions({ cohorts }: Pick<Study, "cohorts">): string[] {
   return [...new Set(all)].filter((text) => text !== "");
 }
 
-/** `name version, name version`. */
+/** `name version, name version`, with names as packages have them: `collm-nas 0.1.0`. */
 export function versionText(versions: Readonly<Record<string, string>>): string {
   return Object.entries(versions)
-    .map(([name, version]) => (version.startsWith(name) ? version : `${name} ${version}`))
+    .map(([key, version]) => {
+      const name = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      return version.startsWith(name) ? version : `${name} ${version}`;
+    })
     .join(", ");
 }
 

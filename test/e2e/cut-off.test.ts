@@ -131,7 +131,7 @@ describe("a disk that is full", () => {
     const mounted = process.platform === "linux" ? mount("size=64k") : null;
     if (mounted?.status !== 0) skip(`cannot mount a small disk here: ${mounted?.stderr ?? "needs Linux"}`);
     try {
-      const reference = await undisturbed(`space: ${space}\nbudget: 40\n`);
+      const reference = await undisturbed(`space: ${space}\nbudget: 60\n`);
       expect(statSync(join(reference.run, "journal.jsonl")).size).toBeGreaterThan(40_000);
       writeFileSync(join(disk, "ballast"), Buffer.alloc(32 * 1024));
       const run = join(disk, "run");

@@ -201,8 +201,8 @@ describe.skipIf(chromiumPath === null)(`the live page in a browser${browserNote}
       return await page.evaluate<string>("navigator.clipboard.readText()");
     };
     expect(JSON.parse(await copied("Copy JSON"))).toEqual(found?.architecture);
-    expect(await copied("Copy Template string")).toBe(found?.text);
-    const command = await copied("Copy `evaluate` command");
+    expect(await copied("Copy template string")).toBe(found?.text);
+    const command = await copied("Copy evaluate command");
     expect(command).toMatch(/^\S*collm-nas evaluate '/);
     const [, text = "", rest = ""] = /^\S*collm-nas evaluate '([^']+)' (.+)$/.exec(command) ?? [];
     const evaluated = await collmNas(["evaluate", text, ...rest.split(" ")]);

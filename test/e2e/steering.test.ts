@@ -188,7 +188,7 @@ describe("a run with written rules", () => {
     await until("the socket is there", () => existsSync(control(run)));
     const hint = await steer(run, "hint", "look", "--json");
     expect(hint.code).toBe(2);
-    const words = 'searcher "rules" does not ask a Navigator in every round: a hint might be told to nobody';
+    const words = 'searcher "rules" does not ask a Navigator in every round: a hint might reach nobody';
     expect(JSON.parse(hint.stdout)).toEqual({ ok: false, words });
     const plain = await steer(run, "hint", "look");
     expect([plain.code, plain.stdout, plain.stderr]).toEqual([2, "", `collm-nas: ${words}\n`]);

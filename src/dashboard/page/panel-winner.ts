@@ -29,8 +29,8 @@ export function winnerPanel(): Panel {
         <p>${state.ended === null ? "So far: " : ""}${name} ${score(best.value, unit)} on the search split. ${testWords(state, best.text)}</p>
         <div class="row" role="group" aria-label="Copy the winner">
           ${copyButton("JSON", () => forms.json)}
-          ${forms.templateString === null ? nothing : copyButton("Template string", () => forms.templateString ?? "")}
-          ${forms.command === null ? nothing : copyButton("`evaluate` command", () => forms.command ?? "")}
+          ${forms.templateString === null ? nothing : copyButton("template string", () => forms.templateString ?? "")}
+          ${forms.command === null ? nothing : copyButton("evaluate command", () => forms.command ?? "")}
         </div>
         ${forms.command === null ? nothing : html`<pre class="command">${forms.command}</pre>`}`;
     },

@@ -124,7 +124,7 @@ export function settingsWords(state: RunState): string[] {
   return [
     `space ${space.id}`,
     `searcher ${state.label ?? search.searcher}`,
-    players.length === 0 ? "no roles" : `roles: ${listed(players)}`,
+    players.length === 0 ? "asks no model" : `roles: ${listed(players)}`,
     `seed ${search.seed}`,
     limits.length === 0 ? "no limit" : listed(limits),
     ...(target === null ? [] : [`target ${target}`]),
