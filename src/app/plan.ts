@@ -26,6 +26,7 @@ import { usualControls } from "../report/study.ts";
 import { askedModel } from "./asked-model.ts";
 import { digestOf } from "../search/digest.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
+import { isObject } from "../text/json.ts";
 import { searchers } from "../searchers/registry.ts";
 
 /** The length of a folder's name, in characters; file systems take 255 bytes. */
@@ -171,7 +172,7 @@ function refuseFlags(plan: PlanFile, { budget, model, baseUrl, price }: PlanFlag
 }
 
 function holds(keys: unknown, [key = "", ...rest]: readonly string[]): boolean {
-  if (!isKeys(keys) || !Object.hasOwn(keys, key)) return false;
+  if (!isObject(keys) || !Object.hasOwn(keys, key)) return false;
   return rest.length === 0 || holds(keys[key], rest);
 }
 
@@ -271,13 +272,9 @@ function merged(under: Keys, over: Keys): Keys {
   const result = { ...under };
   for (const [key, value] of Object.entries(over)) {
     const before = result[key];
-    result[key] = isKeys(before) && isKeys(value) && key !== "prior" ? merged(before, value) : value;
+    result[key] = isObject(before) && isObject(value) && key !== "prior" ? merged(before, value) : value;
   }
   return result;
-}
-
-function isKeys(value: unknown): value is Keys {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function nested([key = "", ...rest]: readonly string[], value: unknown): Keys {

@@ -23,6 +23,7 @@ import { columnsOf, paint, printable, type TextStream } from "./style.ts";
 import { plain } from "../text/plain.ts";
 import { scoreText } from "./summary.ts";
 import { wrapped } from "../text/wrapped.ts";
+import { oneLine } from "../text/words.ts";
 
 /** An evaluation that is over sooner is not shown. */
 const shownAfterSeconds = 1;
@@ -259,10 +260,7 @@ function steeredWords(event: RunEvent, { run }: RunState): { words: string; comm
 /** Which evaluation it is, how far it has come, what the evaluator says of it, and for how long it has run. */
 function currentWords({ split, place, of, fraction, note, seconds }: Current): string {
   const what = split === "test" ? "testing the winner" : `evaluating ${place} of ${of}`;
-  const known = [
-    fraction > 0 ? `${Math.floor(100 * fraction)} %` : "",
-    plain(note).replace(/\s+/g, " ").trim(),
-  ];
+  const known = [fraction > 0 ? `${Math.floor(100 * fraction)} %` : "", oneLine(plain(note))];
   const details = [...known, seconds < 1 ? "" : `${duration(seconds)} so far`].filter((part) => part !== "");
   return details.length === 0 ? what : `${what}: ${details.join(", ")}`;
 }

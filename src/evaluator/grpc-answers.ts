@@ -15,7 +15,7 @@ import type { FailureKind__Output } from "./contract/collm_nas/v1/FailureKind.ts
 import type { ListSpacesResponse__Output } from "./contract/collm_nas/v1/ListSpacesResponse.ts";
 import type { Outcome__Output } from "./contract/collm_nas/v1/Outcome.ts";
 import { beyondBounds, boundedText, isTooLong, listBeyondBounds } from "./contract-bounds.ts";
-import { oneLine } from "./grpc-errors.ts";
+import { shortLine } from "./grpc-errors.ts";
 
 type FailureName = Extract<Outcome, { kind: "failure" }>["failure"];
 
@@ -123,7 +123,7 @@ export function readCosts(
 
 function requireText(answered: string, asked: string, broken: Broken): void {
   if (answered === asked) return;
-  throw broken(`it answered for ${oneLine(answered)} where ${asked} was asked`);
+  throw broken(`it answered for ${shortLine(answered)} where ${asked} was asked`);
 }
 
 /** On the wire a missing text is empty; in a description it is left out. */

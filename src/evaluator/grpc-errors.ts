@@ -3,6 +3,7 @@
  */
 import { type ServiceError, status } from "@grpc/grpc-js";
 import { type CollmError, ContractViolation, EvaluatorUnavailable } from "../errors.ts";
+import { cutTo, oneLine } from "../text/words.ts";
 
 const longestDetail = 600;
 
@@ -86,11 +87,10 @@ export function statusOf(error: unknown): { readonly code: status | null; readon
     .replace(/^No connection established\. Last error: (?:Error: )?/, "")
     .replace(/ ?\(\d{4}-\d\d-\d\dT[^)]*\)/, "")
     .replace(/\.? ?Resolution note: ?/, " ");
-  return { code: cause?.code ?? null, details: oneLine(details) || "no details" };
+  return { code: cause?.code ?? null, details: shortLine(details) || "no details" };
 }
 
 /** A text from elsewhere in one line, cut if it is long. */
-export function oneLine(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
-  return line.length > longestDetail ? `${line.slice(0, longestDetail)}…` : line;
+export function shortLine(text: string): string {
+  return cutTo(oneLine(text), longestDetail);
 }

@@ -23,7 +23,7 @@ import type { MeasureCostResponse__Output } from "./contract/collm_nas/v1/Measur
 import { boundedText } from "./contract-bounds.ts";
 import { type Catalogue, readCatalogue, readCosts, readDescription, readOutcome } from "./grpc-answers.ts";
 import { GrpcConnection, type GrpcEvaluatorOptions } from "./grpc-connection.ts";
-import { brokenContract, oneLine, statusOf } from "./grpc-errors.ts";
+import { brokenContract, shortLine, statusOf } from "./grpc-errors.ts";
 
 /** The text of every error names the address and what to do next. */
 export class GrpcEvaluator implements Evaluator, SpaceCatalog {
@@ -121,7 +121,7 @@ export class GrpcEvaluator implements Evaluator, SpaceCatalog {
     const ids = spaces.map(({ id }) => id);
     const choice =
       ids.length === 0 ? "it serves none" : `it serves ${ids.join(", ")}${didYouMean(spaceId, ids)}`;
-    return new UsageError(`evaluator ${this.#address} has no space "${oneLine(spaceId)}"; ${choice}`, {
+    return new UsageError(`evaluator ${this.#address} has no space "${shortLine(spaceId)}"; ${choice}`, {
       cause,
     });
   }

@@ -13,7 +13,7 @@ import {
   TimedOut,
   Undecodable,
 } from "./bounded-request.ts";
-import { fieldsOf, toJson } from "./json.ts";
+import { fieldsOf, toJson } from "../text/json.ts";
 import type { Secrets } from "./secrets.ts";
 
 /** Why an attempt gave no reply. */

@@ -18,7 +18,7 @@ import {
 } from "./chat-failure.ts";
 import type { RequestBody } from "./chat-request.ts";
 import { type Completion, type NoCompletion, Pieces, readCompletion } from "./completion.ts";
-import { parseJson } from "./json.ts";
+import { parseJson } from "../text/json.ts";
 import { OpenAIClient, Refused, StreamError } from "./openai-client.ts";
 import { refusalFailure } from "./refusal.ts";
 import { isHtml, type Secrets } from "./secrets.ts";

@@ -6,10 +6,11 @@
  * server is no completion. What is missing is null or empty. No text is judged here.
  */
 import type { Unanswered } from "../search/events.ts";
-import { fieldsOf, parseJson } from "./json.ts";
+import { fieldsOf, parseJson } from "../text/json.ts";
 import { endingOf, graver, reasonIn } from "./finish-reason.ts";
 import { separateThoughts } from "./thoughts.ts";
 import { countsOf, type Counts, merged } from "./usage.ts";
+import { cutTo } from "../text/words.ts";
 
 export interface Completion extends Counts {
   /** Empty: the server did not say. */
@@ -209,7 +210,7 @@ function withheld(reason: string, words: string): Unanswered {
 
 function shortened(text: string): string {
   const line = text.replace(/[\s\p{Cc}\u2028\u2029]+/gu, " ").trim();
-  return line.length > longestQuote ? `${line.slice(0, longestQuote)}…` : line;
+  return cutTo(line, longestQuote);
 }
 
 const longestQuote = 200;

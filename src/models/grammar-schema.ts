@@ -6,6 +6,7 @@
  * `anyOf` and an empty schema as null, ignores bounds of numbers, requires every property, and fixes the order of the
  * properties in the answer.
  */
+import { isObject } from "../text/json.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -191,5 +192,5 @@ function numberOr(value: unknown, otherwise: number): number {
 }
 
 function objectOf(value: unknown): Schema {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Schema) : {};
+  return isObject(value) ? value : {};
 }

@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { UsageError } from "../errors.ts";
 import { codeOf } from "../system/system-error.ts";
+import { cutTo, oneLine } from "../text/words.ts";
 
 export interface RuntimeOptions {
   /** What computes; `off` is the processor alone. */
@@ -43,8 +44,7 @@ export async function startRuntime({ gpu, threads, moduleFolder }: RuntimeOption
 export function firstWords(complaints: readonly string[], error: unknown): string {
   const said =
     complaints.find((line) => line.trim() !== "") ?? (error instanceof Error ? error.message : String(error));
-  const line = said.replace(/\s+/g, " ").trim();
-  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+  return cutTo(oneLine(said), 200);
 }
 
 /** Imports node-llama-cpp from where it is installed; null when it is not installed. */

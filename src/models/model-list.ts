@@ -11,7 +11,7 @@ import {
   textOf,
   TimedOut,
 } from "./bounded-request.ts";
-import { fieldsOf, parseJson } from "./json.ts";
+import { fieldsOf, parseJson } from "../text/json.ts";
 import { isHtml, Secrets } from "./secrets.ts";
 
 const longestWaitSeconds = 5;

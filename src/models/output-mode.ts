@@ -5,7 +5,7 @@
  * is in use. Makes no call itself: the caller asks and passes the result on.
  */
 import type { Message, Probe, Role, OutputMode } from "../search/events.ts";
-import { fieldsOf, parseJson } from "./json.ts";
+import { isObject, parseJson } from "../text/json.ts";
 import { endingOf } from "./finish-reason.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -128,10 +128,9 @@ export function findingOf(
 ): Pick<Probe, "finding" | "words"> {
   const text = content.trim();
   const value = parseJson(text);
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  const isUnderSchema = isObject && Object.keys(value).length === 1 && fieldsOf(value)["token"] === token;
+  const isUnderSchema = isObject(value) && Object.keys(value).length === 1 && value["token"] === token;
   if (isUnderSchema) return { finding: "honoured", words: "the answer follows the schema" };
-  if (isObject && step.outputMode === "json-object") {
+  if (isObject(value) && step.outputMode === "json-object") {
     const rest = step.sendsSchema ? ", but does not follow the schema sent with it" : "";
     return { finding: "honoured", words: `the answer is JSON${rest}` };
   }

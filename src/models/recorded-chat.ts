@@ -10,6 +10,7 @@ import type { ChatReply, Message, Role, RunEvent, SearchConfig } from "../search
 import type { ChatModel, ChatRequest } from "../search/ports.ts";
 import { applyEvent } from "../search/fold.ts";
 import type { RunState } from "../search/state.ts";
+import { cutTo } from "../text/words.ts";
 
 const longestQuote = 80;
 
@@ -152,7 +153,8 @@ function differencesOf({ search, space, original }: RunState, present: PresentSe
       : digest !== present.space.digest
         ? [`space "${id}" has other data here`]
         : [];
-  const words = (value: unknown) => ((value ?? null) === null ? "unset" : shortened(JSON.stringify(value)));
+  const words = (value: unknown) =>
+    (value ?? null) === null ? "unset" : cutTo(JSON.stringify(value), longestQuote);
   return [
     ...spaces,
     ...names
@@ -170,8 +172,4 @@ function changeIn(recorded: readonly Message[], asked: readonly Message[]): stri
   while (at < (before?.length ?? 0) && before?.[at] === now?.[at]) at += 1;
   const quote = (text = "") => JSON.stringify(text.slice(at, at + longestQuote));
   return `no setting is known to differ, but from character ${at} on it was ${quote(before)} and is ${quote(now)}`;
-}
-
-function shortened(text: string): string {
-  return text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text;
 }

@@ -4,7 +4,7 @@
  * Servers word the same refusal in many ways; this file has their words. Every text that is shown is free of secrets.
  */
 import { type Asked, type ChatFailure, type Objection, final, wordsOfError } from "./chat-failure.ts";
-import { fieldsOf, parseJson } from "./json.ts";
+import { fieldsOf, parseJson } from "../text/json.ts";
 import type { Refused } from "./openai-client.ts";
 
 /** Reads an answer whose status is not a success. */

@@ -3,6 +3,7 @@
  *
  * Finds a secret in every form in which a server may echo it.
  */
+import { cutTo } from "../text/words.ts";
 
 const longestQuote = 500;
 /** A shorter key may be an ordinary word, as keys of local servers often are: replies are not searched for it. */
@@ -30,7 +31,7 @@ export class Secrets {
     const line = this.#withoutHeaders(safe)
       .replace(/[\s\p{Cc}\u2028\u2029]+/gu, " ")
       .trim();
-    return line.length > longest ? `${line.slice(0, longest)}…` : line;
+    return cutTo(line, longest);
   }
 
   /** The text without secrets. A key that may be an ordinary word stays. */

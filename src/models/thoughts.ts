@@ -4,7 +4,7 @@
  * Has the marks that models put around their thoughts. Thoughts that a server keeps in a member of their own never come
  * here. The time it takes is proportional to the length of the text, for any text.
  */
-import { fieldsOf } from "./json.ts";
+import { fieldsOf } from "../text/json.ts";
 
 /** The marks around thoughts, by the models that use them. */
 const enclosures = [

@@ -4,7 +4,7 @@
  * Servers put their counts in different places and count in different ways. Where a report can be read in several ways,
  * the largest count is taken, so that no cap is passed unnoticed.
  */
-import { fieldsOf } from "./json.ts";
+import { fieldsOf } from "../text/json.ts";
 
 /** Null: not reported. */
 export interface Counts {

@@ -10,6 +10,7 @@ import type { ChatReply, Message } from "../search/events.ts";
 import type { ChatModel, Prompt, Reading } from "../search/ports.ts";
 import type { Space } from "../search/space.ts";
 import { readReply } from "../search/unanswered.ts";
+import { quotedValue } from "../text/json.ts";
 import { describeSpace, writeArchitecture } from "../searchers/prompts.ts";
 import { findJson } from "../searchers/reply.ts";
 import type { RankingReply, Trial } from "./record.ts";
@@ -57,9 +58,9 @@ export function readRanking(count: number): (reply: ChatReply) => Reading<number
       (each) => !numbers.includes(each),
     );
     const wrong = [
-      [strange.map(shown), `not the number of an architecture (1 to ${count})`],
-      [twice.map(shown), "given more than once"],
-      [missing.map(shown), "missing"],
+      [strange.map(quotedValue), `not the number of an architecture (1 to ${count})`],
+      [twice.map(quotedValue), "given more than once"],
+      [missing.map(quotedValue), "missing"],
     ] as const;
     const reasons = wrong.flatMap(([entries, what]) =>
       entries.length === 0 ? [] : [`${some(entries)}: ${what}`],
@@ -155,11 +156,6 @@ function lastList(values: readonly unknown[]): readonly unknown[] | null {
 
 function isNumberUpTo(count: number, entry: unknown): entry is number {
   return Number.isInteger(entry) && (entry as number) >= 1 && (entry as number) <= count;
-}
-
-function shown(entry: unknown): string {
-  if (typeof entry === "object" && entry !== null) return Array.isArray(entry) ? "a list" : "an object";
-  return (JSON.stringify(entry) ?? typeof entry).slice(0, 60);
 }
 
 function some(entries: readonly string[]): string {

@@ -8,6 +8,7 @@
 import { type Exhibit, type Figure, notesOf, readingTitle, type Table } from "./exhibit.ts";
 import { tablesOf } from "./tables.ts";
 import { bySpace, type LostRun, runVersions, type Study, versionText } from "./study.ts";
+import { oneLine } from "../text/words.ts";
 
 /**
  * The whole report.
@@ -99,8 +100,4 @@ function escaped(text: string): string {
   return oneLine(text)
     .replace(/[\\`*~<>[\]#&|]/g, "\\$&")
     .replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, "\\_");
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, " ").trim();
 }

@@ -3,6 +3,7 @@
  *
  * Where a server was, how patiently it was asked and where output went is no part of it.
  */
+import { fieldsOf } from "../text/json.ts";
 import type { RunState } from "../search/state.ts";
 import { roleSchema } from "../search/events.ts";
 import { type Setting, type SettingKey, settings } from "../settings.ts";
@@ -42,23 +43,19 @@ function valueIn(
   const [group = "", name = ""] = key.split(".");
   if (key === "space") return (original ?? space).id;
   if (group === "model") return models === null ? null : playedWith(setup["model"], name, setting);
-  const value = name === "" ? keysOf(search)[key] : keysOf(keysOf(search)[group])[name];
+  const value = name === "" ? fieldsOf(search)[key] : fieldsOf(fieldsOf(search)[group])[name];
   return value ?? setting.unrecorded ?? null;
 }
 
 /** A setting of the models: one value, or one for each role where they differ. */
 function playedWith(model: unknown, name: string, setting: Setting): unknown {
   if (model === null || model === undefined) return null;
-  const { roles, ...shared } = keysOf(model);
+  const { roles, ...shared } = fieldsOf(model);
   const [navigator, generator] = roleSchema.options.map((role) => {
-    const own = keysOf(keysOf(roles)[role]);
+    const own = fieldsOf(fieldsOf(roles)[role]);
     return (Object.hasOwn(own, name) ? own[name] : shared[name]) ?? setting.default ?? null;
   });
   return JSON.stringify(navigator) === JSON.stringify(generator) ? navigator : { navigator, generator };
-}
-
-function keysOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 /** The words of a key: `costRevision` is a cost revision. */

@@ -4,6 +4,7 @@
  * It accepts the forms of proto/README.md. For anything else it gives every reason.
  */
 import { didYouMean } from "../text/did-you-mean.ts";
+import { quotedValue } from "../text/json.ts";
 import type { Rejection } from "./architecture.ts";
 import type { Axis } from "./axes.ts";
 import type { RepairKind } from "./repairs.ts";
@@ -78,16 +79,11 @@ function wrongLength(axis: Axis, place: string, value: unknown, expected: number
 
 export function notAChoice(axis: Axis, slot: number, entry: unknown): Rejection {
   const place = `${axis.name}[${slot}]`;
-  const got = entry === undefined ? "nothing" : shown(entry);
+  const got = entry === undefined ? "nothing" : quotedValue(entry);
   const hint = typeof entry === "string" ? didYouMean(entry.slice(0, 60), axis.choices) : "";
   return {
     code: "not-a-choice",
     place,
     sentence: `"${place}" is ${got}; choices are ${axis.choices.join(", ")}${hint}`,
   };
-}
-
-function shown(entry: unknown): string {
-  if (typeof entry === "object" && entry !== null) return Array.isArray(entry) ? "a list" : "an object";
-  return (JSON.stringify(entry) ?? typeof entry).slice(0, 60);
 }

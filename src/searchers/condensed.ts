@@ -23,6 +23,7 @@ import { bestFirst, resultLine } from "./feedback.ts";
 import { earlierHintSection } from "./hints.ts";
 import { hasPromptExtras, textsOf } from "./prompts.ts";
 import { bulleted } from "./wordings/texts.ts";
+import { cutTo } from "../text/words.ts";
 
 /** The most of the best architectures that are shown, each in full. */
 const mostBest = 10;
@@ -58,7 +59,7 @@ export function condensedMessage(
     ...(hasPromptExtras(state.search) ? [lossesLine(state)] : []),
     ...(strategy === null
       ? []
-      : [`${earlier.strategy}\n\n<strategy>\n${cut(strategy, longestStrategy)}\n</strategy>`]),
+      : [`${earlier.strategy}\n\n<strategy>\n${cutTo(strategy, longestStrategy)}\n</strategy>`]),
     ...(top.length > 0
       ? [
           `${earlier.bestHeading(top.length)}\n\n${top
@@ -84,7 +85,7 @@ function roundLines(state: RunState, older: readonly Round[]): string[] {
   return [
     ...bands.map((rounds) => lineOf(state, rounds)),
     ...older.slice(banded.length).map((round) => {
-      const summary = round.strategy === null ? "" : cut(strategySummary(round.strategy), longestSummary);
+      const summary = round.strategy === null ? "" : cutTo(strategySummary(round.strategy), longestSummary);
       return `${lineOf(state, [round])}${summary === "" ? "" : `. ${summary}`}`;
     }),
   ];
@@ -116,8 +117,4 @@ function bestValue(state: RunState, evaluated: readonly Evaluation[]): number | 
 function lossesLine(state: RunState): string {
   const { failed, overLimit, overLimitEvaluated } = funnel(state);
   return textsOf(state.search).earlier.losses(failed, overLimit + overLimitEvaluated);
-}
-
-function cut(text: string, longest: number): string {
-  return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }

@@ -13,6 +13,7 @@ import type { RunState } from "../search/state.ts";
 import { costsOf, knownOf, percent } from "./feedback.ts";
 import { askedForm, generatorPrompt, readArchitectures } from "./generator.ts";
 import { hasPromptExtras, sceneOf, textsOf, writeArchitecture } from "./prompts.ts";
+import { cutTo } from "../text/words.ts";
 
 /** The most of a draft that is shown, in multiples of the largest round. */
 const mostRounds = 2;
@@ -105,8 +106,7 @@ async function findingsOf(turn: Turn, draft: readonly unknown[]): Promise<Findin
 function lineOf(state: RunState, space: Space, finding: Finding): string {
   if (finding.kind === "illegal") {
     const raw = JSON.stringify(finding.raw) ?? "nothing";
-    const shown = raw.length > longestRaw ? `${raw.slice(0, longestRaw)}…` : raw;
-    return `not valid (${finding.sentences.slice(0, 3).join("; ")}): ${shown}`;
+    return `not valid (${finding.sentences.slice(0, 3).join("; ")}): ${cutTo(raw, longestRaw)}`;
   }
   return `${wordsOf(state, finding)}: ${writeArchitecture(space, finding.architecture, "choice")}`;
 }

@@ -9,6 +9,7 @@ import type { Space } from "../search/space.ts";
 import type { Dimension } from "../search/space-description.ts";
 import { evaluations } from "../search/results.ts";
 import type { RunState } from "../search/state.ts";
+import { cutTo } from "../text/words.ts";
 
 /** A dimension of more slots than this is listed by group, and one of more groups than this as a whole. */
 const mostPlaces = 8;
@@ -156,7 +157,7 @@ function listed(entries: readonly string[], longest: number): Listed | null {
   const kept = fitting === -1 ? entries : entries.slice(0, Math.max(1, fitting));
   const text = kept.join("; ");
   return {
-    text: text.length > longest ? `${text.slice(0, longest)}…` : text,
+    text: cutTo(text, longest),
     more: entries.length - kept.length,
   };
 }

@@ -18,6 +18,7 @@ import {
   sceneOf,
   textsOf,
 } from "./prompts.ts";
+import { isObject } from "../text/json.ts";
 import { type Found, locateJson, repairsAround } from "./reply.ts";
 
 /** How many lists and keys may be around an architecture. */
@@ -212,8 +213,4 @@ function isText(space: Space, value: unknown): boolean {
   if (typeof value !== "string") return false;
   const parsed = space.parse(value);
   return parsed.ok || !parsed.rejections.some(({ code }) => code === "unreadable");
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -4,8 +4,9 @@
  * It is the same in every wording, because the words are the person's own. How a hint arrives is not known here.
  */
 import { hintsFor } from "../search/conversation.ts";
-import type { Hint, RunState } from "../search/state.ts";
+import type { RunState } from "../search/state.ts";
 import { bulleted } from "./wordings/texts.ts";
+import { cutTo } from "../text/words.ts";
 
 /** The most earlier hints that are repeated, the latest ones, each cut to this length. */
 const mostEarlier = 10;
@@ -26,7 +27,9 @@ export function hintSection(state: RunState, round: number): string[] {
 export function earlierHintSection({ hints }: RunState, round: number): string[] {
   const earlier = hints.filter((hint) => hint.round < round);
   if (earlier.length === 0) return [];
-  const lines = earlier.slice(-mostEarlier).map((hint) => `round ${hint.round}: ${cut(hint)}`);
+  const lines = earlier
+    .slice(-mostEarlier)
+    .map((hint) => `round ${hint.round}: ${cutTo(hint.text, longestEarlier)}`);
   return ["# What the person who watches the search advised before", listed(lines)];
 }
 
@@ -35,8 +38,4 @@ export function earlierHintSection({ hints }: RunState, round: number): string[]
 /** A list whose entries may have several lines. */
 function listed(texts: readonly string[]): string {
   return bulleted(texts.map((text) => text.replaceAll("\n", "\n  ")));
-}
-
-function cut({ text }: Hint): string {
-  return text.length > longestEarlier ? `${text.slice(0, longestEarlier)}…` : text;
 }

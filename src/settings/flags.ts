@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
 import { UsageError } from "../errors.ts";
 import { roleSchema } from "../search/events.ts";
+import { fieldsOf } from "../text/json.ts";
 import { commandFlags, type Setting, type Settings, settings } from "../settings.ts";
 import {
   entryOf,
@@ -273,10 +274,8 @@ function at(value: unknown, path: readonly string[]): unknown {
 
 /** The name of the one model that plays. @throws UsageError where there is none, or a second one */
 function onlyModelIn(model: unknown): string {
-  const keys = (value: unknown) =>
-    typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-  const { name: shared, roles } = keys(model);
-  const named = roleSchema.options.map((role) => keys(keys(roles)[role])["name"] ?? shared);
+  const { name: shared, roles } = fieldsOf(model);
+  const named = roleSchema.options.map((role) => fieldsOf(fieldsOf(roles)[role])["name"] ?? shared);
   const names = [...new Set(named.filter((name) => typeof name === "string"))];
   const [name] = names;
   if (name === undefined)

@@ -1,5 +1,5 @@
 /**
- * Small forms of words: lists and names of files.
+ * Small forms of words: lists, names of files, and texts made to fit one line.
  */
 
 /** As part of an id or a file name: lower case, words joined by hyphens. */
@@ -8,6 +8,16 @@ export function slug(text: string): string {
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "");
+}
+
+/** A text as one line: all white space between words is a blank. */
+export function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").trim();
+}
+
+/** The beginning of a text that is longer than so many characters, with an ellipsis for what is left out. */
+export function cutTo(text: string, longest: number): string {
+  return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }
 
 /** "a", "a and b", "a, b and c". */
