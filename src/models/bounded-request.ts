@@ -9,6 +9,7 @@ import { type ClientRequest, type IncomingMessage, request as requestHttp } from
 import { request as requestHttps } from "node:https";
 import { pipeline, Readable, type Transform } from "node:stream";
 import { createBrotliDecompress, createUnzip } from "node:zlib";
+import { longestTimerMs } from "../system/clock.ts";
 
 export interface Bounds {
   /** From the first byte sent to the last byte received. */
@@ -133,7 +134,6 @@ export async function textOf({ body }: HttpAnswer): Promise<string> {
 
 // --- internal ---
 
-const longestTimerMs = 2 ** 31 - 1;
 const mostDecoders = 3;
 
 function responseTo(outgoing: ClientRequest): Promise<IncomingMessage> {

@@ -6,6 +6,7 @@
  * the package would add headers about this machine and headers from its own environment variables.
  */
 import { type Bounds, RequestFailed, sendBounded, textOf, Undecodable } from "./bounded-request.ts";
+import { longestTimerMs } from "../system/clock.ts";
 
 export interface ClientOptions {
   /** Where the API begins. Its query is sent with every request. */
@@ -148,8 +149,6 @@ export class OpenAIClient {
 }
 
 // --- internal ---
-
-const longestTimerMs = 2 ** 31 - 1;
 
 async function loadPackage() {
   const { APIConnectionError, APIError, OpenAI } = await import("openai");

@@ -8,7 +8,7 @@ import { Interrupted } from "../errors.ts";
 import type { Clock, Deadline } from "../search/ports.ts";
 
 /** A timer set for longer than this fires at once. */
-const longestTimerMs = 2 ** 31 - 1;
+export const longestTimerMs = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => new Date().toISOString(),
