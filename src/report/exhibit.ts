@@ -53,6 +53,13 @@ export interface Column {
   readonly align: "left" | "right";
 }
 
+/** How a page sets a cell. An architecture is `text`: long and without a blank; other long cells are `words`. */
+export function cellKind(cell: string, align: Column["align"]): "right" | "text" | "words" | "left" {
+  if (align === "right") return "right";
+  if (cell.length > 24 && !/\s/.test(cell)) return "text";
+  return cell.length > 60 ? "words" : "left";
+}
+
 /** A figure as a file: on white, for its colours are those of a light page where no page says otherwise. */
 export function standalone(svg: string): string {
   return svg.replace("<svg ", '<svg style="background: #fff; color: #1a1a1a" ');

@@ -6,7 +6,7 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { html as template, raw } from "hono/html";
-import { type Figure, notesOf, readingTitle, standalone, type Table } from "./exhibit.ts";
+import { cellKind, type Figure, notesOf, readingTitle, standalone, type Table } from "./exhibit.ts";
 import type { Section } from "./sections.ts";
 import type { FoundArchitecture } from "./winners.ts";
 import { csvOf } from "./csv.ts";
@@ -128,13 +128,8 @@ ${table.rows.map((row) => html`<tr>${row.map((cell, at) => cellMarkup(cell, tabl
 }
 
 function cellMarkup(cell: string, align: "left" | "right", isHead: boolean): Markup {
-  const kind = align === "right" ? "right" : isText(cell) ? "text" : cell.length > 60 ? "words" : "left";
+  const kind = cellKind(cell, align);
   return isHead ? html`<th scope="row" class="${kind}">${cell}</th>` : html`<td class="${kind}">${cell}</td>`;
-}
-
-/** Whether it is an architecture rather than words: long and without a blank. */
-function isText(cell: string): boolean {
-  return cell.length > 24 && !/\s/.test(cell);
 }
 
 function caption(exhibit: Table | Figure, number: string): Markup {

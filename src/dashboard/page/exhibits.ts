@@ -1,6 +1,13 @@
 /** Shows tables and figures of a report on this page, and offers their data as files. */
 import { html, nothing, type TemplateResult } from "lit-html";
-import { type Exhibit, type Figure, type Note, standalone, type Table } from "../../report/exhibit.ts";
+import {
+  cellKind,
+  type Exhibit,
+  type Figure,
+  type Note,
+  standalone,
+  type Table,
+} from "../../report/exhibit.ts";
 
 export interface ExhibitOptions {
   /** Comes before the title, as in "Figure 2"; absent: the exhibit is not numbered. */
@@ -120,11 +127,6 @@ function tableView({ columns, rows }: Table): TemplateResult {
 }
 
 function cellView(cell: string, align: "left" | "right", isHead: boolean): TemplateResult {
-  const kind = align === "right" ? "right" : isText(cell) ? "text" : cell.length > 60 ? "words" : "left";
+  const kind = cellKind(cell, align);
   return isHead ? html`<th scope="row" class=${kind}>${cell}</th>` : html`<td class=${kind}>${cell}</td>`;
-}
-
-/** Whether it is an architecture rather than words: long and without a blank. */
-function isText(cell: string): boolean {
-  return cell.length > 24 && !/\s/.test(cell);
 }
