@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { openModels } from "../../src/app/compose.ts";
 import { parseConfig, type ModelConfig } from "../../src/settings/config.ts";
 import { ChatUnavailable, CollmError, UnusableReply } from "../../src/errors.ts";
-import { chatReplySchema, type EventBody, type Role, type RunEvent } from "../../src/search/events.ts";
+import { chatReplySchema, type Role, type RunEvent } from "../../src/search/events.ts";
 import type { ChatModel, ChatRequest, Clock } from "../../src/search/ports.ts";
 import { pick, randomStream } from "../../src/search/random.ts";
 import { fold } from "../../src/search/fold.ts";
@@ -25,6 +25,7 @@ import {
 import { casesOf } from "../support/sweep.ts";
 import { hostilities } from "../support/servers/hostile.ts";
 import { type Hostility, words } from "../support/servers/hostile/parts.ts";
+import { runResumed } from "../support/run-events.ts";
 
 const key = 'sk-"t\\e/s+t=&%0123456789abcdef';
 const good = playRoles();
@@ -196,16 +197,6 @@ function patience({ stalls }: Hostility): object {
   return stalls === true ? { timeoutSeconds: 0.5, idleSeconds: 0.4 } : { timeoutSeconds: 30 };
 }
 
-const resumption: EventBody = {
-  type: "run-resumed",
-  budget: null,
-  rounds: null,
-  setup: null,
-  models: null,
-  versions: {},
-  repairs: [],
-};
-
 describe("a whole search", () => {
   const playedInAll: string[] = [];
 
@@ -225,7 +216,7 @@ describe("a whole search", () => {
       await using(answer, { retries: 2, timeoutSeconds: 1, idleSeconds: 0.5 }, async ({ models }) => {
         const { ports, journal, run } = await setUp({ searcher: collm, models, search: { stallRounds: 4 } });
         const goOn = async () => {
-          await journal.append([resumption]);
+          await journal.append([runResumed()]);
           return await resumeSearch([...journal.events], ports, never);
         };
         // What a person does who is told to go on: resume, until the search has come to its own end.

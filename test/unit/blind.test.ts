@@ -21,6 +21,7 @@ import { MemoryJournal } from "../support/memory-journal.ts";
 import { playedLabel, playedRoles } from "../support/played-roles.ts";
 import { tinyBest, tinyCosts, tinyDescription, tinyScore } from "../support/tiny-space.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";
+import { runResumed } from "../support/run-events.ts";
 
 const never = new AbortController().signal;
 const everySpace = [tinyDescription, ...[...vectorSpaces.values()].map(({ description }) => description)];
@@ -212,17 +213,7 @@ describe("a blind run", () => {
       const half = await run(searcher, 3, tinyDescription, new MemoryEvaluator());
       const stopped = fold(half.journal.events) as RunState;
       expect(stopped.rounds).toHaveLength(3);
-      await half.journal.append([
-        {
-          type: "run-resumed",
-          budget: null,
-          rounds: 6,
-          setup: null,
-          models: null,
-          versions: {},
-          repairs: [],
-        },
-      ]);
+      await half.journal.append([runResumed({ rounds: 6 })]);
       const again = new BlindEvaluator(
         new MemoryEvaluator(),
         stopped.original as SpaceDescription,

@@ -14,9 +14,9 @@ import { bodies, facts, StillClock, started } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { MemoryJournal } from "../support/memory-journal.ts";
 import { ScriptedChat, type ScriptedReply } from "../support/scripted-chat.ts";
-import { tinySpace } from "../support/tiny-space.ts";
+import { tinyTexts } from "../support/tiny-architectures.ts";
+import { runResumed } from "../support/run-events.ts";
 
-const all = [...tinySpace().all()].map(({ text }) => text);
 const never = new AbortController().signal;
 const bounds = {
   navigator: { maxTokens: 50, contextTokens: null },
@@ -43,7 +43,9 @@ const searcher: Searcher = {
 };
 
 function answer({ role, round }: ChatRequest): string {
-  return role === "navigator" ? `strategy ${round}` : JSON.stringify(all.slice(2 * round, 2 * round + 2));
+  return role === "navigator"
+    ? `strategy ${round}`
+    : JSON.stringify(tinyTexts.slice(2 * round, 2 * round + 2));
 }
 
 interface World {
@@ -81,21 +83,11 @@ async function search(world: World) {
 
 async function resume(
   events: readonly RunEvent[],
-  changes: Partial<EventBody>,
+  changes: Parameters<typeof runResumed>[0],
   world: Omit<World, "search">,
 ) {
   const journal = new MemoryJournal({ clock: new StillClock(), events });
-  const resumed = {
-    type: "run-resumed",
-    budget: null,
-    rounds: null,
-    setup: null,
-    models: null,
-    versions: {},
-    repairs: [],
-    ...changes,
-  } as EventBody;
-  await journal.append([resumed]);
+  await journal.append([runResumed(changes)]);
   const { ports } = portsOf({ ...world, search: {} }, journal);
   const state = await resumeSearch([...journal.events], ports, never);
   return { state, events: journal.events };

@@ -15,9 +15,9 @@ import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { runStarted } from "../support/run-events.ts";
 import { scriptedSearcher } from "../support/scripted-searcher.ts";
 import { screenOf } from "../support/terminal.ts";
-import { tinyDescription, tinySpace } from "../support/tiny-space.ts";
+import { tinyTexts } from "../support/tiny-architectures.ts";
+import { tinyDescription } from "../support/tiny-space.ts";
 
-const texts = [...tinySpace().all()].map(({ text }) => text);
 const description = { ...tinyDescription, parallelism: 1 };
 
 /** Ended after each test, so that no timer of a bar stays behind. */
@@ -53,7 +53,7 @@ describe("a line that is said", () => {
       Object.assign(out, { columns });
       const view = new LiveView(out);
       views.push(view);
-      const { journal } = await setUp({ description, searcher: scriptedSearcher([texts.slice(0, 2)]) });
+      const { journal } = await setUp({ description, searcher: scriptedSearcher([tinyTexts.slice(0, 2)]) });
       view.begin(fold(journal.events) as RunState);
       const lines = [columns - 1, columns, columns + 1, 2 * columns, 3 * columns + 5].map((length) =>
         words(columns, length),
@@ -107,7 +107,7 @@ async function play(
   const { run, journal } = await setUp({
     description,
     evaluator,
-    searcher: scriptedSearcher([texts.slice(0, 2), texts.slice(2, 4)]),
+    searcher: scriptedSearcher([tinyTexts.slice(0, 2), tinyTexts.slice(2, 4)]),
     search: { budget: 10, rounds: 2 },
   });
   const view = new LiveView(out, () => clock.seconds);
@@ -220,7 +220,7 @@ describe("on a terminal", () => {
     const { out, written } = stream(true);
     const parts: string[] = [];
     await play(out, async function* (clock, text) {
-      if (text !== texts[1]) return;
+      if (text !== tinyTexts[1]) return;
       clock.seconds += 12;
       yield { fraction: 0.455, note: "calibrating" };
       await until(() => written().includes("evaluating 2 of 2: 45 %, calibrating, 12 s so far"));

@@ -13,6 +13,7 @@ import { random } from "../../src/searchers/random.ts";
 import { bodies, facts, setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { tinyDescription, tinyScore } from "../support/tiny-space.ts";
+import { runResumed } from "../support/run-events.ts";
 
 const asked = { searcher: random, search: { oracle: true as const, budget: 12 } };
 
@@ -96,8 +97,7 @@ describe("the oracle", () => {
   it("is asked only for what is new when a run is prolonged", async () => {
     const { journal, ports, run } = await setUp(asked);
     await run();
-    const prolonged = { budget: 15, rounds: null, setup: null, models: null, versions: {}, repairs: [] };
-    await journal.append([{ type: "run-resumed", ...prolonged }]);
+    await journal.append([runResumed({ budget: 15 })]);
     const state = await resumeSearch([...journal.events], ports, new AbortController().signal);
     const sizes = bodies(journal.events, "oracle-tested").map(({ results }) => results.length);
     expect(sizes).toEqual([12, 3]);
@@ -111,8 +111,7 @@ describe("the oracle", () => {
     const { journal, ports } = await setUp(asked);
     const kept = upTo(whole.journal.events, "winner-tested");
     await journal.append(kept.slice(1).map(({ v: _v, seq: _seq, at: _at, ...body }) => body));
-    const prolonged = { budget: 15, rounds: null, setup: null, models: null, versions: {}, repairs: [] };
-    await journal.append([{ type: "run-resumed", ...prolonged }]);
+    await journal.append([runResumed({ budget: 15 })]);
     const state = await resumeSearch([...journal.events], ports, new AbortController().signal);
     expect(state.oracleTests.size).toBe(15);
     await expect(replaySearch(journal.events, random)).resolves.toMatchObject({ complete: true });

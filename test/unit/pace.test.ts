@@ -10,9 +10,9 @@ import type { RunState } from "../../src/search/state.ts";
 import { setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { scriptedSearcher } from "../support/scripted-searcher.ts";
-import { tinyDescription, tinySpace } from "../support/tiny-space.ts";
+import { tinyTexts } from "../support/tiny-architectures.ts";
+import { tinyDescription } from "../support/tiny-space.ts";
 
-const texts = [...tinySpace().all()].map(({ text }) => text);
 const oneAtATime = { ...tinyDescription, parallelism: 1 };
 
 interface Watched {
@@ -56,7 +56,7 @@ async function watch(
     },
   };
   let next = 0;
-  const proposals = rounds.map((count) => texts.slice(next, (next += count)));
+  const proposals = rounds.map((count) => tinyTexts.slice(next, (next += count)));
   const { run, journal } = await setUp({
     description,
     evaluator,

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { eventSentence, eventTypes } from "../../src/dashboard/page/event-words.ts";
 import { type EventBody, eventBodySchema, formatVersion } from "../../src/search/events.ts";
-import { runStarted, strategySet } from "../support/run-events.ts";
+import { runResumed, runStarted, strategySet } from "../support/run-events.ts";
 
 const sentence = (body: EventBody) =>
   eventSentence({ v: formatVersion, seq: 1, at: "2026-01-01T00:00:00Z", ...body });
@@ -91,17 +91,9 @@ test("an end says why", () => {
 });
 
 test("resuming says what changed and what was repaired", () => {
-  expect(
-    sentence({
-      type: "run-resumed",
-      budget: 40,
-      rounds: null,
-      setup: null,
-      models: null,
-      versions: {},
-      repairs: ["a torn last line was cut"],
-    }),
-  ).toBe("The run was resumed with a budget of 40. Repaired first: a torn last line was cut.");
+  expect(sentence(runResumed({ budget: 40, repairs: ["a torn last line was cut"] }))).toBe(
+    "The run was resumed with a budget of 40. Repaired first: a torn last line was cut.",
+  );
 });
 
 test("a strategy is not spread over the log", () => {

@@ -14,9 +14,8 @@ import { trace } from "../../src/search/results.ts";
 import type { RunState } from "../../src/search/state.ts";
 import { setUp } from "../support/core-ports.ts";
 import { ScriptedChat } from "../support/scripted-chat.ts";
-import { tinySpace } from "../support/tiny-space.ts";
+import { tinyTexts } from "../support/tiny-architectures.ts";
 
-const all = [...tinySpace().all()].map(({ text }) => text);
 const never = new AbortController().signal;
 
 function searcherSaying(words: string): Searcher {
@@ -37,7 +36,7 @@ function searcherSaying(words: string): Searcher {
 function said({ role, round, attempt }: ChatRequest) {
   if (role === "navigator") return round % 2 === 0 && attempt === 1 ? "?" : `strategy ${round}`;
   return {
-    content: JSON.stringify(all.slice(2 * round, 2 * round + 2)),
+    content: JSON.stringify(tinyTexts.slice(2 * round, 2 * round + 2)),
     reasoning: "because",
     outputTokens: 9,
   };

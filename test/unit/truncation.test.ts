@@ -13,9 +13,9 @@ import { bodies, facts, StillClock, started } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { MemoryJournal } from "../support/memory-journal.ts";
 import { ScriptedChat } from "../support/scripted-chat.ts";
-import { tinySpace } from "../support/tiny-space.ts";
+import { tinyTexts } from "../support/tiny-architectures.ts";
+import { runResumed } from "../support/run-events.ts";
 
-const all = [...tinySpace().all()].map(({ text }) => text);
 const never = new AbortController().signal;
 const rounds = 9;
 
@@ -99,7 +99,7 @@ function portsOf({ count, bytes = usual, strategyBytes = usualStrategy }: World,
     const content =
       role === "navigator"
         ? prose(`strategy ${round}`, strategyBytes(round))
-        : JSON.stringify(all.slice(2 * round, 2 * round + 2));
+        : JSON.stringify(tinyTexts.slice(2 * round, 2 * round + 2));
     return { content, ...counted };
   };
   const chat = new ScriptedChat(say, "M");
@@ -131,10 +131,9 @@ async function search(world: World) {
   return { outcome, events: journal.events, chat };
 }
 
-async function resume(events: readonly RunEvent[], changes: Partial<EventBody>, world: World) {
+async function resume(events: readonly RunEvent[], changes: Parameters<typeof runResumed>[0], world: World) {
   const journal = new MemoryJournal({ clock: new StillClock(), events });
-  const none = { budget: null, rounds: null, setup: null, models: null, versions: {}, repairs: [] };
-  await journal.append([{ type: "run-resumed", ...none, ...changes } as EventBody]);
+  await journal.append([runResumed(changes)]);
   const { ports } = portsOf(world, journal);
   const outcome = await resumeSearch([...journal.events], ports, never).catch((error: unknown) => error);
   return { outcome, events: journal.events };

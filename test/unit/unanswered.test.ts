@@ -13,6 +13,7 @@ import { collm } from "../../src/searchers/collm.ts";
 import { bodies, facts, setUp } from "../support/core-ports.ts";
 import { playedReply } from "../support/played-roles.ts";
 import { ScriptedChat } from "../support/scripted-chat.ts";
+import { runResumed } from "../support/run-events.ts";
 
 const never = new AbortController().signal;
 const kinds: readonly Unanswered[] = [
@@ -69,8 +70,7 @@ describe.each(kinds)("$why", (unanswered) => {
     const { run, journal, ports } = await search(({ round }) => (!isMended && round > 2 ? unanswered : null));
     await expect(run()).rejects.toBeInstanceOf(UnusableReply);
     isMended = true;
-    const resumed = { budget: null, rounds: null, setup: null, models: null, versions: {}, repairs: [] };
-    await journal.append([{ type: "run-resumed", ...resumed }]);
+    await journal.append([runResumed()]);
     const state = await resumeSearch([...journal.events], ports, never);
     expect(state.ended).toBe("budget");
     const replayed = await replaySearch(journal.events, collm);
