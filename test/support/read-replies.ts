@@ -8,12 +8,13 @@ import { vectorSpaces } from "./vector-spaces.ts";
 /** The spaces that replies are about. */
 export const spaces: readonly (readonly [string, Space])[] = [["tiny", tinySpace()], ...vectorSpaces];
 
-export function replied(content: string): ChatReply {
+/** A reply that says this, and that its server told nothing else of. */
+export function replied(content: string, finishReason = "stop"): ChatReply {
   return {
     model: "m",
     content,
     reasoning: null,
-    finishReason: "stop",
+    finishReason,
     inputTokens: null,
     outputTokens: null,
     seconds: 0,

@@ -15,6 +15,7 @@ import { ScriptedChat } from "../support/scripted-chat.ts";
 import { scriptedSearcher } from "../support/scripted-searcher.ts";
 import { tinyDescription, tinySpace } from "../support/tiny-space.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";
+import { replied } from "../support/read-replies.ts";
 
 const tiny = tinySpace();
 const cell = vectorSpaces.get("cell") as Space;
@@ -38,16 +39,8 @@ const skip = "|skip~0|+|skip~0|skip~1|+|skip~0|skip~1|skip~2|";
 
 /** What a reply gives; repairs are tested in reply-repairs.test.ts. */
 function read(space: Space, content: unknown, finishReason = "stop") {
-  const reading = readArchitectures(space)({
-    model: "m",
-    content: typeof content === "string" ? content : JSON.stringify(content),
-    reasoning: null,
-    finishReason,
-    inputTokens: null,
-    outputTokens: null,
-    seconds: 0,
-    failures: [],
-  });
+  const text = typeof content === "string" ? content : JSON.stringify(content);
+  const reading = readArchitectures(space)(replied(text, finishReason));
   return reading.ok ? { ok: true as const, value: reading.value } : reading;
 }
 

@@ -1,6 +1,6 @@
 /** What the Navigator is asked at the opening and in a refinement, and how its strategy is read. */
 import { describe, expect, it } from "vitest";
-import type { ChatReply, SearchConfig } from "../../src/search/events.ts";
+import type { SearchConfig } from "../../src/search/events.ts";
 import { Space } from "../../src/search/space.ts";
 import type { SpaceDescription } from "../../src/search/space-description.ts";
 import { strategySections } from "../../src/search/strategy.ts";
@@ -9,23 +9,13 @@ import { begun, block, refinement, shown, tiny } from "../support/played-rounds.
 import { largest, middle, narrow } from "../support/tiny-architectures.ts";
 import { tinyBest, tinyDescription } from "../support/tiny-space.ts";
 import { describedAs, spellingVectors } from "../support/vector-spaces.ts";
+import { replied } from "../support/read-replies.ts";
 
 describe("reading a strategy", () => {
-  const reply = (content: string, finishReason = "stop"): ChatReply => ({
-    model: "m",
-    content,
-    reasoning: null,
-    finishReason,
-    inputTokens: null,
-    outputTokens: null,
-    seconds: 0,
-    failures: [],
-  });
-
   it("takes any text with some words in it, without the white space around it", () => {
     const text = "## Summary\nTry wide networks first.";
-    expect(readStrategy(reply(`\n  ${text}\n`))).toEqual({ ok: true, value: text });
-    expect(readStrategy(reply(text, "length"))).toEqual({ ok: true, value: text });
+    expect(readStrategy(replied(`\n  ${text}\n`))).toEqual({ ok: true, value: text });
+    expect(readStrategy(replied(text, "length"))).toEqual({ ok: true, value: text });
   });
 
   it.each([
@@ -33,15 +23,15 @@ describe("reading a strategy", () => {
     ["blanks", " \n\t ", "the reply is empty"],
     ["a word or two", "OK, sure.", 'the reply is no strategy: "OK, sure."'],
   ])("refuses %s and says so", (_, content, reason) => {
-    expect(readStrategy(reply(content))).toEqual({ ok: false, reasons: [reason] });
-    expect(readStrategy(reply(content, "length"))).toEqual({
+    expect(readStrategy(replied(content))).toEqual({ ok: false, reasons: [reason] });
+    expect(readStrategy(replied(content, "length"))).toEqual({
       ok: false,
       reasons: [`${reason}; it was cut off by the length limit`],
     });
   });
 
   it("quotes no more of a reply than helps", () => {
-    const result = readStrategy(reply("x".repeat(1_000_000)));
+    const result = readStrategy(replied("x".repeat(1_000_000)));
     expect(result.ok ? "" : result.reasons.join().length).toBeLessThan(500);
   });
 });

@@ -9,10 +9,10 @@ import { askForRanking, rankingPrompt, readRanking } from "../../src/ranking/ran
 import { headerLine, isRankingHeader, readTrials, type Trial, trialLine } from "../../src/ranking/record.ts";
 import { bestFirst, byCost, byModel, truthOf } from "../../src/ranking/score.ts";
 import { cutIntoBins, drawTrial, type Scored } from "../../src/ranking/trial.ts";
-import type { ChatReply } from "../../src/search/events.ts";
 import { Space } from "../../src/search/space.ts";
 import { ScriptedChat } from "../support/scripted-chat.ts";
 import { tinyDescription, tinySpace } from "../support/tiny-space.ts";
+import { replied } from "../support/read-replies.ts";
 
 const space = tinySpace();
 const scored = (values: readonly number[]): Scored[] =>
@@ -134,11 +134,6 @@ describe("the prompt", () => {
   });
 });
 
-function reply(content: string, finishReason = "stop"): ChatReply {
-  const rest = { reasoning: null, inputTokens: null, outputTokens: null, seconds: 0, failures: [] };
-  return { model: "m", content, finishReason, ...rest };
-}
-
 describe("a reply", () => {
   it.each([
     ["JSON alone", '{"ranking": [3, 1, 4, 2]}'],
@@ -149,7 +144,7 @@ describe("a reply", () => {
     ["drafts as bare lists", "[1, 2, 3, 4] or better [3, 1, 4, 2]"],
     ["more keys", '{"why": "deeper", "ranking": [3, 1, 4, 2], "sure": [1]}'],
   ])("counts: %s", (_what, content) => {
-    expect(readRanking(4)(reply(content))).toEqual({ ok: true, value: [3, 1, 4, 2] });
+    expect(readRanking(4)(replied(content))).toEqual({ ok: true, value: [3, 1, 4, 2] });
   });
 
   it.each([
@@ -167,19 +162,19 @@ describe("a reply", () => {
     ["a wrong answer after a right draft", '{"ranking": [3,1,4,2]} {"ranking": [1,1,1,1]}', "1: given more"],
     ["scores", '{"ranking": {"1": 0.5}}', "no list of numbers was found"],
   ])("does not count: %s", (_what, content, reason) => {
-    const reading = readRanking(4)(reply(content));
+    const reading = readRanking(4)(replied(content));
     expect(reading.ok).toBe(false);
     expect(!reading.ok && reading.reasons.join("; ")).toContain(reason);
   });
 
   it("says when it was cut off", () => {
-    const reading = readRanking(4)(reply('{"ranking": [3, 1', "length"));
+    const reading = readRanking(4)(replied('{"ranking": [3, 1', "length"));
     expect(!reading.ok && reading.reasons.join()).toContain("cut off by the length limit");
   });
 
   it("of a hundred thousand numbers gets reasons of a few words", () => {
     const many = Array.from({ length: 100_000 }, (_, at) => at + 5);
-    const reading = readRanking(4)(reply(JSON.stringify({ ranking: many })));
+    const reading = readRanking(4)(replied(JSON.stringify({ ranking: many })));
     expect(reading.ok).toBe(false);
     expect(!reading.ok && reading.reasons.join().length).toBeLessThan(500);
   });
@@ -187,7 +182,7 @@ describe("a reply", () => {
   it("is read without a throw, whatever it says, and only ever as a permutation", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (content) => {
-        const reading = readRanking(3)(reply(content));
+        const reading = readRanking(3)(replied(content));
         if (reading.ok) expect(reading.value.toSorted((first, second) => first - second)).toEqual([1, 2, 3]);
         else expect(reading.reasons.length).toBeGreaterThan(0);
       }),

@@ -8,6 +8,7 @@ import { locateJson } from "../../src/searchers/reply.ts";
 import { readSolo } from "../../src/searchers/solo.ts";
 import { tinySpace } from "../support/tiny-space.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";
+import { replied } from "../support/read-replies.ts";
 
 const tiny = tinySpace();
 const cell = vectorSpaces.get("cell") as Space;
@@ -17,22 +18,9 @@ const wide = '{"depth": [2, 2], "width": [[32, 32], [32, 32]]}';
 const whole = `{"architectures": [${narrow}, ${wide}]}`;
 const conv = "|conv3~0|+|skip~0|conv1~1|+|none~0|pool~1|conv3~2|";
 
-function reply(content: string) {
-  return {
-    model: "m",
-    content,
-    reasoning: null,
-    finishReason: "stop",
-    inputTokens: null,
-    outputTokens: null,
-    seconds: 0,
-    failures: [],
-  };
-}
-
 /** The repairs of a reply that is read; `count` says how many candidates it has to hold. */
 function repairs(content: string, { asked, space = tiny, count = 2 }: Reader = {}): unknown {
-  const reading = readArchitectures(space, asked)(reply(content));
+  const reading = readArchitectures(space, asked)(replied(content));
   expect(reading.ok ? reading.value : reading.reasons).toHaveLength(count);
   if (reading.ok) for (const each of reading.value) expect(space.parse(each)).toMatchObject({ ok: true });
   return reading.ok ? reading.repairs : undefined;
@@ -172,7 +160,7 @@ describe("every repair is counted under its name", () => {
 
   it("but not where nothing came of it: an illegal architecture stays what it is", () => {
     const text = whole.replace("[1, 1]", '["1", "9"]');
-    const reading = readArchitectures(tiny)(reply(text));
+    const reading = readArchitectures(tiny)(replied(text));
     expect(reading).toEqual({ ok: true, value: JSON.parse(text).architectures });
   });
 
@@ -247,7 +235,7 @@ describe("a repair changes no meaning", () => {
 
   it("takes no prose for an architecture", () => {
     for (const text of ["{note: 1}", "body {margin: 0}", "{'see': [1, 2,]}"])
-      expect(readArchitectures(tiny)(reply(text)).ok).toBe(false);
+      expect(readArchitectures(tiny)(replied(text)).ok).toBe(false);
   });
 });
 
@@ -256,7 +244,7 @@ describe("a solo's reply", () => {
 
   it("is repaired in the same way, its strategy included", () => {
     const text = `{'strategy': "${strategy}", 'architectures': [${narrow}, ${wide},]}`;
-    expect(readSolo(tiny)(reply(text))).toEqual({
+    expect(readSolo(tiny)(replied(text))).toEqual({
       ok: true,
       value: { strategy, candidates: [JSON.parse(narrow), JSON.parse(wide)] },
       repairs: { "line-breaks": 1, "single-quotes": 2, "trailing-comma": 1 },
@@ -266,13 +254,17 @@ describe("a solo's reply", () => {
   it("is the form asked for where the strategy is before a fence, and prose where JSON was asked for", () => {
     const text = `${strategy}\n\n${inFence(whole)}`;
     const value = { strategy, candidates: [JSON.parse(narrow), JSON.parse(wide)] };
-    expect(readSolo(tiny, "fence")(reply(text))).toEqual({ ok: true, value });
-    expect(readSolo(tiny, "json")(reply(text))).toEqual({ ok: true, value, repairs: { fence: 1, prose: 1 } });
+    expect(readSolo(tiny, "fence")(replied(text))).toEqual({ ok: true, value });
+    expect(readSolo(tiny, "json")(replied(text))).toEqual({
+      ok: true,
+      value,
+      repairs: { fence: 1, prose: 1 },
+    });
   });
 
   it("keeps no thoughts in its strategy", () => {
     const text = `<think>Perhaps ${wide}, since it has so much capacity.</think>\n${strategy}\n${inFence(whole)}`;
-    expect(readSolo(tiny, "fence")(reply(text))).toMatchObject({
+    expect(readSolo(tiny, "fence")(replied(text))).toMatchObject({
       value: { strategy },
       repairs: { thinking: 1 },
     });
@@ -290,7 +282,7 @@ describe("long replies in bad form", () => {
     ["ends of thoughts", "</think>".repeat(100_000)],
     ["fences", "```".repeat(300_000)],
   ])("of %s come to an end", (_, text) => {
-    readArchitectures(tiny)(reply(text));
-    readSolo(tiny)(reply(text));
+    readArchitectures(tiny)(replied(text));
+    readSolo(tiny)(replied(text));
   });
 });

@@ -14,6 +14,7 @@ import { type ChatScript, ScriptedChat } from "../support/scripted-chat.ts";
 import { scriptedSearcher } from "../support/scripted-searcher.ts";
 import { tinyDescription, tinySpace } from "../support/tiny-space.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";
+import { replied } from "../support/read-replies.ts";
 
 const tiny = tinySpace();
 const narrow = { depth: [1, 1], width: [16, 16, 16, 16] };
@@ -26,16 +27,7 @@ const fence = (...values: unknown[]) => `\`\`\`json\n${values.map(json).join("\n
 
 /** What a reply gives; repairs are tested in reply-repairs.test.ts. */
 function read(content: string, finishReason = "stop") {
-  const reading = readSolo(tiny)({
-    model: "m",
-    content,
-    reasoning: null,
-    finishReason,
-    inputTokens: null,
-    outputTokens: null,
-    seconds: 0,
-    failures: [],
-  });
+  const reading = readSolo(tiny)(replied(content, finishReason));
   return reading.ok ? { ok: true, value: reading.value } : reading;
 }
 
