@@ -59,7 +59,7 @@ export async function replaySearch(
   searcher: Searcher,
   observe?: Observe,
 ): Promise<{ state: RunState; complete: boolean }> {
-  const start = behindBystanders(events, 1);
+  const start = afterBystanders(events, 1);
   const tape = new Tape(events.slice(start), null);
   const ports: SearchPorts = { searcher, clock: stoppedClock, ...tape.ports() };
   try {
@@ -98,10 +98,10 @@ function resumePoint(events: readonly RunEvent[]): number {
       type === "winner-tested" ||
       type === "oracle-tested",
   );
-  return behindBystanders(events, settled + 1);
+  return afterBystanders(events, settled + 1);
 }
 
-function behindBystanders(events: readonly RunEvent[], from: number): number {
+function afterBystanders(events: readonly RunEvent[], from: number): number {
   let start = from;
   while (isBystander(events[start])) start += 1;
   return start;

@@ -70,8 +70,8 @@ export function spend(state: RunState): Spend {
     probes: probes.length,
     inputTokens: knownSum(answers.map(({ inputTokens }) => inputTokens)),
     outputTokens: knownSum(answers.map(({ outputTokens }) => outputTokens)),
-    cachedTokens: toldSum(chats.map(({ reply }) => reply.cachedTokens)),
-    reasoningTokens: toldSum(chats.map(({ reply }) => reply.reasoningTokens)),
+    cachedTokens: reportedSum(chats.map(({ reply }) => reply.cachedTokens)),
+    reasoningTokens: reportedSum(chats.map(({ reply }) => reply.reasoningTokens)),
     usd: usdSpent(state),
     chatSeconds: total([
       ...chats.map(({ reply }) => reply.seconds),
@@ -275,7 +275,7 @@ function knownSum(values: readonly (number | null)[]): number | null {
 }
 
 /** The sum of the reported numbers; null when there is none. */
-function toldSum(values: readonly (number | undefined)[]): number | null {
+function reportedSum(values: readonly (number | undefined)[]): number | null {
   const reported = values.filter((value) => value !== undefined);
   return reported.length === 0 ? null : total(reported);
 }
