@@ -1,9 +1,8 @@
 /**
  * Every error a run can end with, named by what its reader does next.
  *
- * Owns the meaning, the exit code and whether waiting can help. Knows nothing of where an error arises: whoever
- * throws writes a text that says what happened, where, and the next step. Anything that is not one of these is a
- * bug and ends with exit code 1.
+ * Each kind has its meaning, its exit code and whether waiting can help. The code that throws writes the message: what
+ * happened, where, and the next step. Anything that is not one of these is a bug and ends with exit code 1.
  */
 
 /** The base: `exitCode` is what the process ends with. */
