@@ -151,7 +151,7 @@ describe("a page", () => {
     expect(document.querySelector("header")?.textContent).toContain("6 counted, 2 left out");
     expect(texts(document, "pre")[0]).toBe("collm-nas report benches/one --out x.html");
     expect(document.querySelector("time")?.getAttribute("datetime")).toBe("2026-01-01T00:00:00.000Z");
-    expect(document.querySelector("header")?.textContent).toContain("collmNas 0.1.0");
+    expect(document.querySelector("header")?.textContent).toContain("collm-nas 0.1.0");
     expect(texts(document, ".lost li")).toEqual([
       expect.stringContaining("runs/open: unfinished"),
       expect.stringContaining("runs/torn: line 3: not JSON"),
