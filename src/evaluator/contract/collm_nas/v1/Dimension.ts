@@ -1,6 +1,6 @@
 // Original file: proto/collm_nas/v1/evaluator.proto
 
-import type { Group as _collm_nas_v1_Group, Group__Output as _collm_nas_v1_Group__Output } from './Group.ts';
+import type { Group as _collm_nas_v1_Group, Group__Output as _collm_nas_v1_Group__Output } from '../../collm_nas/v1/Group.ts';
 
 export interface Dimension {
   'name'?: (string);

@@ -2,14 +2,14 @@
 
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
-import type { DescribeSpaceRequest as _collm_nas_v1_DescribeSpaceRequest, DescribeSpaceRequest__Output as _collm_nas_v1_DescribeSpaceRequest__Output } from './DescribeSpaceRequest.ts';
-import type { DescribeSpaceResponse as _collm_nas_v1_DescribeSpaceResponse, DescribeSpaceResponse__Output as _collm_nas_v1_DescribeSpaceResponse__Output } from './DescribeSpaceResponse.ts';
-import type { EvaluateRequest as _collm_nas_v1_EvaluateRequest, EvaluateRequest__Output as _collm_nas_v1_EvaluateRequest__Output } from './EvaluateRequest.ts';
-import type { EvaluateResponse as _collm_nas_v1_EvaluateResponse, EvaluateResponse__Output as _collm_nas_v1_EvaluateResponse__Output } from './EvaluateResponse.ts';
-import type { ListSpacesRequest as _collm_nas_v1_ListSpacesRequest, ListSpacesRequest__Output as _collm_nas_v1_ListSpacesRequest__Output } from './ListSpacesRequest.ts';
-import type { ListSpacesResponse as _collm_nas_v1_ListSpacesResponse, ListSpacesResponse__Output as _collm_nas_v1_ListSpacesResponse__Output } from './ListSpacesResponse.ts';
-import type { MeasureCostRequest as _collm_nas_v1_MeasureCostRequest, MeasureCostRequest__Output as _collm_nas_v1_MeasureCostRequest__Output } from './MeasureCostRequest.ts';
-import type { MeasureCostResponse as _collm_nas_v1_MeasureCostResponse, MeasureCostResponse__Output as _collm_nas_v1_MeasureCostResponse__Output } from './MeasureCostResponse.ts';
+import type { DescribeSpaceRequest as _collm_nas_v1_DescribeSpaceRequest, DescribeSpaceRequest__Output as _collm_nas_v1_DescribeSpaceRequest__Output } from '../../collm_nas/v1/DescribeSpaceRequest.ts';
+import type { DescribeSpaceResponse as _collm_nas_v1_DescribeSpaceResponse, DescribeSpaceResponse__Output as _collm_nas_v1_DescribeSpaceResponse__Output } from '../../collm_nas/v1/DescribeSpaceResponse.ts';
+import type { EvaluateRequest as _collm_nas_v1_EvaluateRequest, EvaluateRequest__Output as _collm_nas_v1_EvaluateRequest__Output } from '../../collm_nas/v1/EvaluateRequest.ts';
+import type { EvaluateResponse as _collm_nas_v1_EvaluateResponse, EvaluateResponse__Output as _collm_nas_v1_EvaluateResponse__Output } from '../../collm_nas/v1/EvaluateResponse.ts';
+import type { ListSpacesRequest as _collm_nas_v1_ListSpacesRequest, ListSpacesRequest__Output as _collm_nas_v1_ListSpacesRequest__Output } from '../../collm_nas/v1/ListSpacesRequest.ts';
+import type { ListSpacesResponse as _collm_nas_v1_ListSpacesResponse, ListSpacesResponse__Output as _collm_nas_v1_ListSpacesResponse__Output } from '../../collm_nas/v1/ListSpacesResponse.ts';
+import type { MeasureCostRequest as _collm_nas_v1_MeasureCostRequest, MeasureCostRequest__Output as _collm_nas_v1_MeasureCostRequest__Output } from '../../collm_nas/v1/MeasureCostRequest.ts';
+import type { MeasureCostResponse as _collm_nas_v1_MeasureCostResponse, MeasureCostResponse__Output as _collm_nas_v1_MeasureCostResponse__Output } from '../../collm_nas/v1/MeasureCostResponse.ts';
 
 export interface EvaluatorServiceClient extends grpc.Client {
   DescribeSpace(argument: _collm_nas_v1_DescribeSpaceRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_collm_nas_v1_DescribeSpaceResponse__Output>): grpc.ClientUnaryCall;

@@ -1,6 +1,6 @@
 // Original file: proto/collm_nas/v1/evaluator.proto
 
-import type { ArchitectureCost as _collm_nas_v1_ArchitectureCost, ArchitectureCost__Output as _collm_nas_v1_ArchitectureCost__Output } from './ArchitectureCost.ts';
+import type { ArchitectureCost as _collm_nas_v1_ArchitectureCost, ArchitectureCost__Output as _collm_nas_v1_ArchitectureCost__Output } from '../../collm_nas/v1/ArchitectureCost.ts';
 
 export interface MeasureCostResponse {
   'costs'?: (_collm_nas_v1_ArchitectureCost)[];

@@ -1,7 +1,7 @@
 // Original file: proto/collm_nas/v1/evaluator.proto
 
-import type { Measurement as _collm_nas_v1_Measurement, Measurement__Output as _collm_nas_v1_Measurement__Output } from './Measurement.ts';
-import type { Failure as _collm_nas_v1_Failure, Failure__Output as _collm_nas_v1_Failure__Output } from './Failure.ts';
+import type { Measurement as _collm_nas_v1_Measurement, Measurement__Output as _collm_nas_v1_Measurement__Output } from '../../collm_nas/v1/Measurement.ts';
+import type { Failure as _collm_nas_v1_Failure, Failure__Output as _collm_nas_v1_Failure__Output } from '../../collm_nas/v1/Failure.ts';
 
 export interface Outcome {
   'index'?: (number);

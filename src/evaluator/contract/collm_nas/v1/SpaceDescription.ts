@@ -1,9 +1,9 @@
 // Original file: proto/collm_nas/v1/evaluator.proto
 
-import type { Dimension as _collm_nas_v1_Dimension, Dimension__Output as _collm_nas_v1_Dimension__Output } from './Dimension.ts';
-import type { Metric as _collm_nas_v1_Metric, Metric__Output as _collm_nas_v1_Metric__Output } from './Metric.ts';
-import type { Cost as _collm_nas_v1_Cost, Cost__Output as _collm_nas_v1_Cost__Output } from './Cost.ts';
-import type { Split as _collm_nas_v1_Split, Split__Output as _collm_nas_v1_Split__Output } from './Split.ts';
+import type { Dimension as _collm_nas_v1_Dimension, Dimension__Output as _collm_nas_v1_Dimension__Output } from '../../collm_nas/v1/Dimension.ts';
+import type { Metric as _collm_nas_v1_Metric, Metric__Output as _collm_nas_v1_Metric__Output } from '../../collm_nas/v1/Metric.ts';
+import type { Cost as _collm_nas_v1_Cost, Cost__Output as _collm_nas_v1_Cost__Output } from '../../collm_nas/v1/Cost.ts';
+import type { Split as _collm_nas_v1_Split, Split__Output as _collm_nas_v1_Split__Output } from '../../collm_nas/v1/Split.ts';
 
 export interface SpaceDescription {
   'id'?: (string);
