@@ -11,6 +11,7 @@
  * - "alone": all other unit and contract files. One process per file.
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
@@ -60,8 +61,8 @@ const shared = small.filter((path) => !usesItsProcess(join(root, path)));
 export default defineConfig({
   test: {
     globalSetup: ["test/support/build.ts"],
-    // One on every core: most files wait for the processes that they start.
-    maxWorkers: "100%",
+    // More than cores: most end-to-end files wait for the processes that they start.
+    maxWorkers: Math.ceil(1.5 * availableParallelism()),
     projects: [
       {
         test: {

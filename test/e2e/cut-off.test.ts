@@ -27,7 +27,7 @@ describe("an evaluator", () => {
     const run = newRun();
     const process = start(["run", reference.file, "--out", run], { env: slowPython(0.1) });
     const first = await evaluatorOf(process);
-    await untilRecorded(run, 7);
+    await untilRecorded(run, 5);
     globalThis.process.kill(first, "SIGKILL");
     const second = await until("another one starts", () =>
       evaluatorsOf(process.pid).find((pid) => pid !== first),
@@ -60,7 +60,7 @@ describe("an evaluator", () => {
     const first = await startEvaluator({ slowSeconds: 0.1 });
     const run = newRun();
     const process = start(["run", reference.file, "--evaluator", first.address, "--out", run]);
-    await untilRecorded(run, 7);
+    await untilRecorded(run, 5);
     await first.kill();
     await until("it waits", () => process.stderr().includes("waiting"));
     await startEvaluator({ port: first.port });
@@ -74,7 +74,7 @@ describe("an evaluator", () => {
     const first = await startEvaluator({ slowSeconds: 0.1 });
     const run = newRun();
     const process = start(["run", reference.file, "--evaluator", first.address, "--out", run, "--json"]);
-    await untilRecorded(run, 7);
+    await untilRecorded(run, 5);
     await first.kill();
     const { code, stdout, stderr } = await process.ended;
     expect(code, stderr).toBe(3);
@@ -96,7 +96,7 @@ describe("an evaluator", () => {
       const run = newRun();
       const flags = ["--evaluator", hanging.address, "--out", run];
       const process = start(["run", temporaryFile("search.yaml", text), ...flags]);
-      await untilRecorded(run, 7);
+      await untilRecorded(run, 5);
       globalThis.process.kill(hanging.pid, "SIGSTOP");
       const { code, stderr } = await process.ended;
       expect(code, stderr).toBe(3);
@@ -111,7 +111,7 @@ describe("an evaluator", () => {
       const hanging = await startEvaluator({ slowSeconds: 0.1 });
       const run = newRun();
       const process = start(["run", file, "--evaluator", hanging.address, "--out", run]);
-      await untilRecorded(run, 7);
+      await untilRecorded(run, 5);
       globalThis.process.kill(hanging.pid, "SIGSTOP");
       await until("it waits", () => process.stderr().includes("waiting"));
       globalThis.process.kill(hanging.pid, "SIGCONT");
