@@ -44,8 +44,8 @@ export async function resumeSearch(
   observe?: Observe,
 ): Promise<RunState> {
   const start = resumePoint(events);
-  const tape = new Tape(events.slice(start), live);
-  return await runSearch(events.slice(0, start), { ...live, ...tape.ports() }, signal, observe);
+  const recorded = new RecordedDecisions(events.slice(start), live);
+  return await runSearch(events.slice(0, start), { ...live, ...recorded.ports() }, signal, observe);
 }
 
 /**
@@ -60,18 +60,18 @@ export async function replaySearch(
   observe?: Observe,
 ): Promise<{ state: RunState; complete: boolean }> {
   const start = afterBystanders(events, 1);
-  const tape = new Tape(events.slice(start), null);
-  const ports: SearchPorts = { searcher, clock: stoppedClock, ...tape.ports() };
+  const recorded = new RecordedDecisions(events.slice(start), null);
+  const ports: SearchPorts = { searcher, clock: stoppedClock, ...recorded.ports() };
   try {
     const state = await runSearch(events.slice(0, start), ports, new AbortController().signal, observe);
-    const next = tape.next();
+    const next = recorded.next();
     if (next !== undefined)
       throw new ReplayDivergence(
         `event ${next.seq}: the record continues with ${next.type}, but the search had ended`,
       );
     return { state, complete: true };
   } catch (error) {
-    const next = tape.next();
+    const next = recorded.next();
     // A run that gave its model up, or whose server cut its prompts, ended with that error and without an event.
     const isGivenUp = error instanceof UnusableReply || error instanceof ChatUnavailable;
     if (error instanceof RecordUsedUp || (isGivenUp && next === undefined)) {
@@ -120,7 +120,7 @@ const bystanders: ReadonlySet<RunEvent["type"]> = new Set([
   "run-continued",
 ]);
 
-class Tape {
+class RecordedDecisions {
   readonly #recorded: readonly RunEvent[];
   readonly #live: SearchPorts | null;
   #at = 0;
