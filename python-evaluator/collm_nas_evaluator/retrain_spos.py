@@ -224,7 +224,7 @@ class _Training:
         top1, top5 = self._validate()
         path = settings.folder / RETRAINED
         state = {f"module.{name}": each.cpu() for name, each in self._network.official_state().items()}
-        _write(path, lambda file: torch.save(state, file))
+        _write(path, lambda file: save(state, file))
         result = {"top1": top1, "top5": top5, "images": len(self._val), **self._costs, **self._fingerprint}
         text = json.dumps(result, indent=1) + "\n"
         _write(settings.folder / RESULT, lambda file: file.write(text.encode()))
@@ -242,7 +242,7 @@ class _Training:
             "network": self._network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
         }
-        _write(self._settings.folder / CHECKPOINT, lambda file: torch.save(box, file))
+        _write(self._settings.folder / CHECKPOINT, lambda file: save(box, file))
 
     def _resume(self) -> None:
         path = self._settings.folder / CHECKPOINT
@@ -399,6 +399,22 @@ def _fingerprint(settings: Settings, train: ImageSet) -> Mapping[str, Any]:
     fields = {each.name: getattr(settings, each.name) for each in dataclasses.fields(settings) if each.name not in free}
     widths = settings.widths
     return fields | {"widths": [widths.stem, *widths.stages, widths.last], "training images": train.hash}
+
+
+def save(value: object, file: IO[bytes]) -> None:
+    """Saves as torch.save does.
+
+    PyTorch reports an interruption while it writes as an error of its own (RuntimeError); here it stays an interruption.
+
+    Raises:
+        KeyboardInterrupt: The process was asked to stop; the file is not whole.
+    """
+    try:
+        torch.save(value, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:

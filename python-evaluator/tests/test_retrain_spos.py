@@ -283,3 +283,18 @@ def test_other_classes_in_validation_are_refused_before_anything_is_written(
     with pytest.raises(ImagesUnusable, match=r'has the class "nine", which the other images lack, .* "digit 9"'):
         retrain_spos.run(dataclasses.replace(settings, val=other), io.StringIO())
     assert not settings.folder.exists()
+
+
+@pytest.mark.parametrize("place", range(1, 8))
+def test_an_interruption_while_a_checkpoint_is_written_stays_one(place: int) -> None:
+    class Interrupted(io.BytesIO):
+        writes = 0
+
+        def write(self, data: Any) -> int:
+            self.writes += 1
+            if self.writes == place:
+                raise KeyboardInterrupt
+            return super().write(data)
+
+    with pytest.raises(KeyboardInterrupt):
+        retrain_spos.save({"first": torch.zeros(10), "second": torch.zeros(3)}, Interrupted())
