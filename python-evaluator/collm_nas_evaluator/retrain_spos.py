@@ -404,7 +404,7 @@ def _fingerprint(settings: Settings, train: ImageSet) -> Mapping[str, Any]:
 def save(value: object, file: IO[bytes]) -> None:
     """Saves as torch.save does.
 
-    PyTorch reports an interruption while it writes as an error of its own (RuntimeError); here it stays an interruption.
+    PyTorch reports an interruption while it writes as an error of its own (RuntimeError). Here it stays one.
 
     Raises:
         KeyboardInterrupt: The process was asked to stop; the file is not whole.
