@@ -48,7 +48,7 @@ let slow: EvaluatorProcess;
 let finished: string;
 
 beforeAll(async () => {
-  slow = await startEvaluator({ slowSeconds: 0.25 });
+  slow = await startEvaluator({ slowSeconds: 0.15 });
   finished = newRun();
   await json(["run", temporaryFile("search.yaml", small), "--evaluator", quick.address, "--out", finished]);
 });
