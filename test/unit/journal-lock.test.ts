@@ -142,15 +142,15 @@ describe("the lock", () => {
     "is taken over from a process that only waits to be reaped",
     async () => {
       await recorded(place, 1);
-      // The shell starts a process that ends at once, and becomes a sleep that never asks for it.
-      const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], {
+      // The shell starts a process that ends soon after the shell itself has become a sleep, which never asks for it.
+      const parent = spawn("sh", ["-c", "sleep 1 & echo $!; exec sleep 60"], {
         stdio: ["ignore", "pipe", "ignore"],
       });
       children.push(parent);
       const [said] = await once(parent.stdout, "data");
       const pid = Number(said);
       await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/stat`, "utf8")).toContain(") Z "), {
-        timeout: 5000,
+        timeout: 30_000,
       });
       writeLock({ pid, host: hostname(), startedAt });
       const { journal, repairs } = await openRun(place.folder, clock);
