@@ -9,11 +9,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { LocalEvaluator, startPythonEvaluator } from "../dist/evaluator/python-evaluator.js";
+import { LocalEvaluator } from "../dist/evaluator/local-evaluator.js";
+import { startPythonEvaluator } from "../dist/evaluator/python-evaluator.js";
 import { GrpcEvaluator } from "../dist/evaluator/grpc-evaluator.js";
 import { createRun } from "../dist/runs/journal.js";
 import { readRun } from "../dist/runs/run-record.js";
-import { systemClock } from "../dist/app/compose.js";
+import { systemClock } from "../dist/system/clock.js";
 import { printable } from "../dist/cli/style.js";
 import { table } from "../dist/cli/table.js";
 import { runSearch } from "../dist/search/coordinator.js";

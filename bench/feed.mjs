@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 import { createRun } from "../dist/runs/journal.js";
 import { openFeed } from "../dist/runs/live-feed.js";
 import { startPythonEvaluator } from "../dist/evaluator/python-evaluator.js";
-import { systemClock } from "../dist/app/compose.js";
+import { systemClock } from "../dist/system/clock.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const never = new AbortController().signal;

@@ -3,7 +3,7 @@
  *
  * Owns what the measurements of searchers share. Needs dist/.
  */
-import { systemClock } from "../dist/app/compose.js";
+import { systemClock } from "../dist/system/clock.js";
 import { parseConfig, searchConfigOf } from "../dist/settings/config.js";
 import { formatVersion } from "../dist/search/events.js";
 

@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, request } from "node:http";
 import { OpenAIChat } from "../dist/models/openai-chat.js";
-import { systemClock } from "../dist/app/compose.js";
+import { systemClock } from "../dist/system/clock.js";
 import { randomStream } from "../dist/search/random.js";
 import { Space } from "../dist/search/space.js";
 import { readArchitectures } from "../dist/searchers/generator.js";
