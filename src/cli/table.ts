@@ -67,13 +67,16 @@ function paintLines(text: string): string {
     .join("\n");
 }
 
-/** The width of each column: as wide as its cells, the widest ones narrower where all together are too wide. */
+/**
+ * The width of each column: as wide as its cells, the widest ones narrower where all together are too wide. A column
+ * without any text takes one blank too.
+ */
 function fittingWidths(rows: readonly (readonly string[])[], columns: number): number[] {
   const most = (parts: (cell: string) => readonly string[]) => {
     const found: number[] = [];
     for (const row of rows)
       for (const [place, cell] of row.entries())
-        found[place] = Math.max(found[place] ?? 0, ...parts(cleaned(cell)).map(widthOf));
+        found[place] = Math.max(found[place] ?? 1, ...parts(cleaned(cell)).map(widthOf));
     return found;
   };
   const widths = most((cell) => cell.split("\n"));

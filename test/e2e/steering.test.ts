@@ -18,6 +18,7 @@ import {
   startEvaluator,
   temporaryFile,
   until,
+  untilRecorded,
   untilSaid,
 } from "../support/cli.ts";
 import {
@@ -185,7 +186,8 @@ describe("a run with written rules", () => {
     const run = newRun();
     const file = temporaryFile("search.yaml", `space: ${space}\nbudget: 60\ncandidates: {min: 4, max: 4}\n`);
     const running = start(["run", file, "--evaluator", slow.address, "--out", run]);
-    await until("the socket is there", () => existsSync(control(run)));
+    // The first event is stored only after the socket takes orders.
+    await untilRecorded(run, 1);
     const hint = await steer(run, "hint", "look", "--json");
     expect(hint.code).toBe(2);
     const words = 'searcher "rules" does not ask a Navigator in every round: a hint might reach nobody';

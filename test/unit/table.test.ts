@@ -43,6 +43,11 @@ describe("a table", () => {
     ]);
   });
 
+  it("counts a column without any text too", () => {
+    const lines = table([["", "aaaa ".repeat(10).trim()]], ["", ""], 51);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(51);
+  });
+
   it("counts wide characters as two columns", () => {
     const lines = table([["一二三四五 六七八九十 一二三四五", "abc def"]], [], 24);
     expect(lines).toEqual(["一二三四五  abc def", "六七八九十", "一二三四五"]);
