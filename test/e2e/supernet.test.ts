@@ -42,9 +42,9 @@ const space = ["--space", "ofa-digits"];
 test("a search within a limit finds subnets that classify images it has not seen", async () => {
   const config = ["--evaluator-config", configuration()];
   const out = newRun();
-  const flags = ["--budget", "4", "--limit", `macs_m=${limit}`, "--out", out];
+  const flags = ["--budget", "2", "--limit", `macs_m=${limit}`, "--out", out];
   const summary = await json(["run", ...space, ...config, ...flags]);
-  expect(summary.spend.evaluations).toBe(4);
+  expect(summary.spend.evaluations).toBe(2);
   expect(summary.best?.costs.macs_m).toBeLessThanOrEqual(limit);
   expect(summary.best?.metrics).toMatchObject({ images: 5340 });
   expect(summary.best?.metrics.accuracy).toBeGreaterThan(60);
