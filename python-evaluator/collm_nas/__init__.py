@@ -1,0 +1,49 @@
+"""Neural architecture search from Python: describe a space, give a score, and get the best architecture.
+
+Importing this package loads neither PyTorch nor gRPC: each name is loaded when it is first used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from collm_nas_evaluator import __version__
+
+if TYPE_CHECKING:
+    from collm_nas.errors import CollmError, NodeMissing, NoWinner, SearchStopped, UsageError
+    from collm_nas.function import Cost, Metric
+    from collm_nas.space import Slots, Space, choice, slots
+
+_HOMES = {
+    "collm_nas.errors": ("CollmError", "NoWinner", "NodeMissing", "SearchStopped", "UsageError"),
+    "collm_nas.function": ("Cost", "Metric"),
+    "collm_nas.space": ("Slots", "Space", "choice", "slots"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "CollmError",
+    "Cost",
+    "Metric",
+    "NoWinner",
+    "NodeMissing",
+    "SearchStopped",
+    "Slots",
+    "Space",
+    "UsageError",
+    "__version__",
+    "choice",
+    "slots",
+]
+
+
+def __getattr__(name: str) -> Any:
+    import importlib  # noqa: PLC0415
+
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'collm_nas' has no attribute {name!r}")
+    found = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
