@@ -187,11 +187,11 @@ class _Process:
 
     def kill(self) -> None:
         """Ends it, and all that it started."""
-        pid = self._process.pid
+        pid: int | None = self._process.pid
         if pid is not None:
-            for end in (lambda: os.killpg(pid, signal.SIGKILL), lambda: os.kill(pid, signal.SIGKILL)):
+            for end in (os.killpg, os.kill):  # the group is there only once the process has begun its own
                 with contextlib.suppress(ProcessLookupError, PermissionError):
-                    end()  # the group is there only once the process has begun its own
+                    end(pid, signal.SIGKILL)
         self._process.join(5)
         self._connection.close()
 
