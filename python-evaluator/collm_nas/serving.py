@@ -56,9 +56,8 @@ def serve(
         running = server.start([backend], address)
         try:
             if on_listening is None:
-                _say(
-                    f"{space.name} is served at {running.address}: collm-nas run --space {space.name} --evaluator {running.address}"
-                )
+                command = f"collm-nas run --space {space.name} --evaluator {running.address}"
+                _say(f"{space.name} is served at {running.address}; search it with: {command}")
             else:
                 on_listening(running.address)
             calls.work()
