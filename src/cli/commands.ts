@@ -188,7 +188,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
       .argument("<run>", "the run's folder")
       .addHelpText("after", "\nExamples:\n  collm-nas show runs/NAME\n  collm-nas show runs/NAME --round 3"),
     handlers,
-    ["round", "reasoning"],
+    ["round", "reasoning", "lines"],
     async ([run], flags, output) => (await import("./show.ts")).show(run, flags, output),
     { isBrief: true },
   );

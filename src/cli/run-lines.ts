@@ -7,7 +7,7 @@
  */
 import { once } from "node:events";
 import { resolve } from "node:path";
-import type { Summary } from "../app/summary.ts";
+import { type Summary, withoutTrace } from "../app/summary.ts";
 import type { Notice } from "../search/live-run.ts";
 import { budgetSpent } from "../search/progress.ts";
 import { RunningBest } from "../search/running-best.ts";
@@ -62,8 +62,8 @@ export class RunLines {
   }
 
   /** What the run came to, for the last line. */
-  result({ trace: _trace, ...summary }: Summary): void {
-    this.#summary = summary;
+  result(summary: Summary): void {
+    this.#summary = withoutTrace(summary);
   }
 
   /** The error that the run ended with, for the last line. */
