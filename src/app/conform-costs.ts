@@ -77,23 +77,24 @@ export const costChecks: readonly Check<SpaceSubject>[] = [
     look: async (subject) => {
       const { maxBatch } = (await subject.space()).description;
       const texts = await subject.texts();
-      if (maxBatch > mostSent)
-        throw new NotChecked(`a request with max_batch architectures (${maxBatch}) is too large`);
-      if (maxBatch <= texts.length) throw new NotChecked("another check asks for as many");
+      const count = Math.min(maxBatch, mostCosts, Math.floor(mostCharacters / longest(texts)));
+      if (count <= texts.length) throw new NotChecked("another check asks for as many");
       await subject.answeredCosts();
-      const architectures = repeated(texts, maxBatch);
-      const { answer, refused } = await subject.probe.measureCost(await subject.request({ architectures }));
-      const what = `MeasureCost of ${maxBatch} architectures, which is max_batch,`;
+      const request = await subject.request({ architectures: repeated(texts, count) });
+      const { answer, refused } = await subject.probe.measureCost(request);
+      const what = `MeasureCost of ${count} architectures, where max_batch is ${maxBatch},`;
       if (refused !== null) return `${what} answered ${refused.words}`;
-      return answer.length === maxBatch || (await hasWrongCount(subject))
+      return answer.length === count || (await hasWrongCount(subject))
         ? null
         : `${what} gave ${answer.length} entries`;
     },
   },
 ];
 
-/** The most architectures that a check sends in one request. */
-export const mostSent = 10_000;
+/** Whether so many of these texts are too much for a request: many gRPC servers take no message above 4 MiB. */
+export function isTooLarge(texts: readonly string[], count: number): boolean {
+  return count > mostSent || count * longest(texts) > mostCharacters;
+}
 
 /** A list of so many of these texts, one after the other. */
 export function repeated(texts: readonly string[], count: number): string[] {
@@ -101,6 +102,15 @@ export function repeated(texts: readonly string[], count: number): string[] {
 }
 
 // --- internal ---
+
+const mostSent = 25_000;
+const mostCharacters = 3_000_000;
+/** A supernet needs a moment for each. */
+const mostCosts = 2_000;
+
+function longest(texts: readonly string[]): number {
+  return Math.max(...texts.map(({ length }) => length));
+}
 
 function byText(costs: readonly ArchitectureCost__Output[]): Map<string, ArchitectureCost__Output> {
   return new Map(costs.map((each) => [each.architecture, each]));

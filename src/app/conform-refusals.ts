@@ -8,7 +8,7 @@ import type { Refused } from "../evaluator/contract-probe.ts";
 import { shortLine } from "../evaluator/grpc-errors.ts";
 import { randomStream } from "../search/random.ts";
 import { Space } from "../search/space.ts";
-import { mostSent, repeated } from "./conform-costs.ts";
+import { isTooLarge, repeated } from "./conform-costs.ts";
 import { otherThan, refusal, unknownId } from "./conform-server.ts";
 import { type Check, type Found, NotChecked, type SpaceSubject } from "./conform-subject.ts";
 
@@ -72,7 +72,7 @@ const mistakes: readonly Mistake[] = [
     sentence: invalidSentence,
     status: "INVALID_ARGUMENT",
     make: ({ description: { maxBatch } }, texts) => {
-      if (maxBatch >= mostSent)
+      if (isTooLarge(texts, maxBatch + 1))
         throw new NotChecked(`more than max_batch architectures (${maxBatch}) are too many`);
       const architectures = repeated(texts, maxBatch + 1);
       return {

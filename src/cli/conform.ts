@@ -64,7 +64,7 @@ function lines({ checks, spaces, leftOut, evaluated }: app.Conformance, columns:
       ? []
       : [wrapped(`Not looked at: ${plain(leftOut.join(", "))}. Name one with --space.`, columns)]),
     wrapped(
-      `${spaces.length === 0 ? "No space is available" : plain(spaces.join(", "))}: ${checks.length - skipped.length} checks, ${short.length} fall short; ${evaluated} evaluations.`,
+      `${spaces.length === 0 ? "No space is available" : plain(spaces.join(", "))}: ${checks.length - skipped.length} checks, ${short.length} ${short.length === 1 ? "falls" : "fall"} short; ${evaluated} evaluations.`,
       columns,
     ),
   ];

@@ -77,7 +77,7 @@ export function errorOf(cause: ServiceError, { address, keepaliveSeconds }: Serv
       // What a server says whose own code raised.
       return refused(
         "raised an error instead of an answer",
-        "repair it, then continue: an architecture that cannot be evaluated gets a Failure in its Outcome, and the call no error",
+        "an architecture that cannot be evaluated gets a Failure in its Outcome, and the call no error: repair it, then continue",
       );
     default:
       return refused(

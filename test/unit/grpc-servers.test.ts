@@ -97,7 +97,7 @@ describe("statuses", () => {
       Evaluate: (call) => call.emit("error", refusal(status.UNKNOWN, details)),
     });
     expect((await failureOf(evaluate(evaluatorAt(address)))).message).toBe(
-      `evaluator ${address} raised an error instead of an answer: ${details}; repair it, then continue: an architecture that cannot be evaluated gets a Failure in its Outcome, and the call no error`,
+      `evaluator ${address} raised an error instead of an answer: ${details}; an architecture that cannot be evaluated gets a Failure in its Outcome, and the call no error: repair it, then continue`,
     );
   });
 
