@@ -3,6 +3,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { UsageError } from "../errors.ts";
+import type { KnownResults } from "../runs/known-results.ts";
 import { settingsOf } from "../report/run-settings.ts";
 import type { SpaceDescription } from "../search/space-description.ts";
 import type { RunState } from "../search/state.ts";
@@ -15,9 +16,10 @@ export function requireSameRun(
   state: RunState,
   config: Config,
   described: SpaceDescription,
+  known: KnownResults | null,
 ): void {
   const recorded: Readonly<Record<string, unknown>> = settingsOf(state);
-  const planned: Readonly<Record<string, unknown>> = settingsOf(rehearsal(config, described));
+  const planned: Readonly<Record<string, unknown>> = settingsOf(rehearsal(config, described, known));
   const differing = Object.keys(planned).find((key) => !isDeepStrictEqual(recorded[key], planned[key]));
   if (differing === undefined) return;
   const [was, is] = [recorded, planned].map((settings) => JSON.stringify(settings[differing] ?? null));

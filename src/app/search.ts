@@ -24,6 +24,7 @@ import { type Config, readCaps, readSetup, searchConfigOf } from "../settings/co
 import { type Flags } from "../settings/flags.ts";
 import { findSearcher, type ModelWatch, openEvaluator, systemClock } from "./compose.ts";
 import { refuseHeld } from "./held-run.ts";
+import { readKnown } from "./known.ts";
 import { prepare, prepareResume, resumeRun, startRun } from "./run-lifecycle.ts";
 import { type RunServiceFlags, RunServices } from "./run-services.ts";
 
@@ -60,7 +61,8 @@ export async function search(config: Config, options: SearchOptions = {}): Promi
   const closing = [close, () => services.close()];
   try {
     const described = await evaluator.describe(config.space, signal);
-    const dependencies = await prepare(config, described, evaluator, watchBy(options));
+    const known = await readKnown(config, described);
+    const dependencies = await prepare(config, described, known, evaluator, signal, watchBy(options));
     closing.push(dependencies.close);
     const { serverVersion } = await evaluator.list(signal);
     const { folder, journal } = await claimRun(config, services.onStored, options.shared === true);

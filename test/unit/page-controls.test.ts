@@ -14,6 +14,7 @@ function row(id: string, changes: Partial<RunRow> = {}): RunRow {
     model: null,
     seed: 0,
     isBlind: false,
+    known: 0,
     hints: 0,
     limits: {},
     metric: { name: "accuracy", unit: "%", higherIsBetter: true },
