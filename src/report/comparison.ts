@@ -228,7 +228,7 @@ export function knownSentences(cohorts: readonly ComparedCohort[]): string[] {
     return words.length === 0
       ? []
       : [
-          `${nameOf(cohort)} began with ${listed(words)}: it is no comparison at equal budget with a search that did not.`,
+          `${nameOf(cohort)} began with ${listed(words)}. This is no equal budget with a search that did not.`,
         ];
   });
 }
