@@ -122,7 +122,8 @@ describe("a file of results", () => {
   it("cannot speak to a terminal", async () => {
     const refused = await read(`{"architecture": ${other}, "accuracy": "\\u001b[2J\\u202e"}`).catch(String);
     expect(refused).toContain("has to be a finite number");
-    expect(refused).not.toMatch(/[\u001b\u202e]/);
+    expect(refused).not.toContain("\u001b");
+    expect(refused).not.toContain("\u202e");
     const unknown = await read('{"architecture": {"\\u001b[2J": 1}, "accuracy": 1}').catch(String);
     expect(unknown).not.toContain("\u001b");
   });
@@ -199,7 +200,7 @@ describe("the folder of a run", () => {
     for (const changed of [{ id: "huge" }, { digest: "tiny-2" }]) {
       const reading = readKnownResults(path, { ...tinyDescription, ...changed });
       await expect(reading).rejects.toThrow("searched tiny (digest tiny-1), and this search is on");
-      await expect(reading).rejects.toThrow(Object.values(changed)[0] as string);
+      await expect(reading).rejects.toThrow(Object.values(changed)[0]);
     }
   });
 

@@ -14,6 +14,10 @@ import { replaySearch } from "../../src/search/replay.ts";
 import { best, trace } from "../../src/search/results.ts";
 import type { Architecture } from "../../src/search/architecture.ts";
 import type { RunState } from "../../src/search/state.ts";
+import { coverageOf } from "../../src/searchers/coverage.ts";
+import { portfolioOf } from "../../src/searchers/portfolio.ts";
+import { rules } from "../../src/searchers/rules.ts";
+import type { Searcher } from "../../src/search/ports.ts";
 import { navigatorPrompt } from "../../src/searchers/navigator.ts";
 import { regularizedEvolution } from "../../src/searchers/regularized-evolution.ts";
 import { evolution } from "../../src/searchers/evolution.ts";
@@ -148,7 +152,7 @@ describe("results that are known before a search", () => {
     const again = await replaySearch(events, searcher);
     expect(again.complete).toBe(true);
     expect(again.state.known).toEqual(state.known);
-    const changed = structuredClone(events) as typeof events;
+    const changed = structuredClone(events);
     const fact = changed.find((event) => event.type === "results-known") as never as {
       results: { metrics: Record<string, number> }[];
     };
@@ -175,34 +179,87 @@ describe("results that are known before a search", () => {
 describe("searchers that begin with known results", () => {
   const known = Array.from({ length: 40 }, (_, place) => 3 * place).toReversed();
 
-  it.each([
-    [evolution, 5],
-    [regularizedEvolution, 20],
-  ])("%o breeds from the best of them", async (searcher, parents) => {
-    const evaluator = new MemoryEvaluator();
-    const texts = known.map((place) => ranked[place] as string);
-    const facts = await knownFacts(evaluator, tinyDescription, texts.toReversed());
-    const { run } = await setUp({ searcher, evaluator, known: facts, search: { budget: 5 } });
-    const elders = texts
-      .toReversed()
-      .slice(0, parents)
-      .map((text) => space.fromText(text));
-    const children =
-      (await run()).rounds[0]?.candidates.map(({ raw }) => space.fromText(raw as string)) ?? [];
-    expect(children.length).toBeGreaterThan(0);
-    const neighbours = new Set(elders.flatMap((elder) => space.neighbours(elder).map(({ text }) => text)));
-    const near = children.filter(({ text, choices }) => {
-      const slots = choices.flat();
-      const isCrossed = elders.some((mother) =>
-        elders.some((father) =>
-          slots.every((choice, slot) =>
-            [mother.choices.flat()[slot], father.choices.flat()[slot]].includes(choice),
-          ),
+  it("breed from the best of them: evolution", async () => {
+    const [children, parents] = await firstChildren(evolution, 5);
+    const isCrossed = ({ choices }: Architecture) =>
+      parents.some((mother) =>
+        parents.some((father) =>
+          choices
+            .flat()
+            .every((choice, slot) =>
+              [mother.choices.flat()[slot], father.choices.flat()[slot]].includes(choice),
+            ),
         ),
       );
-      return neighbours.has(text) || isCrossed;
+    expect(children.filter((child) => !isNear(child, parents) && !isCrossed(child))).toEqual([]);
+  });
+
+  it("breed from the best of them: regularized evolution", async () => {
+    const [children, parents] = await firstChildren(regularizedEvolution, 20);
+    expect(children.filter((child) => !isNear(child, parents))).toEqual([]);
+  });
+
+  /** What is proposed first, and the best of what was known. The best come first, so the last are not the best. */
+  async function firstChildren(searcher: Searcher, count: number): Promise<[Architecture[], Architecture[]]> {
+    const evaluator = new MemoryEvaluator();
+    const texts = known.toReversed().map((place) => ranked[place] as string);
+    const facts = await knownFacts(evaluator, tinyDescription, texts);
+    const { run } = await setUp({
+      searcher,
+      evaluator,
+      known: facts,
+      search: { budget: 10, candidates: { min: 10, max: 20 } },
     });
-    expect(near).toEqual(children);
+    const children =
+      (await run()).rounds[0]?.candidates.map(({ raw }) => space.fromText(raw as string)) ?? [];
+    expect(children.length).toBeGreaterThanOrEqual(4);
+    return [children, texts.slice(0, count).map((text) => space.fromText(text))];
+  }
+
+  function isNear({ text }: Architecture, parents: readonly Architecture[]): boolean {
+    return parents.some((parent) => space.neighbours(parent).some((each) => each.text === text));
+  }
+
+  it("are judged by whether they improve on the best of them: a portfolio", async () => {
+    const played: string[] = [];
+    const evaluator = new MemoryEvaluator({ score: ({ text }) => scores.get(text) ?? 90 });
+    const scores = new Map<string, number>();
+    const arm = (name: string, score: number): Searcher => ({
+      name,
+      summary: name,
+      propose: async ({ state }) => {
+        played.push(name);
+        const fresh = ranked.filter((text) => !state.visited.has(text)).slice(0, 5);
+        for (const text of fresh) scores.set(text, score);
+        return fresh;
+      },
+    });
+    const facts = await knownFacts(evaluator, tinyDescription, ranked.slice(0, 10));
+    const searcher = portfolioOf([arm("early", 50)], arm("late", 40));
+    await (await setUp({ searcher, evaluator, known: facts, search: { budget: 20, early: "early" } })).run();
+    // Neither improves on what was known, so it stays with the one that learns.
+    expect(played).toEqual(["late", "early", "late", "late"]);
+  });
+
+  it("tell of them wherever they tell of results", async () => {
+    const facts = await knownFacts(
+      new MemoryEvaluator(),
+      tinyDescription,
+      [0, 7, 9, 11].map((place) => ranked[place] as string),
+    );
+    const words = (await (await setUp({ searcher: rules, known: facts, search: { rounds: 1 } })).run())
+      .rounds[0]?.strategy;
+    expect(words).toContain("best of 4 results");
+    const searcher = scriptedSearcher(async (turn) => {
+      await turn.setStrategy("A strategy of five words.");
+      return [ranked[30]];
+    });
+    const state = await (await setUp({ searcher, known: facts, search: { rounds: 1 } })).run();
+    expect(coverageOf(state, space)?.evaluated).toBe(5);
+    const { user, condensed } = navigatorPrompt(state, space, 2);
+    const value = scoreOf(tinyBest).toPrecision(6);
+    expect(condensed).toContain(`1. accuracy ${Number(value)}`);
+    expect(user).toContain(`${Number(value)}`);
   });
 
   const wordings = ["standard", "concise", "coaching"] as const;

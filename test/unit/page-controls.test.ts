@@ -53,6 +53,10 @@ test("a run that was given hints is no control", () => {
   expect(idsOf([other("helped", { hints: 1 })])).toEqual([]);
 });
 
+test("a run that began with known results is no control", () => {
+  expect(idsOf([other("warm", { known: 1 })])).toEqual([]);
+});
+
 test("runs without roles come first, then by searcher and seed", () => {
   expect(
     idsOf([
