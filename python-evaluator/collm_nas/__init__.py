@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from collm_nas.errors import CollmError, NodeMissing, NoWinner, SearchStopped, UsageError
     from collm_nas.function import Cost, Metric
     from collm_nas.space import Slots, Space, choice, slots
+    from collm_nas.supernet import Supernet, check_supernet, search_supernet
 
 _HOMES = {
     "collm_nas.errors": ("CollmError", "NoWinner", "NodeMissing", "SearchStopped", "UsageError"),
     "collm_nas.function": ("Cost", "Metric"),
     "collm_nas.space": ("Slots", "Space", "choice", "slots"),
+    "collm_nas.supernet": ("Supernet", "check_supernet", "search_supernet"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -28,9 +30,12 @@ __all__ = [
     "SearchStopped",
     "Slots",
     "Space",
+    "Supernet",
     "UsageError",
     "__version__",
+    "check_supernet",
     "choice",
+    "search_supernet",
     "slots",
 ]
 

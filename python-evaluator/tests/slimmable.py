@@ -1,0 +1,92 @@
+"""A small supernet for tests: convolutions of kernel 3 or 5 in several widths, with batch norm.
+
+Its weights are shared by slicing: a subnet has the leading channels, and the middle of the kernels.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+import collm_nas as nas
+
+WIDTHS, KERNELS, LAYERS = (4, 8, 12), (3, 5), 2
+CLASSES, SIDE = 6, 12
+
+
+def space() -> nas.Space:
+    return nas.Space(
+        kernel=nas.slots(KERNELS, LAYERS, meaning="side of each layer's square kernel"),
+        width=nas.slots(WIDTHS, LAYERS, meaning="channels of each layer"),
+        name="slimmable",
+    )
+
+
+class Shared(nn.Module):
+    """All weights: each layer as wide and with kernels as large as any subnet has."""
+
+    def __init__(self, classes: int = CLASSES, inputs: int = 3) -> None:
+        super().__init__()
+        widest = max(WIDTHS)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(inputs if layer == 0 else widest, widest, max(KERNELS), bias=False) for layer in range(LAYERS)
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(widest) for _ in range(LAYERS))
+        self.head = nn.Linear(widest, classes)
+
+
+class Subnet(nn.Module):
+    """A network whose parameters are parts of the shared ones."""
+
+    def __init__(self, shared: Shared, kernels: list[int], widths: list[int]) -> None:
+        super().__init__()
+        self.kernels = kernels
+        inputs = shared.convs[0].weight.shape[1]  # type: ignore[union-attr,operator,index]
+        self.weights = nn.ParameterList()
+        self.norms = nn.ModuleList()
+        for conv, norm, kernel, width in zip(shared.convs, shared.norms, kernels, widths, strict=True):
+            cut = (max(KERNELS) - kernel) // 2
+            middle = slice(cut, cut + kernel)
+            self.weights.append(nn.Parameter(conv.weight[:width, :inputs, middle, middle]))  # type: ignore[index]
+            own = nn.BatchNorm2d(width)
+            for name in ("weight", "bias"):
+                setattr(own, name, nn.Parameter(getattr(norm, name)[:width]))
+            for name in ("running_mean", "running_var"):
+                setattr(own, name, getattr(norm, name)[:width])
+            self.norms.append(own)
+            inputs = width
+        self.head = nn.Linear(1, 1)
+        self.head.weight = nn.Parameter(shared.head.weight[:, :inputs])
+        self.head.bias = shared.head.bias
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = images
+        for weight, norm, kernel in zip(self.weights, self.norms, self.kernels, strict=True):
+            x = F.relu(norm(F.conv2d(x, weight, stride=2, padding=kernel // 2)))
+        logits: Tensor = self.head(x.mean((2, 3)))
+        return logits
+
+
+class Slimmable(nas.Supernet):
+    """The supernet, with random weights that are always the same."""
+
+    def __init__(self) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.net = Shared()
+            for norm in self.net.norms:
+                nn.init.uniform_(norm.weight, 0.5, 1.5)  # type: ignore[arg-type]
+                nn.init.normal_(norm.bias)  # type: ignore[arg-type]
+        self.space = space()
+
+    def subnet(self, arch: dict[str, Any]) -> nn.Module:
+        return Subnet(self.net, arch["kernel"], arch["width"])
+
+
+def batches(count: int = 60, size: int = 20, seed: int = 0, classes: int = CLASSES) -> list[tuple[Tensor, Tensor]]:
+    """Random pictures with labels that have a little to do with them."""
+    source = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % classes
+    images = torch.randn(count, 3, SIDE, SIDE, generator=source) + 0.4 * labels[:, None, None, None]
+    return list(zip(images.split(size), labels.split(size), strict=True))
