@@ -3,6 +3,7 @@
 Nothing here loads PyTorch until it is used.
 """
 
+import logging
 import os
 import threading
 from abc import ABC, abstractmethod
@@ -12,6 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from collm_nas.answers import in_short
 from collm_nas.calls import Job
 from collm_nas.errors import UsageError
 from collm_nas.function import Costs, Metric
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collm_nas.result import Result
     from collm_nas.supernet_backend import OwnSupernetBackend
     from collm_nas.supernet_check import Findings
+    from collm_nas_evaluator.config import Configuration, OwnSupernet
 
 CALIBRATION_IMAGES = 2_000
 
@@ -74,6 +77,8 @@ class Options:
     precision: str = "fp32"
     store: str | os.PathLike[str] | bool = True
     version: str = ""
+    cache_dir: str | os.PathLike[str] | None = None
+    """Where prepared images and the store are; by default the user's cache folder for collm-nas."""
 
     def with_those_of(self, supernet: Supernet) -> "Options":
         """With the attributes of a supernet where nothing else is given."""
@@ -157,6 +162,7 @@ def check_supernet(supernet: Supernet, *, subnets: int = 20, **options: Any) -> 
     `subnets` is how many random subnets are scored. `options` are those of `search_supernet` about data, metrics, costs
     and devices. Print what it returns; `usable` says the result. Raises UsageError for what cannot be read at all.
     """
+    _require_torch()
     from collm_nas.supernet_check import Checked, check  # noqa: PLC0415
 
     _require_supernet(supernet)
@@ -176,13 +182,35 @@ def backend_of(
     say: Callable[[str], None] = lambda _: None,
 ) -> "OwnSupernetBackend":
     """What a server needs. Raises UsageError for data, options and supernets that cannot be used."""
-    try:
-        from collm_nas.supernet_backend import OwnSupernetBackend  # noqa: PLC0415 - loads PyTorch
-    except ModuleNotFoundError as error:
-        raise UsageError(str(errors.PackageMissing(error.name or "a package"))) from error
+    _require_torch()
+    from collm_nas.supernet_backend import OwnSupernetBackend  # noqa: PLC0415 - loads PyTorch
+
     _require_supernet(supernet)
     with usage_errors():
         return OwnSupernetBackend(supernet, options.with_those_of(supernet), on_broken_cost=on_broken_cost, say=say)
+
+
+def options_of(configuration: "Configuration", own: "OwnSupernet") -> Options:
+    """The options that a configuration says."""
+    from collm_nas_evaluator import scoring  # noqa: PLC0415 - loads PyTorch
+
+    return Options(
+        val=own.val,
+        calibrate=own.calibrate,
+        test=own.test,
+        calibration_images=own.calibration_images,
+        momentum=own.momentum,
+        device=scoring.choose(configuration.device),
+        precision=configuration.precision or "fp32",
+        cache_dir=configuration.cache_dir,
+    )
+
+
+def configured(configuration: "Configuration", own: "OwnSupernet") -> "OwnSupernetBackend":
+    """The supernet that a configuration names. Raises UsageError."""
+    _require_torch()
+    with usage_errors():
+        return backend_of(load(own.spec, own.folder), options_of(configuration, own), say=_logger.error)
 
 
 def load(spec: str, folder: Path) -> Supernet:
@@ -202,8 +230,10 @@ def load(spec: str, folder: Path) -> Supernet:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise
+            raise UsageError(f"{spec} cannot be imported: {error}") from error
         raise UsageError(f"{spec}: there is no module {module_name} in {folder}") from error
+    except Exception as error:
+        raise UsageError(f"{spec} cannot be imported: {in_short(error)}") from error
     found = module
     for part in name.split("."):
         if not hasattr(found, part):
@@ -215,8 +245,8 @@ def load(spec: str, folder: Path) -> Supernet:
             raise UsageError(f"{spec} is a {type(found).__name__}; name a class, or a function that makes a supernet")
         try:
             made = found()
-        except TypeError as error:
-            raise UsageError(f"{spec} cannot be made without arguments: {error}") from error
+        except Exception as error:
+            raise UsageError(f"{spec} cannot be made: {in_short(error)}") from error
     _require_supernet(made)
     supernet: Supernet = made
     return supernet
@@ -255,6 +285,15 @@ def usage_errors() -> Iterator[None]:
 
 
 # --- internal ---
+
+_logger = logging.getLogger(__name__)
+
+
+def _require_torch() -> None:
+    try:
+        import torch  # noqa: F401, PLC0415
+    except ModuleNotFoundError as error:
+        raise UsageError(str(errors.PackageMissing(error.name or "a package"))) from error
 
 
 def _require_supernet(supernet: object) -> None:

@@ -63,7 +63,8 @@ class OwnSupernetBackend(NetworkBackend):
         self._metric, self._momentum = options.metric, options.momentum
         self.weights = Weights(self._on(supernet, options.device))
         place = next(iter(self.weights.tensors.values())).device
-        super().__init__(Device(str(place), options.precision), _store(options.store))
+        self._cache = Path(options.cache_dir or platformdirs.user_cache_path("collm-nas"))
+        super().__init__(Device(str(place), options.precision), self._opened(options.store))
         self.data = self._read(supernet, options)
         self.example = self._example(supernet)
         self._building = threading.RLock()
@@ -176,6 +177,11 @@ class OwnSupernetBackend(NetworkBackend):
 
     # --- internal ---
 
+    def _opened(self, store: Any) -> Store | None:
+        if store is False or store is None:
+            return None
+        return Store(self._cache / "evaluations.sqlite" if store is True else Path(store))
+
     def _on(self, supernet: Supernet, device: str | None) -> Mapping[str, Tensor]:
         if device is not None:
             name = scoring.choose(device)
@@ -195,7 +201,7 @@ class OwnSupernetBackend(NetworkBackend):
         pixels = None if supernet.input_shape is None else supernet.input_shape[-1]
         given = {"search": ("val", options.val), "test": ("test", options.test)}
         return {
-            split: labelled.scored(name, each, pixels, _cache(), is_labelled=self._metric is None)
+            split: labelled.scored(name, each, pixels, self._cache, is_labelled=self._metric is None)
             for split, (name, each) in given.items()
             if each is not None
         }
@@ -221,7 +227,7 @@ class OwnSupernetBackend(NetworkBackend):
         if momentum is not None and not 0 < momentum <= 1:
             raise UsageError(f"momentum is {momentum!r}; it must be above 0 and at most 1, or None for averages")
         pixels = None if supernet.input_shape is None else supernet.input_shape[-1]
-        self.batches, mark = labelled.calibration("calibrate", options.calibrate, images, pixels, _cache())
+        self.batches, mark = labelled.calibration("calibrate", options.calibrate, images, pixels, self._cache)
         count = sum(map(len, self.batches))
         return f"batch norm from {count:,} inputs, {'averages' if momentum is None else f'momentum {momentum:g}'}", mark
 
@@ -372,13 +378,3 @@ def _source(given: Any) -> str:
         return "" if given is None else inspect.getsource(given)
     except (OSError, TypeError):
         return getattr(given, "__qualname__", type(given).__qualname__)
-
-
-def _cache() -> Path:
-    return platformdirs.user_cache_path("collm-nas")
-
-
-def _store(given: Any) -> Store | None:
-    if given is False or given is None:
-        return None
-    return Store(_cache() / "evaluations.sqlite" if given is True else Path(given))

@@ -208,7 +208,7 @@ class _Check:
         sizes = [
             sum(each.nbytes for each in self._backend.network(architecture).parameters()) for architecture in usable
         ]
-        memory = f"{_megabytes(max(new))} more memory for a subnet of {_megabytes(max(sizes))}"
+        memory = f"{_size(max(new))} more memory for a subnet of {_size(max(sizes))}"
         if own < 0.5:
             text = f"a subnet has only {own:.0%} of its parameters from the supernet; the others are its own"
             return Finding("shared weights", "falls short", text)
@@ -363,8 +363,11 @@ def _range(values: "set[float] | Mapping[Any, float]") -> str:
     return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
-def _megabytes(count: float) -> str:
-    return f"{count / 1e6:.3g} MB"
+def _size(count: float) -> str:
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:.3g} {unit}"
+    return f"{count:.0f} bytes"
 
 
 def _duration(seconds: float) -> str:

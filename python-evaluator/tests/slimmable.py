@@ -3,6 +3,8 @@
 Its weights are shared by slicing: a subnet has the leading channels, and the middle of the kernels.
 """
 
+import random
+from functools import cache
 from typing import Any
 
 import torch
@@ -42,7 +44,7 @@ class Subnet(nn.Module):
     def __init__(self, shared: Shared, kernels: list[int], widths: list[int]) -> None:
         super().__init__()
         self.kernels = kernels
-        inputs = shared.convs[0].weight.shape[1]  # type: ignore[union-attr,operator,index]
+        inputs = shared.convs[0].weight.shape[1]  # type: ignore[index]
         self.weights = nn.ParameterList()
         self.norms = nn.ModuleList()
         for conv, norm, kernel, width in zip(shared.convs, shared.norms, kernels, widths, strict=True):
@@ -69,24 +71,39 @@ class Subnet(nn.Module):
 
 
 class Slimmable(nas.Supernet):
-    """The supernet, with random weights that are always the same."""
+    """The supernet, with weights that are always the same."""
 
     def __init__(self) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            self.net = Shared()
-            for norm in self.net.norms:
-                nn.init.uniform_(norm.weight, 0.5, 1.5)  # type: ignore[arg-type]
-                nn.init.normal_(norm.bias)  # type: ignore[arg-type]
+        self.net = Shared()
+        self.net.load_state_dict(trained())
         self.space = space()
 
     def subnet(self, arch: dict[str, Any]) -> nn.Module:
         return Subnet(self.net, arch["kernel"], arch["width"])
 
 
-def batches(count: int = 60, size: int = 20, seed: int = 0, classes: int = CLASSES) -> list[tuple[Tensor, Tensor]]:
-    """Random pictures with labels that have a little to do with them."""
-    source = torch.Generator().manual_seed(seed)
+@cache
+def trained(steps: int = 60) -> dict[str, Tensor]:
+    """The weights after a short training: in each step some subnet changes the parts that it has."""
+    source = random.Random(0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        shared = Shared()
+    images, labels = (torch.cat(each) for each in zip(*batches(180, seed=7), strict=True))
+    for step in range(steps):
+        arch = space().sample(source)
+        with torch.no_grad():
+            subnet = Subnet(shared, arch["kernel"], arch["width"])
+        optimizer = torch.optim.SGD(subnet.parameters(), lr=0.5 * (1 - step / steps))
+        F.cross_entropy(subnet.train()(images), labels).backward()
+        optimizer.step()
+    return shared.state_dict()
+
+
+def batches(count: int = 240, size: int = 40, seed: int = 0, classes: int = CLASSES) -> list[tuple[Tensor, Tensor]]:
+    """Noisy pictures of a pattern for each class, with the number of the class."""
+    patterns = torch.randn(classes, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    noise = torch.randn(count, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(100 + seed))
     labels = torch.arange(count) % classes
-    images = torch.randn(count, 3, SIDE, SIDE, generator=source) + 0.4 * labels[:, None, None, None]
-    return list(zip(images.split(size), labels.split(size), strict=True))
+    images = 0.5 * patterns[labels] + noise
+    return list(zip(torch.split(images, size), torch.split(labels, size), strict=True))
