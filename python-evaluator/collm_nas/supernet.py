@@ -129,7 +129,8 @@ def search_supernet(
 
     `out`, `budget` and all further keywords are those of `search`, and so is what is raised.
     """
-    from collm_nas import search, settings  # noqa: PLC0415
+    from collm_nas import settings  # noqa: PLC0415
+    from collm_nas.search import Driver  # noqa: PLC0415
 
     _require_supernet(supernet)
     keywords = {**more, "budget": budget, "limits": limits, "out": out}
@@ -149,10 +150,8 @@ def search_supernet(
         store=store,
         version=version,
     )
-    configuration = settings.configuration(supernet.space.name, keywords)
-    name = objective.name if isinstance(objective, Metric) else objective
-    driver = search.Driver(supernet.space, configuration, name, show_progress=show_progress)
-    backend = backend_of(supernet, options, on_broken_cost=driver.break_off, say=driver.log)
+    driver = Driver(supernet.space, settings.configuration(supernet.space, keywords), show_progress=show_progress)
+    backend = backend_of(supernet, options, on_broken=driver.break_off, say=driver.log)
     return driver.run(backend, InTheServer())
 
 
@@ -178,7 +177,7 @@ def backend_of(
     supernet: Supernet,
     options: Options,
     *,
-    on_broken_cost: Callable[[UsageError], None] = lambda _: None,
+    on_broken: Callable[[UsageError], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> "OwnSupernetBackend":
     """What a server needs. Raises UsageError for data, options and supernets that cannot be used."""
@@ -187,7 +186,7 @@ def backend_of(
 
     _require_supernet(supernet)
     with usage_errors():
-        return OwnSupernetBackend(supernet, options.with_those_of(supernet), on_broken_cost=on_broken_cost, say=say)
+        return OwnSupernetBackend(supernet, options.with_those_of(supernet), on_broken=on_broken, say=say)
 
 
 def options_of(configuration: "Configuration", own: "OwnSupernet") -> Options:

@@ -48,6 +48,8 @@ _COUNTED = {
 class OwnSupernetBackend(NetworkBackend):
     """A Backend over one supernet of a user. `say` gets what belongs in a log.
 
+    `on_broken` gets the error after which no evaluation can be right.
+
     Raises UsageError when the data, the options or the supernet cannot be used, with one line about it.
     """
 
@@ -56,10 +58,11 @@ class OwnSupernetBackend(NetworkBackend):
         supernet: Supernet,
         options: Options,
         *,
-        on_broken_cost: Callable[[UsageError], None] = lambda _: None,
+        on_broken: Callable[[UsageError], None] = lambda _: None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._supernet, self._front, self._say = supernet, supernet.space, say
+        self._supernet, self._front = supernet, supernet.space
+        self._on_broken, self._say = on_broken, say
         self._metric, self._momentum = options.metric, options.momentum
         self.weights = Weights(self._on(supernet, options.device))
         place = next(iter(self.weights.tensors.values())).device
@@ -87,7 +90,7 @@ class OwnSupernetBackend(NetworkBackend):
             {**costs, **(options.costs or {})},
             InTheServer(),
             splits=tuple(self.data),
-            on_broken_cost=on_broken_cost,
+            on_broken_cost=on_broken,
             say=say,
         )
         self._described = replace(
@@ -156,14 +159,17 @@ class OwnSupernetBackend(NetworkBackend):
     def _scored(
         self, architecture: described.Architecture, split: str, stop: threading.Event
     ) -> Iterator[Step | Scores]:
-        network = self.network(architecture)
         try:
-            yield from self.scores(network, split, stop)
+            try:
+                yield from self.scores(self.network(architecture), split, stop)
+            finally:
+                self.require_unchanged()
         except Unfit as error:
             self._say(f"{error} for {architecture.text}")
             raise
-        finally:
-            self.require_unchanged()
+        except UsageError as error:
+            self._on_broken(error)
+            raise
 
     def require_unchanged(self) -> None:
         """Raises UsageError when the supernet's weights are no longer what they were."""
