@@ -155,7 +155,7 @@ def require_same_weights(first: nn.Module, second: nn.Module) -> None:
     if before.keys() != after.keys():
         raise Defect("one number", "subnet gives networks of other layers when it is called twice for one architecture")
     for name, tensor in before.items():
-        if tensor.shape != after[name].shape or not torch.equal(tensor, after[name]):
+        if not _same(tensor, after[name]):
             raise Defect(
                 "one number",
                 f"subnet gives other weights when it is called twice for one architecture: {name} is random, or is "

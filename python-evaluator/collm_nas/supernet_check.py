@@ -98,7 +98,10 @@ def check(checked: Checked, on_progress: Callable[[float], None] = lambda _: Non
     """Raises UsageError for what is refused before any subnet can be scored."""
     if isinstance(checked.subnets, bool) or not isinstance(checked.subnets, int) or checked.subnets < 2:
         raise UsageError(f"subnets is {checked.subnets!r}; it must be a whole number, at least 2")
-    return Findings(tuple(_Check(checked, on_progress).findings()))
+    checking = _Check(checked, on_progress)
+    found = Findings(tuple(checking.findings()))
+    # It takes seconds to start another process, so it is for a supernet that is usable but for this.
+    return Findings((*found.findings, checking.two_processes())) if found.usable else found
 
 
 # --- internal ---
@@ -136,8 +139,8 @@ class _Check:
         if isinstance(scored, Finding):
             yield scored
             return
+        self._first = first, scored[first.text]
         yield self._a_b_a(first, second, scored[first.text])
-        yield self._two_processes(first, scored[first.text])
         yield self._weights(usable)
         yield self._costs(usable)
         yield self._batch_norm(first, scored[first.text])
@@ -186,8 +189,9 @@ class _Check:
         what = f"A has {before.value:.6g}, and {after.value:.6g} after B"
         return Finding(name, "falls short", f"{what}: something is left from the subnet before, or is random")
 
-    def _two_processes(self, first: Architecture, here: _Scored) -> Finding:
-        name = "two processes"
+    def two_processes(self) -> Finding:
+        """Scores the first subnet again in a new process; after `findings`."""
+        name, (first, here) = "two processes", self._first
         try:
             there = self._elsewhere(first.text)
         except _CannotTravel as error:

@@ -95,7 +95,8 @@ def trained(steps: int = 60) -> dict[str, Tensor]:
         with torch.no_grad():
             subnet = Subnet(shared, arch["kernel"], arch["width"])
         optimizer = torch.optim.SGD(subnet.parameters(), lr=0.5 * (1 - step / steps))
-        F.cross_entropy(subnet.train()(images), labels).backward()
+        loss = F.cross_entropy(subnet.train()(images), labels)
+        torch.autograd.backward(loss)
         optimizer.step()
     return shared.state_dict()
 

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import collm_nas as nas
 from collm_nas import subnets
 from collm_nas.errors import UsageError
+from collm_nas.labelled import calibration
 from collm_nas.supernet import Options, backend_of
 from collm_nas.supernet_backend import OwnSupernetBackend
 from collm_nas_evaluator import batchnorm
@@ -73,7 +74,7 @@ class Settable(slimmable.Shared):
             mean, variance, scale, shift = (
                 getattr(norm, name)[:width] for name in ("running_mean", "running_var", "weight", "bias")
             )
-            x = F.relu(F.batch_norm(x, mean, variance, scale, shift, norm.training, norm.momentum or 0.0))
+            x = F.relu(F.batch_norm(x, mean, variance, scale, shift, norm.training, float(str(norm.momentum))))
         return F.linear(x.mean((2, 3)), self.head.weight[:, : x.shape[1]], self.head.bias)
 
 
@@ -127,8 +128,14 @@ def test_the_number_is_that_of_the_official_recalibration(plain: OwnSupernetBack
 
 def test_momentum_and_the_number_of_images_are_settings(plain: OwnSupernetBackend) -> None:
     digests = {plain.describe().digest}
-    for change in ({"momentum": 0.5}, {"calibration_images": 50}, {"version": "2"}, {"val": batches(seed=5)}):
-        digests.add(backend_of(Slimmable(), replace(PLAIN, **change)).describe().digest)  # type: ignore[arg-type]
+    changes: list[dict[str, Any]] = [
+        {"momentum": 0.5},
+        {"calibration_images": 50},
+        {"version": "2"},
+        {"val": batches(seed=5)},
+    ]
+    for change in changes:
+        digests.add(backend_of(Slimmable(), replace(PLAIN, **change)).describe().digest)
     assert len(digests) == 5
     assert backend_of(Slimmable(), PLAIN).describe().digest == plain.describe().digest
 
@@ -290,7 +297,7 @@ class ChangesLater(Slimmable):
         self.calls += 1
         if self.calls > 6:
             with torch.no_grad():
-                self.net.head.bias += 1e-3
+                self.net.head.bias.add_(1e-3)
         return super().subnet(arch)
 
 
@@ -340,17 +347,20 @@ def test_data_and_options_that_cannot_be_used_are_refused_in_one_line(change: di
     assert "\n" not in str(refused.value)
 
 
-def test_a_training_loader_that_shuffles_calibrates_every_subnet_with_the_same_inputs() -> None:
+def test_a_training_loader_that_shuffles_calibrates_every_subnet_with_the_same_inputs(tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(3)
-    digests = []
+    hashes = []
     for shuffled in (loader(shuffle=True), loader(shuffle=True), loader(shuffle=True, generator=generator)):
         state, own = torch.get_rng_state(), generator.get_state()
-        backend = backend_of(Slimmable(), replace(PLAIN, calibrate=shuffled, calibration_images=100))
+        kept, mark = calibration("calibrate", shuffled, 100, None, tmp_path)
         assert torch.equal(torch.get_rng_state(), state)
         assert torch.equal(generator.get_state(), own)
-        assert sum(map(len, backend.batches or [])) == 100
-        digests.append(backend.describe().digest)
-    assert digests[0] == digests[1]
+        assert sum(map(len, kept)) == 100
+        hashes.append(mark)
+    assert hashes[0] == hashes[1]
+    in_order, mark = calibration("calibrate", loader(), 100, None, tmp_path)
+    assert mark != hashes[0]
+    assert [len(each) for each in in_order] == [40, 40, 20]
 
 
 def test_data_that_do_not_fit_into_memory_are_read_again_and_must_be_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
