@@ -18,7 +18,10 @@ from torch import Tensor, nn
 
 import collm_nas as nas
 from collm_nas.supernet_check import Findings
+from collm_nas_evaluator import catalogue, config
 from collm_nas_evaluator.__main__ import main
+from collm_nas_evaluator.backends.base import Unavailable
+from collm_nas_evaluator.errors import UsageError as EvaluatorUsageError
 
 VAL, CALIBRATE = batches(), batches(120, 40, 1)
 TESTS = Path(__file__).parent
@@ -287,22 +290,34 @@ def test_the_command_checks_a_supernet_of_the_current_folder(
         assert text in capsys.readouterr().err
 
 
-def test_the_command_serves_a_supernet_of_the_current_folder_by_flag_and_by_key(folder: Path) -> None:
+def test_the_command_serves_a_supernet_of_the_current_folder_and_a_configuration_names_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
     spec = f"{folder.name}:Mine"
+    command = [sys.executable, "-m", "collm_nas_evaluator", "serve", "--supernet", spec, "--device", "cpu"]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True, cwd=folder.parent) as started:
+        try:
+            assert started.stdout is not None
+            ready = json.loads(started.stdout.readline())
+            assert ready["spaces"] == 1
+            client = Client(ready["listening"])
+            digest = client.describe("slimmable").digest
+            client.close()
+        finally:
+            started.kill()
     yaml = folder.parent / "evaluator.yaml"
     yaml.write_text(f"supernet: {{class: '{spec}'}}\nanalognas: false\ndevice: cpu\ncache_dir: cache\n")
-    program = ("-m", "collm_nas_evaluator", "serve")
-    digests = []
-    for arguments in (["--supernet", spec, "--device", "cpu"], ["--config", str(yaml)]):
-        command = [sys.executable, *program, *arguments]
-        with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True, cwd=folder.parent) as started:
-            try:
-                assert started.stdout is not None
-                ready = json.loads(started.stdout.readline())
-                assert ready["spaces"] == 1
-                client = Client(ready["listening"])
-                digests.append(client.describe("slimmable").digest)
-                client.close()
-            finally:
-                started.kill()
-    assert digests[0] == digests[1]
+    (entry,) = catalogue.load(config.read(yaml))
+    assert not isinstance(entry, Unavailable)
+    assert entry.describe().digest == digest
+    yaml.write_text("supernet: {val: images}\n")
+    with pytest.raises(EvaluatorUsageError, match=r"supernet.val needs supernet.class beside it"):
+        config.read(yaml)
+
+
+def test_the_class_is_there_without_pytorch() -> None:
+    code = "import sys, collm_nas as nas\nnas.Supernet, nas.search_supernet, nas.check_supernet\n"
+    code += "print('torch' in sys.modules, 'grpc' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE_ROOT)
+    assert ran.stdout == "False False\n"
