@@ -183,6 +183,26 @@ def require_same_answers(network: nn.Module, inputs: Tensor) -> Any:
     )
 
 
+def layout(network: nn.Module, inputs: Tensor) -> torch.memory_format:
+    """How a network's images are best laid out in memory: with channels last where it takes them like that.
+
+    Convolutions are up to three times as fast. A network that cuts its tensors by `view` may not take them.
+    """
+    if inputs.dim() != 4 or not inputs.is_floating_point():
+        return torch.contiguous_format
+    before = passed(network, inputs)
+    try:
+        with torch.no_grad():
+            after = network(inputs.contiguous(memory_format=torch.channels_last))
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        return torch.contiguous_format
+    is_tensor = isinstance(before, Tensor) and isinstance(after, Tensor) and before.shape == after.shape
+    is_alike = is_tensor and bool(((after - before).abs() <= 1e-4 * before.abs().max()).all())
+    return torch.channels_last if is_alike else torch.contiguous_format
+
+
 def shares_modules(first: nn.Module, second: nn.Module) -> bool:
     """Whether two networks have modules in common, so that work on one changes the other."""
     return bool({id(each) for each in first.modules()} & {id(each) for each in second.modules()})

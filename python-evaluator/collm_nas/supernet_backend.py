@@ -32,7 +32,7 @@ from collm_nas_evaluator import batchnorm, scoring
 from collm_nas_evaluator import space as described
 from collm_nas_evaluator.backends.base import ArchitectureCost
 from collm_nas_evaluator.backends.network import NetworkBackend, Scores, Step, Unfit
-from collm_nas_evaluator.scoring import Device, Hits, NotFinite, Stopped
+from collm_nas_evaluator.scoring import Device, Hits, Inputs, NotFinite, Stopped
 from collm_nas_evaluator.store import Store
 
 EXAMPLES = 8
@@ -142,19 +142,21 @@ class OwnSupernetBackend(NetworkBackend):
         calibrated = sum(map(len, batches or ()))
         whole = calibrated + (len(data.inputs) if data.inputs is not None else calibrated or 1)
         yield 0.0, "calibrating" if calibrated else "scoring"
+        layout = subnets.layout(network, self.example)
         with batchnorm.statistics_kept(network):
             if batches is not None:
-                yield from self._calibrated(network, batches, whole, stop)
+                yield from self._calibrated(network, batches, layout, whole, stop)
             if self._metric is not None:
                 yield calibrated / whole, "scoring"
                 yield self._by_metric(self._metric, network, data)
                 return
             assert data.inputs is not None  # noqa: S101 - only a metric does without
-            for answer in self._device.score(network, data.inputs, stop):
-                if isinstance(answer, Hits):
-                    yield Scores(_top(answer, self._wanted), answer.first)
-                else:
-                    yield (calibrated + answer * len(data.inputs)) / whole, "scoring"
+            with batchnorm.folded(network, self.example.contiguous(memory_format=layout)):
+                for answer in self._device.score(network, _LaidOut(data.inputs, layout), stop):
+                    if isinstance(answer, Hits):
+                        yield Scores(_top(answer, self._wanted), answer.first)
+                    else:
+                        yield (calibrated + answer * len(data.inputs)) / whole, "scoring"
 
     def _scored(
         self, architecture: described.Architecture, split: str, stop: threading.Event
@@ -336,13 +338,18 @@ class OwnSupernetBackend(NetworkBackend):
         return counted
 
     def _calibrated(
-        self, network: nn.Module, batches: list[Tensor], whole: int, stop: threading.Event
+        self,
+        network: nn.Module,
+        batches: list[Tensor],
+        layout: torch.memory_format,
+        whole: int,
+        stop: threading.Event,
     ) -> Iterator[Step]:
         def inputs() -> Iterator[Tensor]:
             for batch in batches:
                 if stop.is_set():
                     raise Stopped
-                yield batch.to(self._device.torch)
+                yield batch.to(self._device.torch).contiguous(memory_format=layout)
 
         try:
             if self._momentum is None:
@@ -366,6 +373,21 @@ class OwnSupernetBackend(NetworkBackend):
                 raise
             raise Unfit(f"metric failed: {in_short(error)}") from error
         return Scores(metrics, np.zeros(0, np.bool_))
+
+
+class _LaidOut:
+    """Inputs in another layout of memory."""
+
+    def __init__(self, inputs: Inputs, layout: torch.memory_format) -> None:
+        self._inputs, self._layout = inputs, layout
+        self.labels, self.kind, self.pixels = inputs.labels, inputs.kind, inputs.pixels
+        self.batches = inputs.batches
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def prepare(self, batch: Tensor) -> Tensor:
+        return self._inputs.prepare(batch).contiguous(memory_format=self._layout)
 
 
 def _top(hits: Hits, wanted: Wanted) -> dict[str, float]:

@@ -4,8 +4,10 @@ Owns the two official recalibration rules and the folding. A recalibration is a 
 report progress. The network is complete when the generator ends. Knows no family and no image file.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -48,6 +50,86 @@ def fold(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, ConvNorm):
             module.fold()
+
+
+@contextmanager
+def folded(network: nn.Module, example: Tensor) -> Iterator[int]:
+    """Within it batch norms of a network of anybody are folded into the convolutions before them; yields how many.
+
+    What belongs together is seen in a pass of the example, float32. When the network then answers otherwise, but for
+    rounding, or cannot run, nothing is folded. Afterwards all modules and weights are as before.
+    """
+    undo: list[Callable[[], object]] = []
+    try:
+        yield _folded(network, example, undo)
+    finally:
+        _undo(undo)
+
+
+@torch.no_grad()
+def _folded(network: nn.Module, example: Tensor, undo: "list[Callable[[], object]]") -> int:
+    pairs, before = _pairs(network, example)
+    for conv, norm in pairs:
+        _fold_pair(network, conv, norm, undo)
+    if pairs and not _is_alike(network, example, before):
+        _undo(undo)
+        return 0
+    return len(pairs)
+
+
+def _pairs(network: nn.Module, example: Tensor) -> tuple[list[tuple[Any, Any]], object]:
+    """Convolutions and the batch norms that take their outputs, each called once; and what the network answers."""
+    outputs: list[tuple[Any, Tensor]] = []
+    inputs: list[tuple[Any, Tensor]] = []
+    hooks = []
+    for module in network.modules():
+        if module._forward_hooks or module._forward_pre_hooks:
+            continue
+        if type(module) in _CONVOLUTIONS:
+            hooks.append(module.register_forward_hook(lambda conv, _, output: outputs.append((conv, output))))
+        elif type(module) in _NORMS and isinstance(module.running_mean, Tensor):
+            hooks.append(module.register_forward_hook(lambda norm, given, _: inputs.append((norm, given[0]))))
+    try:
+        answer = network(example)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    made_by = {id(output): conv for conv, output in outputs}
+    calls = Counter(module for module, _ in (*outputs, *inputs))
+    pairs = [(made_by[id(given)], norm) for norm, given in inputs if id(given) in made_by]
+    return [(conv, norm) for conv, norm in pairs if calls[conv] == calls[norm] == 1], answer
+
+
+def _fold_pair(network: nn.Module, conv: Any, norm: Any, undo: "list[Callable[[], object]]") -> None:
+    weight, bias = fuse_conv_bn_weights(
+        conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+    )
+    undo.append(partial(conv._parameters.update, {name: conv._parameters[name] for name in ("weight", "bias")}))
+    conv._parameters.update({"weight": weight, "bias": bias})
+    for parent in network.modules():
+        for name, child in parent._modules.items():
+            if child is norm:
+                undo.append(partial(parent._modules.__setitem__, name, norm))
+                parent._modules[name] = nn.Identity()
+
+
+def _is_alike(network: nn.Module, example: Tensor, before: object) -> bool:
+    try:
+        after = network(example)
+    except Exception:  # noqa: BLE001 - whatever a network raises that reads the batch norm without calling it
+        return False
+    if not isinstance(before, Tensor) or not isinstance(after, Tensor) or before.shape != after.shape:
+        return False
+    return bool(((after - before).abs() <= 1e-4 * before.abs().max()).all())
+
+
+def _undo(undo: "list[Callable[[], object]]") -> None:
+    while undo:
+        undo.pop()()
+
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 @torch.no_grad()

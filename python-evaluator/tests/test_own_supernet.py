@@ -272,7 +272,7 @@ def test_a_subnet_that_fails_is_the_failure_of_that_architecture_with_its_place(
     assert outcomes[0].result.message.startswith(
         "subnet failed: KeyError: 'no layer of 8 channels' (raised by subnet in "
     )
-    assert "supernet_backend" not in outcomes[0].result.message
+    assert "subnets.py" not in outcomes[0].result.message
     assert isinstance(outcomes[1].result, Measurement)
     assert backend.cost(failed).costs == {"flops_m": 0, "params_m": 0}
 
@@ -302,13 +302,15 @@ class ChangesLater(Slimmable):
 
 
 def test_a_supernet_that_changes_ends_the_call(serve: Callable[..., Client]) -> None:
-    backend = backend_of(ChangesLater(), PLAIN)
+    broken: list[UsageError] = []
+    backend = backend_of(ChangesLater(), PLAIN, on_broken=broken.append)
     client, space = serve([backend]), backend.describe()
     texts = [each.text for each in backend.sample(6)]
     call = client.evaluate(space.id, space.digest, texts)
     status, text = status_of(lambda: list(call))
     assert status == "INTERNAL"
     assert "the supernet has changed: net.head.bias has other values than before" in text
+    assert str(broken[0]) == text
 
 
 def loader(**options: Any) -> DataLoader[Any]:
@@ -393,3 +395,25 @@ def test_costs_of_the_user_replace_or_add(plain: OwnSupernetBackend) -> None:
     parsed: Architecture = slimmable.space().parsed(ARCH)
     counted = plain.cost(parsed).costs
     assert backend.cost(parsed).costs == {"flops_m": counted["flops_m"], "params_m": 7.0, "layers": 2.0}
+
+
+def test_batches_that_do_not_fit_into_memory_are_made_smaller() -> None:
+    class Hungry(Slimmable):
+        """From its third batch on, its networks take at most nine inputs."""
+
+        def subnet(self, arch: dict[str, Any]) -> nn.Module:
+            network, seen = super().subnet(arch), []
+
+            def refuse(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+                seen.append(len(inputs[0]))
+                if sum(seen) > 120 and seen[-1] > 9:
+                    raise torch.OutOfMemoryError("made up")
+
+            network.register_forward_pre_hook(refuse)
+            return network
+
+    options = replace(PLAIN, calibrate=False)
+    found, expected = (measure(backend_of(kind(), options)) for kind in (Hungry, Slimmable))
+    assert isinstance(found, Measurement)
+    assert isinstance(expected, Measurement)
+    assert found.metrics == expected.metrics
