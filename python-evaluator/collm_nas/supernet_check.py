@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from collm_nas import subnets
 from collm_nas.errors import UsageError
-from collm_nas.function import Cost
 from collm_nas.supernet import Options, Supernet, backend_of, load
 from collm_nas_evaluator import batchnorm
 from collm_nas_evaluator.backends.network import Scores, Unfit
@@ -222,17 +221,19 @@ class _Check:
 
     def _costs(self, usable: Sequence[Architecture]) -> Finding:
         counted = [self._backend.counted(each) for each in usable]
-        given = self._options.costs or {}
+        try:
+            given = [self._backend.cost(each).costs for each in usable]
+        except UsageError as error:
+            return Finding("costs", "falls short", str(error))
         told, wrong = [], []
-        for name, cost in given.items():
+        for name in self._options.costs or {}:
             meaning = _MEANING_OF.get(name)
             if meaning is None:
                 continue
-            of = cost.of if isinstance(cost, Cost) else cost
-            ratios = []
-            for each, found in zip(usable, counted, strict=True):
-                value = float(of(self._checked.supernet.space.architecture(each)))
-                ratios.append(value / found[meaning] if found[meaning] else math.inf)
+            ratios = [
+                costs[name] / found[meaning] if found[meaning] else math.inf
+                for costs, found in zip(given, counted, strict=True)
+            ]
             worst = max(ratios, key=lambda ratio: abs(ratio - 1))
             told.append(f"{name} {worst:.4g} times what is counted")
             if abs(worst - 1) > CLOSE:

@@ -198,7 +198,9 @@ def test_finished_evaluations_come_from_the_store(tmp_path: Path) -> None:
     other = Counting()
     with torch.no_grad():
         other.net.head.bias[0] += 1
-    measure(backend_of(other, options))
+    changed = backend_of(other, options)
+    calls = Counting.calls
+    measure(changed)
     assert Counting.calls > calls
 
 
@@ -352,7 +354,10 @@ def test_data_and_options_that_cannot_be_used_are_refused_in_one_line(change: di
 def test_a_training_loader_that_shuffles_calibrates_every_subnet_with_the_same_inputs(tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(3)
     hashes = []
-    for shuffled in (loader(shuffle=True), loader(shuffle=True), loader(shuffle=True, generator=generator)):
+    own_order = loader(shuffle=True, generator=generator)
+    for shuffled in (loader(shuffle=True), loader(shuffle=True), own_order, own_order):
+        torch.rand(1)
+        torch.rand(1, generator=generator)
         state, own = torch.get_rng_state(), generator.get_state()
         kept, mark = calibration("calibrate", shuffled, 100, None, tmp_path)
         assert torch.equal(torch.get_rng_state(), state)
@@ -360,6 +365,7 @@ def test_a_training_loader_that_shuffles_calibrates_every_subnet_with_the_same_i
         assert sum(map(len, kept)) == 100
         hashes.append(mark)
     assert hashes[0] == hashes[1]
+    assert hashes[2] == hashes[3]
     in_order, mark = calibration("calibrate", loader(), 100, None, tmp_path)
     assert mark != hashes[0]
     assert [len(each) for each in in_order] == [40, 40, 20]

@@ -35,6 +35,8 @@ def test_a_good_one_can_be_searched_and_everything_is_said_in_a_line() -> None:
     findings = check(Slimmable(), costs={"macs_m": lambda arch: 0.5, "layers": lambda arch: 2}, subnets=3)
     assert findings["costs"].verdict == "falls short"
     assert "macs_m" in findings["costs"].text
+    unusable = check(Slimmable(), costs={"layers": lambda arch: None}, subnets=2)["costs"]
+    assert (unusable.verdict, unusable.text[:14]) == ("falls short", 'cost "layers" ')
     good = check(Slimmable(), subnets=6)
     assert good.usable, good
     assert [each.name for each in good.findings] == [
