@@ -84,9 +84,6 @@ function isFree(path: string): boolean {
   }
 }
 
-/** The folder of package.json. It is as far from src/settings as from dist/settings. */
-const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
-
 /** The configurations and plans that come with the program, such as presets/spos.yaml. */
 function presets(): string[] {
   const folder = join(packageRoot, "presets");
