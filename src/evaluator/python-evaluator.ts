@@ -90,10 +90,10 @@ class Child {
     const listen = ["serve", "--listen", "127.0.0.1:0", "--exit-with-stdin"];
     // In this folder the package can be imported without being installed. Elsewhere it is installed, and the folder in
     // which the command was typed adds no modules of its own.
-    const sources = join(packageRoot, "python-evaluator");
-    const found: { flags: string[]; cwd?: string } = isInPythonPackage ? { flags: ["-P"] } : { flags: [], cwd: sources };
-    this.#child = spawn(python, [...found.flags, "-m", "collm_nas_evaluator", ...listen, ...config], {
-      ...(found.cwd !== undefined && { cwd: found.cwd }),
+    const sources = isInPythonPackage ? undefined : join(packageRoot, "python-evaluator");
+    const alone = sources === undefined ? ["-P"] : [];
+    this.#child = spawn(python, [...alone, "-m", "collm_nas_evaluator", ...listen, ...config], {
+      cwd: sources,
       env: { ...options.environment },
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,

@@ -158,8 +158,9 @@ async function newRuntime({ gpu, threads, moduleFolder }: RuntimeOptions): Promi
   const unavailable = (reason: string) => {
     const what = gpu === "off" ? "this processor" : `gpu: ${gpu}`;
     const extra = gpu === "cuda" || gpu === "vulkan" ? ` -- ${gpu}` : "";
+    const install = isInPythonPackage ? "" : `run \`npm run setup:llm${extra}\`, or `;
     return new UsageError(
-      `node-llama-cpp cannot compute on ${what} here, ${process.platform} ${process.arch} (${reason}): ${isInPythonPackage ? "install what it says is missing" : `run \`npm run setup:llm${extra}\``}, or choose another gpu`,
+      `node-llama-cpp cannot compute on ${what} here, ${process.platform} ${process.arch} (${reason}): ${install}choose another gpu`,
     );
   };
   let llama: Llama;

@@ -5,8 +5,8 @@
  */
 import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { dirname, join, resolve, sep } from "node:path";
-import { fileURLToPath } from "node:url";
 import { UsageError } from "../errors.ts";
+import { packageRoot } from "../system/installation.ts";
 import { NotRegular, readNamed } from "../system/regular-file.ts";
 import { codeOf, isOutOfFiles } from "../system/system-error.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
