@@ -15,15 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from collm_nas import control, function, progress, settings
-from collm_nas.answers import Wanted
-from collm_nas.calls import Calls, Here, Scores, Workers
+from collm_nas.calls import Calls
 from collm_nas.errors import NoWinner, UsageError
-from collm_nas.function import Costs, FunctionBackend, Metric
+from collm_nas.function import Costs, Metric, Score
 from collm_nas.result import Result
 from collm_nas.space import Architecture, Space
 from collm_nas_evaluator.backends.base import Backend
-
-Score = Callable[[Architecture], Any]
 
 
 def search(
@@ -61,43 +58,32 @@ def search(
     Raises UsageError for what has to be corrected, SearchStopped when the search cannot continue now, NoWinner when it
     ends without a winner.
     """
-    _require_space_and(space, score=score, **({} if test is None else {"test": test}))
-    wanted_objective = function.objective_of(objective, direction, metrics)
-    wanted = Wanted(wanted_objective.metrics[0].name, tuple(each.name for each in wanted_objective.metrics[1:]))
-    keywords = {**more, "budget": budget, "limits": limits, "out": out}
-    configuration = settings.configuration(space.name, keywords)
-    scores: Scores = {"search": score} if test is None else {"search": score, "test": test}
-    driver = Driver(space, configuration, wanted.objective, show_progress=show_progress)
-    calls = calls_of(workers, scores, wanted)
-    backend = FunctionBackend(
+    driver = Driver(
         space,
-        wanted_objective,
-        costs or {},
-        calls,
-        splits=tuple(scores),
+        settings.configuration(space, {**more, "budget": budget, "limits": limits, "out": out}),
+        show_progress=show_progress,
+    )
+    backend, calls = function.scored(
+        space,
+        score,
+        costs=costs or {},
+        objective=function.objective_of(objective, direction, metrics),
+        test=test,
         key=key,
         version=version,
+        workers=workers,
         on_broken_cost=driver.break_off,
         say=driver.log,
     )
     return driver.run(backend, calls)
 
 
-def calls_of(workers: int, scores: Scores, wanted: Wanted) -> Calls:
-    """Raises UsageError for a number of workers that is none, and for a function that cannot travel to workers."""
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise UsageError(f"workers is {workers!r}; it must be a whole number, at least 1")
-    return Here(scores, wanted) if workers == 1 else Workers(workers, scores, wanted)
-
-
 class Driver:
     """One search: the server of a backend, the control plane, and the thread that called."""
 
-    def __init__(
-        self, space: Space, configuration: Mapping[str, Any], objective: str, *, show_progress: bool = True
-    ) -> None:
-        self._space, self._configuration, self._objective = space, configuration, objective
-        self._shows = show_progress
+    def __init__(self, space: Space, configuration: Mapping[str, Any], *, show_progress: bool = True) -> None:
+        self._space, self._configuration, self._shows = space, configuration, show_progress
+        self._objective = ""
         self._bar: progress.Bar = progress.NoBar()
         self._finish: Callable[[], None] = lambda: None
         self._broken: UsageError | None = None
@@ -120,6 +106,7 @@ class Driver:
         from collm_nas_evaluator.addresses import Address  # noqa: PLC0415
 
         self._finish = calls.finish
+        self._objective = backend.describe().metrics[0].name
         in_notebook = progress.is_notebook()
         stderr = None if self._shows and not in_notebook else subprocess.DEVNULL
         command: control.Command | None = None
@@ -214,11 +201,3 @@ class _Log:
         while self._handler is not None and not self._waiting.empty():
             text = self._waiting.get()
             self._handler.emit(logging.LogRecord("collm_nas", logging.ERROR, "", 0, text, None, None))
-
-
-def _require_space_and(space: Space, **functions: object) -> None:
-    if not isinstance(space, Space):
-        raise UsageError(f"the space is {space!r}; make one with nas.Space(width=nas.choice([16, 24]))")
-    for name, given in functions.items():
-        if not callable(given):
-            raise UsageError(f"{name} is {given!r}; give a function of an architecture")

@@ -15,6 +15,7 @@ from typing import Any
 
 from collm_nas import control
 from collm_nas.errors import UsageError
+from collm_nas.space import Space
 
 OURS = {"space", "evaluator", "address", "config"}
 """Keys that a call sets itself."""
@@ -22,9 +23,11 @@ _SECTIONS = ("", "model", "evaluator")
 """Where a keyword is looked for: at the top of search.yaml, then among the settings of the model and the evaluator."""
 
 
-def configuration(space: str, keywords: Mapping[str, Any]) -> dict[str, Any]:
+def configuration(space: Space, keywords: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with every keyword that is not None. Raises UsageError with the nearest name."""
-    made: dict[str, Any] = {"space": space}
+    if not isinstance(space, Space):
+        raise UsageError(f"the space is {space!r}; make one with nas.Space(width=nas.choice([16, 24]))")
+    made: dict[str, Any] = {"space": space.name}
     for keyword, given in keywords.items():
         if given is None:
             continue
