@@ -29,9 +29,7 @@ class PackageMissing(UsageError):
     """A Python package that a supernet needs is not installed; the text says which one and how to install it."""
 
     def __init__(self, name: str) -> None:
-        install = (
-            "node scripts/setup.cjs supernet" if _SET_UP.exists() else 'pip install "collm-nas[supernets]"'
-        )
+        install = "node scripts/setup.cjs supernet" if _SET_UP.exists() else 'pip install "collm-nas[supernets]"'
         super().__init__(f"{name} is not installed: run `{install}`")
 
 

@@ -81,7 +81,10 @@ class EvaluatorService:
         backend = self._backend(request.space_id, context)
         self._enter(request, context)
         architectures = _architectures(backend.describe(), request, context)
-        costs = ((architecture.text, backend.cost(architecture)) for architecture in architectures)
+        try:
+            costs = [(architecture.text, backend.cost(architecture)) for architecture in architectures]
+        except NOT_ABOUT_THE_ARCHITECTURE as error:
+            _abort(context, grpc.StatusCode.INTERNAL, " ".join(str(error).split()))
         return pb.MeasureCostResponse(
             costs=[
                 pb.ArchitectureCost(architecture=text, costs=cost.costs, equivalence_key=cost.equivalence_key)

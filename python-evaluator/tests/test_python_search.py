@@ -140,7 +140,9 @@ def test_a_folder_of_another_search_is_refused_with_both(tmp_path: Path) -> None
     with pytest.raises(nas.UsageError, match=r"seed.*0.*1"):
         searched(out=tmp_path / "run", budget=3, seed=1)
     with pytest.raises(nas.UsageError, match=r"kernels.*other|other.*kernels"):
-        nas.search(nas.Space(k=nas.choice([1, 2]), name="other"), score, out=tmp_path / "run", searcher="random", budget=3)
+        nas.search(
+            nas.Space(k=nas.choice([1, 2]), name="other"), score, out=tmp_path / "run", searcher="random", budget=3
+        )
     with pytest.raises(nas.UsageError, match="run"):
         searched(out=tmp_path / "run", budget=3, version="2")
 
@@ -253,7 +255,9 @@ def test_ctrl_c_in_a_terminal_stops_a_search_with_workers(tmp_path: Path) -> Non
             time.sleep(600)
         nas.search(space, score, budget=9, workers=2, out={str(tmp_path / "run")!r}, show_progress=False)
     """)
-    with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         _wait_until((tmp_path / "now").exists)
         os.killpg(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=30)
