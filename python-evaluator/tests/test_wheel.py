@@ -19,7 +19,6 @@ PROGRAM = re.findall(r"^```python\n(.*?)^```$", (PACKAGE_ROOT / "README.md").rea
 """The example of the package's page."""
 
 
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, as `npm run wheel` builds it."""
