@@ -78,7 +78,7 @@ def made_at(path: Path, source: Path, *, force: bool) -> Iterator[BinaryIO]:
 
 
 def write(file: BinaryIO, table: Table) -> None:
-    """Writes "index" and the accuracies of a table, with its provenance. Each is of numbers or text: none is pickled."""
+    """Writes "index" and the accuracies of a table, with its provenance: numbers and text, nothing that is pickled."""
     np.savez(
         file,
         format=np.array(FORMAT),
