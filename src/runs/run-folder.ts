@@ -65,7 +65,9 @@ export async function requireJournal(folder: string): Promise<void> {
  */
 export async function clearUnbegun(folder: string, clock: Clock): Promise<void> {
   const entries = await readdir(folder).catch((): string[] => []);
-  const leftovers = [journalPath, RunLock.path, socketPath].map((path) => basename(path(folder)));
+  const leftovers = [journalPath(folder), RunLock.path(folder), socketPath(folder)].map((path) =>
+    basename(path),
+  );
   if (entries.length === 0 || entries.some((name) => !leftovers.includes(name))) return;
   const lock = await RunLock.take(folder, clock);
   try {
