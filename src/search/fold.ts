@@ -118,6 +118,7 @@ export function applyEvent(state: RunState | null, event: RunEvent): RunState {
       roundOf(state, event.round).strategy = event.text;
       break;
     case "round-proposed":
+      openRound(state, event);
       roundOf(state, event.round).candidates = event.candidates.map(({ raw, verdict }, index) => {
         const candidate: Candidate = { round: event.round, index, raw, verdict, outcome: null };
         visit(state, candidate);
@@ -125,7 +126,7 @@ export function applyEvent(state: RunState | null, event: RunEvent): RunState {
       });
       break;
     case "architecture-measured": {
-      const candidate = state.rounds[event.round - 1]?.candidates[event.candidate];
+      const candidate = openRound(state, event)?.candidates[event.candidate];
       if (candidate?.verdict.kind !== "accepted" || candidate.verdict.measured.text !== event.text) {
         throw new ContractViolation(
           `event ${event.seq}: measures an architecture that round ${event.round} did not accept`,
@@ -165,6 +166,14 @@ function roundOf(state: RunState, round: number): Round {
     state.rounds.push({ round: state.rounds.length + 1, strategy: null, candidates: [], closed: false });
   }
   return state.rounds[round - 1] as Round;
+}
+
+/** The round that an event is about, if there is one. @throws ContractViolation where it is closed: what it holds is final */
+function openRound(state: RunState, { seq, type, round }: RunEvent & { round: number }): Round | undefined {
+  const found = state.rounds[round - 1];
+  if (found?.closed === true)
+    throw new ContractViolation(`event ${seq}: ${type} comes after the end of round ${round}`);
+  return found;
 }
 
 /** Adds a call to the conversation of its role. */

@@ -1,11 +1,12 @@
 /**
  * What a run found: evaluations, the objective, the best architecture and the tests after the end.
  *
- * Selectors over the state of a run. Everything is ordered by round and candidate, and never by the time of its answer.
+ * Selectors over the state of a run. Everything is ordered by round and candidate, and never by the time of its answer. What
+ * closed rounds add up to is kept, so that a long run is not read again in every round.
  */
 import { ContractViolation } from "../errors.ts";
 import type { MeasuredCost, Outcome } from "./events.ts";
-import type { Candidate, RunState } from "./state.ts";
+import type { Candidate, Round, RunState } from "./state.ts";
 
 /** An architecture with its costs and its result: measured, or that of an equivalent one. */
 export interface Evaluation {
@@ -17,7 +18,30 @@ export interface Evaluation {
 
 /** Every finished evaluation of the run, failed ones included, by round and candidate. */
 export function evaluations(state: RunState): Evaluation[] {
-  return state.rounds.flatMap(({ candidates }) => evaluationsAmong(candidates));
+  return [...settledOf(state).evaluations, ...openEvaluations(state)];
+}
+
+/** The same in two parts: those of the closed rounds from the first one on, to which later ones are added, and the others. */
+export function evaluationsByRound(state: RunState): {
+  readonly settled: readonly Evaluation[];
+  readonly open: readonly Evaluation[];
+} {
+  return { settled: settledOf(state).evaluations, open: openEvaluations(state) };
+}
+
+/** How many finished evaluations there are. */
+export function evaluationCount(state: RunState): number {
+  return settledOf(state).evaluations.length + openEvaluations(state).length;
+}
+
+/** Whether any evaluation gave a result. */
+export function hasMeasured(state: RunState): boolean {
+  return settledOf(state).hasMeasured || openEvaluations(state).some(isMeasurement);
+}
+
+/** How many rounds are closed. */
+export function closedRounds(state: RunState): number {
+  return settledOf(state).rounds + openRounds(state).filter(({ closed }) => closed).length;
 }
 
 /** The results that were known before the search began. They are no evaluations of the run. */
@@ -68,14 +92,7 @@ export interface Best {
 
 /** The best architecture within every limit; the first one of equally good ones; null when there is none. */
 export function best(state: RunState): Best | null {
-  let found: Best | null = null;
-  for (const { candidate, measured, outcome } of results(state)) {
-    const value = valueOf(state, outcome);
-    if (value === null || outcome.kind !== "measurement" || !isBetter(state, value, found?.value ?? null))
-      continue;
-    found = { text: measured.text, value, candidate, measured, outcome };
-  }
-  return found;
+  return betterAmong(state, openRounds(state), settledOf(state).best);
 }
 
 /** The best within the limits before the first evaluation, among what was known; null: nothing was. */
@@ -185,9 +202,71 @@ export function smallestCosts(state: RunState): { name: string; limit: number; s
 
 // --- internal ---
 
-/** Every result within the limits: known, evaluated, or equivalent to one of these. */
-function* results(state: RunState): Generator<Evaluation> {
-  for (const candidates of [state.known, ...state.rounds.map((round) => round.candidates)]) {
+/** What was known, and the closed rounds from the first one on, add up to; `evaluations` are those of the rounds. */
+interface Settled {
+  rounds: number;
+  readonly evaluations: Evaluation[];
+  hasMeasured: boolean;
+  best: Best | null;
+}
+
+const settled = new WeakMap<RunState, Settled>();
+
+/** A closed round does not change any more: it is read once. */
+function settledOf(state: RunState): Settled {
+  let sums = settled.get(state);
+  if (sums === undefined) {
+    sums = {
+      rounds: 0,
+      evaluations: [],
+      hasMeasured: false,
+      best: betterAmong(state, [{ candidates: state.known }], null),
+    };
+    // Before the first round, known results may still come.
+    if (state.rounds.length > 0) settled.set(state, sums);
+  }
+  for (let next = state.rounds[sums.rounds]; next?.closed === true; next = state.rounds[sums.rounds]) {
+    const found = evaluationsAmong(next.candidates);
+    sums.evaluations.push(...found);
+    sums.hasMeasured ||= found.some(isMeasurement);
+    sums.best = betterAmong(state, [next], sums.best);
+    sums.rounds += 1;
+  }
+  return sums;
+}
+
+/** The rounds that `settledOf` does not cover. */
+function openRounds(state: RunState): Round[] {
+  return state.rounds.slice(settledOf(state).rounds);
+}
+
+function openEvaluations(state: RunState): Evaluation[] {
+  return openRounds(state).flatMap(({ candidates }) => evaluationsAmong(candidates));
+}
+
+function isMeasurement({ outcome }: Evaluation): boolean {
+  return outcome.kind === "measurement";
+}
+
+/** The best of some rounds within the limits, where it is better than `before`. */
+function betterAmong(
+  state: RunState,
+  rounds: readonly Pick<Round, "candidates">[],
+  before: Best | null,
+): Best | null {
+  let found = before;
+  for (const { candidate, measured, outcome } of results(state, rounds)) {
+    const value = valueOf(state, outcome);
+    if (value === null || outcome.kind !== "measurement" || !isBetter(state, value, found?.value ?? null))
+      continue;
+    found = { text: measured.text, value, candidate, measured, outcome };
+  }
+  return found;
+}
+
+/** Every result of some rounds within the limits: known, evaluated, or equivalent to one of these. */
+function* results(state: RunState, rounds: readonly Pick<Round, "candidates">[]): Generator<Evaluation> {
+  for (const { candidates } of rounds) {
     for (const candidate of candidates) {
       const { verdict } = candidate;
       const outcome = resultOf(state, candidate);
