@@ -6,7 +6,7 @@
 import type { Architecture } from "../search/architecture.ts";
 import type { Space } from "../search/space.ts";
 import { type Evaluation, objective, resultsSoFar, valueOf } from "../search/results.ts";
-import type { RunState } from "../search/state.ts";
+import type { Candidate, RunState } from "../search/state.ts";
 
 /** An evaluated architecture; a higher fitness is better, in either direction of the objective. */
 export interface Individual {
@@ -37,5 +37,16 @@ function individualOf(
   const value = valueOf(state, outcome);
   if (value === null || overLimit) return [];
   const fitness = objective(state).higherIsBetter ? value : -value;
-  return [{ architecture: space.fromText(measured.text), fitness, round: candidate.round }];
+  return [{ architecture: architectureOf(space, candidate, measured.text), fitness, round: candidate.round }];
+}
+
+/** Architectures that were read from their texts: every round asks for all of them again. */
+const read = new WeakMap<Space, WeakMap<Candidate, Architecture>>();
+
+function architectureOf(space: Space, candidate: Candidate, text: string): Architecture {
+  const known = read.get(space) ?? new WeakMap<Candidate, Architecture>();
+  read.set(space, known);
+  const architecture = known.get(candidate) ?? space.fromText(text);
+  known.set(candidate, architecture);
+  return architecture;
 }
