@@ -7,6 +7,7 @@ import { ContractViolation } from "../errors.ts";
 import { bytesOf, newBytesIn } from "./conversation.ts";
 import type { EventBody, MeasuredCost, RunEvent } from "./events.ts";
 import { budgetSpent, isHopeless, isStalled, secondsWorked } from "./progress.ts";
+import { isOverLimit } from "./results.ts";
 import type { Candidate, Round, RunState } from "./state.ts";
 
 /**
@@ -24,6 +25,8 @@ export function applyEvent(state: RunState | null, event: RunEvent): RunState {
       startedAt: at,
       lastAt: at,
       seq,
+      known: [],
+      knownFrom: null,
       rounds: [],
       costs: new Map(),
       visited: new Map(),
@@ -80,6 +83,12 @@ export function applyEvent(state: RunState | null, event: RunEvent): RunState {
       break;
     case "hint-given":
       state.hints.push({ round: event.round, text: event.text, at: event.at });
+      break;
+    case "results-known":
+      if (state.rounds.length > 0)
+        throw new ContractViolation(`event ${event.seq}: known results come before the first round`);
+      for (const result of event.results) learn(state, result);
+      state.knownFrom = event.source;
       break;
     case "costs-measured":
       for (const measured of event.measured) state.costs.set(measured.text, measured);
@@ -184,6 +193,27 @@ function take(state: RunState, event: Extract<EventBody, { type: "chat-replied" 
   if (event.truncated !== undefined) state.promptLimits[role] = event.truncated.promptTokens;
   if (event.condensed === true) conversation.length = 0;
   conversation.push(...added, { role: "assistant", content: reply.content });
+}
+
+/** Adds a known result, as if it had been evaluated before the first round. */
+function learn(
+  state: RunState,
+  { measured, metrics }: Extract<EventBody, { type: "results-known" }>["results"][number],
+): void {
+  const candidate: Candidate = {
+    round: 0,
+    index: state.known.length,
+    raw: measured.text,
+    verdict: {
+      kind: "accepted",
+      measured,
+      overLimit: isOverLimit(state, measured),
+      twin: state.firstOfKey.get(measured.equivalenceKey) ?? null,
+    },
+    outcome: { kind: "measurement", metrics, seconds: 0 },
+  };
+  state.known.push(candidate);
+  visit(state, candidate);
 }
 
 function visit(state: RunState, candidate: Candidate): void {

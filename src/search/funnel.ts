@@ -2,7 +2,7 @@
  * The funnel: counts in which state the proposed candidates ended.
  */
 import type { Outcome, Verdict } from "./events.ts";
-import { isBetter, valueOf } from "./results.ts";
+import { bestKnown, isBetter, valueOf } from "./results.ts";
 import type { RunState } from "./state.ts";
 
 /** Where candidates were lost. `proposed` is the sum of the eight states that follow it. */
@@ -16,7 +16,7 @@ export interface Funnel {
   beyondBudget: number;
   evaluated: number;
   failed: number;
-  /** Part of `evaluated`: better than everything before, within the limits. */
+  /** Part of `evaluated`: better than everything before, within the limits; known results are before it. */
   improved: number;
   /** Part of `evaluated`: over a limit. */
   overLimitEvaluated: number;
@@ -40,7 +40,7 @@ export function funnel(state: RunState, only?: number): Funnel {
     overLimitEvaluated: 0,
     equivalentEvaluated: 0,
   };
-  let bestSoFar: number | null = null;
+  let bestSoFar: number | null = bestKnown(state)?.value ?? null;
   for (const { round, candidates } of state.rounds) {
     const counted = only === undefined || only === round;
     for (const { verdict, outcome } of candidates) {

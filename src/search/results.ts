@@ -15,9 +15,19 @@ export interface Evaluation {
   readonly outcome: Outcome;
 }
 
-/** Every finished evaluation, failed ones included, by round and candidate. */
+/** Every finished evaluation of the run, failed ones included, by round and candidate. */
 export function evaluations(state: RunState): Evaluation[] {
   return state.rounds.flatMap(({ candidates }) => evaluationsAmong(candidates));
+}
+
+/** The results that were known before the search began. They are no evaluations of the run. */
+export function knownResults(state: RunState): Evaluation[] {
+  return evaluationsAmong(state.known);
+}
+
+/** Everything that a searcher may learn from: what was known before the search began, then every finished evaluation. */
+export function resultsSoFar(state: RunState): Evaluation[] {
+  return [...knownResults(state), ...evaluations(state)];
 }
 
 /** The finished evaluations among some candidates, in their order. */
@@ -68,10 +78,30 @@ export function best(state: RunState): Best | null {
   return found;
 }
 
-/** The best within the limits after each evaluation; text and value are null until there is one. */
+/** The best within the limits before the first evaluation, among what was known; null: nothing was. */
+export function bestKnown(state: RunState): { readonly text: string; readonly value: number } | null {
+  let found: { text: string; value: number } | null = null;
+  for (const { measured, overLimit, outcome } of knownResults(state)) {
+    const value = valueOf(state, outcome);
+    if (value !== null && !overLimit && isBetter(state, value, found?.value ?? null))
+      found = { text: measured.text, value };
+  }
+  return found;
+}
+
+/** Whether a result was known before the search began. */
+export function isKnown({ round }: Pick<Candidate, "round">): boolean {
+  return round === 0;
+}
+
+/**
+ * The best within the limits after each evaluation of the run; text and value are null until there is one. It begins with
+ * the best that was known.
+ */
 export function trace(state: RunState): { evaluation: number; text: string | null; value: number | null }[] {
-  let text: string | null = null;
-  let value: number | null = null;
+  const begin = bestKnown(state);
+  let text: string | null = begin?.text ?? null;
+  let value: number | null = begin?.value ?? null;
   return evaluations(state).map(({ measured, overLimit, outcome }, index) => {
     const own = valueOf(state, outcome);
     if (own !== null && !overLimit && isBetter(state, own, value)) {
@@ -155,9 +185,9 @@ export function smallestCosts(state: RunState): { name: string; limit: number; s
 
 // --- internal ---
 
-/** Every result within the limits: evaluated, or equivalent to an evaluated one. */
+/** Every result within the limits: known, evaluated, or equivalent to one of these. */
 function* results(state: RunState): Generator<Evaluation> {
-  for (const { candidates } of state.rounds) {
+  for (const candidates of [state.known, ...state.rounds.map((round) => round.candidates)]) {
     for (const candidate of candidates) {
       const { verdict } = candidate;
       const outcome = resultOf(state, candidate);

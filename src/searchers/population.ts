@@ -5,19 +5,23 @@
  */
 import type { Architecture } from "../search/architecture.ts";
 import type { Space } from "../search/space.ts";
-import { type Evaluation, evaluations, objective, valueOf } from "../search/results.ts";
+import { type Evaluation, objective, resultsSoFar, valueOf } from "../search/results.ts";
 import type { RunState } from "../search/state.ts";
 
 /** An evaluated architecture; a higher fitness is better, in either direction of the objective. */
 export interface Individual {
   readonly architecture: Architecture;
   readonly fitness: number;
+  /** 0: it was known before the search began. */
   readonly round: number;
 }
 
-/** Everything evaluated within the limits, in order; failures have no fitness and are left out. */
+/**
+ * Every result within the limits, in order, what was known before the search first; failures have no fitness and are left
+ * out.
+ */
 export function individuals(state: RunState, space: Space): Individual[] {
-  return evaluations(state).flatMap((evaluation) => individualOf(state, space, evaluation));
+  return resultsSoFar(state).flatMap((evaluation) => individualOf(state, space, evaluation));
 }
 
 /** The fittest first; earlier ones first on a tie. */

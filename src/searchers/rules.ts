@@ -196,7 +196,7 @@ function strategyOf({ space, state }: Turn, { good, from, width, polls }: Plan):
     .filter(({ choices }) => choices.length > 1)
     .sort((first, second) => topPercent(second) - topPercent(first))
     .slice(0, 3);
-  const spent = budgetSpent(state);
+  const spent = state.known.length + budgetSpent(state);
   const agreement = `agree most on ${named(favourites)}`;
   const summary =
     good.length === 0

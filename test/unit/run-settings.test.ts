@@ -8,8 +8,9 @@ import { rehearsal } from "../../src/app/run-config.ts";
 import { requireSameRun } from "../../src/app/same-run.ts";
 import { settingsOf } from "../../src/report/run-settings.ts";
 import { cohortsOf } from "../../src/report/study.ts";
+import type { KnownResults } from "../../src/runs/known-results.ts";
 import type { RunState } from "../../src/search/state.ts";
-import { parseConfig } from "../../src/settings/config.ts";
+import { type Config, parseConfig } from "../../src/settings/config.ts";
 import { type Setting, settings } from "../../src/settings.ts";
 import { tinySpace } from "../support/run-events.ts";
 
@@ -49,9 +50,14 @@ function configWith(key: string, value: unknown) {
   );
 }
 
+/** What the file or folder that a configuration names holds, as if it had been read. */
+function knownAt({ known }: Pick<Config, "known">): KnownResults | null {
+  return known === null ? null : { source: "a file", results: [{ text: known, metrics: { accuracy: 50 } }] };
+}
+
 function begun(key: string, value: unknown): RunState {
   const config = configWith(key, value);
-  return rehearsal(config, { ...tinySpace, id: config.space });
+  return rehearsal(config, { ...tinySpace, id: config.space }, knownAt(config));
 }
 
 describe.each(deciding)("%s", (key, setting) => {
@@ -71,8 +77,10 @@ describe.each(deciding)("%s", (key, setting) => {
   });
 
   it("keeps a bench from taking the old run for the new one", () => {
-    expect(() => requireSameRun("runs/a", other, config, space)).not.toThrow();
-    expect(() => requireSameRun("runs/a", one, config, space)).toThrow(`was run with another ${key} (`);
+    expect(() => requireSameRun("runs/a", other, config, space, knownAt(config))).not.toThrow();
+    expect(() => requireSameRun("runs/a", one, config, space, knownAt(config))).toThrow(
+      `was run with another ${key} (`,
+    );
   });
 
   it("keeps the two in rows of their own", () => {
@@ -108,8 +116,8 @@ describe("a setting of one role", () => {
   it("is another setting than the same of both", () => {
     const config = (model: object) => parseConfig({ space: "tiny", model: { name: "m", ...model } }, "");
     const [shared, ofRole] = [
-      rehearsal(config({ temperature: 0.2 }), tinySpace),
-      rehearsal(config({ temperature: 0.6, roles: { generator: { temperature: 0.2 } } }), tinySpace),
+      rehearsal(config({ temperature: 0.2 }), tinySpace, null),
+      rehearsal(config({ temperature: 0.6, roles: { generator: { temperature: 0.2 } } }), tinySpace, null),
     ];
     expect(settingsOf(shared)["model.temperature"]).toBe(0.2);
     expect(settingsOf(ofRole)["model.temperature"]).toEqual({ navigator: 0.6, generator: 0.2 });
