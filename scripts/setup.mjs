@@ -149,7 +149,7 @@ function requirementsPath(file) {
 // --- node packages ---
 
 async function installModules() {
-  // What the user's own settings may leave out is needed here; one package asks for a newer Node than it needs.
+  // What the user's own settings may leave out is needed here, also with a Node between two releases.
   const flags = ["--no-audit", "--no-fund", "--no-engine-strict", "--include=dev", "--include=optional"];
   await call("npm", ["ci", ...flags]);
   writeFileSync(modulesStamp, modulesMade());
