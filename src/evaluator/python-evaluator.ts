@@ -11,6 +11,7 @@ import { existsSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
 import { createInterface } from "node:readline";
 import { type CollmError, EvaluatorUnavailable, UsageError } from "../errors.ts";
+import { installEvaluator } from "../system/installation.ts";
 import { isOutOfFiles, outOfFiles } from "../system/system-error.ts";
 import type { EvaluatorLog } from "./evaluator-log.ts";
 import { throwIfRaised, unlessRaised, within } from "./waiting.ts";
@@ -167,7 +168,7 @@ class Child {
     const what = existsSync(folder) ? `Python "${python}"` : `the folder ${folder}`;
     const why = code === "ENOENT" ? "is not there" : `cannot be used (${code})`;
     return new UsageError(
-      `cannot start the evaluator: ${what} ${why}; run \`npm run setup\`, or name another Python`,
+      `cannot start the evaluator: ${what} ${why}; run \`${installEvaluator}\`, or name another Python`,
     );
   }
 
@@ -181,7 +182,7 @@ class Child {
     }
     const isIncomplete = /No module named/.test(last);
     const advice = isIncomplete
-      ? "run `npm run setup`, or name another Python"
+      ? `run \`${installEvaluator}\`, or name another Python`
       : "repair it, then start again";
     return new UsageError(`${how}; ${advice}`);
   }
