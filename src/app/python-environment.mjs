@@ -293,11 +293,11 @@ export class PythonEnvironment {
 /** @type {Reason} */
 export const diskFull = { what: "the disk is full", next: "free space" };
 
-/** @type {Reason} */
 const noNetwork = {
   what: "the package index cannot be reached",
   next: "check the network, and the proxy and the index in the settings of pip, uv and npm",
 };
+const noPackage = { ...noNetwork, what: "the package index cannot be reached, or it lacks a package" };
 
 /**
  * Why an installation failed, where what it printed says so: the disk or the network.
@@ -311,7 +311,9 @@ export function knownReason(lines) {
     return diskFull;
   const network =
     /NewConnectionError|ConnectTimeout|ReadTimeoutError|ProxyError|name resolution|Name or service not known|nodename nor servname|dns error|tcp connect error|client error \(Connect\)|operation timed out|Network is unreachable|\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT)\b/i;
-  return network.test(text) ? noNetwork : null;
+  if (network.test(text)) return noNetwork;
+  // What pip says where it does not tell why it got no list.
+  return /\(from versions: none\)/.test(text) ? noPackage : null;
 }
 
 // --- internal ---
