@@ -8,10 +8,10 @@ export { type BenchOptions, type Benched, type BenchWatch, bench } from "./app/b
 export { type Plan, type PlanFlags, type PlannedRun, readPlan } from "./app/plan.ts";
 export { type Reported, type ReportFiles, report } from "./app/report.ts";
 export {
+  type NewSearchOptions,
   type Replayed,
   replay,
   type ResumeChanges,
-  type Resumed,
   type ResumeOptions,
   resume,
   type Searched,

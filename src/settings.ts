@@ -619,6 +619,24 @@ export const commandFlags = {
     scope: "surrounds",
     flag: {},
   },
+  continue: {
+    schema: (z) => z.boolean(),
+    help: "continue the run in --out if there is one with the same settings, or prolong it by a larger budget; else begin it",
+    scope: "surrounds",
+    flag: {},
+  },
+  events: {
+    schema: (z) => z.boolean(),
+    help: "for a program that drives the run: print lines of JSON on standard output, the result last",
+    scope: "surrounds",
+    flag: {},
+  },
+  exitWithStdin: {
+    schema: (z) => z.boolean(),
+    help: "for a program that drives the run: stop it, as Ctrl-C does, when standard input ends",
+    scope: "surrounds",
+    flag: {},
+  },
   shared: {
     schema: (z) => z.boolean(),
     help: "let the umask decide who may read the files; without it, only you can",
@@ -744,6 +762,12 @@ export const commandFlags = {
   reasoning: {
     schema: (z) => z.boolean(),
     help: "with --round: what the models thought, whole",
+    scope: "surrounds",
+    flag: {},
+  },
+  lines: {
+    schema: (z) => z.boolean(),
+    help: "for a program: the run, its strategies and its candidates as lines of JSON",
     scope: "surrounds",
     flag: {},
   },

@@ -10,27 +10,40 @@ from collm_nas_evaluator import __version__
 if TYPE_CHECKING:
     from collm_nas.errors import CollmError, NodeMissing, NoWinner, SearchStopped, UsageError
     from collm_nas.function import Cost, Metric
-    from collm_nas.space import Slots, Space, choice, slots
+    from collm_nas.result import Candidate, Result, Winner, open_run
+    from collm_nas.search import search
+    from collm_nas.serving import serve
+    from collm_nas.space import Architecture, Slots, Space, choice, slots
 
 _HOMES = {
     "collm_nas.errors": ("CollmError", "NoWinner", "NodeMissing", "SearchStopped", "UsageError"),
     "collm_nas.function": ("Cost", "Metric"),
-    "collm_nas.space": ("Slots", "Space", "choice", "slots"),
+    "collm_nas.result": ("Candidate", "Result", "Winner", "open_run"),
+    "collm_nas.search": ("search",),
+    "collm_nas.serving": ("serve",),
+    "collm_nas.space": ("Architecture", "Slots", "Space", "choice", "slots"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Architecture",
+    "Candidate",
     "CollmError",
     "Cost",
     "Metric",
     "NoWinner",
     "NodeMissing",
+    "Result",
     "SearchStopped",
     "Slots",
     "Space",
     "UsageError",
+    "Winner",
     "__version__",
     "choice",
+    "open_run",
+    "search",
+    "serve",
     "slots",
 ]
 

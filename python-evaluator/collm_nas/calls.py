@@ -94,7 +94,7 @@ class Workers:
         self.parallelism = count
         self._program = _travelling(scores, wanted)
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._finished = threading.Event()
+        self._finished = threading.Semaphore(0)
         self._closed = False
         self._processes: list[_Process | None] = [None] * count
         self._threads = [
@@ -108,10 +108,10 @@ class Workers:
         self._jobs.put(job)
 
     def work(self) -> None:
-        self._finished.wait()
+        self._finished.acquire()
 
     def finish(self) -> None:
-        self._finished.set()
+        self._finished.release()
 
     def close(self) -> None:
         self._closed = True
@@ -138,8 +138,10 @@ class Workers:
             if answer is None:
                 if self._closed:
                     return
-                answer = Answer(Failure(FailureKind.CRASHED, process.how_it_died()), process.how_it_died())
+                how = process.how_it_died()
+                process.kill()
                 process = self._processes[place] = None
+                answer = Answer(Failure(FailureKind.CRASHED, how), f"{how}, with {job.architecture}")
             job.answer(answer)
         if process is not None:
             process.kill()
@@ -184,7 +186,12 @@ class _Process:
         return f"the worker process ended with exit code {code}"
 
     def kill(self) -> None:
-        self._process.kill()
+        """Ends it, and all that it started."""
+        pid: int | None = self._process.pid
+        if pid is not None:
+            for end in (os.killpg, os.kill):  # the group is there only once the process has begun its own
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    end(pid, signal.SIGKILL)
         self._process.join(5)
         self._connection.close()
 
@@ -193,7 +200,7 @@ def _run(connection: Connection, program: bytes, parent: int) -> None:
     """The program of a worker process."""
     import cloudpickle  # noqa: PLC0415
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C ends
+    os.setsid()  # a group of its own: Ctrl-C does not reach it, and all that it starts ends with it
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     scores, wanted = cloudpickle.loads(program)
 
@@ -210,7 +217,7 @@ def _end_with(parent: int) -> None:
     """Ends this process soon after its parent has ended."""
     while os.getppid() == parent:
         time.sleep(0.5)
-    os._exit(1)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _travelling(scores: Scores, wanted: Wanted) -> bytes:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from collm_nas.answers import Answer, in_short
-from collm_nas.calls import Calls, Job
+from collm_nas.answers import Answer, Wanted, in_short
+from collm_nas.calls import Calls, Here, Job, Scores, Workers
 from collm_nas.errors import UsageError
 from collm_nas.space import Architecture, Space
 from collm_nas_evaluator import space as described
@@ -39,6 +39,7 @@ class Cost:
     meaning: str = ""
 
 
+Score = Callable[[Architecture], Any]
 Costs = Mapping[str, Callable[[Architecture], float] | Cost]
 
 
@@ -196,6 +197,47 @@ class FunctionBackend:
         error.__cause__ = cause
         self._on_broken_cost(error)
         raise error
+
+
+def scored(
+    space: Space,
+    score: Score,
+    *,
+    costs: Costs,
+    objective: Objective,
+    test: Score | None,
+    key: Callable[[Architecture], str] | None,
+    version: str,
+    workers: int,
+    on_broken_cost: Callable[[UsageError], None],
+    say: Callable[[str], None],
+) -> tuple[FunctionBackend, Calls]:
+    """A backend of functions, and what calls them: this thread, or worker processes.
+
+    Raises UsageError for what is no function, a number of workers that is none, and what cannot travel to workers.
+    """
+    scores: Scores = {"search": score} if test is None else {"search": score, "test": test}
+    for name, given in {"score": score, "test": test, "key": key}.items():
+        if given is not None and not callable(given):
+            raise UsageError(f"{name} is {given!r}; give a function of an architecture")
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise UsageError(f"workers is {workers!r}; it must be a whole number, at least 1")
+    if not callable(score):
+        raise UsageError("score is None; give a function of an architecture")
+    wanted = Wanted(objective.metrics[0].name, tuple(each.name for each in objective.metrics[1:]))
+    calls: Calls = Here(scores, wanted) if workers == 1 else Workers(workers, scores, wanted)
+    backend = FunctionBackend(
+        space,
+        objective,
+        costs,
+        calls,
+        splits=tuple(scores),
+        key=key,
+        version=version,
+        on_broken_cost=on_broken_cost,
+        say=say,
+    )
+    return backend, calls
 
 
 _SPLITS = {

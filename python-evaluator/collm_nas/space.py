@@ -57,6 +57,8 @@ def slots(
             "slots needs either a length or groups: slots([1, 3], 4) or slots([1, 3], groups={'stage 1': 4})"
         )
     named = {"": length} if groups is None else groups
+    if not named:
+        raise UsageError("slots: groups is empty; name at least one, such as {'stage 1': 4}")
     for name, size in named.items():
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             where = f"group {name!r}" if name else "length"
@@ -109,8 +111,7 @@ class Space:
             if not isinstance(each, Slots):
                 raise UsageError(f'space: dimension "{key}" is {each!r}; make it with nas.slots(…) or nas.choice(…)')
             if each.active and each.active not in self.dimensions:
-                known = ", ".join(other for other in self.dimensions if other != key)
-                raise UsageError(f'space: active of dimension "{key}" names "{each.active}"; there is only {known}')
+                raise UsageError(f'space: active of dimension "{key}" names "{each.active}", which is no dimension')
         try:
             self.described = described.Space(
                 tuple(_wire(key, each) for key, each in self.dimensions.items()),
@@ -119,6 +120,8 @@ class Space:
                 title=summary or name,
                 summary=summary or f"An architecture of {name}.",
             )
+        except UsageError:
+            raise
         except ValueError as error:
             raise UsageError(f"space: {error}") from error
         self._values = {
@@ -129,7 +132,8 @@ class Space:
     def __repr__(self) -> str:
         return f"Space({', '.join(self.dimensions)}; {self.described.size:,} architectures)"
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
         """The number of different architectures."""
         return self.described.size
 

@@ -4,7 +4,7 @@
  * It is an ordinary run. It shares the evaluator with the others, and nobody steers it.
  */
 import { existsSync } from "node:fs";
-import { JournalDamaged, JournalLocked, UsageError } from "../errors.ts";
+import { JournalDamaged, JournalLocked } from "../errors.ts";
 import { clearUnbegun, journalPath } from "../runs/run-folder.ts";
 import { createRun, openRun } from "../runs/journal.ts";
 import { readRun } from "../runs/run-record.ts";
@@ -51,11 +51,6 @@ export async function completeRun(
     throw error;
   }
   requireSameRun(folder, state, config, described);
-  const { digest } = state.original ?? state.space;
-  if (digest !== described.digest)
-    throw new UsageError(
-      `${folder} searched other data under the name ${described.id} than the evaluator serves now; serve those again, or choose another --out`,
-    );
   return isComplete(state) ? state : null;
 }
 

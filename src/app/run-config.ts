@@ -18,14 +18,20 @@ import { findSearcher, systemClock } from "./compose.ts";
 import { onwardCommand } from "./held-run.ts";
 
 /**
- * The configuration of a new run, before anything is started for it.
+ * The configuration of a run, before anything is started for it.
  *
- * @throws UsageError for what no run can begin with, a folder that holds one already included
+ * @param mayContinue whether a run in its folder is continued; else that is refused
+ * @throws UsageError for what no run can begin with
  */
-export async function readRunConfig(file: string | undefined, flags: Flags): Promise<Config> {
+export async function readRunConfig(
+  file: string | undefined,
+  flags: Flags,
+  mayContinue = false,
+): Promise<Config> {
   const config = await readConfig(file, flags);
   findSearcher(config.searcher);
   askedModel(searchConfigOf(config), config.model, file === undefined ? "" : `${file}: `);
+  if (mayContinue) return config;
   // The journal itself refuses again when it is made.
   if (config.out !== null && existsSync(journalPath(config.out)))
     throw new UsageError(

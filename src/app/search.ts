@@ -10,22 +10,25 @@ import { join } from "node:path";
 import { UsageError } from "../errors.ts";
 import { createRun, openRun, type RunJournal } from "../runs/journal.ts";
 import { type OnStored } from "../runs/append-log.ts";
+import { clearUnbegun, journalPath } from "../runs/run-folder.ts";
 import { readRunUnchecked } from "../runs/run-record.ts";
-import type { Notice } from "../search/live-run.ts";
+import type { Observe } from "../search/live-run.ts";
 import type { Cap, Caps, Role, SearchConfig } from "../search/events.ts";
 import { replaySearch } from "../search/replay.ts";
+import type { SpaceCatalog } from "../search/ports.ts";
 import { metered } from "../search/spend.ts";
 import { fold } from "../search/fold.ts";
 import { isComplete } from "../search/results.ts";
 import { type RunState } from "../search/state.ts";
 import { number } from "../text/numbers.ts";
 import { asksNavigator } from "../searchers/registry.ts";
-import { type Config, readCaps, readSetup, searchConfigOf } from "../settings/config.ts";
+import { type Config, readCaps, readSetup, type Setup, searchConfigOf, setupOf } from "../settings/config.ts";
 import { type Flags } from "../settings/flags.ts";
 import { findSearcher, type ModelWatch, openEvaluator, systemClock } from "./compose.ts";
 import { refuseHeld } from "./held-run.ts";
 import { prepare, prepareResume, resumeRun, startRun } from "./run-lifecycle.ts";
 import { type RunServiceFlags, RunServices } from "./run-services.ts";
+import { type Prolonged, prolonging } from "./same-run.ts";
 
 /** Who watches a run while it runs, and what is opened beside it. */
 export interface SearchOptions extends RunServiceFlags {
@@ -33,27 +36,41 @@ export interface SearchOptions extends RunServiceFlags {
   readonly signal?: AbortSignal;
   /** Called once the run has begun or continues: `state` is what its record says so far. */
   readonly onBegin?: (state: RunState, folder: string) => void;
-  /** Called with everything that happens: each event that is stored, with the state after it, and each wait. */
-  readonly observe?: (notice: Notice) => void;
+  /**
+   * Called with everything that happens: each event that is stored, with the state after it, and each wait. A promise that
+   * it returns for an event is waited for.
+   */
+  readonly observe?: Observe;
   /** Called while a model's reply arrives, with its length so far in characters. */
   readonly onText?: (role: Role, characters: number) => void;
   /** Called with a line for a person about what is beside the run: its page, its feed, a repair of its record. */
   readonly say?: (line: string) => void;
 }
 
+export interface NewSearchOptions extends ResumeOptions {
+  /**
+   * Continues the run in the folder of `config.out`, if there is one. It must have been made with the same settings. A larger
+   * budget, more rounds or larger caps prolong it. A complete run is read and left as it is.
+   */
+  readonly continue?: boolean | undefined;
+}
+
 /** A run that has come to its end. */
 export interface Searched {
   readonly folder: string;
   readonly state: RunState;
+  /** Whether it had ended before and the call gave it nothing to do, so that it is as it was. */
+  readonly hadEnded: boolean;
 }
 
 /**
- * Runs a new search to its end. The record is in the folder of `config.out`, or in a new one below `runs/`.
+ * Runs a search to its end. The record is in the folder of `config.out`, or in a new one below `runs/`.
  *
- * @throws UsageError when no run can begin with this configuration; Interrupted when it is stopped; another CollmError when
- *   it cannot continue. A run that had begun can be resumed
+ * @throws UsageError when no run can begin with this configuration, or the run that is continued is another one; Interrupted
+ *   when it is stopped; another CollmError when it cannot continue. A run that had begun can be resumed
  */
-export async function search(config: Config, options: SearchOptions = {}): Promise<Searched> {
+export async function search(config: Config, options: NewSearchOptions = {}): Promise<Searched> {
+  if (options.continue === true && (await hasRun(config))) return await continueConfigured(config, options);
   const { signal = never(), say = () => {}, observe = () => {} } = options;
   const services = await RunServices.open(options);
   const { evaluator, logTo, close } = await openEvaluator(config);
@@ -77,7 +94,7 @@ export async function search(config: Config, options: SearchOptions = {}): Promi
       };
       const either = AbortSignal.any([signal, stop]);
       const state = await startRun(config, dependencies, serverVersion, journal, either, observers);
-      return { folder, state };
+      return { folder, state, hadEnded: false };
     } finally {
       await putAway(services, journal);
     }
@@ -106,11 +123,6 @@ export interface ResumeOptions extends SearchOptions {
   readonly onRead?: (state: RunState, folder: string) => void;
 }
 
-export interface Resumed extends Searched {
-  /** Whether the run had ended before and the changes gave it nothing to do, so that it is as it was. */
-  readonly hadEnded: boolean;
-}
-
 /**
  * Continues a run that was stopped, or prolongs one that has ended.
  *
@@ -120,47 +132,14 @@ export async function resume(
   folder: string,
   changes: ResumeChanges = {},
   options: ResumeOptions = {},
-): Promise<Resumed> {
-  const { signal = never(), say = () => {}, observe = () => {} } = options;
-  const services = await RunServices.open(options);
-  const opened = await openRun(folder, systemClock, services.onStored).catch(async (error: unknown) => {
-    await services.close();
-    return await refuseHeld(folder, error);
-  });
-  try {
-    const before = fold(opened.events) as RunState;
-    options.onRead?.(before, folder);
-    for (const repair of opened.repairs) say(repair);
+): Promise<Searched> {
+  return await continueRun(folder, options, (before) => {
     const { budget = null, rounds = null } = changes;
     const caps = changes.cap === undefined ? null : readCaps({ ...before.search.caps, ...changes.cap });
-    if (budget === null && rounds === null && caps === null && isComplete(before))
-      return { folder, state: before, hadEnded: true };
+    if (budget === null && rounds === null && caps === null && isComplete(before)) return null;
     refuseTooLittle(before, budget, caps);
-    const setup = readSetup(before.setup, changes);
-    const { evaluator, logTo, close } = await openEvaluator(setup);
-    logTo(evaluatorLogPath(folder));
-    const closing = [close];
-    try {
-      const allowed = caps ?? before.search.caps ?? {};
-      const watch = watchBy(options);
-      const dependencies = await prepareResume(before, setup, allowed, evaluator, signal, watch);
-      closing.push(dependencies.close);
-      const hints = refusesHints(before.search);
-      const { steering, stop } = await services.begin(before.run, folder, hints, say);
-      const observers = {
-        onBegin: (state: RunState) => options.onBegin?.(state, folder),
-        observe,
-        steering,
-      };
-      const either = AbortSignal.any([signal, stop]);
-      const state = await resumeRun(opened, { budget, rounds, caps, setup }, dependencies, either, observers);
-      return { folder, state, hadEnded: false };
-    } finally {
-      await Promise.all(closing.map((each) => each()));
-    }
-  } finally {
-    await putAway(services, opened.journal);
-  }
+    return { setup: readSetup(before.setup, changes), prolonged: async () => ({ budget, rounds, caps }) };
+  });
 }
 
 export interface Replayed {
@@ -184,6 +163,86 @@ export async function replay(folder: string): Promise<Replayed> {
 }
 
 // --- internal ---
+
+/** Whether the folder of a configuration holds a run. What a run leaves that was killed before it began is removed. */
+async function hasRun({ out }: Config): Promise<boolean> {
+  if (out === null)
+    throw new UsageError("no folder is named, so there is no run to continue; name one with --out");
+  await clearUnbegun(out, systemClock).catch((error: unknown) => refuseHeld(out, error));
+  return existsSync(journalPath(out));
+}
+
+/** Continues the run of a configuration where it is, with the models and the evaluator of the configuration. */
+async function continueConfigured(config: Config, options: NewSearchOptions): Promise<Searched> {
+  const { out: folder, space } = config;
+  const { signal = never() } = options;
+  return await continueRun(folder as string, options, (before) => ({
+    setup: setupOf(config),
+    prolonged: async (evaluator) => {
+      const described = await evaluator.describe(space, signal);
+      const prolonged = prolonging(folder as string, before, config, described);
+      const { budget, rounds, caps } = prolonged;
+      if (budget === null && rounds === null && caps === null && isComplete(before)) return null;
+      refuseTooLittle(before, budget, caps);
+      return prolonged;
+    },
+  }));
+}
+
+/** How a run continues. */
+interface Continuation {
+  /** Its models and its evaluator from here on. */
+  readonly setup: Setup;
+  /** What it gets in addition; null: there is nothing to do. */
+  readonly prolonged: (evaluator: SpaceCatalog) => Promise<Prolonged | null>;
+}
+
+/** Continues a run. @param decide says how, once its record is read; null: there is nothing to do */
+async function continueRun(
+  folder: string,
+  options: ResumeOptions,
+  decide: (before: RunState) => Continuation | null,
+): Promise<Searched> {
+  const { signal = never(), say = () => {}, observe = () => {} } = options;
+  const services = await RunServices.open(options);
+  const opened = await openRun(folder, systemClock, services.onStored).catch(async (error: unknown) => {
+    await services.close();
+    return await refuseHeld(folder, error);
+  });
+  try {
+    const before = fold(opened.events) as RunState;
+    options.onRead?.(before, folder);
+    for (const repair of opened.repairs) say(repair);
+    const continuation = decide(before);
+    if (continuation === null) return { folder, state: before, hadEnded: true };
+    const { setup } = continuation;
+    const { evaluator, logTo, close } = await openEvaluator(setup);
+    logTo(evaluatorLogPath(folder));
+    const closing = [close];
+    try {
+      const prolonged = await continuation.prolonged(evaluator);
+      if (prolonged === null) return { folder, state: before, hadEnded: true };
+      const allowed = prolonged.caps ?? before.search.caps ?? {};
+      const watch = watchBy(options);
+      const dependencies = await prepareResume(before, setup, allowed, evaluator, signal, watch);
+      closing.push(dependencies.close);
+      const hints = refusesHints(before.search);
+      const { steering, stop } = await services.begin(before.run, folder, hints, say);
+      const observers = {
+        onBegin: (state: RunState) => options.onBegin?.(state, folder),
+        observe,
+        steering,
+      };
+      const either = AbortSignal.any([signal, stop]);
+      const state = await resumeRun(opened, { ...prolonged, setup }, dependencies, either, observers);
+      return { folder, state, hadEnded: false };
+    } finally {
+      await Promise.all(closing.map((each) => each()));
+    }
+  } finally {
+    await putAway(services, opened.journal);
+  }
+}
 
 /** A signal that nobody raises. */
 function never(): AbortSignal {

@@ -83,6 +83,11 @@ export function summarize(state: RunState, run: string, status?: Status): Summar
   };
 }
 
+/** A summary whose size does not grow with the run, for a line of its own. */
+export function withoutTrace({ trace: _trace, ...rest }: Summary): Omit<Summary, "trace"> {
+  return rest;
+}
+
 /** Why there is no winner: the nearest miss of a limit, or what the first evaluation failed with. */
 export function whyNoWinner(state: RunState): NonNullable<Summary["noWinner"]> {
   const missed = smallestCosts(state).filter(({ limit, smallest }) => smallest !== null && smallest > limit);

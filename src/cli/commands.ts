@@ -24,15 +24,24 @@ import { act } from "./flags.ts";
 import type { Output, Streams } from "./output.ts";
 import { printable, type TextStream } from "./style.ts";
 
+/** Who reads what a command prints, and what ends it. */
+export interface Manner {
+  /** Whether standard output is for one object alone. */
+  readonly json: boolean;
+  /** Whether it is for the lines of a run, and whether the end of standard input stops the command: a program drives it. */
+  readonly events: boolean;
+  readonly exitWithStdin: boolean;
+}
+
 /** How a command is carried out. */
 export interface Handlers {
   /** Runs one that has something to put away: a signal stops it, and it is waited for. */
   readonly perform: (
-    json: boolean | undefined,
+    manner: Manner,
     command: (output: Output, signal: AbortSignal) => Promise<void>,
   ) => Promise<void>;
   /** Runs one that has nothing to put away, so that a signal may end the process at once. */
-  readonly look: (json: boolean | undefined, command: (output: Output) => Promise<void>) => Promise<void>;
+  readonly look: (manner: Manner, command: (output: Output) => Promise<void>) => Promise<void>;
 }
 
 /** The commands as a parser of a command line. It throws a CommanderError where commander would end the process. */
@@ -60,9 +69,20 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
       .argument("[file]", "configuration in YAML; flags win over it")
       .addHelpText("after", examples.run),
     handlers,
-    [...searchFlags, "feed", "allowRemote", "dashboard", "shared"],
-    async ([file], { feed, allowRemote, dashboard, shared, ...flags }, output, signal) =>
-      (await import("./run.ts")).run(file, flags, { feed, allowRemote, dashboard, shared }, output, signal),
+    [...searchFlags, "continue", "feed", "allowRemote", "dashboard", "shared", "events", "exitWithStdin"],
+    async (
+      [file],
+      { feed, allowRemote, dashboard, shared, continue: mayContinue, ...flags },
+      output,
+      signal,
+    ) =>
+      (await import("./run.ts")).run(
+        file,
+        flags,
+        { feed, allowRemote, dashboard, shared, continue: mayContinue },
+        output,
+        signal,
+      ),
   );
 
   act(
@@ -72,7 +92,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
       .argument("<run>", "the run's folder")
       .addHelpText("after", examples.resume),
     handlers,
-    [...resumeFlags, "feed", "allowRemote", "dashboard"],
+    [...resumeFlags, "feed", "allowRemote", "dashboard", "events", "exitWithStdin"],
     async ([run], { feed, allowRemote, dashboard, ...flags }, output, signal) =>
       (await import("./run.ts")).resume(run, flags, { feed, allowRemote, dashboard }, output, signal),
     { hasDefaults: false },
@@ -178,7 +198,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
       .argument("<run>", "the run's folder")
       .addHelpText("after", "\nExamples:\n  collm-nas show runs/NAME\n  collm-nas show runs/NAME --round 3"),
     handlers,
-    ["round", "reasoning"],
+    ["round", "reasoning", "lines"],
     async ([run], flags, output) => (await import("./show.ts")).show(run, flags, output),
     { isBrief: true },
   );

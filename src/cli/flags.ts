@@ -45,9 +45,12 @@ export function act<Args extends unknown[], Key extends FlagKey>(
     const args = all.slice(0, -2) as Args;
     const given = command.opts() as Readonly<Record<string, unknown>>;
     const read = async () => (await import("../settings/flags.ts")).readFlags(keys, given);
-    const json = given["json"] === true;
-    if (isBrief) await handlers.look(json, async (output) => run(args, await read(), output, neverRaised));
-    else await handlers.perform(json, async (output, signal) => run(args, await read(), output, signal));
+    const [json, events, exitWithStdin] = ["json", "events", "exitWithStdin"].map(
+      (name) => given[name] === true,
+    ) as [boolean, boolean, boolean];
+    const manner = { json, events, exitWithStdin };
+    if (isBrief) await handlers.look(manner, async (output) => run(args, await read(), output, neverRaised));
+    else await handlers.perform(manner, async (output, signal) => run(args, await read(), output, signal));
   });
 }
 

@@ -6,8 +6,10 @@
  */
 import { once } from "node:events";
 import { CollmError, type NoUsableWinner } from "../errors.ts";
+import type { Summary } from "../app/summary.ts";
 import { plainJson } from "../text/plain.ts";
 import { withoutResume } from "../text/without-resume.ts";
+import type { RunLines } from "./run-lines.ts";
 import { columnsOf, paint, printable, type TextStream } from "./style.ts";
 
 /** What a command line prints to. */
@@ -25,6 +27,8 @@ export interface Output {
   readonly columns: number | null;
   /** Where a view draws. */
   readonly stderr: TextStream;
+  /** Gets the run for a program that drives it, with its result and its error; null: a person reads, or `--json`. */
+  readonly lines: RunLines | null;
   /** The command's result: the object for `--json`, the lines for a person. Called at most once. */
   result(object: unknown, lines: readonly string[]): void;
   /** Lines of JSON on standard output, as they are; resolves once there is room for more. */
@@ -37,22 +41,31 @@ export interface Output {
   withoutWinner(error: NoUsableWinner): void;
 }
 
-export function openOutput(json: boolean, { stdout, stderr }: Streams): Output {
+export function openOutput(
+  json: boolean,
+  { stdout, stderr }: Streams,
+  lines: RunLines | null = null,
+): Output {
+  const print = (text: string) => void (text !== "" && stdout.write(`${text}\n`));
   const say = (line: string) => void stderr.write(`${printable(line, stderr)}\n`);
-  const error = (caught: unknown, resume: string | null = null) =>
-    say(`${paint("red", "collm-nas:")} ${errorText(caught, resume)}`);
+  const error = (caught: unknown, resume: string | null = null) => {
+    // A program does not type the command that continues the run.
+    if (lines !== null) lines.failed(caught, withoutResume(errorText(caught, null)));
+    else say(`${paint("red", "collm-nas:")} ${errorText(caught, resume)}`);
+  };
   const isOneTerminal = !json && stdout.isTTY === true && stderr.isTTY === true;
   const output: Output = {
     json,
     exitCode: 0,
     columns: columnsOf(stdout),
     stderr,
-    result: (object, lines) => {
-      const text = json ? plainJson(JSON.stringify(object)) : printable(lines.join("\n"), stdout);
-      if (text !== "") stdout.write(`${text}\n`);
+    lines,
+    result: (object, text) => {
+      if (lines !== null) lines.result(object as Summary);
+      else print(json ? plainJson(JSON.stringify(object)) : printable(text.join("\n"), stdout));
     },
-    jsonLines: async (lines) => {
-      const isRoom = stdout.write(lines.map((line) => `${plainJson(line)}\n`).join(""));
+    jsonLines: async (all) => {
+      const isRoom = stdout.write(all.map((line) => `${plainJson(line)}\n`).join(""));
       if (!isRoom) await once(stdout, "drain");
     },
     say,

@@ -5,10 +5,10 @@
  * several times in one process, also at the same time.
  */
 import { CommanderError } from "@commander-js/extra-typings";
-import { CollmError } from "../errors.ts";
+import { CollmError, UsageError } from "../errors.ts";
 import { asOurs } from "../system/system-error.ts";
-import { commands, type Handlers } from "./commands.ts";
-import { openOutput, type Streams } from "./output.ts";
+import { commands, type Handlers, type Manner } from "./commands.ts";
+import { openOutput, type Output, type Streams } from "./output.ts";
 
 /** What a command line meets of the world around it. */
 export interface Io extends Streams {
@@ -18,7 +18,7 @@ export interface Io extends Streams {
    * A command begins that has things to put away: from here on raise `signal` instead of ending the process. It is not
    * called for commands that may be ended at once.
    */
-  readonly onStoppable?: () => void;
+  readonly onStoppable?: (manner: Manner) => void;
 }
 
 /**
@@ -29,22 +29,46 @@ export interface Io extends Streams {
  */
 export async function runCli(args: readonly string[], io: Io): Promise<number> {
   let exitCode = 0;
-  const look: Handlers["look"] = async (json, command) => {
-    const output = openOutput(json === true, io);
+  const look: Handlers["look"] = async ({ json }, command) => {
+    const output = openOutput(json, io);
     await command(output);
     exitCode = output.exitCode;
   };
-  const perform: Handlers["perform"] = async (json, command) => {
-    io.onStoppable?.();
-    await look(json, (output) => command(output, io.signal));
+  const perform: Handlers["perform"] = async (manner, command) => {
+    io.onStoppable?.(manner);
+    if (manner.events) exitCode = await drive(io, manner, (output) => command(output, io.signal));
+    else await look(manner, (output) => command(output, io.signal));
   };
   try {
     await commands(io, { perform, look }).parseAsync([...args], { from: "user" });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    const known = asOurs(error);
-    openOutput(false, io).error(known);
-    return known instanceof CollmError ? known.exitCode : 1;
+    return report(openOutput(false, io), error);
   }
+}
+
+// --- internal ---
+
+/** Runs a command that a program drives: its last line is printed however it ends. @returns the exit code */
+async function drive(io: Io, { json }: Manner, command: (output: Output) => Promise<void>): Promise<number> {
+  const { RunLines } = await import("./run-lines.ts");
+  const lines = new RunLines(io.stdout);
+  const output = openOutput(json, io, lines);
+  try {
+    if (json)
+      throw new UsageError("--json and --events both print on standard output; leave one of them out");
+    await command(output);
+  } catch (error) {
+    output.exitCode = report(output, error);
+  }
+  await lines.ended(output.exitCode);
+  return output.exitCode;
+}
+
+/** Prints an error. @returns the exit code */
+function report(output: Output, error: unknown): number {
+  const known = asOurs(error);
+  output.error(known);
+  return known instanceof CollmError ? known.exitCode : 1;
 }

@@ -21,11 +21,11 @@ import { summaryLines } from "./summary.ts";
 export async function run(
   file: string | undefined,
   flags: Flags,
-  around: RunServiceFlags,
+  around: RunServiceFlags & Pick<app.NewSearchOptions, "continue">,
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const config = await readRunConfig(file, flags);
+  const config = await readRunConfig(file, flags, around.continue);
   await shown(output, (watching) => app.search(config, { ...around, ...watching, signal }));
 }
 
@@ -37,15 +37,7 @@ export async function resume(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  await shown(output, async (watching) => {
-    const resumed = await app.resume(folder, flags, { ...around, ...watching, signal });
-    if (resumed.hadEnded) {
-      const { capReached, ended } = resumed.state;
-      const flag = capReached === null ? "--budget or --rounds" : `--cap ${capReached.cap}=N`;
-      watching.say(`the run has ended (${ended}); prolong it with ${flag}`);
-    }
-    return resumed;
-  });
+  await shown(output, (watching) => app.resume(folder, flags, { ...around, ...watching, signal }));
 }
 
 /** Decides every step of a recorded run again, without model and evaluator. */
@@ -68,26 +60,35 @@ type Watching = Required<Pick<app.ResumeOptions, "onRead" | "onBegin" | "observe
 
 /** Shows a search while it runs, then prints its result, however it ended. */
 async function shown(output: Output, search: (watching: Watching) => Promise<app.Searched>): Promise<void> {
+  const { lines } = output;
   const view = new LiveView(output.stderr);
-  let latest: app.Searched | null = null;
+  let latest: Pick<app.Searched, "folder" | "state"> | null = null;
   let status: Status = "ended";
   const known = (state: RunState, folder = latest?.folder ?? "") => {
     latest = { folder, state };
   };
   try {
-    latest = await search({
+    const searched = await search({
       onRead: known,
       onBegin: (state, folder) => {
         known(state, folder);
         view.begin(state);
+        lines?.begun(state, folder);
       },
       observe: (notice) => {
         if (notice.kind === "recorded") known(notice.state);
         view.observe(notice);
+        return lines?.observe(notice);
       },
       onText: (_role, characters) => view.writing(characters),
       say: (line) => view.say(line),
     });
+    latest = searched;
+    if (searched.hadEnded) {
+      const { capReached, ended } = searched.state;
+      const flag = capReached === null ? "--budget or --rounds" : `--cap ${capReached.cap}=N`;
+      view.say(`the run has ended (${ended}); prolong it with ${flag}`);
+    }
   } catch (caught) {
     const error = asOurs(caught);
     const begun = latest;
@@ -102,7 +103,8 @@ async function shown(output: Output, search: (watching: Watching) => Promise<app
   }
   if (latest === null) return;
   const { folder, state } = latest;
-  view.say("");
+  if (lines === null) view.say("");
+  else lines.begun(state, folder);
   const fruitless = status === "ended" ? endWithoutWinner(state) : null;
   if (fruitless !== null) output.withoutWinner(fruitless);
   output.result(

@@ -15,7 +15,8 @@ import type { Candidate, ChatCall, RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { dollars, namedNumbers, number } from "../text/numbers.ts";
 import { program } from "../app/compose.ts";
-import { readShownRun } from "../app/show.ts";
+import { recordLines } from "../app/record-lines.ts";
+import { readShownRun, type ShownRun } from "../app/show.ts";
 import type { Output } from "./output.ts";
 import { paint } from "./style.ts";
 import { summarize } from "../app/summary.ts";
@@ -28,12 +29,24 @@ export async function show(
   {
     round,
     reasoning = false,
-  }: { readonly round?: number | undefined; readonly reasoning?: boolean | undefined },
+    lines: isForProgram = false,
+  }: {
+    readonly round?: number | undefined;
+    readonly reasoning?: boolean | undefined;
+    readonly lines?: boolean | undefined;
+  },
   output: Output,
 ): Promise<void> {
   if (reasoning && round === undefined)
     throw new UsageError("--reasoning shows what a model thought in one round; name it with --round N");
-  const { state, damage, worker } = await readShownRun(folder);
+  if (isForProgram && (output.json || round !== undefined))
+    throw new UsageError("--lines prints all of a run in a form of its own; leave --json and --round out");
+  const run = await readShownRun(folder);
+  if (isForProgram) {
+    await printLines(run, folder, output);
+    return;
+  }
+  const { state, damage, worker } = run;
   if (damage !== null && round !== undefined && state.rounds[round - 1]?.closed !== true) throw damage;
   const lines =
     round === undefined
@@ -59,6 +72,24 @@ export async function show(
 }
 
 // --- internal ---
+
+/** So many lines are written at once. */
+const linesAtOnce = 200;
+
+/** The run for a program. It waits for a reader that is slow. */
+async function printLines(run: ShownRun, folder: string, output: Output): Promise<void> {
+  let lines: string[] = [];
+  for (const line of recordLines(run, folder)) {
+    lines.push(JSON.stringify(line));
+    if (lines.length < linesAtOnce) continue;
+    await output.jsonLines(lines);
+    lines = [];
+  }
+  await output.jsonLines(lines);
+  if (run.damage === null) return;
+  output.error(run.damage);
+  output.exitCode = run.damage.exitCode;
+}
 
 function overview(state: RunState, columns: number | null): string[] {
   const { search, space } = state;

@@ -10,7 +10,7 @@ import type { Deadline, Journal } from "./ports.ts";
 import { applyEvent } from "./fold.ts";
 import type { RunState } from "./state.ts";
 
-/** What an observer sees while a search runs. Nothing depends on it. */
+/** What an observer sees while a search runs. No decision depends on it. */
 export type Notice =
   | { readonly kind: "recorded"; readonly event: RunEvent; readonly state: RunState }
   | {
@@ -26,7 +26,8 @@ export type Notice =
   | { readonly kind: "asking"; readonly role: Role; readonly attempt: number }
   | { readonly kind: "waiting"; readonly seconds: number; readonly reason: string };
 
-export type Observe = (notice: Notice) => void;
+/** Gets each notice, and must not throw. A promise that it returns for an event is waited for: so it is never far behind. */
+export type Observe = (notice: Notice) => unknown;
 
 export class LiveRun {
   /** Shows something to the observer. */
@@ -66,11 +67,14 @@ export class LiveRun {
   }
 
   async record(...bodies: EventBody[]): Promise<void> {
+    const shown: unknown[] = [];
+    // Events that were stored together are folded in one turn, so that no other event comes between.
     for (const event of await this.#journal.append(bodies)) {
       this.#chain.add(event);
       this.#state = applyEvent(this.#state, event);
-      this.observe({ kind: "recorded", event, state: this.#state });
+      shown.push(this.observe({ kind: "recorded", event, state: this.#state }));
     }
+    await Promise.all(shown);
   }
 
   /** An event with the digest of everything recorded before it. It must be recorded next. */

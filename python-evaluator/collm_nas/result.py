@@ -1,0 +1,239 @@
+"""What a run found, read from its folder by the control plane.
+
+A Result holds a summary. Candidates, strategies and the trace stay in the folder and are read when they are asked for.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from collm_nas import control
+from collm_nas.errors import UsageError
+from collm_nas.space import Architecture, Space
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_WINNERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One proposed architecture, and what became of it.
+
+    `verdict` says whether it was accepted, or why not. `value` is the objective, None without a result. `architecture`
+    and `text` are None where the proposal could not be read.
+    """
+
+    round: int
+    architecture: Architecture | None
+    text: str | None
+    verdict: str
+    value: float | None
+    metrics: dict[str, float]
+    costs: dict[str, float]
+    seconds: float | None
+    is_over_limit: bool
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """The best architecture within the limits. `test` has its metrics on the test split, where there is one."""
+
+    architecture: Architecture
+    text: str
+    value: float
+    metrics: dict[str, float]
+    costs: dict[str, float]
+    test: dict[str, float] | None
+
+
+class Result:
+    """A run: `best`, `winners`, `trace`, `funnel`, `spend`, `strategies`, `failures`, and its folder."""
+
+    def __init__(self, folder: str | os.PathLike[str], summary: dict[str, Any], space: Space | None = None) -> None:
+        self.folder = Path(folder)
+        self._summary = summary
+        self._space = space
+
+    @cached_property
+    def best(self) -> Winner | None:
+        """The winner; None where nothing has a result within the limits."""
+        found = self._summary.get("best")
+        if found is None:
+            return None
+        return Winner(
+            self._plain(found["architecture"], found["text"]),
+            found["text"],
+            found["metrics"][self.objective],
+            found["metrics"],
+            found["costs"],
+            found["test"],
+        )
+
+    @cached_property
+    def objective(self) -> str:
+        """The name of the metric that is searched for."""
+        name: str = self._described["metrics"][0]["name"]
+        return name
+
+    @property
+    def status(self) -> str:
+        """ "ended", "interrupted" or "failed"."""
+        return str(self._summary["status"])
+
+    @property
+    def stop_reason(self) -> str:
+        """Why the run ended: "budget", and so on; "stopped" when it can be continued."""
+        return str(self._summary["stopReason"])
+
+    @property
+    def funnel(self) -> dict[str, int]:
+        """How many candidates were proposed, refused for which reason, and evaluated."""
+        return dict(self._summary["funnel"])
+
+    @property
+    def spend(self) -> dict[str, Any]:
+        """Evaluations, calls of models, tokens, money and time."""
+        return dict(self._summary["spend"])
+
+    @cached_property
+    def trace(self) -> list[dict[str, Any]]:
+        """The best value within the limits after each evaluation: {"evaluation", "text", "value"}."""
+        found: list[dict[str, Any]] = control.ask("show", str(self.folder))["trace"]
+        return found
+
+    @property
+    def strategies(self) -> list[str]:
+        """What the Navigator wrote, round by round; empty where no model was asked."""
+        return [line["text"] for line in self._lines() if line["kind"] == "strategy"]
+
+    @property
+    def winners(self) -> list[Winner]:
+        """The best ten different architectures within the limits, best first."""
+        within: dict[str, Candidate] = {}
+        for each in self.candidates():
+            if each.value is not None and each.text is not None and not each.is_over_limit:
+                within.setdefault(each.text, each)
+        sign = -1 if self._described["metrics"][0]["higherIsBetter"] else 1
+        best = sorted(within.values(), key=lambda each: sign * (each.value or 0.0))[:MOST_WINNERS]
+        test = None if self.best is None else {self.best.text: self.best.test}
+        return [
+            Winner(
+                each.architecture or {},
+                each.text or "",
+                each.value or 0.0,
+                each.metrics,
+                each.costs,
+                (test or {}).get(each.text or ""),
+            )
+            for each in best
+        ]
+
+    @property
+    def failures(self) -> list[tuple[Architecture, str]]:
+        """Each architecture whose evaluation failed, and why."""
+        return [
+            (each.architecture, each.failure)
+            for each in self.candidates()
+            if each.architecture is not None and each.failure is not None
+        ]
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Every proposed architecture, in order; read from the folder as they are asked for."""
+        for line in self._lines():
+            if line["kind"] != "candidate":
+                continue
+            raw = line["architecture"]
+            yield Candidate(
+                line["round"],
+                None if raw is None else self._plain(raw, line["text"]),
+                line["text"],
+                line["verdict"],
+                line["value"],
+                line["metrics"] or {},
+                line["costs"] or {},
+                line["seconds"],
+                line["overLimit"],
+                None if line["failure"] is None else f"{line['failure']['kind']}: {line['failure']['message']}",
+            )
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """One row a candidate: its round, slots, verdict, value, metrics and costs. Needs pandas."""
+        try:
+            import pandas as pd  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise UsageError('to_dataframe needs pandas: pip install "collm-nas[notebook]"') from error
+        return pd.DataFrame.from_records([_row(each) for each in self.candidates()])
+
+    def report(self, page: str | os.PathLike[str], *others: "Result | str | os.PathLike[str]") -> Path:
+        """Writes a page of tables and figures over this run and others, and returns its path."""
+        folders = [self.folder, *(each.folder if isinstance(each, Result) else Path(each) for each in others)]
+        control.ask("report", *map(str, folders), "--out", os.fspath(page))
+        return Path(page)
+
+    def replay(self) -> int:
+        """Decides every step again from the record, and returns the number of events.
+
+        Raises SearchStopped at the first decision that differs.
+        """
+        return int(control.ask("replay", str(self.folder))["events"])
+
+    def __repr__(self) -> str:
+        best = "no winner" if self.best is None else f"{self.objective} {self.best.value:.6g} of {self.best.text}"
+        return f"<Result of {self._summary['spend']['evaluations']} evaluations: {best}; {self.folder}>"
+
+    # --- internal ---
+
+    @cached_property
+    def _described(self) -> dict[str, Any]:
+        """The description of the space in the record."""
+        first = next(line for line in self._lines() if line["kind"] == "run")
+        found: dict[str, Any] = first["space"]
+        return found
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        return control.lines("show", str(self.folder), "--lines")
+
+    def _plain(self, tokens: dict[str, list[Any]], text: str) -> Architecture:
+        """An architecture as user code sees it. Without its space, a dimension of one slot is a bare choice."""
+        if self._space is not None:
+            return self._space.read(text)
+        numeric = {each["name"]: each["numeric"] for each in self._described["dimensions"]}
+        return {
+            name: values[0] if len(values) == 1 else values
+            for name, slots in tokens.items()
+            for values in [[_number(each) if numeric[name] else each for each in slots]]
+        }
+
+
+def open_run(folder: str | os.PathLike[str], space: Space | None = None) -> Result:
+    """The run in a folder, whoever made it, also while it runs. With `space`, choices have their types of Python."""
+    return Result(folder, control.ask("show", os.fspath(folder)), space)
+
+
+# --- internal ---
+
+
+def _number(token: str | float | None) -> int | float | None:
+    if token is None:
+        return None
+    value = float(token)
+    return int(value) if value.is_integer() else value
+
+
+def _row(each: Candidate) -> dict[str, Any]:
+    row: dict[str, Any] = {"round": each.round, "verdict": each.verdict, "value": each.value}
+    for name, value in (each.architecture or {}).items():
+        if isinstance(value, list):
+            row.update({f"{name}[{slot}]": entry for slot, entry in enumerate(value)})
+        else:
+            row[name] = value
+    row.update(each.metrics)
+    row.update(each.costs)
+    row.update(seconds=each.seconds, over_limit=each.is_over_limit, failure=each.failure, text=each.text)
+    return row
