@@ -191,7 +191,7 @@ class Setup {
           },
         };
       if (each === "sources") return { title: "evaluator", work: () => this.#copySources() };
-      return { title: `packages for ${words[each].title}`, work: () => environment.install(each) };
+      return { title: `packages: ${words[each].title}`, work: () => environment.install(each) };
     });
   }
 

@@ -43,7 +43,7 @@ test.skipIf(!casesOf({ few: false, all: true }))("a real set-up, and a search wi
   const both = await Promise.all([1, 2].map(() => user.collmNas(["setup", "--json"], environment)));
   expect(both.map(({ code, stderr }) => (code === 0 ? "" : stderr))).toEqual(["", ""]);
   const made = both.map(({ stdout }) => JSON.parse(stdout) as { changed: boolean; folder: string });
-  expect(made.map(({ changed }) => changed).sort()).toEqual([false, true]);
+  expect(made.filter(({ changed }) => changed)).toHaveLength(1);
   expect(made[0]).toMatchObject({ folder, parts: ["tables"], instead: python });
   const again = await user.collmNas(["setup"], using);
   expect(again).toMatchObject({ code: 0, stderr: "" });

@@ -111,8 +111,14 @@ describe("a folder", () => {
     await whole.install("tables", ["light"]);
     expect(calls.at(-1)).toEqual([
       join(folder(), "bin/uv"),
-      ...["pip", "install", "--python", pythonOf(folder()), "--require-hashes", "--no-deps"],
-      ...["-r", join(home, "tables.txt")],
+      "pip",
+      "install",
+      "--python",
+      pythonOf(folder()),
+      "--require-hashes",
+      "--no-deps",
+      "-r",
+      join(home, "tables.txt"),
     ]);
     expect([whole.hasPart("tables"), whole.hasPart("light")]).toEqual([true, true]);
     writeFileSync(join(home, "tables.txt"), "another version");
