@@ -329,6 +329,7 @@ async function withEvaluator(use, configFile = null) {
 
 for (const part of ["ofa", "autoformer", "costs", "memory"])
   parts[part] = async () => measuredInPython("supernets.py", part);
+parts.python = async () => measuredInPython("front_door.py");
 parts.nasbench201 = async () => measuredInPython("nasbench201.py");
 
 parts.feed = () => feedRows(scratch);

@@ -691,6 +691,13 @@ export const commandFlags = {
     scope: "decides",
     flag: { value: "how" },
   },
+  evaluations: {
+    schema: (z) => z.int().min(1).max(1_000),
+    default: 3,
+    help: "how many different architectures of a space are evaluated, some of them several times",
+    scope: "surrounds",
+    flag: { value: "n" },
+  },
   record: {
     schema: (z) => z.string().min(1),
     help: "the record, one line a trial; continues where it ends",

@@ -69,10 +69,10 @@ class Result:
         return Winner(
             self._plain(found["architecture"], found["text"]),
             found["text"],
-            found["metrics"][self.objective],
-            found["metrics"],
-            found["costs"],
-            found["test"],
+            float(found["metrics"][self.objective]),
+            _floats(found["metrics"]),
+            _floats(found["costs"]),
+            None if found["test"] is None else _floats(found["test"]),
         )
 
     @cached_property
@@ -154,9 +154,9 @@ class Result:
                 None if raw is None else self._plain(raw, line["text"]),
                 line["text"],
                 line["verdict"],
-                line["value"],
-                line["metrics"] or {},
-                line["costs"] or {},
+                None if line["value"] is None else float(line["value"]),
+                _floats(line["metrics"] or {}),
+                _floats(line["costs"] or {}),
                 line["seconds"],
                 line["overLimit"],
                 None if line["failure"] is None else f"{line['failure']['kind']}: {line['failure']['message']}",
@@ -217,6 +217,11 @@ def open_run(folder: str | os.PathLike[str], space: Space | None = None) -> Resu
 
 
 # --- internal ---
+
+
+def _floats(numbers: dict[str, float]) -> dict[str, float]:
+    """Numbers as they are; JSON does not tell 77.0 from 77."""
+    return {name: float(value) for name, value in numbers.items()}
 
 
 def _number(token: str | float | None) -> int | float | None:

@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from collm_nas import control, function, progress, settings
+from collm_nas import control, function, listening, progress, settings
 from collm_nas.calls import Calls
 from collm_nas.errors import NoWinner, UsageError
 from collm_nas.function import Costs, Metric, Score
 from collm_nas.result import Result
 from collm_nas.space import Architecture, Space
+from collm_nas_evaluator.addresses import Address
 from collm_nas_evaluator.backends.base import Backend
 
 
@@ -102,9 +103,6 @@ class Driver:
 
     def run(self, backend: Backend, calls: Calls) -> Result:
         """Runs the search to its end. Raises as `search` does."""
-        from collm_nas_evaluator import server  # noqa: PLC0415 - loads gRPC
-        from collm_nas_evaluator.addresses import Address  # noqa: PLC0415
-
         self._finish = calls.finish
         self._objective = backend.describe().metrics[0].name
         in_notebook = progress.is_notebook()
@@ -113,7 +111,7 @@ class Driver:
         with tempfile.TemporaryDirectory(prefix="collm-nas-") as folder:
             file = Path(folder) / "search.yaml"
             file.write_text(json.dumps(self._configuration))
-            running = server.start([backend], Address("127.0.0.1", 0))
+            running = listening.start(backend, Address("127.0.0.1", 0))
             try:
                 flags = ["--evaluator", running.address, "--exit-with-stdin", "--events"]
                 if "out" in self._configuration:

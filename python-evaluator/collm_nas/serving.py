@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from collm_nas import function
+from collm_nas import function, listening
 from collm_nas.errors import UsageError
 from collm_nas.function import Costs, Metric, Score
 from collm_nas.space import Architecture, Space
+from collm_nas_evaluator import addresses
 
 
 def serve(
@@ -31,8 +32,6 @@ def serve(
     printed otherwise. An address that other machines reach needs `allow_remote`: whoever reaches it may have
     architectures scored, and there is no password. Raises UsageError for what has to be corrected.
     """
-    from collm_nas_evaluator import addresses, server  # noqa: PLC0415 - loads gRPC
-
     if not isinstance(space, Space):
         raise UsageError(f"the space is {space!r}; make one with nas.Space(width=nas.choice([16, 24]))")
     address = addresses.read(listen)
@@ -53,7 +52,7 @@ def serve(
         say=_say,
     )
     try:
-        running = server.start([backend], address)
+        running = listening.start(backend, address)
         try:
             if on_listening is None:
                 command = f"collm-nas run --space {space.name} --evaluator {running.address}"

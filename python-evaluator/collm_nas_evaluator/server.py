@@ -81,13 +81,7 @@ class EvaluatorService:
         backend = self._backend(request.space_id, context)
         self._enter(request, context)
         architectures = _architectures(backend.describe(), request, context)
-        costs = ((architecture.text, backend.cost(architecture)) for architecture in architectures)
-        return pb.MeasureCostResponse(
-            costs=[
-                pb.ArchitectureCost(architecture=text, costs=cost.costs, equivalence_key=cost.equivalence_key)
-                for text, cost in costs
-            ]
-        )
+        return pb.MeasureCostResponse(costs=[_cost(backend, architecture, context) for architecture in architectures])
 
     def evaluate(self, request: pb.EvaluateRequest, context: grpc.ServicerContext) -> Iterator[pb.EvaluateResponse]:
         backend = self._backend(request.space_id, context)
@@ -268,6 +262,20 @@ def _failure(error: Exception) -> Failure:
     is_memory = any(each.__name__ in OUT_OF_MEMORY for each in type(error).__mro__)
     message = " ".join(f"{type(error).__name__}: {error}".split())
     return Failure(FailureKind.OUT_OF_MEMORY if is_memory else FailureKind.CRASHED, message[:LONGEST_STATUS_TEXT])
+
+
+def _cost(backend: Backend, architecture: Architecture, context: grpc.ServicerContext) -> pb.ArchitectureCost:
+    """The costs of one architecture; aborts with the reason when the backend raises."""
+    try:
+        cost = backend.cost(architecture)
+        return pb.ArchitectureCost(
+            architecture=architecture.text, costs=cost.costs, equivalence_key=cost.equivalence_key
+        )
+    except Exception as error:
+        _logger.exception("the costs of %s raised", architecture.text)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        text = f"the costs of {_quoted(architecture.text)} cannot be measured: {reason}"
+        _abort(context, grpc.StatusCode.INTERNAL, text)
 
 
 def _serialize(message: Message) -> bytes:

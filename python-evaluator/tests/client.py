@@ -73,11 +73,15 @@ def status_of(call: Callable[[], object]) -> tuple[str, str]:
 
 
 @contextmanager
-def process(*arguments: str, program: Sequence[str] = ("-m", "collm_nas_evaluator", "serve")) -> Iterator[Any]:
+def process(
+    *arguments: str,
+    program: Sequence[str] = ("-m", "collm_nas_evaluator", "serve"),
+    cwd: Path = PACKAGE_ROOT,
+) -> Iterator[Any]:
     """A server process with its pipes open, and `ready`, the line it printed; ended with the block."""
     command = [sys.executable, *program, *arguments]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=PACKAGE_ROOT) as started:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=cwd) as started:
         try:
             assert started.stdout is not None
             yield started, json.loads(started.stdout.readline())

@@ -1,6 +1,8 @@
 """The example of an evaluator that a stranger writes, against what the contract asks of every evaluator."""
 
 import ast
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -8,6 +10,7 @@ from random import Random
 import pytest
 from client import Client, process, status_of
 
+from collm_nas_evaluator.contract import evaluator_pb2 as pb
 from collm_nas_evaluator.dimension import Dimension, Group
 from collm_nas_evaluator.space import Space
 
@@ -15,22 +18,27 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "minimal_evaluator.py"
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    with process("127.0.0.1:0", program=[str(EXAMPLE)]) as (_, ready):
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """The example alone in a folder, started there."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    program = str(shutil.copy(EXAMPLE, folder))
+    with process("127.0.0.1:0", program=[program], cwd=folder) as (_, ready):
         client = Client(ready["listening"])
         yield client
         client.close()
 
 
-def test_it_needs_nothing_but_grpc() -> None:
+def test_it_needs_nothing_but_grpc_and_the_messages_of_the_contract() -> None:
     imported = {
         (node.module if isinstance(node, ast.ImportFrom) else alias.name) or ""
         for node in ast.walk(ast.parse(EXAMPLE.read_text()))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    standard = {"itertools", "json", "sys", "concurrent.futures", "pathlib"}
-    assert imported - standard == {"grpc"}
+    assert {name for name in imported if name.partition(".")[0] not in sys.stdlib_module_names} == {
+        "grpc",
+        "collm_nas_evaluator.contract",
+    }
 
 
 def test_its_architectures_are_spelt_as_its_description_says(client: Client) -> None:
@@ -47,6 +55,22 @@ def test_its_architectures_are_spelt_as_its_description_says(client: Client) -> 
     costs = client.cost(listed.id, described.digest, texts)
     assert [cost.architecture for cost in costs] == texts
     assert all(list(cost.costs) == ["flops_m"] for cost in costs)
+
+
+def test_a_score_that_raises_is_the_failure_of_its_architecture(tmp_path: Path) -> None:
+    program = tmp_path / "raising.py"
+    score = "    first, second, third = kernels\n"
+    source = EXAMPLE.read_text()
+    assert score in source
+    program.write_text(source.replace(score, f"{score}    1 / (first - 3)\n"))
+    with process("127.0.0.1:0", program=[str(program)], cwd=tmp_path) as (_, ready):
+        client = Client(ready["listening"])
+        digest = client.describe("three-kernels").digest
+        texts = ['{"kernel":[3,1,1]}', '{"kernel":[1,1,1]}']
+        failed, measured = [answer.outcome for answer in client.evaluate("three-kernels", digest, texts)]
+        client.close()
+    assert (failed.failure.kind, failed.failure.message) == (pb.CRASHED, "ZeroDivisionError: division by zero")
+    assert measured.measurement.metrics["accuracy"] == pytest.approx(71.2)
 
 
 def test_every_mistake_gets_its_status(client: Client) -> None:

@@ -342,6 +342,24 @@ def test_a_backend_that_answers_twice_ends_its_call_and_fails_no_architecture(
 # ----- A backend that raises -----
 
 
+def test_costs_that_raise_end_their_call_with_the_reason_and_the_next_one_is_answered(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Costly(Scripted):
+        def cost(self, architecture: Architecture) -> ArchitectureCost:
+            if "7" in architecture.text:
+                raise ZeroDivisionError("no layers\nat all")
+            return super().cost(architecture)
+
+    client = serve([Costly(lambda stop: iter(()))])
+    digest = client.describe("scripted").digest
+    answered = status_of(lambda: client.cost("scripted", digest, ['{"n":[1]}', '{"n":[7]}']))
+    reason = "ZeroDivisionError: no layers at all"
+    assert answered == ("INTERNAL", f"the costs of '{{\"n\":[7]}}' cannot be measured: {reason}")
+    assert "Traceback" in caplog.text
+    assert len(client.cost("scripted", digest, ['{"n":[1]}'])) == 1
+
+
 class Raising:
     """The answers of a backend that measures the numbers below 10, and raises `error` at some of them."""
 

@@ -280,6 +280,19 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
 
   act(
     program
+      .command("conform")
+      .description("check whether an evaluator keeps the contract, in whatever language it is written")
+      .argument("<address>", "where it listens, as HOST:PORT")
+      .addHelpText("after", examples.conform),
+    handlers,
+    ["space", "evaluations"],
+    async ([address], flags, output, signal) =>
+      (await import("./conform.ts")).conform(address, flags, output, signal),
+    { help: { space: "the only space to check; without it, every available one" } },
+  );
+
+  act(
+    program
       .command("schema")
       .description("print the keys of search.yaml or plan.yaml as JSON Schema, from which editors complete")
       .addArgument(
@@ -378,6 +391,13 @@ Examples:
   collm-nas rank --space analognas-baseline
   collm-nas rank --space analognas-baseline --model qwen3 --base-url http://localhost:8000/v1
   collm-nas rank --space my-space --evaluator localhost:50051 --split test --draws fixed --out ranking.jsonl`,
+  conform: `
+Examples:
+  collm-nas conform localhost:50051
+  collm-nas conform localhost:50051 --space my-space --evaluations 5
+
+Each line of the answer is one thing that falls short, with the sentence of the contract. The exit code is 0 if nothing
+does, 5 if something does, and 3 if no evaluator answers there.`,
   schema: `
 Examples:
   collm-nas schema search > search.schema.json

@@ -45,7 +45,13 @@ export function errorOf(cause: ServiceError, { address, keepaliveSeconds }: Serv
         "check the address, or lower its max_batch",
       );
     case status.INTERNAL:
-      if (!/^Response message parsing error|\bHTTP status code\b/.test(details)) return away();
+      if (!/^Response message parsing error|\bHTTP status code\b/.test(details))
+        return new EvaluatorUnavailable(
+          `${who} could not answer: ${details}; repair it, its own log says more`,
+          {
+            cause,
+          },
+        );
       return refused(
         "sent something that is not an answer",
         "check the address, and that both have the same version",
@@ -66,6 +72,12 @@ export function errorOf(cause: ServiceError, { address, keepaliveSeconds }: Serv
       return refused(
         "refused a request",
         "this program and it disagree on the contract: use matching versions",
+      );
+    case status.UNKNOWN:
+      // What a server says whose own code raised.
+      return refused(
+        "raised an error instead of an answer",
+        "an architecture that cannot be evaluated gets a Failure in its Outcome, and the call no error: repair it, then continue",
       );
     default:
       return refused(

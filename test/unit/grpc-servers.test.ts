@@ -91,6 +91,27 @@ describe("statuses", () => {
     expect(calls).toBe(2);
   });
 
+  it("says how an architecture fails, where a server raises an error", async () => {
+    const details = "Exception iterating responses: division by zero";
+    const { address } = await serve({
+      Evaluate: (call) => call.emit("error", refusal(status.UNKNOWN, details)),
+    });
+    expect((await failureOf(evaluate(evaluatorAt(address)))).message).toBe(
+      `evaluator ${address} raised an error instead of an answer: ${details}; an architecture that cannot be evaluated gets a Failure in its Outcome, and the call no error: repair it, then continue`,
+    );
+  });
+
+  it("gives the reason of a server that could not answer, and does not say that it is not there", async () => {
+    const details = "the costs of x cannot be measured: ValueError: y";
+    const { address } = await serve({
+      MeasureCost: (_call, done) => done(refusal(status.INTERNAL, details)),
+    });
+    const measuring = evaluatorAt(address).measureCosts({ space: tinyDescription, texts: three }, quiet);
+    expect((await failureOf(measuring)).message).toBe(
+      `evaluator ${address} could not answer: ${details}; repair it, its own log says more`,
+    );
+  });
+
   it("takes a call that the server's transport reset for a server that went away", async () => {
     const server = createHttp2Server();
     server.on("stream", (stream) => stream.on("error", () => {}).close(constants.NGHTTP2_INTERNAL_ERROR));
