@@ -48,7 +48,8 @@ describe("installed in an empty folder, without Python", () => {
   beforeAll(() => {
     archive = packed();
     user = installed(archive);
-  });
+    // npm unpacks over a hundred packages: on a busy machine that takes a while.
+  }, 300_000);
   const run = join(root, "test/fixtures/rules-v1");
 
   it("is small, and has what it needs alone", () => {
@@ -100,6 +101,28 @@ describe("installed in an empty folder, without Python", () => {
     expect(setup.stderr).toMatch(
       /^collm-nas: needs Python 3\.11 or newer, and none was found: install one .*\n$/,
     );
+  });
+
+  it("starts evaluators with the Python of the set-up, unless another one is named", async () => {
+    const data = join(user.folder, "other-data");
+    const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+    const made = join(data, `collm-nas/python-${version}`);
+    mkdirSync(join(made, "bin"), { recursive: true });
+    writeFileSync(join(made, "bin/python"), `#!/bin/sh\nexec "${python}" "$@"\n`, { mode: 0o755 });
+    writeFileSync(
+      join(made, ".collm-nas-setup"),
+      JSON.stringify({ root: join(data, "collm-nas"), uv: "0.1.0" }),
+    );
+    const doctor = ["doctor", "--space", "analognas-baseline", "--json"];
+    const found = await user.collmNas(doctor, { XDG_DATA_HOME: data });
+    expect(found.code, found.stderr).toBe(0);
+    expect(found.stdout).toContain(`started here by ${join(made, "bin/python")}, version`);
+    const named = await user.collmNas(doctor, {
+      XDG_DATA_HOME: data,
+      COLLM_NAS_PYTHON: "/nonexistent/python",
+    });
+    expect(named.code).toBe(2);
+    expect(named.stdout).toContain("/nonexistent/python");
   });
 
   it("says what the set-up does, and what to do where there is no network; the next call begins again", async () => {
