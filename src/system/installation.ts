@@ -22,7 +22,11 @@ export const isCheckout = existsSync(join(packageRoot, "src"));
 export const mainFile = isInPythonPackage ? oneFile : join(packageRoot, "dist/cli/main.js");
 
 /** The command that installs the evaluator where this program is. */
-export const installEvaluator = isInPythonPackage ? "pip install collm-nas" : "npm run setup";
+export const installEvaluator = isInPythonPackage
+  ? "pip install collm-nas"
+  : isCheckout
+    ? "npm run setup"
+    : "npx collm-nas setup";
 
 /** The command that adds a package of Node to this program, for packages that it works without. */
 export function installPackage(name: string): string {
