@@ -10,7 +10,7 @@ import os
 import queue
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from collm_nas.result import Result
 from collm_nas.space import Architecture, Space
 from collm_nas_evaluator.addresses import Address
 from collm_nas_evaluator.backends.base import Backend
+
+Known = str | os.PathLike[str] | Result | Iterable[tuple[Architecture, float | Mapping[str, float]]]
+"""Results that are there already: a run, a file, or pairs of an architecture and its score."""
 
 
 def search(
@@ -38,6 +41,7 @@ def search(
     key: Callable[[Architecture], str] | None = None,
     version: str = "",
     workers: int = 1,
+    known: Known | None = None,
     out: str | os.PathLike[str] | None = None,
     show_progress: bool = True,
     **more: Any,
@@ -53,6 +57,9 @@ def search(
     `key` gives the same text compute the same function. `version` is any text; change it when the score of an
     architecture changes, so that older runs are not continued with it.
 
+    `known` has results that are there already and cost no budget: the folder of a run, a Result, a file (JSON lines,
+    JSON or CSV), or pairs of an architecture and its score.
+
     `out` is the folder of the run. The same call continues a run that was interrupted there, and returns one that has
     ended. Every other keyword is a key of search.yaml: model="…", base_url="…", searcher="…", seed=1.
 
@@ -62,6 +69,7 @@ def search(
     driver = Driver(
         space,
         settings.configuration(space, {**more, "budget": budget, "limits": limits, "out": out}),
+        known=known,
         show_progress=show_progress,
     )
     backend, calls = function.scored(
@@ -82,8 +90,15 @@ def search(
 class Driver:
     """One search: the server of a backend, the control plane, and the thread that called."""
 
-    def __init__(self, space: Space, configuration: Mapping[str, Any], *, show_progress: bool = True) -> None:
-        self._space, self._configuration, self._shows = space, configuration, show_progress
+    def __init__(
+        self,
+        space: Space,
+        configuration: Mapping[str, Any],
+        *,
+        known: Known | None = None,
+        show_progress: bool = True,
+    ) -> None:
+        self._space, self._configuration, self._known, self._shows = space, configuration, known, show_progress
         self._objective = ""
         self._bar: progress.Bar = progress.NoBar()
         self._finish: Callable[[], None] = lambda: None
@@ -110,7 +125,8 @@ class Driver:
         command: control.Command | None = None
         with tempfile.TemporaryDirectory(prefix="collm-nas-") as folder:
             file = Path(folder) / "search.yaml"
-            file.write_text(json.dumps(self._configuration))
+            known = self._known_in(Path(folder))
+            file.write_text(json.dumps({**self._configuration, **({} if known is None else {"known": str(known)})}))
             running = listening.start(backend, Address("127.0.0.1", 0))
             try:
                 flags = ["--evaluator", running.address, "--exit-with-stdin", "--events"]
@@ -138,6 +154,23 @@ class Driver:
         return self._result()
 
     # --- internal ---
+
+    def _known_in(self, folder: Path) -> Path | None:
+        """Where the known results are; pairs are written into `folder`."""
+        known = self._known
+        if known is None:
+            return None
+        if isinstance(known, Result):
+            return known.folder.absolute()
+        if isinstance(known, str | os.PathLike):
+            return Path(known).absolute()
+        file = folder / "known.jsonl"
+        with file.open("w") as lines:
+            for architecture, score in known:
+                metrics = score if isinstance(score, Mapping) else {self._objective: score}
+                text = self._space.text(architecture)
+                lines.write(json.dumps({"architecture": text, "metrics": settings.plain(metrics, "known")}) + "\n")
+        return file
 
     def _take(self, line: dict[str, Any], in_notebook: bool) -> None:
         kind = line.get("kind")
