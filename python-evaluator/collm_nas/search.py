@@ -10,6 +10,7 @@ import os
 import queue
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from collm_nas_evaluator.backends.base import Backend
 
 Known = str | os.PathLike[str] | Result | Iterable[tuple[Architecture, float | Mapping[str, float]]]
 """Results that are there already: a run, a file, or pairs of an architecture and its score."""
+
+SECONDS_TO_ARRIVE = 1.0
 
 
 def search(
@@ -105,6 +108,7 @@ class Driver:
         self._broken: UsageError | None = None
         self._ended: dict[str, Any] | None = None
         self._run: Path | None = None
+        self._recorded = 0
         self._log = _Log()
 
     def log(self, text: str) -> None:
@@ -137,6 +141,7 @@ class Driver:
                 )
                 calls.work()
             except KeyboardInterrupt:
+                self._let_answers_arrive(backend)
                 run = self._run
                 where = (
                     ""
@@ -154,6 +159,12 @@ class Driver:
         return self._result()
 
     # --- internal ---
+
+    def _let_answers_arrive(self, backend: Backend) -> None:
+        """Waits a moment for the record of what has been scored, so that it is not scored again."""
+        deadline = time.monotonic() + SECONDS_TO_ARRIVE
+        while getattr(backend, "answered", 0) > self._recorded and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def _known_in(self, folder: Path) -> Path | None:
         """Where the known results are; pairs are written into `folder`."""
@@ -180,8 +191,10 @@ class Driver:
             if self._shows and in_notebook:
                 self._bar = progress.NotebookBar(line["budget"], self._objective)
                 self._bar.update(line["evaluated"], None)
-        elif kind == "event" and "evaluated" in line:
-            self._bar.update(line["evaluated"], line["best"])
+        elif kind == "event" and line["event"]["type"] in ("architecture-measured", "winner-tested"):
+            self._recorded += 1
+            if "evaluated" in line:
+                self._bar.update(line["evaluated"], line["best"])
         elif kind == "ended":
             self._ended = line
         elif kind == "closed":

@@ -119,7 +119,6 @@ def test_an_interrupted_search_goes_on_with_the_same_call(tmp_path: Path) -> Non
     def interrupted(arch: nas.Architecture) -> float:
         if len(asked) == 6:
             asked.append("interrupted")
-            _wait_until(lambda: (tmp_path / "run/journal.jsonl").read_text().count('"architecture-measured"') == 6)
             raise KeyboardInterrupt
         asked.append(SPACE.text(arch))
         return score(arch)
