@@ -6,6 +6,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { commandLine } from "../text/shell.ts";
 
 /** The folder that holds package.json, proto/ and presets/. It is as far from src/system as from dist/system. */
 export const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
@@ -30,5 +31,5 @@ export const installEvaluator = isInPythonPackage
 
 /** The command that adds a package of Node to this program, for packages that it works without. */
 export function installPackage(name: string): string {
-  return `npm install --no-save --prefix ${packageRoot} ${name}`;
+  return commandLine("npm", "install", "--no-save", "--prefix", packageRoot, name);
 }
