@@ -23,6 +23,7 @@ import { applyEvent } from "../dist/search/fold.js";
 import { best } from "../dist/search/results.js";
 import { replaySearch } from "../dist/search/replay.js";
 import { searchers } from "../dist/searchers/registry.js";
+import { drivenRows } from "./driven.mjs";
 import { feedRows } from "./feed.mjs";
 import { dashboardRows } from "./dashboard.mjs";
 import { memoryJournal, usualSearch } from "./in-process.mjs";
@@ -330,6 +331,8 @@ async function withEvaluator(use, configFile = null) {
 for (const part of ["ofa", "autoformer", "costs", "memory"])
   parts[part] = async () => measuredInPython("supernets.py", part);
 parts.nasbench201 = async () => measuredInPython("nasbench201.py");
+
+parts.driven = () => drivenRows(join(scratch, "driven"));
 
 parts.feed = () => feedRows(scratch);
 
