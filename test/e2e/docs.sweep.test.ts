@@ -76,7 +76,7 @@ it("adds a searcher as its tutorial says", longest, async () => {
 
   const commands = blocks(page, "sh").map(({ text }) => text);
   const suite = commands.pop();
-  expect(suite).toBe("npx vitest run test/contract/searcher.test.ts -t annealing\n");
+  expect(suite).toBe("npx vitest run test/contract/searcher -t annealing\n");
   if (isWhole) commands.push(suite ?? "");
   const { code, output } = await sh(folder, shortened(commands.join("")));
   expect(code, output).toBe(0);
