@@ -162,6 +162,8 @@ def test_a_search_begins_with_what_is_known(tmp_path: Path) -> None:
     assert len(set(asked[:15])) == 15
     assert third.best is not None
     assert (third.best.architecture, third.spend["evaluations"]) == (best, 5)
+    assert (third.winners[0], len(third.winners)) == (third.best, 7)
+    assert len(list(third.candidates())) == 5
     with pytest.raises(nas.UsageError, match="choices are"):
         searched(noted, out=tmp_path / "fourth", known=[({"kernel": [1, 1, 1], "width": 8}, 1)])
 
