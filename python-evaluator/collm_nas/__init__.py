@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collm_nas.search import search
     from collm_nas.serving import serve
     from collm_nas.space import Architecture, Slots, Space, choice, slots
+    from collm_nas.supernet import Supernet, check_supernet, search_supernet
 
 _HOMES = {
     "collm_nas.errors": ("CollmError", "NoWinner", "NodeMissing", "SearchStopped", "UsageError"),
@@ -22,6 +23,7 @@ _HOMES = {
     "collm_nas.search": ("search",),
     "collm_nas.serving": ("serve",),
     "collm_nas.space": ("Architecture", "Slots", "Space", "choice", "slots"),
+    "collm_nas.supernet": ("Supernet", "check_supernet", "search_supernet"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -37,12 +39,15 @@ __all__ = [
     "SearchStopped",
     "Slots",
     "Space",
+    "Supernet",
     "UsageError",
     "Winner",
     "__version__",
+    "check_supernet",
     "choice",
     "open_run",
     "search",
+    "search_supernet",
     "serve",
     "slots",
 ]

@@ -12,14 +12,16 @@ from collm_nas_evaluator.errors import UsageError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command. Returns the exit code: 0; 2 after a line that says what to correct; 130 when it was stopped."""
+    """Runs one command. Returns the exit code: 0; 2 after a line that says what to correct; 5 for a supernet that
+    falls short; 130 when it was stopped.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(0))  # an exception could be raised anywhere in the imports below
     terminal.guard()
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # the errors here say the same
     try:
         options = flags.read(arguments)
-        if options.command == "serve":
+        if options.command in ("serve", "check"):
             from collm_nas_evaluator import allocation  # noqa: PLC0415
 
             allocation.settle()

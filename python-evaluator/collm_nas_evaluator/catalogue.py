@@ -33,6 +33,10 @@ def load(configuration: Configuration) -> list[Backend | Unavailable]:
     Raises UsageError when a file that the configuration names is damaged, or when it names no space at all.
     """
     spaces: list[Backend | Unavailable] = []
+    if configuration.own_supernet is not None:
+        from collm_nas import supernet  # noqa: PLC0415 - of the front door, which loads PyTorch for it
+
+        spaces.append(supernet.configured(configuration, configuration.own_supernet))
     if configuration.checkpoints:
         spaces += _supernets(configuration)
     spaces += _nasbench201(configuration)
@@ -40,8 +44,8 @@ def load(configuration: Configuration) -> list[Backend | Unavailable]:
         spaces += _analognas(configuration.cache_dir)
     if not spaces:
         raise UsageError(
-            "the configuration names no space to serve; set checkpoints.<space>, nasbench201.csv or nasbench201.table, "
-            "or keep analognas"
+            "the configuration names no space to serve; set checkpoints.<space>, supernet.class, nasbench201.csv or "
+            "nasbench201.table, or keep analognas"
         )
     return spaces
 

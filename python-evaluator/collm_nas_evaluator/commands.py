@@ -1,9 +1,11 @@
-"""The commands: serving the configured spaces, listing them, preparing their images, importing, retraining, reference.
+"""The commands: serving the configured spaces, listing them, preparing their images, importing, retraining,
+checking a supernet, reference.
 
 Owns what is printed on standard output. Knows no flag's form, no table and no message.
 """
 
 import argparse
+import dataclasses
 import json
 import logging
 import os
@@ -12,12 +14,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from collm_nas_evaluator import catalogue, config, reference, server, terminal
 from collm_nas_evaluator.addresses import Address
 from collm_nas_evaluator.backends.base import Unavailable
-from collm_nas_evaluator.errors import TableMissing, UsageError
+from collm_nas_evaluator.errors import PackageMissing, TableMissing, UsageError
 
 _logger = logging.getLogger(__name__)
 
@@ -26,7 +29,7 @@ SECONDS_BETWEEN = 5.0
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command that `flags.read` read, and returns 0.
+    """Runs the command that `flags.read` read. Returns 0, or 5 for a supernet that falls short.
 
     Serving ends with SystemExit at SIGINT or SIGTERM. A command that can be continued ends with KeyboardInterrupt,
     which has a text when there is more to say. Raises UsageError for everything that a person has to correct.
@@ -38,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         _require_allowed(options.listen, allow_remote=options.allow_remote)
     if options.command == "serve" and options.exit_with_stdin:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
-    if options.command in ("retrain", "cache-images", "import-nasbench201"):
+    if options.command in ("retrain", "cache-images", "import-nasbench201", "check"):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
     if options.command == "retrain":
@@ -51,7 +54,9 @@ def run(options: argparse.Namespace) -> int:
         for line in reference.text().splitlines():
             terminal.say(sys.stdout, line)
         return 0
-    entries = catalogue.load(config.read(options.config) if options.config else config.default())
+    if options.command == "check":
+        return _check(options)
+    entries = catalogue.load(_configuration(options))
     if options.command == "spaces":
         _list(entries)
     elif options.command == "cache-images":
@@ -59,6 +64,46 @@ def run(options: argparse.Namespace) -> int:
     else:
         _serve(entries, options.listen)
     return 0
+
+
+def _configuration(options: argparse.Namespace) -> config.Configuration:
+    """The file's, with the supernet of the flags; without a file, only that supernet is served."""
+    read = config.read(options.config) if options.config else config.default()
+    if options.command != "serve" or options.supernet is None:
+        return read
+    return dataclasses.replace(
+        read,
+        own_supernet=_own_supernet(options),
+        device=options.device or read.device,
+        analognas=read.analognas and options.config is not None,
+    )
+
+
+def _own_supernet(options: argparse.Namespace) -> config.OwnSupernet:
+    named = {each.name for each in dataclasses.fields(config.OwnSupernet)}
+    given = {name: each for name, each in vars(options).items() if name in named}
+    return config.OwnSupernet(options.supernet, Path.cwd(), **given)
+
+
+def _check(options: argparse.Namespace) -> int:
+    """Prints what was found about a supernet of a user. Returns 0 when it can be searched, 5 when it falls short."""
+    try:
+        from collm_nas import supernet, supernet_check  # noqa: PLC0415 - loads PyTorch
+    except ModuleNotFoundError as error:
+        raise PackageMissing(error.name or "a package") from error
+
+    own, default = _own_supernet(options), config.default()
+    if options.device is not None:
+        default = dataclasses.replace(default, device=options.device)
+    made = supernet.load(own.spec, own.folder)
+    checked = supernet_check.Checked(made, supernet.options_of(default, own), options.subnets, own.spec, own.folder)
+    with supernet.usage_errors():
+        findings = supernet_check.check(checked, _progress("check"))
+    lines = [json.dumps(findings.to_dict())] if options.json else str(findings).splitlines()
+    for line in lines:
+        terminal.say(sys.stdout, line)
+    sys.stdout.flush()
+    return 0 if findings.usable else 5
 
 
 def _import_nasbench201(options: argparse.Namespace) -> None:

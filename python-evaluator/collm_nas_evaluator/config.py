@@ -82,6 +82,27 @@ CLASS_ORDER: Key[Order | None] = Key(
     "How class folders are numbered when their names have two orders: 2 before 10, or 10 before 2.",
     "by number when the names are just 0 to N-1 or 1 to N; otherwise the two orders have to agree",
 )
+OWN: Key[str | None] = Key(
+    "supernet.class",
+    keys.WORD,
+    None,
+    "A supernet of your own as MODULE:NAME; modules are looked for in the folder of this file.",
+    "none",
+)
+OWN_VAL: Key[Path | None] = Key(
+    "supernet.val", keys.PATH, None, "The images that score its subnets, one folder for each class.", "its own `val`"
+)
+OWN_CALIBRATE: Key[Path | None] = Key(
+    "supernet.calibrate",
+    keys.PATH,
+    None,
+    "The images that set its batch-norm statistics.",
+    "its own `calibrate`",
+)
+OWN_TEST: Key[Path | None] = Key("supernet.test", keys.PATH, None, "The images that test its winner.", "its own `test`")
+OWN_IMAGES = Key(
+    "supernet.calibration_images", keys.COUNT, 2000, "How many images set the batch-norm statistics of a subnet."
+)
 DEVICE = Key("device", keys.WORD, "auto", "Where supernets run: `cpu`, `cuda`, `cuda:1`, or `auto`.")
 PRECISION: Key[str | None] = Key(
     "precision",
@@ -100,6 +121,7 @@ CACHE_DIR: Key[Path | None] = Key(
 BASE: tuple[Key[Any], ...] = (
     *(CSV, TABLE, LATENCY_CSV, ACCURACY_UNIT),
     *(VAL, TRAIN, SEARCH, HELD_OUT, CLASS_ORDER),
+    *(OWN, OWN_VAL, OWN_CALIBRATE, OWN_TEST, OWN_IMAGES),
     *(ANALOGNAS, DEVICE, PRECISION, CACHE_DIR),
 )
 """The keys that belong to no family."""
@@ -121,6 +143,19 @@ class Folders:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnSupernet:
+    """A supernet of a user, MODULE:NAME, with modules from `folder`; and its images where it does not name them."""
+
+    spec: str
+    folder: Path
+    val: Path | None = None
+    calibrate: Path | None = None
+    test: Path | None = None
+    calibration_images: int = 2000
+    momentum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """What to serve: a CSV file of the whole benchmark (and its unit) or its packed table, a CSV file of latencies, the
     installed package analog-nasbench, and supernets by space id, with the images and the device that score them.
@@ -137,6 +172,7 @@ class Configuration:
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
     images: Folders = Folders()
     family_values: Mapping[str, object] = field(default_factory=dict)
+    own_supernet: OwnSupernet | None = None
     device: str = "auto"
     precision: str | None = None
 
@@ -195,9 +231,18 @@ def read(path: Path) -> Configuration:
             for name, value in values.items()
             if name not in of_no_family and not name.startswith(CHECKPOINTS)
         },
+        own_supernet=_own_supernet(path, values),
         device=DEVICE.of(values),
         precision=PRECISION.of(values),
     )
+
+
+def _own_supernet(path: Path, values: Mapping[str, Any]) -> OwnSupernet | None:
+    spec = OWN.of(values)
+    if spec is None:
+        return None
+    val, calibrate, test = (key.of(values) for key in (OWN_VAL, OWN_CALIBRATE, OWN_TEST))
+    return OwnSupernet(spec, path.absolute().parent, val, calibrate, test, OWN_IMAGES.of(values))
 
 
 def _check_together(path: Path, values: Mapping[str, object]) -> None:
@@ -211,6 +256,9 @@ def _check_together(path: Path, values: Mapping[str, object]) -> None:
     if LATENCY_CSV.name in values and not {CSV.name, TABLE.name} & values.keys():
         what = f"{LATENCY_CSV.name} needs {CSV.name} or {TABLE.name} beside it, which name the cells"
         raise UsageError(f"{path}: {what}")
+    for key in (OWN_VAL, OWN_CALIBRATE, OWN_TEST, OWN_IMAGES):
+        if key.name in values and OWN.name not in values:
+            raise UsageError(f"{path}: {key.name} needs {OWN.name} beside it, which names the supernet")
     if ACCURACY_UNIT.name in values and CSV.name not in values:
         raise UsageError(f"{path}: {ACCURACY_UNIT.name} is the unit of {CSV.name}, which is not set")
     if HELD_OUT.name in values and TRAIN.name not in values:

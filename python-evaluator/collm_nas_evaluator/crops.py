@@ -51,6 +51,20 @@ class Crops:
         """The index of each image's class, [images]."""
         return self.images.labels
 
+    @property
+    def kind(self) -> str:
+        """Crops of one recipe need equally much memory."""
+        return self.recipe.name
+
+    @property
+    def pixels(self) -> int:
+        """The side of a crop."""
+        return self.recipe.pixels
+
+    def prepare(self, batch: Tensor) -> Tensor:
+        """Makes the input of a network of a batch of crops."""
+        return self.recipe.prepare(batch)
+
     def __len__(self) -> int:
         return len(self.images)
 

@@ -17,7 +17,8 @@ from collm_nas_evaluator.keys import path_of
 def read(arguments: list[str] | None) -> argparse.Namespace:
     """Reads `arguments` (None: those of the process).
 
-    The result has `command` and `config`. `serve` adds `listen` (an Address), `allow_remote` and `exit_with_stdin`;
+    The result has `command` and `config`. `serve` adds `listen` (an Address), `allow_remote`, `exit_with_stdin` and
+    `supernet`; `check` has `supernet`, `subnets` and `json`; both have the fields of an OwnSupernet that were given;
     `cache-images` adds `space`; `import-nasbench201` adds `path`, `out` and `force`; `retrain` adds the fields of its
     settings. Raises UsageError for a mistake, SystemExit after printing help or the version.
     """
@@ -37,6 +38,21 @@ def read(arguments: list[str] | None) -> argparse.Namespace:
     for command in (serve, spaces):
         config_help = "YAML; without one the installed table is served"
         command.add_argument("--config", type=_path, metavar="FILE", help=config_help)
+    serve.add_argument(
+        "--supernet", metavar="MODULE:NAME", help="serve a supernet of your own; modules are found in this folder"
+    )
+    _own_supernet(serve)
+    check = commands.add_parser("check", help="say whether a supernet of your own can be searched", allow_abbrev=False)
+    check.description = (
+        "Scores random subnets of a supernet of your own, and prints one line for each thing that a search relies on. "
+        "Exit code 0: it can be searched; 5: it falls short."
+    )
+    check.add_argument("supernet", metavar="MODULE:NAME", help="a class of nas.Supernet, or a function that makes one")
+    _own_supernet(check)
+    check.add_argument(
+        "--subnets", type=_count, default=20, metavar="N", help="how many random subnets to score (default 20)"
+    )
+    check.add_argument("--json", action="store_true", help="print one JSON object")
     cache_help = "decode every image once and keep the result for all evaluations"
     cache = commands.add_parser("cache-images", help=cache_help, allow_abbrev=False)
     cache.add_argument("--config", type=_path, required=True, metavar="FILE", help="YAML with checkpoints and imagenet")
@@ -48,6 +64,22 @@ def read(arguments: list[str] | None) -> argparse.Namespace:
     )
     _retrain(commands.add_parser("retrain", help="train a winner of SPOS from scratch", allow_abbrev=False))
     return parser.parse_args(arguments)
+
+
+def _own_supernet(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("supernet of your own")
+    folders = {
+        "--val": "the images that score subnets, one folder for each class (default: its own val)",
+        "--calibrate": "the images that set batch-norm statistics (default: its own calibrate)",
+        "--test": "the images that test the winner (default: its own test)",
+    }
+    for flag, text in folders.items():
+        group.add_argument(flag, type=_path, metavar="FOLDER", help=text, default=argparse.SUPPRESS)
+    images_help = "how many images set the statistics of a subnet (default 2000)"
+    group.add_argument("--calibration-images", type=_count, metavar="N", help=images_help, default=argparse.SUPPRESS)
+    momentum_help = "of the statistics (default: averages over all batches, the rule of Once-for-All)"
+    group.add_argument("--momentum", type=float, metavar="SHARE", help=momentum_help, default=argparse.SUPPRESS)
+    group.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 or auto (default auto)")
 
 
 def _import(command: argparse.ArgumentParser) -> None:
@@ -111,6 +143,12 @@ def _path(text: str) -> Path:
         return path_of(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} {error}") from error
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, at least 1")
+    return int(text)
 
 
 def _address(text: str) -> addresses.Address:

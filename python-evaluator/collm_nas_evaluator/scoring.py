@@ -7,13 +7,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from collm_nas_evaluator.crops import Crops
 from collm_nas_evaluator.errors import UsageError
 
 PRECISIONS: Mapping[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -29,6 +29,35 @@ class NotFinite(Exception):
 
 class OutOfMemory(Exception):
     """Not even one image at a time fits into the device's memory."""
+
+
+class Inputs(Protocol):
+    """Labelled inputs of networks in a fixed order."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The index of each input's class, [inputs]."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """Inputs of one kind need equally much memory."""
+        ...
+
+    @property
+    def pixels(self) -> int:
+        """The side of an input, or a number that stands for its size in the same way."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def batches(self, size: int, start: int = 0) -> Iterator[Tensor]:
+        """The inputs from `start` on as they are kept, at most `size` at a time."""
+        ...
+
+    def prepare(self, batch: Tensor) -> Tensor:
+        """Makes the input of a network of what `batches` gives, on any device."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,37 +90,37 @@ class Device:
         has_tf32 = self.torch.type == "cuda" and self.precision == "fp32" and torch.backends.cudnn.allow_tf32
         return f"{self.precision} on {self.name}{', TF32 in convolutions' if has_tf32 else ''}"
 
-    def batches(self, crops: Crops, size: int, stop: threading.Event, start: int = 0) -> Iterator[Tensor]:
-        """The crops from `start` on as network inputs on the device, float32 [at most size, 3, r, r].
+    def batches(self, inputs: Inputs, size: int, stop: threading.Event, start: int = 0) -> Iterator[Tensor]:
+        """The inputs from `start` on, as a network takes them, on the device: at most `size` at a time.
 
         The next batch is read while one is used. Ends early, with Stopped, when `stop` is set.
         """
-        pixels = crops.batches(size, start)
+        kept = inputs.batches(size, start)
         with ThreadPoolExecutor(1) as reader:
-            following = reader.submit(next, pixels, None)
+            following = reader.submit(next, kept, None)
             while (batch := following.result()) is not None:
                 if stop.is_set():
                     raise Stopped
-                following = reader.submit(next, pixels, None)
-                if self.torch.type == "cuda":
+                following = reader.submit(next, kept, None)
+                if self.torch.type == "cuda" and batch.device.type == "cpu":
                     batch = batch.pin_memory()
-                yield crops.recipe.prepare(batch.to(self.torch, non_blocking=True))
+                yield inputs.prepare(batch.to(self.torch, non_blocking=True))
 
-    def score(self, network: nn.Module, crops: Crops, stop: threading.Event) -> Iterator[float | Hits]:
+    def score(self, network: nn.Module, inputs: Inputs, stop: threading.Event) -> Iterator[float | Hits]:
         """Yields the share of images done after each batch, and at last the hits.
 
         The batch size is halved until it fits, and kept for the next network with the same kind of inputs.
         Raises OutOfMemory, NotFinite, Stopped.
         """
-        count = len(crops)
-        labels = torch.from_numpy(crops.labels).to(self.torch)
+        count = len(inputs)
+        labels = torch.from_numpy(inputs.labels).to(self.torch)
         first, among_five = (torch.zeros(count, dtype=torch.bool, device=self.torch) for _ in range(2))
         finite = torch.ones(count, dtype=torch.bool, device=self.torch)
-        done, kind = 0, crops.recipe.name
-        size = self._batch_sizes.get(kind) or self._first_batch(crops.recipe.pixels)
+        done, kind = 0, inputs.kind
+        size = self._batch_sizes.get(kind) or self._first_batch(inputs.pixels)
         while done < count:
             try:
-                for batch in self.batches(crops, size, stop, start=done):
+                for batch in self.batches(inputs, size, stop, start=done):
                     place = slice(done, done + batch.shape[0])
                     logits = self._forward(network, batch)
                     best = logits.topk(min(_TOP, logits.shape[1])).indices == labels[place, None]

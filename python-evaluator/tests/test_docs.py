@@ -1,11 +1,13 @@
 """The examples of the pages on Python, run as they are."""
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from client import PACKAGE_ROOT
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,3 +39,33 @@ def test_the_scripts_of_the_guide_run_one_after_the_other(tmp_path: Path) -> Non
     assert "40 40" in said["read.py"]
     assert "every decision came out as recorded" in said["read.py"]
     assert "<svg" in (tmp_path / "report.html").read_text()
+
+
+DATA = """
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+pictures, labels = torch.randn(160, 3, 32, 32), torch.arange(160) % 10
+train_loader = DataLoader(TensorDataset(pictures[:80], labels[:80]), batch_size=40, shuffle=True)
+val_loader = DataLoader(TensorDataset(pictures[80:], labels[80:]), batch_size=40)
+"""
+
+
+def test_the_supernet_of_the_guide_is_searched(tmp_path: Path) -> None:
+    page = (ROOT / "docs/guides/own-supernet.md").read_text()
+    for name, text in re.findall(r'^```python title="(.*?)"\n(.*?)^```$', page, re.MULTILINE | re.DOTALL):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "my_data.py").write_text(DATA)
+    prepare = "import torch, my_module; torch.save(my_module.Net().state_dict(), 'mine.pth')"
+    (tmp_path / "prepare.py").write_text(prepare)
+    for program in ("prepare.py", "search.py"):
+        ran = subprocess.run(
+            [sys.executable, program],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), "XDG_CACHE_HOME": str(tmp_path)},
+        )
+        assert ran.returncode == 0, ran.stderr
+    assert re.fullmatch(r"\{'op': \[.*\]\} [0-9.]+\n", ran.stdout), ran.stdout

@@ -13,7 +13,7 @@ from collm_nas_evaluator import families
 PACKAGE = PACKAGE_ROOT / "collm_nas_evaluator"
 WITH_TORCH = {
     *("hosting", "scoring", "batchnorm", "checkpoints", "imagenet", "imagenet_files", "crops", "retrain_spos"),
-    "supernet",
+    *("network", "supernet"),
     *families.names(),
 }
 """The modules that are loaded only when a supernet is served."""

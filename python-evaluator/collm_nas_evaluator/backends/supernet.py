@@ -1,14 +1,13 @@
 """Defines a supernet, and the backend that serves a supernet of any family.
 
-Owns the description of the served space, the steps of an evaluation and its failures. Knows no family and
-no transport.
+Owns the description of the served space, and how a subnet is calibrated and scored on images. Knows no family, no
+store and no transport.
 """
 
 import hashlib
 import json
 import os
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,23 +16,16 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from collm_nas_evaluator import scoring
-from collm_nas_evaluator.backends.base import (
-    ArchitectureCost,
-    Failure,
-    FailureKind,
-    Measurement,
-    Outcome,
-    Progress,
-)
+from collm_nas_evaluator.backends.base import ArchitectureCost
+from collm_nas_evaluator.backends.network import NetworkBackend, Scores, Step, told
 from collm_nas_evaluator.checkpoints import Checkpoint
 from collm_nas_evaluator.crops import Crops
 from collm_nas_evaluator.dimension import Dimension
-from collm_nas_evaluator.errors import ArchitectureRejected, DeviceLost
+from collm_nas_evaluator.errors import ArchitectureRejected
 from collm_nas_evaluator.imagenet import ImageSet, Recipe, subset
-from collm_nas_evaluator.scoring import Device, Hits, NotFinite, OutOfMemory, Stopped
+from collm_nas_evaluator.scoring import Device, Hits
 from collm_nas_evaluator.space import Architecture, Cost, Metric, Space, Split
-from collm_nas_evaluator.store import Key, Record, Store
+from collm_nas_evaluator.store import Store
 
 Values = Mapping[str, Sequence[float | None]]
 """An architecture in numbers: for each dimension the value of each slot, None where the slot is inactive."""
@@ -165,8 +157,8 @@ class Served:
     max_batch: int = 20_000
 
 
-class SupernetBackend:
-    """A Backend over one supernet. One evaluation uses the device at a time; finished ones come from the store.
+class SupernetBackend(NetworkBackend):
+    """A Backend over one supernet of a family.
 
     The same calibration images serve every candidate, so that its number does not depend on earlier candidates.
     """
@@ -174,7 +166,8 @@ class SupernetBackend:
     def __init__(
         self, served: Served, supernet: Supernet, image_splits: ImageSplits, device: Device, store: Store | None = None
     ) -> None:
-        self._supernet, self._image_splits, self._device, self._store = supernet, image_splits, device, store
+        super().__init__(device, store)
+        self._supernet, self._image_splits = supernet, image_splits
         values = {each.name: [each.values[0]] for each in served.dimensions if each.name == RESOLUTION}
         calibration, validation = supernet.calibration(values), supernet.validation(values)
         self._pool = None
@@ -221,23 +214,6 @@ class SupernetBackend:
     def cost(self, architecture: Architecture) -> ArchitectureCost:
         return ArchitectureCost(self._supernet.cost_of(values_of(self._space, architecture)))
 
-    def evaluate(
-        self, architectures: Sequence[Architecture], split: str, stop: threading.Event
-    ) -> Iterator[Outcome | Progress]:
-        for index, architecture in enumerate(architectures):
-            try:
-                for answer in self._evaluate(architecture, split, stop):
-                    if isinstance(answer, Measurement):
-                        yield Outcome(index, answer)
-                    else:
-                        yield Progress(index, *answer)
-            except Stopped:
-                return
-            except OutOfMemory as error:
-                yield Outcome(index, Failure(FailureKind.OUT_OF_MEMORY, str(error)))
-            except NotFinite as error:
-                yield Outcome(index, Failure(FailureKind.NOT_FINITE, str(error)))
-
     def crops(self) -> list[Crops]:
         """All prepared images that evaluations of this space's architectures look at, calibration last."""
         sets = {images.hash: images for images, _ in self._image_splits.splits.values()}
@@ -253,55 +229,21 @@ class SupernetBackend:
     def _crops(self, images: ImageSet, recipe: Recipe) -> Crops:
         return Crops(images, recipe, self._image_splits.cache_dir, _THREADS)
 
-    def _evaluate(
-        self, architecture: Architecture, split: str, stop: threading.Event
-    ) -> Iterator[tuple[float, str] | Measurement]:
-        """Yields the progress and the current step, and at last the measurement.
-
-        Progress is the share of images that have passed the network, for calibration and for scoring.
-        """
+    def _scored(self, architecture: Architecture, split: str, stop: threading.Event) -> Iterator[Step | Scores]:
         images, _ = self._image_splits.splits[split]
-        key = Key(self._space.digest, images.hash, architecture.text)
-        if self._store is not None and (known := self._store.find(key)) is not None:
-            yield Measurement(known.metrics, 0.0)
-            return
-        while not self._device.lock.acquire(timeout=1.0):
-            if stop.is_set():
-                raise Stopped
-            yield 0.0, "waiting for another evaluation"
-        try:
-            begin = time.perf_counter()
-            hits = None
-            for answer in self._hits(values_of(self._space, architecture), images, stop):
-                if isinstance(answer, Hits):
-                    hits = answer
-                else:
-                    yield answer
-            assert hits is not None  # noqa: S101 - the last answer
-            record = Record(_metrics(hits), time.perf_counter() - begin, hits.first)
-        finally:
-            self._device.lock.release()
-        if self._store is not None:
-            self._store.keep(key, record)
-        yield Measurement(record.metrics, record.seconds)
-
-    def _hits(self, values: Values, images: ImageSet, stop: threading.Event) -> Iterator[tuple[float, str] | Hits]:
+        values = values_of(self._space, architecture)
         calibrated = 0 if self._pool is None else len(self._pool)
         whole = calibrated + len(images)
         yield 0.0, "calibrating" if calibrated else "extracting"
         crops = self._crops(images, self._supernet.validation(values))
         note = "scoring" if crops.is_cached else "scoring, and decoding images: run cache-images once"
-        try:
-            extraction = self._supernet.extraction(values, self._calibration_batches(values, stop))
-            network = yield from _told(extraction, whole)
-            for answer in self._device.score(network, crops, stop):
-                yield answer if isinstance(answer, Hits) else ((calibrated + answer * len(images)) / whole, note)
-        except (RuntimeError, MemoryError) as error:
-            if scoring.is_out_of_memory(error):
-                raise OutOfMemory(f"a calibration batch does not fit into the memory of {self._device.name}") from error
-            if "CUDA error" in str(error):
-                raise DeviceLost(f"{self._device.name} is lost ({error}); start the evaluator again") from error
-            raise
+        extraction = self._supernet.extraction(values, self._calibration_batches(values, stop))
+        network = yield from told(extraction, whole)
+        for answer in self._device.score(network, crops, stop):
+            if isinstance(answer, Hits):
+                yield Scores(_metrics(answer), answer.first)
+            else:
+                yield (calibrated + answer * len(images)) / whole, note
 
     def _calibration_batches(self, values: Values, stop: threading.Event) -> Iterator[Tensor] | None:
         calibration = self._supernet.calibration(values)
@@ -319,17 +261,6 @@ def extracted(extraction: Generator[int, None, nn.Module]) -> nn.Module:
         except StopIteration as end:
             network: nn.Module = end.value
             return network
-
-
-def _told(extraction: Generator[int, None, nn.Module], whole: int) -> Generator[tuple[float, str], None, nn.Module]:
-    """Yields the progress of an extraction, where `whole` is the number of all images, and returns its network."""
-    while True:
-        try:
-            images = next(extraction)
-        except StopIteration as end:
-            network: nn.Module = end.value
-            return network
-        yield images / whole, "calibrating"
 
 
 def values_of(space: Space, architecture: Architecture) -> dict[str, list[float | None]]:

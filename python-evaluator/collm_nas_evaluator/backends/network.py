@@ -1,0 +1,135 @@
+"""Evaluates networks one after the other on a device: what every backend that runs networks has in common.
+
+Owns the turn on the device, the store of finished evaluations, and which error is the failure of one architecture.
+Knows no supernet, no image and no transport.
+"""
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from collm_nas_evaluator import scoring
+from collm_nas_evaluator.backends.base import (
+    ArchitectureCost,
+    Failure,
+    FailureKind,
+    Measurement,
+    Outcome,
+    Progress,
+)
+from collm_nas_evaluator.errors import DeviceLost
+from collm_nas_evaluator.scoring import Device, NotFinite, OutOfMemory, Stopped
+from collm_nas_evaluator.space import Architecture, Space
+from collm_nas_evaluator.store import Key, Record, Store
+
+Step = tuple[float, str]
+"""How far an evaluation is, from 0 to 1, and what it does now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """A value for every metric, and for each image whether it was right [images]; none where that is not known."""
+
+    metrics: Mapping[str, float]
+    correct: NDArray[np.bool_]
+
+
+class Unfit(Exception):
+    """This one architecture cannot be evaluated; the text says why."""
+
+
+class NetworkBackend(ABC):
+    """A Backend that runs networks. One evaluation uses the device at a time; finished ones come from the store."""
+
+    def __init__(self, device: Device, store: Store | None) -> None:
+        self._device, self._store = device, store
+
+    @abstractmethod
+    def describe(self) -> Space:
+        """As of a Backend. The `data` of a split identifies it in the store."""
+
+    @abstractmethod
+    def cost(self, architecture: Architecture) -> ArchitectureCost:
+        """As of a Backend."""
+
+    @abstractmethod
+    def _scored(self, architecture: Architecture, split: str, stop: threading.Event) -> Iterator[Step | Scores]:
+        """Evaluates one architecture: yields the steps, and at last the scores.
+
+        Raises Unfit, NotFinite and OutOfMemory for this architecture alone, and Stopped when `stop` is set.
+        """
+
+    def evaluate(
+        self, architectures: Sequence[Architecture], split: str, stop: threading.Event
+    ) -> Iterator[Outcome | Progress]:
+        for index, architecture in enumerate(architectures):
+            try:
+                for answer in self._evaluated(architecture, split, stop):
+                    if isinstance(answer, Measurement):
+                        yield Outcome(index, answer)
+                    else:
+                        yield Progress(index, *answer)
+            except Stopped:
+                return
+            except OutOfMemory as error:
+                yield Outcome(index, Failure(FailureKind.OUT_OF_MEMORY, str(error)))
+            except NotFinite as error:
+                yield Outcome(index, Failure(FailureKind.NOT_FINITE, str(error)))
+            except Unfit as error:
+                yield Outcome(index, Failure(FailureKind.CRASHED, str(error)))
+
+    def _evaluated(self, architecture: Architecture, split: str, stop: threading.Event) -> Iterator[Step | Measurement]:
+        """Yields the steps, and at last the measurement."""
+        space = self.describe()
+        data = next(each.data for each in space.splits if each.name == split)
+        store = self._store if data else None
+        key = Key(space.digest, data, architecture.text)
+        if store is not None and (known := store.find(key)) is not None:
+            yield Measurement(known.metrics, 0.0)
+            return
+        while not self._device.lock.acquire(timeout=1.0):
+            if stop.is_set():
+                raise Stopped
+            yield 0.0, "waiting for another evaluation"
+        try:
+            begin = time.perf_counter()
+            scores = None
+            for answer in self._on_device(architecture, split, stop):
+                if isinstance(answer, Scores):
+                    scores = answer
+                else:
+                    yield answer
+            assert scores is not None  # noqa: S101 - the last answer
+            record = Record(scores.metrics, time.perf_counter() - begin, scores.correct)
+        finally:
+            self._device.lock.release()
+        if store is not None:
+            store.keep(key, record)
+        yield Measurement(record.metrics, record.seconds)
+
+    def _on_device(self, architecture: Architecture, split: str, stop: threading.Event) -> Iterator[Step | Scores]:
+        try:
+            yield from self._scored(architecture, split, stop)
+        except (RuntimeError, MemoryError) as error:
+            if scoring.is_out_of_memory(error):
+                raise OutOfMemory(f"a calibration batch does not fit into the memory of {self._device.name}") from error
+            if "CUDA error" in str(error):
+                raise DeviceLost(f"{self._device.name} is lost ({error}); start the evaluator again") from error
+            raise
+
+
+def told(extraction: Generator[int, None, nn.Module], whole: int) -> Generator[Step, None, nn.Module]:
+    """Yields the progress of an extraction, where `whole` is the number of all images, and returns its network."""
+    while True:
+        try:
+            images = next(extraction)
+        except StopIteration as end:
+            network: nn.Module = end.value
+            return network
+        yield images / whole, "calibrating"
