@@ -9,7 +9,7 @@ FROM node:22-slim AS build
 WORKDIR /opt/collm-nas
 COPY docker/build-control.sh docker/
 COPY package.json package-lock.json .npmrc tsconfig.json tsconfig.build.json tsconfig.page.json ./
-COPY scripts/bundle-page.mjs scripts/
+COPY scripts/bundle-page.mjs scripts/licences.mjs scripts/
 COPY proto/ proto/
 COPY src/ src/
 RUN docker/build-control.sh

@@ -6,10 +6,11 @@
  * once, the page's entry before all, and what it needs later; licences.txt has the licences of the packages in the bundle.
  * Types are not checked here: `tsc -p tsconfig.page.json` does that.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { licencesOf } from "./licences.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [folder] = process.argv.slice(2);
@@ -47,21 +48,10 @@ const write = (name, text) => writeFileSync(join(folder, name), text);
 for (const { path, contents } of outputFiles) write(basename(path), contents);
 const names = (paths) => paths.map((path) => basename(path));
 write("files.json", JSON.stringify({ atOnce: names(atOnce), later: names(later) }));
-write("licences.txt", licences());
-
-/** The licence of every package that has a part in the bundle. */
-function licences() {
-  const parts = modules.flatMap(([, { inputs }]) => Object.entries(inputs));
-  const packages = parts
-    .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
-    .flatMap(([path]) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []);
-  return [...new Set(packages)]
-    .sort()
-    .map((path) => {
-      const { name, version, license } = JSON.parse(readFileSync(join(root, path, "package.json"), "utf8"));
-      const file = readdirSync(join(root, path)).find((each) => /^licen[cs]e/i.test(each));
-      const text = file === undefined ? "" : readFileSync(join(root, path, file), "utf8");
-      return `${name} ${version} (${license})\n\n${text.trim()}\n`;
-    })
-    .join(`\n${"-".repeat(80)}\n\n`);
-}
+write(
+  "licences.txt",
+  licencesOf(
+    root,
+    modules.map(([, output]) => output),
+  ),
+);

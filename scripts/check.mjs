@@ -1,7 +1,8 @@
 /**
  * Every check of this repository, in order, up to the first that fails: `node scripts/check.mjs [STEP…]`, where a
  * STEP is one of the names below, and none means all but "long". `npm test` runs it after set-up. "long" is the sweeps
- * over very many cases, of which the other steps take a few; `npm run test:long` runs it.
+ * over very many cases, of which the other steps take a few, and the light Python tests with the oldest versions that the
+ * package allows; `npm run test:long` runs it.
  *
  * Which tools check the tree and how they are called is here; their settings are in their own files. What a tool prints
  * is shown as it comes, and its exit code is that of this script.
@@ -56,6 +57,7 @@ const steps = [
     command: [python("python"), "-m", "pytest", "-n", "2", "-m", "long"],
     folder: evaluator,
   },
+  { name: "long", tool: "oldest versions", command: ["node", "scripts/ranges.mjs", "light"] },
 ];
 
 const wanted = process.argv.slice(2);

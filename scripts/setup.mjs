@@ -34,11 +34,13 @@ const oldestPython = [3, 11];
 
 /** What each level installs, in order. Some packages name more than is used of them: these come alone. */
 const tables = { file: "tables.txt", alone: true };
+// The generator of the contract's messages: one whose messages both protobuf 6 and 7 read; it asks for protobuf 6 itself.
+const proto = { file: "proto.txt", alone: true };
 const requirements = {
   demo: [{ file: "light.txt" }, tables],
   supernet: [{ file: "examples.txt" }, tables],
-  test: [{ file: "test.txt" }, tables],
-  bench: [{ file: "test.txt" }, tables, { file: "bench.txt", alone: true }],
+  test: [{ file: "test.txt" }, tables, proto],
+  bench: [{ file: "test.txt" }, tables, proto, { file: "bench.txt", alone: true }],
 };
 /** The levels, each with all that the ones before it have. */
 const levels = Object.keys(requirements);

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -205,6 +206,10 @@ def _require_allowed(listen: Address, *, allow_remote: bool) -> None:
 
 def _serve(entries: list[server.Entry], listen: Address) -> NoReturn:
     running = server.start(entries, listen)
+    # Each signal writes a byte here. One that comes just before the wait ends it all the same.
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.fileno())
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: sys.exit(0))
@@ -212,7 +217,7 @@ def _serve(entries: list[server.Entry], listen: Address) -> NoReturn:
         terminal.say(sys.stdout, json.dumps({"listening": running.address, "pid": os.getpid(), "spaces": available}))
         sys.stdout.flush()
         while True:
-            signal.pause()
+            reader.recv(1)
     finally:
         running.stop()
 

@@ -6,6 +6,9 @@ Owns their meaning. Knows no module that raises them.
 import errno
 from pathlib import Path
 
+_SET_UP = Path(__file__).parents[2] / "scripts" / "setup.cjs"
+"""The set-up of a checkout, where this package runs from one."""
+
 
 class UsageError(Exception):
     """The command, the configuration or a file it names has to be corrected; the text says what, where and how."""
@@ -26,10 +29,8 @@ class PackageMissing(UsageError):
     """A Python package that a supernet needs is not installed; the text says which one and how to install it."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(
-            f"{name} is not installed: run `node scripts/setup.cjs supernet` in a checkout, or install "
-            "collm-nas-evaluator[supernets]"
-        )
+        install = "node scripts/setup.cjs supernet" if _SET_UP.exists() else 'pip install "collm-nas[supernets]"'
+        super().__init__(f"{name} is not installed: run `{install}`")
 
 
 class CheckpointMissing(Exception):

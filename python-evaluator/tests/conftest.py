@@ -1,8 +1,10 @@
 """What the tests share: the published tables where they lie, a whole table of made-up numbers, and a running server."""
 
+import importlib.util
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -19,6 +21,10 @@ from collm_nas_evaluator.tables.csv_table import ACCURACIES, DEVICES
 # Before PyTorch is loaded: each of the two processes of a run computes with one thread, as small networks are slowest
 # when threads wait for each other.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+HAS_TORCH = importlib.util.find_spec("torch") is not None
+WITH_TORCH = {"torch", "torchvision", "cv2", "PIL", "scipy", "sklearn", "nats_bench", "nas_201_api"}
+"""The packages that the light suite goes without."""
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "nasbench201"
 
@@ -38,6 +44,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if _is_long(config) and getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("long")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Where PyTorch is not installed, the files that need it, or what comes with it, are skipped."""
+    report = yield
+    missing = re.search(r"^E\s+ModuleNotFoundError: No module named '(\w+)", str(report.longrepr), re.MULTILINE)
+    if report.failed and not HAS_TORCH and missing and missing[1] in WITH_TORCH:
+        report.outcome = "skipped"
+        report.longrepr = (report.nodeid, 0, f"Skipped: {missing[1]} is not installed")
+    return report
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if not HAS_TORCH and item.get_closest_marker("torch"):
+        pytest.skip("PyTorch is not installed")
 
 
 def _is_long(config: pytest.Config) -> bool:

@@ -49,6 +49,7 @@ def test_a_packed_table_replaces_the_csv(path: Path) -> None:
     assert read.nasbench201_latency_csv == path.parent / "latency.csv"
 
 
+@pytest.mark.torch
 def test_supernets_images_and_device(path: Path) -> None:
     path.write_text(
         "checkpoints:\n  ofa-w1.2: files/ofa\n  autoformer-base: /files/base.pth\n"
@@ -95,9 +96,10 @@ def test_the_packages_spaces_can_be_left_out(path: Path) -> None:
         ("nasbench201: {csv: x, accuracy_unit: share}", "nasbench201.accuracy_unit must be one of percent, fraction"),
         ("nasbench201: {table: x, accuracy_unit: fraction}", "is the unit of nasbench201.csv, which is not set"),
         ("nasbench201: {table: 5}", r"nasbench201\.table must be a path"),
-        (
+        pytest.param(
             "checkpoints: {ofa-w1.3: x}",
             r'unknown key "checkpoints.ofa-w1.3"; the nearest known key is "checkpoints.ofa-w1',
+            marks=pytest.mark.torch,
         ),
         ("checkpoints.spos: x", 'unknown key "checkpoints.spos"; write the key "spos" .* below "checkpoints:"'),
         ("checkpoints: {spos: 5}", "checkpoints.spos must be a path"),
@@ -107,7 +109,11 @@ def test_the_packages_spaces_can_be_left_out(path: Path) -> None:
         ("imagenet: {held_out: 10}", "imagenet.held_out needs imagenet.train"),
         ("imagenet: {held_out: 10, train: x, search: y}", "both say which images the search uses; leave one out"),
         ("precision: fp8", "precision must be one of fp32, fp16, bf16"),
-        ("autoformer: {choices: mine}", "autoformer.choices must be one of released, paper"),
+        pytest.param(
+            "autoformer: {choices: mine}",
+            "autoformer.choices must be one of released, paper",
+            marks=pytest.mark.torch,
+        ),
         ("device: [cpu]", "device must be a word"),
         ("analognas: 1", "analognas must be true or false"),
         ("analognas: 'true'", "analognas must be true or false"),
@@ -138,6 +144,7 @@ def test_a_file_that_is_not_there_or_no_text_is_named(path: Path) -> None:
         config.read(path)
 
 
+@pytest.mark.torch
 def test_the_page_on_supernets_shows_every_key(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs/guides/supernets.md").read_text()
     shown = page.partition("```yaml\n# evaluator.yaml, every key")[2].partition("```")[0]

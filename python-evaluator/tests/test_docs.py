@@ -12,6 +12,7 @@ from client import PACKAGE_ROOT
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.torch
 def test_the_example_runs_in_the_root_of_a_checkout(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from client import PACKAGE_ROOT
 
 from collm_nas_evaluator import config, reference
@@ -13,6 +14,7 @@ DOCS = PACKAGE_ROOT.parent / "docs"
 PAGE = DOCS / "reference" / "evaluator.md"
 
 
+@pytest.mark.torch
 def test_every_key_has_its_row() -> None:
     rows = [line for line in reference.text().splitlines() if line.startswith("| `")]
     assert [row.split("`")[1] for row in rows] == list(config.every_key())
@@ -21,6 +23,7 @@ def test_every_key_has_its_row() -> None:
     assert "| `spos.calibration_images` | a whole number, at least 1 | `25600` |" in reference.text()
 
 
+@pytest.mark.torch
 def test_the_page_is_up_to_date() -> None:
     assert PAGE.read_text() == reference.text(), f"run: {reference.COMMAND}"
 
@@ -36,6 +39,7 @@ def test_the_site_has_the_page_once() -> None:
     ]
 
 
+@pytest.mark.torch
 def test_the_command_prints_the_page() -> None:
     command = [sys.executable, "-m", "collm_nas_evaluator", "reference"]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PACKAGE_ROOT)

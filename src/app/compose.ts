@@ -3,9 +3,7 @@
  *
  * Only this file knows which implementations there are; all others use search/ports.ts. It closes what it opened.
  */
-import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { PresentSearch } from "../models/recorded-chat.ts";
 import {
   environmentForPython,
@@ -19,14 +17,14 @@ import { type Role, type OutputMode, roleSchema } from "../search/events.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
 import type { ChatModel, Clock, Evaluator, Searcher, SpaceCatalog } from "../search/ports.ts";
 import { searchers } from "../searchers/registry.ts";
+import { isCheckout, isInPythonPackage, packageRoot } from "../system/installation.ts";
 
 export { deadlineIn, systemClock } from "../system/clock.ts";
 
-/** The folder that holds package.json: as far from src/app as from dist/app. */
-export const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
+export { packageRoot };
 
 /** How a person called this program, for the commands that messages suggest. */
-export const program = existsSync(join(packageRoot, "src")) ? fromHere("bin/collm-nas") : "collm-nas";
+export const program = isCheckout ? fromHere("bin/collm-nas") : "collm-nas";
 
 function fromHere(path: string): string {
   const whole = join(packageRoot, path);
@@ -62,7 +60,9 @@ export async function openEvaluator({
   const python = pythonFromEnvironment() ?? findPython(packageRoot);
   if (python === null) {
     throw new UsageError(
-      "no Python for the evaluator: run `npm run setup` in a checkout, set COLLM_NAS_PYTHON to a Python with collm-nas-evaluator, or name a running evaluator with --evaluator HOST:PORT",
+      isInPythonPackage
+        ? "no Python for the evaluator: start this program by `collm-nas`, set COLLM_NAS_PYTHON to a Python with collm-nas, or name a running evaluator with --evaluator HOST:PORT"
+        : "no Python for the evaluator: run `npm run setup` in a checkout, set COLLM_NAS_PYTHON to a Python with collm-nas, or name a running evaluator with --evaluator HOST:PORT",
     );
   }
   const evaluator = new LocalEvaluator({

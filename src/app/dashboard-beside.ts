@@ -4,10 +4,10 @@
  * Starts that process, reads its address and ends it after the run. Serves nothing itself.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { basename, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
-import { packageRoot } from "./compose.ts";
+import { mainFile } from "../system/installation.ts";
 
 /** A page that is shown by a process of its own while a run works. */
 export interface DashboardBeside {
@@ -24,12 +24,11 @@ export interface DashboardBeside {
  * @param run the folder of the run to show first, somewhere in `folder`
  */
 export async function dashboardBeside(folder: string, run: string): Promise<DashboardBeside> {
-  const cli = join(packageRoot, "dist/cli/main.js");
   let child: ChildProcess;
   try {
     // In a group of its own: Ctrl-C is for the run, which ends the page when it has shown the last of it. The channel tells
     // the page when the run is gone, however it went.
-    child = spawn(process.execPath, [cli, "dashboard", folder, "--json"], {
+    child = spawn(process.execPath, [mainFile, "dashboard", folder, "--json"], {
       detached: true,
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });

@@ -11,6 +11,7 @@ import { existsSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
 import { createInterface } from "node:readline";
 import { type CollmError, EvaluatorUnavailable, UsageError } from "../errors.ts";
+import { installEvaluator, isInPythonPackage } from "../system/installation.ts";
 import { isOutOfFiles, outOfFiles } from "../system/system-error.ts";
 import type { EvaluatorLog } from "./evaluator-log.ts";
 import { throwIfRaised, unlessRaised, within } from "./waiting.ts";
@@ -87,9 +88,12 @@ class Child {
     const python = options.python.includes(sep) ? resolve(options.python) : options.python;
     const config = configFile === null ? [] : ["--config", resolve(configFile)];
     const listen = ["serve", "--listen", "127.0.0.1:0", "--exit-with-stdin"];
-    this.#child = spawn(python, ["-m", "collm_nas_evaluator", ...listen, ...config], {
-      // In this folder the package can be imported without being installed.
-      cwd: join(packageRoot, "python-evaluator"),
+    // In this folder the package can be imported without being installed. Elsewhere it is installed, and the folder in
+    // which the command was typed adds no modules of its own.
+    const sources = isInPythonPackage ? undefined : join(packageRoot, "python-evaluator");
+    const alone = sources === undefined ? ["-P"] : [];
+    this.#child = spawn(python, [...alone, "-m", "collm_nas_evaluator", ...listen, ...config], {
+      cwd: sources,
       env: { ...options.environment },
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,
@@ -164,10 +168,10 @@ class Child {
     if (isOutOfFiles(error)) return outOfFiles("cannot start the evaluator", error);
     const { code } = error;
     const folder = join(this.#options.packageRoot, "python-evaluator");
-    const what = existsSync(folder) ? `Python "${python}"` : `the folder ${folder}`;
+    const what = isInPythonPackage || existsSync(folder) ? `Python "${python}"` : `the folder ${folder}`;
     const why = code === "ENOENT" ? "is not there" : `cannot be used (${code})`;
     return new UsageError(
-      `cannot start the evaluator: ${what} ${why}; run \`npm run setup\`, or name another Python`,
+      `cannot start the evaluator: ${what} ${why}; run \`${installEvaluator}\`, or name another Python`,
     );
   }
 
@@ -181,7 +185,7 @@ class Child {
     }
     const isIncomplete = /No module named/.test(last);
     const advice = isIncomplete
-      ? "run `npm run setup`, or name another Python"
+      ? `run \`${installEvaluator}\`, or name another Python`
       : "repair it, then start again";
     return new UsageError(`${how}; ${advice}`);
   }

@@ -7,6 +7,7 @@
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { UsageError } from "../errors.ts";
+import { installPackage, isInPythonPackage } from "../system/installation.ts";
 import { codeOf } from "../system/system-error.ts";
 import { cutTo, oneLine } from "../text/words.ts";
 
@@ -147,6 +148,8 @@ export interface Chunk {
  * The started libraries, by what they were started with. They stay for as long as the process: a library that is started
  * again after its end prints its log instead of passing it on.
  */
+/** The version that this file is written for. */
+const wanted = "node-llama-cpp@3.21.1";
 const runtimes = new Map<string, Promise<Runtime>>();
 
 async function newRuntime({ gpu, threads, moduleFolder }: RuntimeOptions): Promise<Runtime> {
@@ -155,8 +158,9 @@ async function newRuntime({ gpu, threads, moduleFolder }: RuntimeOptions): Promi
   const unavailable = (reason: string) => {
     const what = gpu === "off" ? "this processor" : `gpu: ${gpu}`;
     const extra = gpu === "cuda" || gpu === "vulkan" ? ` -- ${gpu}` : "";
+    const install = isInPythonPackage ? "" : `run \`npm run setup:llm${extra}\`, or `;
     return new UsageError(
-      `node-llama-cpp cannot compute on ${what} here, ${process.platform} ${process.arch} (${reason}): run \`npm run setup:llm${extra}\`, or choose another gpu`,
+      `node-llama-cpp cannot compute on ${what} here, ${process.platform} ${process.arch} (${reason}): ${install}choose another gpu`,
     );
   };
   let llama: Llama;
@@ -183,11 +187,13 @@ async function newRuntime({ gpu, threads, moduleFolder }: RuntimeOptions): Promi
 async function loadLibrary(moduleFolder: string): Promise<LlamaLibrary> {
   const library = await findLibrary(moduleFolder).catch((error: unknown) => {
     throw new UsageError(
-      `node-llama-cpp is installed but does not load (${firstWords([], error)}): run \`npm run setup:llm\` again`,
+      `node-llama-cpp is installed but does not load (${firstWords([], error)}): run \`${isInPythonPackage ? installPackage(wanted) : "npm run setup:llm"}\` again`,
     );
   });
   if (library !== null) return library;
   throw new UsageError(
-    "gguf: models need node-llama-cpp, which is not installed: run `npm run setup:llm` in a checkout, or `npm install node-llama-cpp@3.21.1` beside collm-nas",
+    isInPythonPackage
+      ? `gguf: models need node-llama-cpp, which is not installed: run \`${installPackage(wanted)}\``
+      : `gguf: models need node-llama-cpp, which is not installed: run \`npm run setup:llm\` in a checkout, or \`npm install ${wanted}\` beside collm-nas`,
   );
 }

@@ -8,6 +8,7 @@ import { chmod, lstat } from "node:fs/promises";
 import { connect, isIPv4 } from "node:net";
 import type { Publisher } from "zeromq";
 import { UsageError } from "../errors.ts";
+import { installPackage } from "../system/installation.ts";
 import { codeOf } from "../system/system-error.ts";
 
 export interface LiveFeed {
@@ -186,7 +187,15 @@ async function* listen(
 
 /** Loaded when it is needed: a run without a feed does not wait for it. */
 async function zeromq(): Promise<typeof import("zeromq")> {
-  return await import("zeromq");
+  try {
+    return await import("zeromq");
+  } catch (error) {
+    if (codeOf(error) !== "ERR_MODULE_NOT_FOUND") throw error;
+    throw new UsageError(
+      `the feed needs the package zeromq, which is not installed here: run \`${installPackage("zeromq@6")}\`, or leave out the feed`,
+      { cause: error },
+    );
+  }
 }
 
 // ----- Addresses -----

@@ -5,8 +5,8 @@
  */
 import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { dirname, join, resolve, sep } from "node:path";
-import { fileURLToPath } from "node:url";
 import { UsageError } from "../errors.ts";
+import { packageRoot } from "../system/installation.ts";
 import { NotRegular, readNamed } from "../system/regular-file.ts";
 import { codeOf, isOutOfFiles } from "../system/system-error.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
@@ -83,9 +83,6 @@ function isFree(path: string): boolean {
     return ["ENOENT", "ENOTDIR"].includes(codeOf(error));
   }
 }
-
-/** The folder of package.json. It is as far from src/settings as from dist/settings. */
-const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
 
 /** The configurations and plans that come with the program, such as presets/spos.yaml. */
 function presets(): string[] {

@@ -42,7 +42,7 @@ class SpaceSummary(_message.Message):
     summary: str
     available: bool
     unavailable_reason: str
-    def __init__(self, id: _Optional[str] = ..., summary: _Optional[str] = ..., available: _Optional[bool] = ..., unavailable_reason: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., summary: _Optional[str] = ..., available: bool = ..., unavailable_reason: _Optional[str] = ...) -> None: ...
 
 class DescribeSpaceRequest(_message.Message):
     __slots__ = ("space_id",)
@@ -98,7 +98,7 @@ class Dimension(_message.Message):
     groups: _containers.RepeatedCompositeFieldContainer[Group]
     active_count: str
     slot_names: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., meaning: _Optional[str] = ..., choices: _Optional[_Iterable[str]] = ..., numeric: _Optional[bool] = ..., groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ..., active_count: _Optional[str] = ..., slot_names: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., meaning: _Optional[str] = ..., choices: _Optional[_Iterable[str]] = ..., numeric: bool = ..., groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ..., active_count: _Optional[str] = ..., slot_names: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Group(_message.Message):
     __slots__ = ("name", "size")
@@ -118,7 +118,7 @@ class Metric(_message.Message):
     unit: str
     meaning: str
     higher_is_better: bool
-    def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ..., meaning: _Optional[str] = ..., higher_is_better: _Optional[bool] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ..., meaning: _Optional[str] = ..., higher_is_better: bool = ...) -> None: ...
 
 class Cost(_message.Message):
     __slots__ = ("name", "unit", "meaning")

@@ -78,10 +78,9 @@ def made_at(path: Path, source: Path, *, force: bool) -> Iterator[BinaryIO]:
 
 
 def write(file: BinaryIO, table: Table) -> None:
-    """Writes "index" and the accuracies of a table, with its provenance."""
+    """Writes "index" and the accuracies of a table, with its provenance. Each is of numbers or text: none is pickled."""
     np.savez(
         file,
-        allow_pickle=False,
         format=np.array(FORMAT),
         provenance=np.array(table.provenance),
         **dict(table.columns),
