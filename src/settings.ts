@@ -29,11 +29,15 @@ export interface Setting {
    * stay readable and comparable. Absent: every record has the key.
    */
   readonly unrecorded?: unknown;
+  /** What a record holds of it, where that is not its value: a file is told by what is in it. Such a key may be absent. */
+  readonly recorded?: (z: Zod) => zod.ZodType;
   /** The value that `paper: true` gives it. */
   readonly paper?: unknown;
   readonly flag?: Flag;
   /** Its name in tables, or two words for off and on. Absent: the words of its key. */
   readonly label?: string | readonly [off: string, on: string];
+  /** Its value in a record as words of a table, where the label and the value do not do. */
+  readonly words?: (recorded: unknown) => string;
   /** A file or folder: `~` is read as a shell reads it. */
   readonly isPath?: true;
   /** What to do where it must be given and is not. */
@@ -289,6 +293,25 @@ export const settings = {
     help: "the searcher that a portfolio begins with",
     usually: "prior-random where a prior is given, else random",
     scope: "decides",
+  },
+  known: {
+    schema: (z) => z.string().min(1),
+    default: null,
+    unrecorded: null,
+    recorded: (z) => z.strictObject({ count: z.int().min(1), digest: z.string() }),
+    paper: null,
+    help: "results to begin with: the folder of a run, or a file of architectures and metrics; they cost no budget",
+    usually: "none",
+    scope: "decides",
+    flag: { value: "path" },
+    words: (recorded) => {
+      const { count, digest } = (recorded ?? {}) as { count?: number; digest?: string };
+      return count === undefined
+        ? "no known results"
+        : `${count} known ${count === 1 ? "result" : "results"} (digest ${digest?.slice(0, 12)})`;
+    },
+    isPath: true,
+    misnamed: ["warmStart", "startFrom"],
   },
   stallRounds: {
     schema: (z) => z.int().min(1),
@@ -842,15 +865,19 @@ export function nameIn(group: string, key: string): string | null {
 
 // ----- Records -----
 
-type Recorded<S extends Setting> = S extends { readonly unrecorded: null }
-  ? zod.ZodExactOptional<Bare<S> extends zod.ZodNullable<infer Inner> ? Inner : Bare<S>>
-  : S extends { readonly unrecorded: unknown }
-    ? zod.ZodExactOptional<Bare<S>>
-    : S extends { readonly default: null }
-      ? zod.ZodNullable<Bare<S>>
-      : S extends { readonly isOptional: true }
-        ? zod.ZodExactOptional<Bare<S>>
-        : Bare<S>;
+type Recorded<S extends Setting> = S extends {
+  readonly recorded: (z: Zod) => infer R extends zod.ZodType;
+}
+  ? zod.ZodExactOptional<R>
+  : S extends { readonly unrecorded: null }
+    ? zod.ZodExactOptional<Bare<S> extends zod.ZodNullable<infer Inner> ? Inner : Bare<S>>
+    : S extends { readonly unrecorded: unknown }
+      ? zod.ZodExactOptional<Bare<S>>
+      : S extends { readonly default: null }
+        ? zod.ZodNullable<Bare<S>>
+        : S extends { readonly isOptional: true }
+          ? zod.ZodExactOptional<Bare<S>>
+          : Bare<S>;
 
 /** The keys that a record of a search holds, as schemas: the settings that decide. */
 export type RecordShape<G extends string = ""> = {
@@ -868,7 +895,8 @@ export function recordShape<G extends string>(z: Zod, group: G): RecordShape<G> 
     const name = nameIn(group, key);
     if (name === null || setting.scope !== "decides" || key === "space") continue;
     const schema = setting.schema(z);
-    if (setting.unrecorded === null && schema instanceof z.ZodNullable)
+    if (setting.recorded !== undefined) shape[name] = setting.recorded(z).exactOptional();
+    else if (setting.unrecorded === null && schema instanceof z.ZodNullable)
       shape[name] = (schema.unwrap() as zod.ZodType).exactOptional();
     else if (setting.unrecorded !== undefined || setting.isOptional === true)
       shape[name] = schema.exactOptional();

@@ -34,10 +34,12 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The commands of an environment that has the wheel and what it depends on, at the versions that are tested."""
     folder = tmp_path_factory.mktemp("environment") / "venv"
     uv = str(Path(sys.executable).with_name("uv"))
-    locked = PACKAGE_ROOT / "requirements" / "test.txt"
+    locked = PACKAGE_ROOT / "requirements"
+    install = ["pip", "install", "--python", str(folder / "bin/python")]
     for command in (
         ["venv", "--python", sys.executable, str(folder)],
-        ["pip", "install", "--python", str(folder / "bin/python"), "--constraint", str(locked), str(wheel)],
+        [*install, "--constraint", str(locked / "test.txt"), str(wheel)],
+        [*install, "--no-deps", "-r", str(locked / "tables.txt")],
     ):
         ran = subprocess.run([uv, *command], capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr
@@ -87,14 +89,13 @@ def test_the_commands_run_on_the_node_that_the_package_brings(run: Run, installe
     version = json.loads((PACKAGE_ROOT.parent / "package.json").read_text())["version"]
     assert run("collm-nas", "--version") == f"{version}\n"
     assert run("collm-nas-evaluator", "--version") == f"{version}\n"
-    node = run("python", "-c", "from collm_nas import control; print(control.node())").strip()
+    files = "from collm_nas import control; print(control.node()); print(control.packaged('search.schema.json'))"
+    node, schema = run("python", "-c", files).splitlines()
     assert Path(node).is_relative_to(installed.parent)
-    # The presets, the schema, the contract and the evaluator of this Python are found.
-    schema = run("python", "-c", "from collm_nas import control; print(control.packaged('search.schema.json'))").strip()
+    # The schema, the presets, and by the contract the evaluator of this Python are found.
     assert json.loads(Path(schema).read_text()) == json.loads(run("collm-nas", "schema", "search"))
     said = run("collm-nas", "run", "presets/spos.yaml", "--out", "run", code=2)
     assert 'has no space "spos"' in said
-    assert "analog-nasbench is not installed" in run("collm-nas", "spaces")
 
 
 def test_what_is_not_in_the_wheel_is_named_in_one_line(run: Run) -> None:
@@ -111,6 +112,15 @@ def test_a_search_from_python_runs_and_its_run_is_read_by_the_commands(run: Run,
     assert (shown["status"], shown["spend"]["evaluations"]) == ("ended", 20)
     run("collm-nas", "report", "first", "--out", "report.html")
     assert "<svg" in (tmp_path / "report.html").read_text()
+
+
+def test_a_run_on_the_installed_table_shows_its_page(run: Run) -> None:
+    flags = ["--space", "analognas-baseline", "--searcher", "random", "--budget", "5", "--out", "run"]
+    said = run("collm-nas", "run", *flags, "--dashboard")
+    assert re.search(r"^page on http://127\.0\.0\.1:", said, re.MULTILINE), said
+    assert re.search(r"accuracy \d\d\.\d\d %", said)
+    # What it suggests next is the command as it is installed.
+    assert re.search(r"^Next +collm-nas show ", said, re.MULTILINE)
 
 
 def test_a_file_of_a_user_is_checked_by_the_types_of_the_package(installed: Path, tmp_path: Path) -> None:

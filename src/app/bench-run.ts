@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { JournalDamaged, JournalLocked } from "../errors.ts";
 import { clearUnbegun, journalPath } from "../runs/run-folder.ts";
 import { createRun, openRun } from "../runs/journal.ts";
+import type { KnownResults } from "../runs/known-results.ts";
 import { readRun } from "../runs/run-record.ts";
 import type { Notice } from "../search/live-run.ts";
 import type { Evaluator, SpaceCatalog } from "../search/ports.ts";
@@ -39,6 +40,7 @@ export async function completeRun(
   folder: string,
   config: Config,
   described: SpaceDescription,
+  known: KnownResults | null,
 ): Promise<RunState | null> {
   await clearUnbegun(folder, systemClock).catch(ignoreLocked);
   if (!existsSync(journalPath(folder))) return null;
@@ -50,7 +52,7 @@ export async function completeRun(
     if (error instanceof JournalDamaged) return null;
     throw error;
   }
-  requireSameRun(folder, state, config, described);
+  requireSameRun(folder, state, config, described, known);
   return isComplete(state) ? state : null;
 }
 
@@ -59,6 +61,7 @@ export async function bringToEnd(
   folder: string,
   config: Config,
   described: SpaceDescription,
+  known: KnownResults | null,
   { evaluator, serverVersion, isShared, signal }: BenchWorld,
   observe: (notice: Notice) => void,
 ): Promise<RunState> {
@@ -66,7 +69,7 @@ export async function bringToEnd(
     onRetry: (seconds, reason) => observe({ kind: "waiting", seconds, reason }),
   };
   if (!existsSync(journalPath(folder))) {
-    const dependencies = await prepare(config, described, evaluator, watch);
+    const dependencies = await prepare(config, described, known, evaluator, signal, watch);
     try {
       const journal = await createRun(folder, systemClock, () => {}, isShared);
       try {

@@ -9,6 +9,7 @@ import pLimit from "p-limit";
 import { CollmError, Interrupted, NoUsableWinner, UsageError } from "../errors.ts";
 import { unreachable } from "../models/model-list.ts";
 import type { Reference } from "../report/bench-record.ts";
+import type { KnownResults } from "../runs/known-results.ts";
 import type { Notice } from "../search/live-run.ts";
 import { roleSchema } from "../search/events.ts";
 import type { Evaluator, SpaceCatalog } from "../search/ports.ts";
@@ -26,6 +27,7 @@ import {
 } from "./bench-folder.ts";
 import { type BenchWorld, bringToEnd, completeRun } from "./bench-run.ts";
 import { openEvaluator } from "./compose.ts";
+import { readKnown } from "./known.ts";
 import { measureOptimum } from "./optimum.ts";
 import type { Plan, PlannedRun } from "./plan.ts";
 import { checkFit } from "./run-config.ts";
@@ -103,6 +105,8 @@ class Bench {
   readonly #watch: BenchWatch;
   readonly #world: BenchWorld;
   readonly #spaces: ReadonlyMap<string, SpaceDescription>;
+  /** What runs begin with, read once for all that begin with the same. */
+  readonly #known = new Map<string, KnownResults | null>();
   readonly #versions: Readonly<Record<string, string>>;
   readonly #record: BenchRecordFile;
   /** Raised when something went wrong that no single run is to blame for. */
@@ -154,14 +158,19 @@ class Bench {
       spaces.set(id, await evaluator.describe(id, signal));
     const world = { evaluator, serverVersion, signal };
     const made = new Bench(plan, options, world, spaces, await versions());
-    for (const { config } of plan.runs) checkFit(config, made.#spaceOf(config));
+    for (const { config } of plan.runs) {
+      checkFit(config, made.#spaceOf(config));
+      await made.#readKnown(config);
+    }
     return made;
   }
 
   async run(): Promise<Benched> {
     const complete = new Map<PlannedRun, RunState>();
     for (const run of this.#plan.runs) {
-      const state = await completeRun(this.#folderOf(run), run.config, this.#spaceOf(run.config));
+      const { config } = run;
+      const known = await this.#readKnown(config);
+      const state = await completeRun(this.#folderOf(run), config, this.#spaceOf(config), known);
       if (state !== null) complete.set(run, state);
     }
     const earlier = await earlierRecord(this.#plan.out);
@@ -179,6 +188,13 @@ class Bench {
 
   #spaceOf({ space }: Pick<Config, "space">): SpaceDescription {
     return this.#spaces.get(space) as SpaceDescription;
+  }
+
+  async #readKnown(config: Config): Promise<KnownResults | null> {
+    const key = JSON.stringify([config.space, config.known]);
+    const read = this.#known.get(key) ?? (await readKnown(config, this.#spaceOf(config)));
+    this.#known.set(key, read);
+    return read;
   }
 
   #folderOf({ folder }: PlannedRun): string {
@@ -234,7 +250,15 @@ class Bench {
     const folder = this.#folderOf(run);
     try {
       const state =
-        complete ?? (await bringToEnd(folder, run.config, this.#spaceOf(run.config), this.#world, observe));
+        complete ??
+        (await bringToEnd(
+          folder,
+          run.config,
+          this.#spaceOf(run.config),
+          await this.#readKnown(run.config),
+          this.#world,
+          observe,
+        ));
       const fruitless = endWithoutWinner(state);
       if (fruitless !== null) {
         this.#fruitless.set(run.folder, fruitless.message);

@@ -47,7 +47,7 @@ export async function checkReplies(
   const player = (role: Role): Player => ({ role, chat: models[role], price: prices?.[role] ?? null });
   try {
     const space = new Space(description);
-    const state = rehearsal(config, description);
+    const state = rehearsal(config, description, null);
     const opening = navigatorPrompt(state, space, 1);
     checkWindow(state, opening, findings);
     const strategy = await ask(player("navigator"), opening, examination);

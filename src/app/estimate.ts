@@ -59,7 +59,8 @@ export async function estimateSearch(
   const run = from === undefined ? null : (fold((await readRun(from)).events) as RunState);
   const config = run !== null && file === undefined ? configLike(run, flags) : await readConfig(file, flags);
   const space = new Space(await descriptionOf(config, run, signal));
-  const state = rehearsal(config, space.description);
+  // Known results are no evaluations, and add no more than their best to one prompt.
+  const state = rehearsal(config, space.description, null);
   const isAsked = state.models !== null;
   const prices = isAsked ? await pricesFor(config.model, config.prices) : null;
   const { max } = config.candidates;
@@ -93,6 +94,7 @@ function configLike({ space, search, setup, original }: RunState, flags: Flags):
     patienceSeconds: _patience,
     bounds: _bounds,
     onTruncation: _watched,
+    known: _known,
     promptExtras,
     inform,
     ...same

@@ -73,13 +73,14 @@ export async function readPlan(file: string, flags: PlanFlags): Promise<Plan> {
   const { seeds, parallel, out, ...runFlags } = flags;
   refuseReserved(plan, source);
   refuseFlags(plan, flags, source);
-  const shared = pathsFrom(dirname(resolve(findFile(file))), plan.run);
+  const beside = dirname(resolve(findFile(file)));
+  const shared = pathsFrom(beside, plan.run);
   const remarks: string[] = [];
   const everySeed = seedsOf(seeds ?? plan.seeds, source);
   const runs = [...spacesOf(plan.spaces, source)].flatMap(([space, ofSpace]) => {
     const given = withFlags(merged(shared, ofSpace), runFlags);
     return entriesOf(plan, given, space, remarks, source).flatMap((entry) =>
-      everySeed.map((seed) => plannedRun(entry, given, space, seed, source)),
+      everySeed.map((seed) => plannedRun(entry, given, space, seed, beside, source)),
     );
   });
   // On some disks two names that differ in case alone are one.
@@ -253,9 +254,10 @@ function plannedRun(
   given: Keys,
   space: string,
   seed: number,
+  beside: string,
   source: string,
 ): PlannedRun {
-  const whole: Keys = { ...merged(given, keys), space, searcher, seed };
+  const whole: Keys = { ...pathsFrom(beside, merged(given, keys)), space, searcher, seed };
   const place = [searcher, variation].filter((part) => part !== "").join(" ");
   const config = parseConfig(whole, `${source}${place}: `);
   const model = askedModel(searchConfigOf(config), config.model, source);

@@ -61,7 +61,8 @@ function candidateLines(state: RunState): (candidate: Candidate) => object {
     const failure = outcome?.kind === "failure" ? outcome : null;
     // An evaluation of its own is a step of the trace. A result that is shared with an equivalent one is none.
     const step = candidate.outcome === null ? undefined : steps.next().value;
-    const test = text === null ? undefined : (state.winnerTests.get(text) ?? state.oracleTests.get(text));
+    const tested = measured?.text ?? "";
+    const test = state.winnerTests.get(tested) ?? state.oracleTests.get(tested);
     return {
       kind: "candidate",
       round,

@@ -2,6 +2,7 @@
  * What is known of a run before it begins: its configuration, whether that fits the space, and the state it would begin with.
  */
 import { existsSync } from "node:fs";
+import { type KnownResults, recordedKnown } from "../runs/known-results.ts";
 import { journalPath } from "../runs/run-folder.ts";
 import { type Config, readConfig, searchConfigOf, serverOf, setupOf } from "../settings/config.ts";
 import { type Flags } from "../settings/flags.ts";
@@ -53,12 +54,13 @@ export function checkFit(config: Config, space: SpaceDescription): void {
 
 /**
  * The state of a run of this configuration that has just begun and is recorded nowhere: what its first prompts are made
- * from. `models` are null where no model is asked.
+ * from. `models` are null where no model is asked. Of `known` results only the number and the digest are in it.
  *
  * @throws UsageError where one is asked and none is named
  */
-export function rehearsal(config: Config, space: SpaceDescription): RunState {
-  const search = searchConfigOf(config);
+export function rehearsal(config: Config, space: SpaceDescription, known: KnownResults | null): RunState {
+  const plain = searchConfigOf(config);
+  const search = known === null ? plain : { ...plain, known: recordedKnown(known) };
   const model = askedModel(search, config.model);
   const event: RunEvent = {
     v: formatVersion,

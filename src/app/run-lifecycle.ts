@@ -5,6 +5,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { OpenedRun, RunJournal } from "../runs/journal.ts";
+import { type KnownResults, recordedKnown } from "../runs/known-results.ts";
 import {
   boundsOf,
   type Config,
@@ -24,10 +25,12 @@ import { runSearch, type SearchPorts } from "../search/coordinator.ts";
 import {
   type Bounds,
   type Caps,
+  type EventBody,
   type Prices,
   type Role,
   roleSchema,
   type RunEvent,
+  type SearchConfig,
 } from "../search/events.ts";
 import type { ChatModel, Evaluator, Searcher, SpaceCatalog, Steering } from "../search/ports.ts";
 import type { SpaceDescription } from "../search/space-description.ts";
@@ -45,6 +48,7 @@ import {
   openModels,
   systemClock,
 } from "./compose.ts";
+import { knownEvents, requireAllKnown } from "./known.ts";
 import { checkMoneyCap, pricesFor } from "./prices.ts";
 import { checkFit } from "./run-config.ts";
 import { versions } from "./versions.ts";
@@ -58,6 +62,11 @@ export interface RunDependencies {
   readonly space: SpaceDescription;
   /** The same under its own names, where the search is blind to them. */
   readonly original?: SpaceDescription;
+  /** What the search begins with, as events; absent: nothing is known. */
+  readonly known?: {
+    readonly recorded: NonNullable<SearchConfig["known"]>;
+    readonly events: readonly EventBody[];
+  };
   /** What the models charge; null where no model is asked. */
   readonly prices: Prices | null;
   /** The windows of models that were opened for the run. */
@@ -67,14 +76,17 @@ export interface RunDependencies {
 }
 
 /**
- * Opens what a new run needs. `described` is the space as its evaluator describes it.
+ * Opens what a new run needs. `described` is the space as its evaluator describes it, `known` what the configuration names
+ * of results.
  *
  * @throws UsageError for a limit or a prior that the space does not know, and for a model that cannot be asked
  */
 export async function prepare(
   config: Config,
   described: SpaceDescription,
+  known: KnownResults | null,
   evaluator: Evaluator,
+  signal: AbortSignal,
   watch: ModelWatch,
 ): Promise<RunDependencies> {
   const searcher = findSearcher(config.searcher);
@@ -83,10 +95,19 @@ export async function prepare(
   const model = askedModel(search, config.model);
   const prices = await pricesFor(model, config.prices);
   checkMoneyCap(config.caps, prices, model);
+  const seen = config.blind ? blinded(described, config.seed, evaluator) : { space: described, evaluator };
+  const begun =
+    known === null
+      ? {}
+      : {
+          known: {
+            recorded: recordedKnown(known),
+            events: await knownEvents(known, seen, config.seed, signal),
+          },
+        };
   const opened =
     model === null ? nobody : await openModels(model, systemClock, watch, {}, { search, space: described });
-  const seen = config.blind ? blinded(described, config.seed, evaluator) : { space: described, evaluator };
-  return { searcher, prices, ...opened, ...seen };
+  return { searcher, prices, ...begun, ...opened, ...seen };
 }
 
 /** Who may watch or steer a run while it runs. */
@@ -100,13 +121,14 @@ export interface RunObservers {
 /** Begins the record of a new run and searches to the end. */
 export async function startRun(
   config: Config,
-  { searcher, models, evaluator, space, original, prices, windows }: RunDependencies,
+  { searcher, models, evaluator, space, original, known, prices, windows }: RunDependencies,
   serverVersion: string,
   journal: RunJournal,
   signal: AbortSignal,
   { onBegin = () => {}, observe, steering }: RunObservers,
 ): Promise<RunState> {
-  const search = searchConfigOf(config);
+  const plain = searchConfigOf(config);
+  const search = known === undefined ? plain : { ...plain, known: known.recorded };
   const bounds = config.model === null ? null : boundsWithin(boundsOf(config.model), windows);
   const isBounded = search.bounds !== undefined || Object.keys(windows).length > 0;
   const history = await journal.append([
@@ -122,6 +144,7 @@ export async function startRun(
       ...(prices === null ? {} : { prices }),
       versions: { ...(await versions()), evaluator: serverVersion },
     },
+    ...(known?.events ?? []),
   ]);
   const begun = fold(history) as RunState;
   onBegin(begun);
@@ -142,6 +165,7 @@ export async function prepareResume(
   signal: AbortSignal,
   watch: ModelWatch,
 ): Promise<RunDependencies> {
+  requireAllKnown(state);
   const searcher = findSearcher(state.search.searcher);
   const model = askedModel(state.search, setup.model);
   if (model === null && setup.model !== null && readSetup(state.setup, {}).model === null)

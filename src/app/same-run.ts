@@ -5,6 +5,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { UsageError } from "../errors.ts";
+import type { KnownResults } from "../runs/known-results.ts";
 import { settingsOf } from "../report/run-settings.ts";
 import type { Caps } from "../search/events.ts";
 import type { SpaceDescription } from "../search/space-description.ts";
@@ -23,8 +24,9 @@ export function requireSameRun(
   state: RunState,
   config: Config,
   described: SpaceDescription,
+  known: KnownResults | null,
 ): void {
-  const [differing] = differences(state, config, described);
+  const [differing] = differences(state, config, described, known);
   if (differing !== undefined) throw another(folder, differing);
   requireSameData(folder, state, described);
 }
@@ -39,8 +41,9 @@ export function prolonging(
   state: RunState,
   config: Config,
   described: SpaceDescription,
+  known: KnownResults | null,
 ): Prolonged {
-  const differing = differences(state, config, described);
+  const differing = differences(state, config, described, known);
   const refused = differing.find((difference) => !prolongs(difference));
   if (refused !== undefined) throw mayGrow(refused) ? smaller(folder, refused) : another(folder, refused);
   requireSameData(folder, state, described);
@@ -62,9 +65,14 @@ interface Difference {
   readonly is: unknown;
 }
 
-function differences(state: RunState, config: Config, described: SpaceDescription): Difference[] {
+function differences(
+  state: RunState,
+  config: Config,
+  described: SpaceDescription,
+  known: KnownResults | null,
+): Difference[] {
   const recorded: Readonly<Record<string, unknown>> = settingsOf(state);
-  const planned: Readonly<Record<string, unknown>> = settingsOf(rehearsal(config, described));
+  const planned: Readonly<Record<string, unknown>> = settingsOf(rehearsal(config, described, known));
   return Object.keys(planned)
     .map((key) => ({ key, was: recorded[key] ?? null, is: planned[key] ?? null }))
     .filter(({ was, is }) => !isDeepStrictEqual(was, is));

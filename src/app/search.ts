@@ -26,6 +26,7 @@ import { type Config, readCaps, readSetup, type Setup, searchConfigOf, setupOf }
 import { type Flags } from "../settings/flags.ts";
 import { findSearcher, type ModelWatch, openEvaluator, systemClock } from "./compose.ts";
 import { refuseHeld } from "./held-run.ts";
+import { readKnown } from "./known.ts";
 import { prepare, prepareResume, resumeRun, startRun } from "./run-lifecycle.ts";
 import { type RunServiceFlags, RunServices } from "./run-services.ts";
 import { type Prolonged, prolonging } from "./same-run.ts";
@@ -77,7 +78,8 @@ export async function search(config: Config, options: NewSearchOptions = {}): Pr
   const closing = [close, () => services.close()];
   try {
     const described = await evaluator.describe(config.space, signal);
-    const dependencies = await prepare(config, described, evaluator, watchBy(options));
+    const known = await readKnown(config, described);
+    const dependencies = await prepare(config, described, known, evaluator, signal, watchBy(options));
     closing.push(dependencies.close);
     const { serverVersion } = await evaluator.list(signal);
     const { folder, journal } = await claimRun(config, services.onStored, options.shared === true);
@@ -180,7 +182,8 @@ async function continueConfigured(config: Config, options: NewSearchOptions): Pr
     setup: setupOf(config),
     prolonged: async (evaluator) => {
       const described = await evaluator.describe(space, signal);
-      const prolonged = prolonging(folder as string, before, config, described);
+      const known = await readKnown(config, described);
+      const prolonged = prolonging(folder as string, before, config, described, known);
       const { budget, rounds, caps } = prolonged;
       if (budget === null && rounds === null && caps === null && isComplete(before)) return null;
       refuseTooLittle(before, budget, caps);

@@ -8,7 +8,7 @@ import { reveal } from "../search/blind.ts";
 import type { StopReason } from "../search/events.ts";
 import { Space } from "../search/space.ts";
 import { type Spend, spend } from "../search/spend.ts";
-import { best, evaluations, smallestCosts, testsOnSearchImages, trace } from "../search/results.ts";
+import { best, evaluations, isKnown, smallestCosts, testsOnSearchImages, trace } from "../search/results.ts";
 import { type Funnel, funnel } from "../search/funnel.ts";
 import { type RunState } from "../search/state.ts";
 import { number } from "../text/numbers.ts";
@@ -32,6 +32,8 @@ export interface Summary {
   readonly best: {
     readonly architecture: Record<string, (string | number | null)[]>;
     readonly text: string;
+    /** Whether it was known before the search began, so that the search found nothing better. */
+    readonly isKnown: boolean;
     /** The same architecture under its own names where the search was blind to them; else null. */
     readonly original: string | null;
     readonly metrics: Readonly<Record<string, number>>;
@@ -45,6 +47,8 @@ export interface Summary {
   readonly funnel: Funnel;
   readonly spend: Spend;
   readonly trace: readonly { evaluation: number; text: string | null; value: number | null }[];
+  /** How many results the search began with, and where they come from; absent: none. They are in neither funnel nor spend. */
+  readonly known?: { readonly count: number; readonly source: string };
   /** How many hints a person gave; absent: none, so that what was found was found without. */
   readonly hints?: number;
 }
@@ -68,6 +72,7 @@ export function summarize(state: RunState, run: string, status?: Status): Summar
         : {
             architecture: space.toObject(space.fromText(winner.text)),
             text: winner.text,
+            isKnown: isKnown(winner.candidate),
             original:
               state.original === undefined ? null : reveal(state.original, state.search.seed)(winner.text),
             metrics: winner.outcome.metrics,
@@ -79,6 +84,9 @@ export function summarize(state: RunState, run: string, status?: Status): Summar
     funnel: funnel(state),
     spend: spend(state),
     trace: trace(state),
+    ...(state.known.length === 0
+      ? {}
+      : { known: { count: state.known.length, source: state.knownFrom ?? "" } }),
     ...(state.hints.length === 0 ? {} : { hints: state.hints.length }),
   };
 }

@@ -58,8 +58,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
       writeErr: (text) => stderr.write(printable(text, stderr)),
       getOutHelpWidth: () => widthOf(stdout),
       getErrHelpWidth: () => widthOf(stderr),
-      outputError: (text, write) =>
-        write(`collm-nas: ${text.replace(/^error: /, "").replace(/\n\((.*)\)/, " ($1)")}`),
+      outputError: (text, write) => write(`collm-nas: ${refusalWords(text)}`),
     });
 
   act(
@@ -299,6 +298,11 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
 
   for (const command of program.commands) readPaths(command);
   return program;
+}
+
+/** What is wrong with a command line, in our form. */
+export function refusalWords(text: string): string {
+  return text.replace(/^error: /, "").replace(/\n\((.*)\)/, " ($1)");
 }
 
 // --- internal ---

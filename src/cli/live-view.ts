@@ -18,7 +18,7 @@ import { program } from "../app/compose.ts";
 import { type Current, Pace } from "./pace.ts";
 import { duration } from "../text/durations.ts";
 import { shellWord } from "../text/shell.ts";
-import { searcherWords, truncationWords } from "../report/words.ts";
+import { knownWords, searcherWords, truncationWords } from "../report/words.ts";
 import { columnsOf, paint, printable, type TextStream } from "./style.ts";
 import { plain } from "../text/plain.ts";
 import { scoreText } from "./summary.ts";
@@ -70,6 +70,7 @@ export class LiveView {
       ...limits,
       `seed ${search.seed}`,
       ...(search.blind === true ? ["blind to the space's names"] : []),
+      ...(state.known.length > 0 ? [`begins with ${knownWords(state)}`] : []),
     ];
     this.say(parts.join(", "));
     this.#state = state;

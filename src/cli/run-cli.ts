@@ -7,7 +7,7 @@
 import { CommanderError } from "@commander-js/extra-typings";
 import { CollmError, UsageError } from "../errors.ts";
 import { asOurs } from "../system/system-error.ts";
-import { commands, type Handlers, type Manner } from "./commands.ts";
+import { commands, type Handlers, type Manner, refusalWords } from "./commands.ts";
 import { openOutput, type Output, type Streams } from "./output.ts";
 
 /** What a command line meets of the world around it. */
@@ -36,14 +36,19 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
   };
   const perform: Handlers["perform"] = async (manner, command) => {
     io.onStoppable?.(manner);
-    if (manner.events) exitCode = await drive(io, manner, (output) => command(output, io.signal));
+    if (manner.events) exitCode = await drive(io, manner.json, (output) => command(output, io.signal));
     else await look(manner, (output) => command(output, io.signal));
   };
   try {
     await commands(io, { perform, look }).parseAsync([...args], { from: "user" });
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0;
+      const refusal = new UsageError(refusalWords(error.message));
+      // Where the flags cannot be read, this one is looked for: whoever gave it waits for the last line.
+      return args.includes("--events") ? await drive(io, false, () => Promise.reject(refusal)) : 2;
+    }
     return report(openOutput(false, io), error);
   }
 }
@@ -51,7 +56,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
 // --- internal ---
 
 /** Runs a command that a program drives: its last line is printed however it ends. @returns the exit code */
-async function drive(io: Io, { json }: Manner, command: (output: Output) => Promise<void>): Promise<number> {
+async function drive(io: Io, json: boolean, command: (output: Output) => Promise<void>): Promise<number> {
   const { RunLines } = await import("./run-lines.ts");
   const lines = new RunLines(io.stdout);
   const output = openOutput(json, io, lines);

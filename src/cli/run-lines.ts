@@ -29,16 +29,14 @@ export class RunLines {
   }
 
   /**
-   * The run has begun, or continues, or had come to its end before: `state` is what its record says so far. Only the first call
-   * counts.
+   * The run has begun, or continues, or had come to its end before: `state` is what its record says so far, `continued` whether
+   * there was a record before this command. Only the first call counts.
    */
-  begun(state: RunState, folder: string): void {
+  begun(state: RunState, folder: string, continued: boolean): void {
     if (this.#run !== null) return;
     this.#run = resolve(folder);
     this.#best = new RunningBest(state);
     const evaluated = budgetSpent(state);
-    // A run that has just begun has its first event only.
-    const continued = state.seq > 1;
     const { budget } = state.search;
     void this.#write({ kind: "begun", run: this.#run, continued, evaluated, budget });
   }
@@ -79,13 +77,18 @@ export class RunLines {
 
   #write(line: object): Promise<unknown> {
     const isRoom = this.#stdout.write(`${plainJson(JSON.stringify(line))}\n`);
-    if (!isRoom) this.#room ??= this.#drained();
+    // A reader that is gone never makes room.
+    if (!isRoom && this.#stdout.writable) this.#room ??= this.#drained();
     return this.#room ?? Promise.resolve();
   }
 
   async #drained(): Promise<void> {
-    // A reader that is gone never makes room. Who owns the stream reacts to that.
-    await once(this.#stdout, "drain").catch(() => {});
+    const over = new AbortController();
+    const { signal } = over;
+    const ends = ["drain", "close"].map((name) => once(this.#stdout, name, { signal }));
+    // Who owns the stream reacts to its errors.
+    await Promise.race(ends).catch(() => {});
+    over.abort();
     this.#room = null;
   }
 }

@@ -73,7 +73,7 @@ async function shown(output: Output, search: (watching: Watching) => Promise<app
       onBegin: (state, folder) => {
         known(state, folder);
         view.begin(state);
-        lines?.begun(state, folder);
+        lines?.begun(state, folder, state.resumes > 0);
       },
       observe: (notice) => {
         if (notice.kind === "recorded") known(notice.state);
@@ -104,7 +104,7 @@ async function shown(output: Output, search: (watching: Watching) => Promise<app
   if (latest === null) return;
   const { folder, state } = latest;
   if (lines === null) view.say("");
-  else lines.begun(state, folder);
+  else lines.begun(state, folder, true);
   const fruitless = status === "ended" ? endWithoutWinner(state) : null;
   if (fruitless !== null) output.withoutWinner(fruitless);
   output.result(

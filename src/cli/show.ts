@@ -4,13 +4,19 @@
  * It is read by app/show.ts.
  */
 import { UsageError } from "../errors.ts";
-import { outputModeWords, searcherWords, truncationWords, verdictNames } from "../report/words.ts";
+import {
+  knownWords,
+  outputModeWords,
+  searcherWords,
+  truncationWords,
+  verdictNames,
+} from "../report/words.ts";
 import type { Verdict } from "../search/events.ts";
 import { type RepairKind, repairKinds } from "../search/repairs.ts";
 import { usdOf } from "../search/spend.ts";
 import { hintsFor } from "../search/conversation.ts";
 import { funnel } from "../search/funnel.ts";
-import { best, resultOf, valueOf, isBetter } from "../search/results.ts";
+import { best, bestKnown, resultOf, valueOf, isBetter } from "../search/results.ts";
 import type { Candidate, ChatCall, RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { dollars, namedNumbers, number } from "../text/numbers.ts";
@@ -93,7 +99,7 @@ async function printLines(run: ShownRun, folder: string, output: Output): Promis
 
 function overview(state: RunState, columns: number | null): string[] {
   const { search, space } = state;
-  let bestSoFar: number | null = null;
+  let bestSoFar: number | null = bestKnown(state)?.value ?? null;
   const rows = state.rounds.map((round) => {
     const counts = funnel(state, round.round);
     const values = round.candidates.flatMap((candidate) => {
@@ -118,7 +124,7 @@ function overview(state: RunState, columns: number | null): string[] {
     ];
   });
   return [
-    `${space.id}: ${searcherWords(state)}, seed ${search.seed}${search.blind === true ? ", blind to the space's names" : ""}, started ${state.startedAt}${state.resumes > 0 ? `, resumed ${state.resumes} times` : ""}${state.hints.length > 0 ? `, ${hintsByPerson(state)}` : ""}`,
+    `${space.id}: ${searcherWords(state)}, seed ${search.seed}${search.blind === true ? ", blind to the space's names" : ""}, started ${state.startedAt}${state.resumes > 0 ? `, resumed ${state.resumes} times` : ""}${state.known.length > 0 ? `, began with ${knownWords(state)}` : ""}${state.hints.length > 0 ? `, ${hintsByPerson(state)}` : ""}`,
     "",
     ...table(rows, [
       "round",

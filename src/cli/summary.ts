@@ -6,7 +6,7 @@
 import { summarize, whyNoWinner } from "../app/summary.ts";
 import { dollars, namedNumbers, number, score } from "../text/numbers.ts";
 import { shellWord } from "../text/shell.ts";
-import { capUnits, endings, playersOf } from "../report/words.ts";
+import { capUnits, endings, knownWords, playersOf } from "../report/words.ts";
 import type { SpaceDescription } from "../search/space-description.ts";
 import type { Spend } from "../search/spend.ts";
 import type { Funnel } from "../search/funnel.ts";
@@ -40,6 +40,7 @@ export function summaryLines(
     const caveat = winner.sameImagesAsSearch ? "  (same images as the search)" : "";
     rows.push(["Winner", bold(winner.text)]);
     if (winner.original !== null) rows.push(["", `under its own names: ${winner.original}`]);
+    if (winner.isKnown) rows.push(["", broken("known before the search began, which found nothing better")]);
     rows.push(["", broken([found, namedNumbers(winner.costs)].filter((part) => part !== "").join("  "))]);
     rows.push([
       "",
@@ -57,6 +58,7 @@ export function summaryLines(
   if (state.capReached !== null) rows.push(["", broken(capLine(state.capReached))]);
   rows.push(["Funnel", broken(funnelLine(lost))]);
   rows.push(["Spend", broken(spendLine(state, spent))]);
+  if (state.known.length > 0) rows.push(["Known", broken(`began with ${knownWords(state)}`)]);
   if (state.hints.length > 0) rows.push(["Hints", hintsByPerson(state)]);
   rows.push(["Run", run]);
   const word = shellWord(run);

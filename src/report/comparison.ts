@@ -12,6 +12,7 @@ import { comparePaired, mean, type PairedComparison } from "./statistics.ts";
 import { bySpace, type Cohort, type ReportedRun, type SpaceGroup, type Study } from "./study.ts";
 import { decimalsFor } from "../text/numbers.ts";
 import { listed, slug } from "../text/words.ts";
+import { knownWords } from "./words.ts";
 
 export interface ComparedCohort extends Cohort {
   /** One for each of `runs`. */
@@ -217,6 +218,19 @@ export function limitsSentences(cohorts: readonly ComparedCohort[]): string[] {
   const [first = "", ...others] = new Set(limits.map(listed));
   if (others.length > 0) return ["Limits differ between these searches."];
   return first === "" ? [] : [`Limits: ${first}.`];
+}
+
+/** What searches began with that they did not evaluate; nothing where they began with nothing. */
+export function knownSentences(cohorts: readonly ComparedCohort[]): string[] {
+  return cohorts.flatMap((cohort) => {
+    const began = cohort.runs.map(({ state }) => state).filter(({ known }) => known.length > 0);
+    const words = [...new Set(began.map(knownWords))];
+    return words.length === 0
+      ? []
+      : [
+          `${nameOf(cohort)} began with ${listed(words)}. This is no equal budget with a search that did not.`,
+        ];
+  });
 }
 
 export const intervalNote: Note = {

@@ -6,7 +6,15 @@
 import type { StopReason } from "../search/events.ts";
 import { type Spend, spend } from "../search/spend.ts";
 import { type Funnel, funnel } from "../search/funnel.ts";
-import { evaluations, isBetter, isOverLimit, objective, resultOf, valueOf } from "../search/results.ts";
+import {
+  bestKnown,
+  evaluations,
+  isBetter,
+  isOverLimit,
+  objective,
+  resultOf,
+  valueOf,
+} from "../search/results.ts";
 import type { RunState } from "../search/state.ts";
 import type { ReportedRun } from "./study.ts";
 
@@ -31,9 +39,13 @@ export interface RunOutcome {
   readonly budget: number;
   /** Why it ended; null: it has no end. */
   readonly ended: StopReason | null;
+  /** How many results were known before it began. They are no evaluations. */
+  readonly known: number;
+  /** Its state before the first evaluation: what was known; all null where nothing was. */
+  readonly first: Omit<Step, "value">;
   /** One for each evaluation, failed ones included. */
   readonly steps: readonly Step[];
-  /** Its state at the end; all null where nothing was evaluated. */
+  /** Its state at the end; all null where nothing was known or evaluated. */
   readonly last: Omit<Step, "value">;
   /** What was picked costs; null where nothing was picked. */
   readonly costs: Readonly<Record<string, number>> | null;
@@ -43,14 +55,16 @@ export interface RunOutcome {
 
 /** Works out the result of a run. */
 export function outcomeOf({ folder, state }: ReportedRun): RunOutcome {
-  const steps = stepsOf(state);
-  const last = steps.at(-1) ?? { picked: null, best: null, test: null, bestTest: null };
+  const first = firstOf(state);
+  const { steps, last } = stepsOf(state, first);
   return {
     folder,
     seed: state.search.seed,
     higherIsBetter: objective(state).higherIsBetter,
     budget: state.search.budget,
     ended: state.ended,
+    known: state.known.length,
+    first,
     steps,
     last,
     costs: last.picked === null ? null : (state.costs.get(last.picked)?.costs ?? null),
@@ -64,12 +78,17 @@ export function stepAfter({ steps }: RunOutcome, count: number): Step | null {
   return steps[Math.min(count, steps.length) - 1] ?? null;
 }
 
-/** How many evaluations it took until the best was at `threshold` or beyond; null: it never was. */
-export function evaluationsToReach({ steps, higherIsBetter }: RunOutcome, threshold: number): number | null {
-  const at = steps.findIndex(
+/**
+ * How many evaluations it took until the best was at `threshold` or beyond; 0: what was known is there; null: it never was.
+ */
+export function evaluationsToReach(
+  { first, steps, higherIsBetter }: RunOutcome,
+  threshold: number,
+): number | null {
+  const at = [first, ...steps].findIndex(
     ({ best }) => best !== null && (higherIsBetter ? best >= threshold : best <= threshold),
   );
-  return at === -1 ? null : at + 1;
+  return at === -1 ? null : at;
 }
 
 /**
@@ -93,13 +112,13 @@ export interface RoundResult {
   readonly evaluated: number;
   /** The best value within the limits among them; null: there is none. */
   readonly best: number | null;
-  /** By how much `best` is better than the best of all rounds before; null where either is not there. */
+  /** By how much `best` is better than all that was known before the round; null where either is not there. */
   readonly gain: number | null;
 }
 
 /** The rounds of a run, in order. */
 export function roundResults(state: RunState): RoundResult[] {
-  let before: number | null = null;
+  let before: number | null = bestKnown(state)?.value ?? null;
   return state.rounds.map(({ round, candidates }) => {
     let best: number | null = null;
     for (const candidate of candidates) {
@@ -117,14 +136,20 @@ export function roundResults(state: RunState): RoundResult[] {
 
 // --- internal ---
 
+/** The best of what was known; without a best test value, which is one of evaluations. */
+function firstOf(state: RunState): RunOutcome["first"] {
+  const { text = null, value = null } = bestKnown(state) ?? {};
+  return { picked: text, best: value, test: text === null ? null : testOf(state, text), bestTest: null };
+}
+
 /** An architecture that shares an equivalent one's result costs no evaluation and counts with the one before it. */
-function stepsOf(state: RunState): Step[] {
+function stepsOf(state: RunState, first: RunOutcome["first"]): Pick<RunOutcome, "steps" | "last"> {
   const steps: Step[] = [];
   const isAllTested = evaluations(state).every(
     ({ measured, outcome }) =>
       outcome.kind === "failure" || state.oracleTests.get(measured.text)?.kind === "measurement",
   );
-  let current: Omit<Step, "value"> = { picked: null, best: null, test: null, bestTest: null };
+  let current = first;
   for (const candidate of state.rounds.flatMap(({ candidates }) => candidates)) {
     const { verdict } = candidate;
     const outcome = resultOf(state, candidate);
@@ -139,9 +164,9 @@ function stepsOf(state: RunState): Step[] {
         current = { ...current, bestTest: test };
     }
     if (verdict.kind === "accepted") steps.push({ ...current, value });
-    else steps.push({ ...current, value: steps.pop()?.value ?? null });
+    else if (steps.length > 0) steps.push({ ...current, value: steps.pop()?.value ?? null });
   }
-  return steps;
+  return { steps, last: current };
 }
 
 function testOf(state: RunState, text: string): number | null {

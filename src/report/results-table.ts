@@ -10,6 +10,7 @@ import {
   hasMeans,
   intervalNote,
   kindOf,
+  knownSentences,
   limitsSentences,
   measureNote,
   nameOf,
@@ -195,6 +196,7 @@ const nothing = {
   reached: null,
   evaluations_to_reach_median: null,
   evaluations_mean: null,
+  known_mean: null,
   calls_mean: null,
   input_tokens_mean: null,
   output_tokens_mean: null,
@@ -230,6 +232,7 @@ function cohortData(cohort: ComparedCohort, space: ComparedSpace, toReach: ToRea
     reached: toReach === null ? null : known(found.toReach).length,
     evaluations_to_reach_median: reachedMedian(found.toReach).median,
     evaluations_mean: found.evaluations,
+    known_mean: mean(outcomes.map(({ known: count }) => count)),
     calls_mean: found.calls,
     input_tokens_mean: found.tokensIn,
     output_tokens_mean: found.tokensOut,
@@ -257,6 +260,7 @@ function captionOf({ cohorts, printed }: ComparedSpace): string {
   return [
     runsSentence(cohorts),
     ...limitsSentences(cohorts),
+    ...knownSentences(cohorts),
     ...(printed.length === 0 ? [] : ["Printed rows are shown as they were published."]),
   ].join(" ");
 }

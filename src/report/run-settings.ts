@@ -25,12 +25,14 @@ export function settingsOf(run: MadeRun): Record<SettingKey, unknown> {
 
 /** A setting in the words that tables use to distinguish searches: "no oracle", "seed 3", "blind". */
 export function settingWords(key: string, value: unknown): string {
-  const { label = plainWords(key) } = (settings as Readonly<Record<string, Partial<Setting>>>)[key] ?? {};
+  const { label = plainWords(key), words } =
+    (settings as Readonly<Record<string, Partial<Setting>>>)[key] ?? {};
+  if (words !== undefined) return words(value);
   if (typeof label !== "string") return value === true ? label[1] : label[0];
   if (typeof value === "boolean") return value ? label : `no ${label}`;
   if (value === null || value === undefined) return `${label} unset`;
-  const words = valueWords(value);
-  return words === "" ? `no ${label}` : `${label} ${words}`;
+  const inWords = valueWords(value);
+  return inWords === "" ? `no ${label}` : `${label} ${inWords}`;
 }
 
 // --- internal ---

@@ -115,6 +115,7 @@ export function winnersTable({
               folder: outcome.folder,
               ended: outcome.ended,
               evaluations: outcome.spend.evaluations,
+              known: outcome.known,
               search_value: outcome.last.best,
               test_of_picked: outcome.last.test,
               best_test_seen: outcome.last.bestTest,

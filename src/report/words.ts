@@ -17,6 +17,12 @@ export function playersOf(models: RunState["models"]): string[] {
   return models === null ? [] : [...new Set([models.navigator, models.generator])];
 }
 
+/** `20 known results from the run first, which cost no budget`. */
+export function knownWords({ known, knownFrom }: Pick<RunState, "known" | "knownFrom">): string {
+  const one = known.length === 1;
+  return `${known.length} known ${one ? "result" : "results"} from ${knownFrom ?? "elsewhere"}, which cost${one ? "s" : ""} no budget`;
+}
+
 /** Why a run came to its end. */
 export const endings: Readonly<Record<StopReason, string>> = {
   budget: "the budget is spent",

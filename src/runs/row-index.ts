@@ -28,7 +28,7 @@ export interface RowIndex {
 }
 
 /** Raised whenever rows are made in another way. */
-const indexVersion = 2;
+const indexVersion = 3;
 
 /**
  * @param under the folder of the cache; null: there is none, and nothing is stored

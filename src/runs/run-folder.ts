@@ -11,6 +11,7 @@ import { readRegular, requireRegular } from "../system/regular-file.ts";
 import { codeOf, unusable } from "../system/system-error.ts";
 import { makeOwnFolder, takeOwnFolder } from "../system/whole-file.ts";
 import { RunLock } from "./run-lock.ts";
+import { socketPath } from "./socket-address.ts";
 
 /** The file that holds the events of a run. */
 export function journalPath(folder: string): string {
@@ -64,12 +65,15 @@ export async function requireJournal(folder: string): Promise<void> {
  */
 export async function clearUnbegun(folder: string, clock: Clock): Promise<void> {
   const entries = await readdir(folder).catch((): string[] => []);
-  const leftovers = [basename(journalPath(folder)), basename(RunLock.path(folder))];
+  const leftovers = [journalPath(folder), RunLock.path(folder), socketPath(folder)].map((path) =>
+    basename(path),
+  );
   if (entries.length === 0 || entries.some((name) => !leftovers.includes(name))) return;
   const lock = await RunLock.take(folder, clock);
   try {
     const bytes = await readRegular(journalPath(folder)).catch(() => Buffer.alloc(0));
-    if (!bytes.includes("\n")) await rm(journalPath(folder), { force: true });
+    if (bytes.includes("\n")) return;
+    for (const path of [journalPath, socketPath]) await rm(path(folder), { force: true });
   } finally {
     await lock.release();
   }

@@ -23,6 +23,8 @@ export interface RunRow {
   readonly model: string | null;
   readonly seed: number;
   readonly isBlind: boolean;
+  /** How many results it began with. */
+  readonly known: number;
   /** How many hints a person gave. */
   readonly hints: number;
   readonly limits: Readonly<Record<string, number>>;

@@ -22,6 +22,11 @@ export function reveal(original: SpaceDescription, seed: number): (blindText: st
   return translator(original, seed).reveal;
 }
 
+/** From architectures of the space under its own names to the same ones in the blind space; both texts are canonical. */
+export function hide(original: SpaceDescription, seed: number): (originalText: string) => string {
+  return translator(original, seed).hide;
+}
+
 /** Lets a blind search ask an evaluator that knows the space under its own names. */
 export class BlindEvaluator implements Evaluator {
   readonly #evaluator: Evaluator;

@@ -15,7 +15,7 @@ import { randomStream } from "./random.ts";
 import { Roles } from "./roles.ts";
 import { Space } from "./space.ts";
 import { budgetLeft } from "./progress.ts";
-import { testsOnSearchImages, untestedByOracle, untestedWinner } from "./results.ts";
+import { closedRounds, testsOnSearchImages, untestedByOracle, untestedWinner } from "./results.ts";
 import type { RunState } from "./state.ts";
 import { stopReason, unreadReplies } from "./stop-reason.ts";
 import { judge, storable, unseen } from "./verdicts.ts";
@@ -142,14 +142,14 @@ class Coordinator {
 
   /** The first round that has no candidates yet. */
   #nextToAsk(): number {
-    const next = this.#state.rounds.filter(({ closed }) => closed).length + 1;
+    const next = closedRounds(this.#state) + 1;
     return (this.#state.rounds[next - 1]?.candidates.length ?? 0) > 0 ? next + 1 : next;
   }
 
   async #waitWhilePaused(): Promise<void> {
     const { steering, deadline } = this.#ports;
     while (steering?.isPaused() === true) {
-      const round = this.#state.rounds.filter(({ closed }) => closed).length;
+      const round = closedRounds(this.#state);
       await this.#run.record({ type: "run-paused", round });
       const wait = () => steering.continued(this.#run.stop);
       await (deadline === undefined ? wait() : deadline.without(wait));
@@ -162,7 +162,7 @@ class Coordinator {
 
   async #playRound(): Promise<void> {
     this.#run.throwIfStopped();
-    const round = this.#state.rounds.filter(({ closed }) => closed).length + 1;
+    const round = closedRounds(this.#state) + 1;
     // From here on a hint is for the next round. Earlier hints are in the state before anything is asked.
     this.#hintRound = round + 1;
     await Promise.all(this.#hintsBeingStored);

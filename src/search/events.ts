@@ -114,7 +114,7 @@ export const verdictSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("unreadable"), rejections: z.array(rejectionSchema) }),
   /** Readable, but not in the space. */
   z.strictObject({ kind: z.literal("illegal"), rejections: z.array(rejectionSchema) }),
-  /** Legal, but proposed before in this run. */
+  /** Legal, but proposed before in this run, or known from its start. */
   z.strictObject({ kind: z.literal("repeated"), text: z.string() }),
   /** Over a limit and therefore not evaluated. */
   z.strictObject({ kind: z.literal("over-limit"), measured: measuredCostSchema }),
@@ -250,6 +250,16 @@ const bodySchemas = [
     versions: z.record(z.string(), z.string()),
     /** What was repaired in the record before the run continued. */
     repairs: z.array(z.string()),
+  }),
+  /**
+   * Results that were known before the search began, in order; directly after `run-started`, some hundred an event.
+   * `search.known` there has the number of all. They are no evaluations of this run.
+   */
+  z.strictObject({
+    type: z.literal("results-known"),
+    /** Where they come from, in words. */
+    source: z.string(),
+    results: z.array(z.strictObject({ measured: measuredCostSchema, metrics: numbers })),
   }),
   /** Costs that a searcher asked for before proposing. */
   z.strictObject({ type: z.literal("costs-measured"), round, measured: z.array(measuredCostSchema) }),

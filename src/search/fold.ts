@@ -7,6 +7,7 @@ import { ContractViolation } from "../errors.ts";
 import { bytesOf, newBytesIn } from "./conversation.ts";
 import type { EventBody, MeasuredCost, RunEvent } from "./events.ts";
 import { budgetSpent, isHopeless, isStalled, secondsWorked } from "./progress.ts";
+import { isOverLimit } from "./results.ts";
 import type { Candidate, Round, RunState } from "./state.ts";
 
 /**
@@ -24,6 +25,8 @@ export function applyEvent(state: RunState | null, event: RunEvent): RunState {
       startedAt: at,
       lastAt: at,
       seq,
+      known: [],
+      knownFrom: null,
       rounds: [],
       costs: new Map(),
       visited: new Map(),
@@ -81,6 +84,12 @@ export function applyEvent(state: RunState | null, event: RunEvent): RunState {
     case "hint-given":
       state.hints.push({ round: event.round, text: event.text, at: event.at });
       break;
+    case "results-known":
+      if (state.rounds.length > 0)
+        throw new ContractViolation(`event ${event.seq}: known results come before the first round`);
+      for (const result of event.results) learn(state, result);
+      state.knownFrom = event.source;
+      break;
     case "costs-measured":
       for (const measured of event.measured) state.costs.set(measured.text, measured);
       break;
@@ -109,6 +118,7 @@ export function applyEvent(state: RunState | null, event: RunEvent): RunState {
       roundOf(state, event.round).strategy = event.text;
       break;
     case "round-proposed":
+      openRound(state, event);
       roundOf(state, event.round).candidates = event.candidates.map(({ raw, verdict }, index) => {
         const candidate: Candidate = { round: event.round, index, raw, verdict, outcome: null };
         visit(state, candidate);
@@ -116,7 +126,7 @@ export function applyEvent(state: RunState | null, event: RunEvent): RunState {
       });
       break;
     case "architecture-measured": {
-      const candidate = state.rounds[event.round - 1]?.candidates[event.candidate];
+      const candidate = openRound(state, event)?.candidates[event.candidate];
       if (candidate?.verdict.kind !== "accepted" || candidate.verdict.measured.text !== event.text) {
         throw new ContractViolation(
           `event ${event.seq}: measures an architecture that round ${event.round} did not accept`,
@@ -158,6 +168,14 @@ function roundOf(state: RunState, round: number): Round {
   return state.rounds[round - 1] as Round;
 }
 
+/** The round that an event is about, if there is one. @throws ContractViolation where it is closed: what it holds is final */
+function openRound(state: RunState, { seq, type, round }: RunEvent & { round: number }): Round | undefined {
+  const found = state.rounds[round - 1];
+  if (found?.closed === true)
+    throw new ContractViolation(`event ${seq}: ${type} comes after the end of round ${round}`);
+  return found;
+}
+
 /** Adds a call to the conversation of its role. */
 function take(state: RunState, event: Extract<EventBody, { type: "chat-replied" }>): void {
   const { role, round, attempt, added, carried, reply } = event;
@@ -184,6 +202,27 @@ function take(state: RunState, event: Extract<EventBody, { type: "chat-replied" 
   if (event.truncated !== undefined) state.promptLimits[role] = event.truncated.promptTokens;
   if (event.condensed === true) conversation.length = 0;
   conversation.push(...added, { role: "assistant", content: reply.content });
+}
+
+/** Adds a known result, as if it had been evaluated before the first round. */
+function learn(
+  state: RunState,
+  { measured, metrics }: Extract<EventBody, { type: "results-known" }>["results"][number],
+): void {
+  const candidate: Candidate = {
+    round: 0,
+    index: state.known.length,
+    raw: measured.text,
+    verdict: {
+      kind: "accepted",
+      measured,
+      overLimit: isOverLimit(state, measured),
+      twin: state.firstOfKey.get(measured.equivalenceKey) ?? null,
+    },
+    outcome: { kind: "measurement", metrics, seconds: 0 },
+  };
+  state.known.push(candidate);
+  visit(state, candidate);
 }
 
 function visit(state: RunState, candidate: Candidate): void {

@@ -3,12 +3,12 @@
  *
  * Selectors over the state of a run.
  */
-import { evaluations } from "./results.ts";
-import type { RunState } from "./state.ts";
+import { evaluationCount, hasMeasured } from "./results.ts";
+import type { Round, RunState } from "./state.ts";
 
 /** Evaluations paid for so far, failed ones included. */
 export function budgetSpent(state: RunState): number {
-  return evaluations(state).length;
+  return evaluationCount(state);
 }
 
 /** Evaluations that may still be made. */
@@ -37,22 +37,16 @@ export function secondsWorked({
 
 /** How many closed rounds at the end of the run accepted nothing. */
 export function idleRounds(state: RunState): number {
-  let idle = 0;
-  for (const { closed, candidates } of state.rounds.slice(state.idleFrom).reverse()) {
-    if (!closed || candidates.some(({ verdict }) => verdict.kind === "accepted")) break;
-    idle += 1;
-  }
-  return idle;
+  const isIdle = ({ closed, candidates }: Round) =>
+    closed && !candidates.some(({ verdict }) => verdict.kind === "accepted");
+  const last = state.rounds.findLastIndex((round) => !isIdle(round));
+  return state.rounds.length - Math.max(last + 1, state.idleFrom);
 }
 
 /** Whether to give the run up: `giveUpAfter` or more evaluations were made, and all of them failed. */
 export function isHopeless(state: RunState): boolean {
   const { giveUpAfter = Number.POSITIVE_INFINITY } = state.search;
-  const made = evaluations(state);
-  return (
-    made.length - state.forgivenFailures >= giveUpAfter &&
-    made.every(({ outcome }) => outcome.kind === "failure")
-  );
+  return budgetSpent(state) - state.forgivenFailures >= giveUpAfter && !hasMeasured(state);
 }
 
 /**

@@ -113,6 +113,7 @@ function isBystander(event: RunEvent | undefined): boolean {
 }
 
 const bystanders: ReadonlySet<RunEvent["type"]> = new Set([
+  "results-known",
   "run-resumed",
   "chat-failed",
   "hint-given",

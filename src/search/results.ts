@@ -1,11 +1,12 @@
 /**
  * What a run found: evaluations, the objective, the best architecture and the tests after the end.
  *
- * Selectors over the state of a run. Everything is ordered by round and candidate, and never by the time of its answer.
+ * Selectors over the state of a run. Everything is ordered by round and candidate, and never by the time of its answer. What
+ * closed rounds add up to is kept, so that a long run is not read again in every round.
  */
 import { ContractViolation } from "../errors.ts";
 import type { MeasuredCost, Outcome } from "./events.ts";
-import type { Candidate, RunState } from "./state.ts";
+import type { Candidate, Round, RunState } from "./state.ts";
 
 /** An architecture with its costs and its result: measured, or that of an equivalent one. */
 export interface Evaluation {
@@ -15,9 +16,42 @@ export interface Evaluation {
   readonly outcome: Outcome;
 }
 
-/** Every finished evaluation, failed ones included, by round and candidate. */
+/** Every finished evaluation of the run, failed ones included, by round and candidate. */
 export function evaluations(state: RunState): Evaluation[] {
-  return state.rounds.flatMap(({ candidates }) => evaluationsAmong(candidates));
+  return [...settledOf(state).evaluations, ...openEvaluations(state)];
+}
+
+/** The same in two parts: those of the closed rounds from the first one on, to which later ones are added, and the others. */
+export function evaluationsByRound(state: RunState): {
+  readonly settled: readonly Evaluation[];
+  readonly open: readonly Evaluation[];
+} {
+  return { settled: settledOf(state).evaluations, open: openEvaluations(state) };
+}
+
+/** How many finished evaluations there are. */
+export function evaluationCount(state: RunState): number {
+  return settledOf(state).evaluations.length + openEvaluations(state).length;
+}
+
+/** Whether any evaluation gave a result. */
+export function hasMeasured(state: RunState): boolean {
+  return settledOf(state).hasMeasured || openEvaluations(state).some(isMeasurement);
+}
+
+/** How many rounds are closed. */
+export function closedRounds(state: RunState): number {
+  return settledOf(state).rounds + openRounds(state).filter(({ closed }) => closed).length;
+}
+
+/** The results that were known before the search began. They are no evaluations of the run. */
+export function knownResults(state: RunState): Evaluation[] {
+  return evaluationsAmong(state.known);
+}
+
+/** Everything that a searcher may learn from: what was known before the search began, then every finished evaluation. */
+export function resultsSoFar(state: RunState): Evaluation[] {
+  return [...knownResults(state), ...evaluations(state)];
 }
 
 /** The finished evaluations among some candidates, in their order. */
@@ -58,20 +92,33 @@ export interface Best {
 
 /** The best architecture within every limit; the first one of equally good ones; null when there is none. */
 export function best(state: RunState): Best | null {
-  let found: Best | null = null;
-  for (const { candidate, measured, outcome } of results(state)) {
+  return betterAmong(state, openRounds(state), settledOf(state).best);
+}
+
+/** The best within the limits before the first evaluation, among what was known; null: nothing was. */
+export function bestKnown(state: RunState): { readonly text: string; readonly value: number } | null {
+  let found: { text: string; value: number } | null = null;
+  for (const { measured, overLimit, outcome } of knownResults(state)) {
     const value = valueOf(state, outcome);
-    if (value === null || outcome.kind !== "measurement" || !isBetter(state, value, found?.value ?? null))
-      continue;
-    found = { text: measured.text, value, candidate, measured, outcome };
+    if (value !== null && !overLimit && isBetter(state, value, found?.value ?? null))
+      found = { text: measured.text, value };
   }
   return found;
 }
 
-/** The best within the limits after each evaluation; text and value are null until there is one. */
+/** Whether a result was known before the search began. */
+export function isKnown({ round }: Pick<Candidate, "round">): boolean {
+  return round === 0;
+}
+
+/**
+ * The best within the limits after each evaluation of the run; text and value are null until there is one. It begins with
+ * the best that was known.
+ */
 export function trace(state: RunState): { evaluation: number; text: string | null; value: number | null }[] {
-  let text: string | null = null;
-  let value: number | null = null;
+  const begin = bestKnown(state);
+  let text: string | null = begin?.text ?? null;
+  let value: number | null = begin?.value ?? null;
   return evaluations(state).map(({ measured, overLimit, outcome }, index) => {
     const own = valueOf(state, outcome);
     if (own !== null && !overLimit && isBetter(state, own, value)) {
@@ -155,9 +202,71 @@ export function smallestCosts(state: RunState): { name: string; limit: number; s
 
 // --- internal ---
 
-/** Every result within the limits: evaluated, or equivalent to an evaluated one. */
-function* results(state: RunState): Generator<Evaluation> {
-  for (const { candidates } of state.rounds) {
+/** What was known, and the closed rounds from the first one on, add up to; `evaluations` are those of the rounds. */
+interface Settled {
+  rounds: number;
+  readonly evaluations: Evaluation[];
+  hasMeasured: boolean;
+  best: Best | null;
+}
+
+const settled = new WeakMap<RunState, Settled>();
+
+/** A closed round does not change any more: it is read once. */
+function settledOf(state: RunState): Settled {
+  let sums = settled.get(state);
+  if (sums === undefined) {
+    sums = {
+      rounds: 0,
+      evaluations: [],
+      hasMeasured: false,
+      best: betterAmong(state, [{ candidates: state.known }], null),
+    };
+    // Before the first round, known results may still come.
+    if (state.rounds.length > 0) settled.set(state, sums);
+  }
+  for (let next = state.rounds[sums.rounds]; next?.closed === true; next = state.rounds[sums.rounds]) {
+    const found = evaluationsAmong(next.candidates);
+    sums.evaluations.push(...found);
+    sums.hasMeasured ||= found.some(isMeasurement);
+    sums.best = betterAmong(state, [next], sums.best);
+    sums.rounds += 1;
+  }
+  return sums;
+}
+
+/** The rounds that `settledOf` does not cover. */
+function openRounds(state: RunState): Round[] {
+  return state.rounds.slice(settledOf(state).rounds);
+}
+
+function openEvaluations(state: RunState): Evaluation[] {
+  return openRounds(state).flatMap(({ candidates }) => evaluationsAmong(candidates));
+}
+
+function isMeasurement({ outcome }: Evaluation): boolean {
+  return outcome.kind === "measurement";
+}
+
+/** The best of some rounds within the limits, where it is better than `before`. */
+function betterAmong(
+  state: RunState,
+  rounds: readonly Pick<Round, "candidates">[],
+  before: Best | null,
+): Best | null {
+  let found = before;
+  for (const { candidate, measured, outcome } of results(state, rounds)) {
+    const value = valueOf(state, outcome);
+    if (value === null || outcome.kind !== "measurement" || !isBetter(state, value, found?.value ?? null))
+      continue;
+    found = { text: measured.text, value, candidate, measured, outcome };
+  }
+  return found;
+}
+
+/** Every result of some rounds within the limits: known, evaluated, or equivalent to one of these. */
+function* results(state: RunState, rounds: readonly Pick<Round, "candidates">[]): Generator<Evaluation> {
+  for (const { candidates } of rounds) {
     for (const candidate of candidates) {
       const { verdict } = candidate;
       const outcome = resultOf(state, candidate);

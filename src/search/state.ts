@@ -19,6 +19,7 @@ type Started = Extract<EventBody, { type: "run-started" }>;
 
 /** One raw candidate, its verdict, and the outcome of its evaluation (null until there is one). */
 export interface Candidate {
+  /** 0 for a result that was known before the search began, which counts as accepted. */
   readonly round: number;
   /** The place in its round's list, from 0. */
   readonly index: number;
@@ -84,6 +85,10 @@ export interface RunState extends Omit<Started, "type"> {
   readonly startedAt: string;
   lastAt: string;
   seq: number;
+  /** Results that were known before the search began, in order; they cost no budget. */
+  readonly known: Candidate[];
+  /** Where they come from, in words; null: there are none. */
+  knownFrom: string | null;
   readonly rounds: Round[];
   /** Every measured cost, by canonical text. */
   readonly costs: Map<string, MeasuredCost>;

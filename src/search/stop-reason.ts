@@ -5,7 +5,7 @@
  */
 import type { StopReason } from "./events.ts";
 import { budgetLeft, idleRounds, isHopeless, isStalled, roundLimit } from "./progress.ts";
-import { best, isBetter, sawWithinLimit } from "./results.ts";
+import { best, closedRounds, isBetter, sawWithinLimit } from "./results.ts";
 import type { RunState } from "./state.ts";
 
 /** Why the search should end now, or null. */
@@ -20,7 +20,7 @@ export function stopReason(state: RunState): StopReason | null {
     const isLimited = Object.keys(state.search.limits).length > 0;
     return isLimited && !sawWithinLimit(state) ? "nothing-within-limit" : "stalled";
   }
-  if (state.rounds.filter(({ closed }) => closed).length >= roundLimit(state)) return "rounds";
+  if (closedRounds(state) >= roundLimit(state)) return "rounds";
   return null;
 }
 

@@ -11,10 +11,10 @@ import { strategyBefore } from "../search/conversation.ts";
 import { funnel } from "../search/funnel.ts";
 import {
   type Evaluation,
-  evaluations,
   evaluationsAmong,
   isBetter,
   objective,
+  resultsSoFar,
   valueOf,
 } from "../search/results.ts";
 import type { Round, RunState } from "../search/state.ts";
@@ -51,7 +51,7 @@ export function condensedMessage(
   const strategy = strategyBefore(state, last.round + 1);
   const top = bestFirst(
     state,
-    evaluations(state).filter((each) => !each.overLimit && valueOf(state, each.outcome) !== null),
+    resultsSoFar(state).filter((each) => !each.overLimit && valueOf(state, each.outcome) !== null),
   ).slice(0, mostBest);
   return [
     `${earlier.heading}\n\n${earlier.reason}`,

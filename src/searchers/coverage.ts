@@ -7,7 +7,7 @@
 import { number } from "../text/numbers.ts";
 import type { Space } from "../search/space.ts";
 import type { Dimension } from "../search/space-description.ts";
-import { evaluations } from "../search/results.ts";
+import { resultsSoFar } from "../search/results.ts";
 import type { RunState } from "../search/state.ts";
 import { cutTo } from "../text/words.ts";
 
@@ -43,7 +43,7 @@ export interface Coverage {
 
 /** The coverage of the whole search; null before anything was evaluated. */
 export function coverageOf(state: RunState, space: Space): Coverage | null {
-  const evaluated = evaluations(state);
+  const evaluated = resultsSoFar(state);
   if (evaluated.length === 0) return null;
   const tallies = talliesOf(
     space,

@@ -7,7 +7,7 @@
 import type { Searcher } from "../search/ports.ts";
 import { pick } from "../search/random.ts";
 import { drawNew, roundSize } from "./draws.ts";
-import { type Individual, individuals, ranked } from "./population.ts";
+import { fittest, type Individual, individuals } from "./population.ts";
 
 const populationSize = 10;
 const kept = populationSize / 2;
@@ -41,13 +41,17 @@ export const evolution: Searcher = {
 
 /** The better half of the population after every round so far. */
 function survivors(all: readonly Individual[]): Individual[] {
-  let population: Individual[] = [];
-  for (const round of new Set(all.map((each) => each.round))) {
-    const born = all.filter((each) => each.round === round);
-    population = [
-      ...(population.length < populationSize ? population : ranked(population).slice(0, kept)),
-      ...born,
-    ];
+  const grown = populations.get(all) ?? { count: 0, population: [] };
+  populations.set(all, grown);
+  for (; grown.count < all.length; grown.count++) {
+    const each = all[grown.count] as Individual;
+    const isNextRound = each.round !== all[grown.count - 1]?.round;
+    if (isNextRound && grown.population.length >= populationSize)
+      grown.population = fittest(grown.population, kept);
+    grown.population.push(each);
   }
-  return ranked(population).slice(0, kept);
+  return fittest(grown.population, kept);
 }
+
+/** The population that so many individuals of a list have grown to. A list only gets longer. */
+const populations = new WeakMap<readonly Individual[], { count: number; population: Individual[] }>();

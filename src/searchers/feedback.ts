@@ -15,6 +15,7 @@ import {
   type Evaluation,
   evaluationsAmong,
   excessOf,
+  knownResults,
   objective,
   resultOf,
   valueOf,
@@ -34,6 +35,8 @@ import {
 import { bulleted, type StrategistTexts } from "./wordings/texts.ts";
 
 const mostExamples = 5;
+/** How many of the results that were known before the search are shown, the best ones. */
+const mostKnown = 20;
 
 /** Who writes the strategy: its words, and the role whose conversation it keeps. */
 export interface Author {
@@ -41,13 +44,15 @@ export interface Author {
   readonly texts: StrategistTexts;
 }
 
-/** Asks for the first strategy. */
+/** Asks for the first strategy; from what was known before the search, where there is any. */
 export function openingMessage(state: RunState, space: Space, { role, texts }: Author): string {
   const { opening } = textsOf(state.search);
   const scene = sceneOf(state, role);
   const names = space.description.dimensions.map(({ name }) => `\`${name}\``).join(", ");
   return [
-    texts.first(scene),
+    ...(state.known.length === 0
+      ? [texts.first(scene)]
+      : [knownSection(state, space), texts.firstFromKnown(scene)]),
     ...spreadSection(state, space),
     `${opening.heading}\n${bulleted(opening.considerations(scene, names))}`,
   ].join("\n\n");
@@ -122,6 +127,15 @@ export function percent(share: number): string {
 }
 
 // --- internal ---
+
+/** The best of what was known before the search; what is over a limit comes last. */
+function knownSection(state: RunState, space: Space): string {
+  const ordered = bestFirst(state, knownResults(state));
+  const isOver = ({ overLimit }: Evaluation) => overLimit;
+  const shown = [...ordered.filter((each) => !isOver(each)), ...ordered.filter(isOver)].slice(0, mostKnown);
+  const lines = shown.map((each, index) => `${index + 1}. ${resultLine(state, space, each)}`);
+  return `${textsOf(state.search).known(ordered.length, shown.length)}\n\n${lines.join("\n")}`;
+}
 
 function resultsOf(state: RunState, space: Space, last: Round, { noCandidates }: StrategistTexts): string {
   const { results } = textsOf(state.search);

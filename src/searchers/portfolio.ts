@@ -8,7 +8,7 @@ import { UsageError } from "../errors.ts";
 import type { SearchConfig } from "../search/events.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
 import type { Searcher } from "../search/ports.ts";
-import { evaluationsAmong, isBetter, valueOf } from "../search/results.ts";
+import { bestKnown, evaluationsAmong, isBetter, valueOf } from "../search/results.ts";
 import type { RunState } from "../search/state.ts";
 
 /** The early searcher plays until this many evaluations have been made. */
@@ -62,9 +62,10 @@ export function checkEarly(search: EarlySettings, others: readonly Searcher[]): 
 /** Whose turn it is after the rounds so far. */
 function nextArm(state: RunState): Arm {
   const gains: Record<Arm, number[]> = { early: [], late: [] };
-  let made = 0;
-  let best: number | null = null;
-  let arm: Arm = "early";
+  // Known results are draws too: with enough of them the searcher that learns begins.
+  let made = state.known.length;
+  let best: number | null = bestKnown(state)?.value ?? null;
+  let arm: Arm = made >= opening ? "late" : "early";
   for (const { candidates } of state.rounds.filter(({ closed }) => closed)) {
     const evaluations = evaluationsAmong(candidates);
     for (const { outcome, overLimit } of evaluations) {

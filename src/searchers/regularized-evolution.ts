@@ -7,7 +7,7 @@
 import type { Searcher } from "../search/ports.ts";
 import { shuffle } from "../search/random.ts";
 import { drawNew, roundSize } from "./draws.ts";
-import { individuals, ranked } from "./population.ts";
+import { type Individual, individuals, ranked } from "./population.ts";
 
 const populationSize = 20;
 const tournamentSize = 5;
@@ -17,7 +17,7 @@ export const regularizedEvolution: Searcher = {
   summary: "ageing population of 20, tournaments of 5, one mutation a child (Real et al., 2019)",
   async propose(turn) {
     const stream = turn.random("breeding");
-    const alive = individuals(turn.state, turn.space).slice(-populationSize);
+    const alive = byAge(individuals(turn.state, turn.space)).slice(-populationSize);
     const drawn = await drawNew(turn, roundSize(turn), () => {
       const [parent] = ranked(shuffle(stream, alive).slice(0, tournamentSize));
       return alive.length < populationSize || parent === undefined
@@ -27,3 +27,9 @@ export const regularizedEvolution: Searcher = {
     return drawn.map(({ text }) => text);
   },
 };
+
+/** The oldest first. What was known before the search has no age: the fitter of those live longer. */
+function byAge(all: readonly Individual[]): Individual[] {
+  const known = all.filter(({ round }) => round === 0);
+  return [...ranked(known).reverse(), ...all.slice(known.length)];
+}

@@ -12,7 +12,7 @@ import { excessOf } from "../search/results.ts";
 import { printRange, type Range } from "../search/strategy.ts";
 import { drawNew, roundSize } from "./draws.ts";
 import { drawByOdds, type Odds } from "./odds.ts";
-import { individuals, ranked } from "./population.ts";
+import { fittest, individuals } from "./population.ts";
 
 /** The share of results that counts as good, and the least and the largest number of them. */
 const goodShare = 0.25;
@@ -107,7 +107,8 @@ async function approachLimits(batch: Batch): Promise<Plan> {
 // ----- What is good -----
 
 function bestResults({ state, space }: Turn): Architecture[] {
-  return goodAmong(ranked(individuals(state, space))).map(({ architecture }) => architecture);
+  const all = individuals(state, space);
+  return fittest(all, goodCount(all)).map(({ architecture }) => architecture);
 }
 
 /** Of all architectures with known costs that were not proposed, those that exceed the limits least. */
@@ -122,7 +123,12 @@ function nearestToLimits({ state, space }: Turn): Architecture[] {
 
 /** The first of a list that begins with the best. */
 function goodAmong<T>(ordered: readonly T[]): T[] {
-  return ordered.slice(0, Math.min(mostGood, Math.max(fewestGood, Math.round(ordered.length * goodShare))));
+  return ordered.slice(0, goodCount(ordered));
+}
+
+/** How many of so many count as good. */
+function goodCount({ length }: readonly unknown[]): number {
+  return Math.min(mostGood, Math.max(fewestGood, Math.round(length * goodShare)));
 }
 
 // ----- Shares -----
@@ -196,7 +202,7 @@ function strategyOf({ space, state }: Turn, { good, from, width, polls }: Plan):
     .filter(({ choices }) => choices.length > 1)
     .sort((first, second) => topPercent(second) - topPercent(first))
     .slice(0, 3);
-  const spent = budgetSpent(state);
+  const spent = state.known.length + budgetSpent(state);
   const agreement = `agree most on ${named(favourites)}`;
   const summary =
     good.length === 0

@@ -94,6 +94,7 @@ export const searchFlags = [
   "equivalent",
   "task",
   "blind",
+  "known",
   ...server,
   "model.onTruncation",
   "caps",

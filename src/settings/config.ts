@@ -114,6 +114,8 @@ export function searchConfigOf(config: Config): SearchConfig {
   const { model, evaluator, caps, blind, promptExtras } = config;
   const inEffect: Readonly<Record<string, unknown>> = {
     ...config,
+    // A path says nothing of the results there: what is recorded of them is known once they are read.
+    known: undefined,
     // The task names the data, so a search that does not see the space's names does not see the task.
     task: blind ? null : config.task,
     inform: promptExtras ? config.inform : [],

@@ -10,6 +10,7 @@ import { packageRoot } from "../system/installation.ts";
 import { NotRegular, readNamed } from "../system/regular-file.ts";
 import { codeOf, isOutOfFiles } from "../system/system-error.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
+import { fieldsOf } from "../text/json.ts";
 import { homePath, pathRefusal } from "./written-values.ts";
 
 /** A YAML file as it is. @throws UsageError naming the place that is wrong */
@@ -52,14 +53,15 @@ function hasPrototypeKey(value: unknown): boolean {
   );
 }
 
-/** The path of an evaluator configuration in a file is relative to that file. */
+/** The paths of an evaluator configuration and of known results in a file are relative to that file. */
 export function pathsFrom(folder: string, value: Record<string, unknown>): Record<string, unknown> {
-  const evaluator = value["evaluator"];
-  if (typeof evaluator !== "object" || evaluator === null) return value;
-  const { config } = evaluator as { config?: unknown };
-  return typeof config === "string"
-    ? { ...value, evaluator: { ...evaluator, config: pathFrom(folder, config) } }
-    : value;
+  const found = { ...value };
+  const { evaluator, known } = value;
+  const config = fieldsOf(evaluator)["config"];
+  if (typeof config === "string")
+    found["evaluator"] = { ...fieldsOf(evaluator), config: pathFrom(folder, config) };
+  if (typeof known === "string" && known !== "") found["known"] = pathFrom(folder, known);
+  return found;
 }
 
 /** A path relative to a folder. */

@@ -71,6 +71,31 @@ export async function readNamed(path: string): Promise<Buffer> {
   return handedOver.test(path) ? await readFile(path) : await readRegular(path);
 }
 
+/** A file with more bytes than its reader takes. */
+export class TooLarge extends Error {
+  constructor(most: number) {
+    super(`it has more than ${Math.floor(most / 2 ** 20)} MiB`);
+    this.name = new.target.name;
+  }
+}
+
+/** The same as `readNamed`, up to a number of bytes. @throws also TooLarge, before more than that is read */
+export async function readNamedWithin(path: string, most: number): Promise<Buffer> {
+  const file = handedOver.test(path) ? await open(path) : await openRegular(path);
+  try {
+    const pieces: Buffer[] = [];
+    for (let read = 0; ; ) {
+      const { bytesRead, buffer } = await file.read({ buffer: Buffer.alloc(2 ** 20) });
+      read += bytesRead;
+      if (read > most) throw new TooLarge(most);
+      if (bytesRead === 0) return Buffer.concat(pieces);
+      pieces.push(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
+}
+
 /** The same as `readRegular`, at once. */
 export function readRegularSync(path: string): Buffer {
   const file = openSync(path, flags.read);

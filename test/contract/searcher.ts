@@ -16,7 +16,7 @@ import { best, evaluations, valueOf } from "../../src/search/results.ts";
 import type { RunState } from "../../src/search/state.ts";
 import { replaySearch } from "../../src/search/replay.ts";
 import { asksRoles } from "../../src/searchers/registry.ts";
-import { bodies, setUp } from "../support/core-ports.ts";
+import { bodies, knownFacts, setUp } from "../support/core-ports.ts";
 import { MemoryEvaluator } from "../support/memory-evaluator.ts";
 import { playedRoles } from "../support/played-roles.ts";
 
@@ -70,6 +70,8 @@ export function limitFor(space: Space, share: number): Record<string, number> {
 
 export interface World {
   readonly search?: Partial<SearchConfig>;
+  /** Canonical texts of architectures whose results are known before the search. */
+  readonly known?: readonly string[];
   readonly score?: (architecture: Architecture) => number | Outcome;
 }
 
@@ -87,7 +89,7 @@ export function unevenPrior({ dimensions }: SpaceDescription): NonNullable<Searc
 export async function search(
   searcher: Searcher,
   description: SpaceDescription,
-  { search: changes, score }: World = {},
+  { search: changes, score, known = [] }: World = {},
 ) {
   const evaluator = new MemoryEvaluator({
     description,
@@ -98,6 +100,7 @@ export async function search(
     searcher,
     description,
     evaluator,
+    known: await knownFacts(evaluator, description, known),
     models: asksRoles({ searcher: searcher.name, ...changes }) ? playedRoles() : null,
     search: { budget: 40, candidates: { min: 10, max: 20 }, stallRounds: 5, ...changes },
   });
@@ -190,6 +193,33 @@ export function searcherSuite(
           const again = await replaySearch(events, searcher);
           expect(again.complete).toBe(true);
           expect(evaluations(again.state).map(({ measured }) => measured.text)).toEqual(texts);
+        });
+
+        it("never repeats what was known before, and begins from it", async () => {
+          const stream = randomStream(11, "known");
+          const draws = Array.from({ length: 60 }, () => space.sample(stream).text as string);
+          const known = [...new Set(draws)].slice(0, 30);
+          const seeds = [1, 2, 3];
+          const runs = await Promise.all(
+            seeds.map((seed) => play(description, { known, search: { seed, budget: 20 } })),
+          );
+          for (const { state, events, texts } of runs) {
+            expect(texts).toHaveLength(20);
+            expect(texts.filter((text) => known.includes(text))).toEqual([]);
+            if (isFrugal) expect(funnel(state).repeated).toBe(0);
+            const again = await replaySearch(events, searcher);
+            expect(evaluations(again.state).map(({ measured }) => measured.text)).toEqual(texts);
+          }
+          // In the small space most of what is near the known ones is known too.
+          if (!learns || space.size < 1_000n) return;
+          // Without results a searcher begins with even draws.
+          const fresh = await Promise.all(
+            seeds.map((seed) => search(even, description, { search: { seed, budget: 20 } })),
+          );
+          const [own, drawn] = [runs, fresh].map((all) =>
+            mean(all.flatMap(({ state }) => valuesOf(state).slice(0, 10))),
+          ) as [number, number];
+          expect(own).toBeGreaterThan(drawn + 1);
         });
 
         it("goes on when every evaluation fails", async () => {

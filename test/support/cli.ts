@@ -79,12 +79,16 @@ export interface Process {
   kill(signal: NodeJS.Signals): void;
   /** Ctrl-C in a terminal: reaches the whole foreground process group. */
   interrupt(): void;
+  /** Ends its standard input, which is open from its start with `hasInput`. */
+  endInput(): void;
 }
 
 export interface Settings {
   readonly cwd?: string;
   /** Laid over a clean environment; undefined takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Whether its standard input is a pipe, which stays open; else it is empty. */
+  readonly hasInput?: boolean;
   /** How wide the terminal is that it prints to, in this process alone; absent: it prints to files. */
   readonly columns?: number;
 }
@@ -101,7 +105,8 @@ afterAll(() => {
 
 /** Starts the command line; `cwd` is a folder of its own unless one is named. */
 export function start(args: readonly string[], settings: Settings = {}): Process {
-  return watch(command, args, { cwd: settings.cwd ?? temporaryFolder(), env: settings.env ?? {} });
+  const { cwd = temporaryFolder(), env = {}, hasInput = false } = settings;
+  return watch(command, args, { cwd, env, hasInput });
 }
 
 /**
@@ -148,13 +153,14 @@ function watch(
   settings: Required<Omit<Settings, "columns">>,
 ): Process {
   const begin = performance.now();
-  const { env, cwd } = settings;
+  const { env, cwd, hasInput } = settings;
   const child = spawn(program, args, {
     cwd,
     env: { ...process.env, OPENAI_API_KEY: undefined, COLLM_NAS_PYTHON: undefined, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
     detached: true,
   });
+  if (!hasInput) child.stdin.end();
   processes.add(child);
   const out = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const)
@@ -174,6 +180,7 @@ function watch(
     stderr: () => out.stderr,
     kill: (signal) => void child.kill(signal),
     interrupt: () => void process.kill(-(child.pid as number), "SIGINT"),
+    endInput: () => void child.stdin.end(),
   };
 }
 

@@ -7,7 +7,7 @@
 import { Interrupted } from "../../src/errors.ts";
 import type { Observe } from "../../src/search/live-run.ts";
 import { runSearch, type SearchPorts } from "../../src/search/coordinator.ts";
-import type { EventBody, RunEvent, SearchConfig, Verdict } from "../../src/search/events.ts";
+import type { EventBody, MeasuredCost, RunEvent, SearchConfig, Verdict } from "../../src/search/events.ts";
 import type { Clock, Evaluator, Searcher } from "../../src/search/ports.ts";
 import type { SpaceDescription } from "../../src/search/space-description.ts";
 import type { RunState } from "../../src/search/state.ts";
@@ -45,6 +45,8 @@ export class StillClock implements Clock {
 export interface CoreOptions {
   readonly searcher: Searcher;
   readonly search?: Partial<SearchConfig>;
+  /** What is known before the search begins. */
+  readonly known?: readonly KnownFact[];
   readonly description?: SpaceDescription;
   readonly evaluator?: Evaluator;
   readonly models?: SearchPorts["models"];
@@ -66,13 +68,41 @@ export function started(
   return { ...body, space, search: { ...usual, ...search } };
 }
 
-/** A search that has not begun: its record holds run-started alone. */
+type KnownFact = Extract<EventBody, { type: "results-known" }>["results"][number];
+
+/** Known results as a record begins with them: in two events where there is more than one. */
+export function knownEvents(known: readonly KnownFact[]): EventBody[] {
+  const half = Math.ceil(known.length / 2);
+  return [known.slice(0, half), known.slice(half)]
+    .filter((results) => results.length > 0)
+    .map((results) => ({ type: "results-known", source: "a test", results: [...results] }));
+}
+
+/** What a search with an evaluator of this test would begin with: architectures with their costs and their one metric. */
+export async function knownFacts(
+  evaluator: Evaluator,
+  space: SpaceDescription,
+  texts: readonly string[],
+): Promise<KnownFact[]> {
+  const signal = new AbortController().signal;
+  const costs = await evaluator.measureCosts({ space, texts }, signal);
+  const facts: KnownFact[] = [];
+  for await (const message of evaluator.evaluate({ space, texts, split: "search" }, signal))
+    if (message.kind === "outcome" && message.outcome.kind === "measurement")
+      facts[message.index] = {
+        measured: costs[message.index] as MeasuredCost,
+        metrics: { ...message.outcome.metrics },
+      };
+  return facts;
+}
+
+/** A search that has not begun: its record holds run-started alone, and what is known. */
 export async function setUp(options: CoreOptions) {
-  const { searcher, search = {}, description = tinyDescription, models = null } = options;
+  const { searcher, search = {}, known = [], description = tinyDescription, models = null } = options;
   const evaluator = options.evaluator ?? new MemoryEvaluator({ description });
   const clock = new StillClock();
   const journal = new MemoryJournal({ clock, ...options.journal });
-  await journal.append([started(search, description)]);
+  await journal.append([started(search, description), ...knownEvents(known)]);
   const ports: SearchPorts = { searcher, evaluator, models, journal, clock };
   return {
     clock,

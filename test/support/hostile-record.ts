@@ -31,8 +31,8 @@ const setup = setupOf(
   parseConfig({ space: "any", model: { name: hostile, baseUrl: "http://127.0.0.1:9/v1", maxTokens: 9 } }, ""),
 );
 
-/** Events that a record holds once: these two begin it, and the others end it. */
-const beginning = ["run-started", "run-resumed"];
+/** Events that a record holds once: these begin it, and the others end it. */
+const beginning = ["run-started", "results-known", "run-resumed"];
 const ending = ["run-ended", "winner-tested", "oracle-tested"];
 
 /** Events whose text is a person's or a model's, and no architecture's. */
@@ -82,7 +82,7 @@ export function hostileRecord(isBlind: boolean): RunEvent[] {
   }) as Record<string, unknown>[];
   const { original, ...open } = start;
   add(isBlind ? { ...open, original } : open);
-  addAll((type) => type === "run-resumed", 1);
+  addAll((type) => beginning.slice(1).includes(type), 1);
   for (const round of [1, 2]) addAll((type) => ![...beginning, ...ending].includes(type), round);
   addAll((type) => ending.includes(type), 1);
   return events;

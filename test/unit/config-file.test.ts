@@ -36,6 +36,7 @@ describe("a configuration", () => {
       oracle: false,
       prior: null,
       early: null,
+      known: null,
       stallRounds: 5,
       giveUpAfter: 20,
       model: null,
@@ -72,6 +73,7 @@ describe("a configuration", () => {
       oracle: true,
       prior: { op: { conv: 3, skip: 1 } },
       early: "random",
+      known: "/data/known.csv",
       stallRounds: 2,
       giveUpAfter: null,
       model: {

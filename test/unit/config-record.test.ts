@@ -18,6 +18,7 @@ const optionalKeys = [
   "early",
   "promptExtras",
   "inform",
+  "known",
   "onTruncation",
   "oracle",
   "prior",
@@ -37,15 +38,15 @@ describe("what is stored with a run", () => {
   it("has what was set otherwise than usual, and nothing of it else", async () => {
     const config = await readConfig(
       yaml(
-        "space: s\npromptExtras: false\nwording: coaching\nblind: true\noracle: true\nprior: {op: {a: 1}}\nearly: random\ncaps: {seconds: 60}\nmodel: {name: m}",
+        "space: s\npromptExtras: false\nwording: coaching\nblind: true\noracle: true\nknown: a.csv\nprior: {op: {a: 1}}\nearly: random\ncaps: {seconds: 60}\nmodel: {name: m}",
       ),
       {},
     );
     const search = searchConfigOf(config);
     expect(searchConfigSchema.parse(search)).toEqual(search);
-    // Without prompt extras there is nothing to inform with, and no cost revision.
-    const hinted = ["inform", "costRevision"];
-    expect(Object.keys(search).sort()).toEqual(searchKeys.filter((key) => !hinted.includes(key)));
+    // Without prompt extras there is nothing to inform with, and no cost revision. What is known is not read yet.
+    const others = ["inform", "costRevision", "known"];
+    expect(Object.keys(search).sort()).toEqual(searchKeys.filter((key) => !others.includes(key)));
     expect(search.bounds).toEqual({
       navigator: { maxTokens: null, contextTokens: null },
       generator: { maxTokens: null, contextTokens: null },

@@ -14,6 +14,7 @@ function row(id: string, changes: Partial<RunRow> = {}): RunRow {
     model: null,
     seed: 0,
     isBlind: false,
+    known: 0,
     hints: 0,
     limits: {},
     metric: { name: "accuracy", unit: "%", higherIsBetter: true },
@@ -50,6 +51,10 @@ test("only finished runs of the same data within the same limits, whatever their
 
 test("a run that was given hints is no control", () => {
   expect(idsOf([other("helped", { hints: 1 })])).toEqual([]);
+});
+
+test("a run that began with known results is no control", () => {
+  expect(idsOf([other("warm", { known: 1 })])).toEqual([]);
 });
 
 test("runs without roles come first, then by searcher and seed", () => {

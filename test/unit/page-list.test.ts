@@ -29,6 +29,7 @@ function row(id: string, values: Partial<RunRow> = {}): RunRow {
     model: null,
     seed: 0,
     isBlind: false,
+    known: 0,
     hints: 0,
     limits: {},
     metric: { name: "accuracy", unit: "percent", higherIsBetter: true },

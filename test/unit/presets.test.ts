@@ -63,6 +63,7 @@ describe.each(Object.entries(rows))("presets/%s.yaml", (name, { space, limits, t
       oracle: false,
       prior: null,
       early: null,
+      known: null,
       stallRounds: 5,
       giveUpAfter: 20,
       model: {

@@ -5,16 +5,20 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { rehearsal } from "../../src/app/run-config.ts";
-import { requireSameRun } from "../../src/app/same-run.ts";
+import { prolonging, requireSameRun } from "../../src/app/same-run.ts";
 import { settingsOf } from "../../src/report/run-settings.ts";
 import { cohortsOf } from "../../src/report/study.ts";
+import type { KnownResults } from "../../src/runs/known-results.ts";
 import type { RunState } from "../../src/search/state.ts";
-import { parseConfig } from "../../src/settings/config.ts";
+import { type Config, parseConfig } from "../../src/settings/config.ts";
 import { type Setting, settings } from "../../src/settings.ts";
 import { tinySpace } from "../support/run-events.ts";
 
 const entries = Object.entries<Setting>(settings);
 const deciding = entries.filter(([, { scope }]) => scope === "decides");
+
+/** Settings of which a run may get more. */
+const mayGrow = new Set(["budget", "rounds", "caps.tokens", "caps.usd", "caps.seconds"]);
 
 /** Two values that a schema takes. */
 function twoValues(schema: z.ZodType): [first: unknown, second: unknown] {
@@ -49,9 +53,14 @@ function configWith(key: string, value: unknown) {
   );
 }
 
+/** What the file or folder that a configuration names holds, as if it had been read. */
+function knownAt({ known }: Pick<Config, "known">): KnownResults | null {
+  return known === null ? null : { source: "a file", results: [{ text: known, metrics: { accuracy: 50 } }] };
+}
+
 function begun(key: string, value: unknown): RunState {
   const config = configWith(key, value);
-  return rehearsal(config, { ...tinySpace, id: config.space });
+  return rehearsal(config, { ...tinySpace, id: config.space }, knownAt(config));
 }
 
 describe.each(deciding)("%s", (key, setting) => {
@@ -71,8 +80,27 @@ describe.each(deciding)("%s", (key, setting) => {
   });
 
   it("keeps a bench from taking the old run for the new one", () => {
-    expect(() => requireSameRun("runs/a", other, config, space)).not.toThrow();
-    expect(() => requireSameRun("runs/a", one, config, space)).toThrow(`was run with another ${key} (`);
+    expect(() => requireSameRun("runs/a", other, config, space, knownAt(config))).not.toThrow();
+    expect(() => requireSameRun("runs/a", one, config, space, knownAt(config))).toThrow(
+      `was run with another ${key} (`,
+    );
+  });
+
+  it("of another value is refused where a run continues, unless it makes the run longer", () => {
+    const continued = (was: RunState, value: unknown) => () =>
+      prolonging("runs/a", was, configWith(key, value), space, knownAt(configWith(key, value)));
+    expect(continued(other, second)()).toEqual({ budget: null, rounds: null, caps: null });
+    if (!mayGrow.has(key)) {
+      expect(continued(one, second)).toThrow(`runs/a was run with another ${key} (`);
+      return;
+    }
+    const [group = "", cap] = key.split(".");
+    const prolonged = { budget: null, rounds: null, caps: null };
+    const longer = cap === undefined ? second : { [cap]: second };
+    expect(continued(one, second)()).toEqual({ ...prolonged, [group]: longer });
+    expect(continued(other, first)).toThrow(
+      `runs/a was begun with ${key} ${String(second)}, and ${String(first)} is`,
+    );
   });
 
   it("keeps the two in rows of their own", () => {
@@ -92,6 +120,64 @@ describe.each(deciding)("%s", (key, setting) => {
   });
 });
 
+describe("a run that continues", () => {
+  const config = (changes: object) => parseConfig({ space: "tiny", searcher: "random", ...changes });
+  const begun = (changes: object, space = tinySpace) => rehearsal(config(changes), space, null);
+  const prolonged = (was: RunState, changes: object, space = tinySpace) =>
+    prolonging("runs/a", was, config(changes), space, null);
+
+  it("takes a cap away, and adds none", () => {
+    const nothing = { budget: null, rounds: null, caps: null };
+    const both = { caps: { seconds: 5, tokens: 100 } };
+    expect(prolonged(begun(both), { caps: { tokens: 100 } })).toEqual({ ...nothing, caps: { tokens: 100 } });
+    expect(prolonged(begun(both), {})).toEqual({ ...nothing, caps: {} });
+    expect(() => prolonged(begun({}), both)).toThrow(
+      "runs/a was begun with caps.tokens null, and 100 is not more",
+    );
+  });
+
+  it("keeps to rounds or to none", () => {
+    expect(() => prolonged(begun({}), { rounds: 3 })).toThrow("rounds null, and 3 is not more");
+    expect(() => prolonged(begun({ rounds: 3 }), {})).toThrow("rounds 3, and null is not more");
+  });
+
+  it("names the other setting where one makes it longer and another does not fit", () => {
+    expect(() => prolonged(begun({ budget: 5 }), { budget: 9, seed: 1 })).toThrow("another seed (0, not 1)");
+    expect(() => prolonged(begun({ budget: 5, rounds: 3 }), { budget: 9, rounds: 2 })).toThrow(
+      "rounds 3, and 2",
+    );
+  });
+
+  it.each<[string, Partial<typeof tinySpace>, string]>([
+    [
+      "a choice",
+      { dimensions: tinySpace.dimensions.map((each) => ({ ...each, choices: [...each.choices, "64"] })) },
+      'choices of op: ["none","skip","conv"], not ["none","skip","conv","64"]',
+    ],
+    [
+      "a dimension",
+      { dimensions: tinySpace.dimensions.slice(1) },
+      'choices of op: ["none","skip","conv"], not null',
+    ],
+    ["a cost", { costs: [] }, 'unit of flops_m: "M", not null'],
+    [
+      "a direction",
+      { metrics: tinySpace.metrics.map((each) => ({ ...each, higherIsBetter: false })) },
+      "higherIsBetter of accuracy: true, not false",
+    ],
+    ["what is not in the description", { summary: "Other words." }, "digest tiny-1, not tiny-2"],
+  ])("is refused on another space of the same name: %s", (_what, changes, words) => {
+    const other = { ...tinySpace, ...changes, digest: "tiny-2" };
+    const refusal = `runs/a searched other data under the name tiny than the evaluator serves now (${words}); `;
+    expect(() => prolonged(begun({}), { budget: 200 }, other)).toThrow(refusal);
+  });
+
+  it("takes a space of other words", () => {
+    const other = { ...tinySpace, summary: "Other words.", provenance: "elsewhere" };
+    expect(prolonged(begun({}), {}, other).budget).toBeNull();
+  });
+});
+
 describe("settings that only surround a search", () => {
   const surrounding = entries.filter(([key, { scope }]) => scope === "surrounds" && key !== "paper");
 
@@ -108,8 +194,8 @@ describe("a setting of one role", () => {
   it("is another setting than the same of both", () => {
     const config = (model: object) => parseConfig({ space: "tiny", model: { name: "m", ...model } }, "");
     const [shared, ofRole] = [
-      rehearsal(config({ temperature: 0.2 }), tinySpace),
-      rehearsal(config({ temperature: 0.6, roles: { generator: { temperature: 0.2 } } }), tinySpace),
+      rehearsal(config({ temperature: 0.2 }), tinySpace, null),
+      rehearsal(config({ temperature: 0.6, roles: { generator: { temperature: 0.2 } } }), tinySpace, null),
     ];
     expect(settingsOf(shared)["model.temperature"]).toBe(0.2);
     expect(settingsOf(ofRole)["model.temperature"]).toEqual({ navigator: 0.6, generator: 0.2 });

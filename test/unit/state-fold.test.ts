@@ -56,6 +56,16 @@ describe("the fold", () => {
       [started(), proposed(1, { kind: "over-limit", measured: cost("a", 60) }), measured(1, 0, "a", failure)],
       "event 3: measures an architecture that round 1 did not accept",
     ],
+    [
+      "a measurement after the end of its round",
+      [started(), proposed(1, accepted("a")), closed(1), measured(1, 0, "a", failure)],
+      "event 4: architecture-measured comes after the end of round 1",
+    ],
+    [
+      "a proposal after the end of its round",
+      [started(), proposed(1, accepted("a")), closed(1), proposed(1, accepted("b"))],
+      "event 4: round-proposed comes after the end of round 1",
+    ],
   ];
   it.each(impossible)("refuses %s", (_, bodies, message) => {
     expect(() => folded(bodies)).toThrow(new ContractViolation(message));

@@ -74,6 +74,7 @@ describe("the object of --json", () => {
       best: {
         architecture: { depth: [2, 1], width: [24, 32, 32, null] },
         text: good,
+        isKnown: false,
         metrics: { accuracy: expect.closeTo(94.9987, 3) },
         costs: { flops_m: 44, params_m: 1.375 },
         test: { accuracy: expect.closeTo(94.7487, 3) },

@@ -78,13 +78,9 @@ def made_at(path: Path, source: Path, *, force: bool) -> Iterator[BinaryIO]:
 
 
 def write(file: BinaryIO, table: Table) -> None:
-    """Writes "index" and the accuracies of a table, with its provenance. Each is of numbers or text: none is pickled."""
-    np.savez(
-        file,
-        format=np.array(FORMAT),
-        provenance=np.array(table.provenance),
-        **dict(table.columns),
-    )
+    """Writes "index" and the accuracies of a table, with its provenance: numbers and text, nothing that is pickled."""
+    arrays: dict[str, Any] = dict(table.columns)
+    np.savez(file, format=np.array(FORMAT), provenance=np.array(table.provenance), **arrays)
 
 
 def read(path: Path) -> Table:

@@ -92,6 +92,7 @@ function rowOfBench(bench: BenchRow, runs: readonly RunRow[], finished: number):
     model: models.length === 0 ? null : shared(models, "models"),
     seed: 0,
     isBlind: runs.length > 0 && runs.every(({ isBlind }) => isBlind),
+    known: 0,
     hints: 0,
     limits: {},
     metric: null,

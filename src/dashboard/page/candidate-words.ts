@@ -1,6 +1,6 @@
 /** Says in words what happened to a candidate, and finds the candidates that improved the best. */
 import { verdictNames } from "../../report/words.ts";
-import { isBetter, resultOf, valueOf } from "../../search/results.ts";
+import { bestKnown, isBetter, isKnown, resultOf, valueOf } from "../../search/results.ts";
 import type { Candidate, RunState } from "../../search/state.ts";
 import { outcomeWords } from "./event-words.ts";
 
@@ -49,7 +49,7 @@ export function keyOf({ round, index }: Pick<Candidate, "round" | "index">): str
 /** The candidates that were better than everything before them, within the limits, by `keyOf`. */
 export function improvers(state: RunState): ReadonlySet<string> {
   const found = new Set<string>();
-  let best: number | null = null;
+  let best: number | null = bestKnown(state)?.value ?? null;
   for (const { candidates } of state.rounds) {
     for (const candidate of candidates) {
       const { verdict } = candidate;
@@ -120,7 +120,7 @@ function reasonsOf(
     case "illegal":
       return verdict.rejections.map(({ code, sentence }) => ({ code, sentence }));
     case "repeated":
-      return plain(`Proposed before${placeWords(state, verdict.text)}.`);
+      return plain(`${placeWords(state, verdict.text)}.`);
     case "over-limit":
       return plain(limitWords(state, verdict.measured.costs));
     case "equivalent":
@@ -140,7 +140,10 @@ function reasonsOf(
 
 function placeWords(state: RunState, text: string): string {
   const first = state.visited.get(text);
-  return first === undefined ? "" : `: round ${first.round}, candidate ${first.index + 1}`;
+  if (first !== undefined && isKnown(first)) return "Known before the search began";
+  return first === undefined
+    ? "Proposed before"
+    : `Proposed before: round ${first.round}, candidate ${first.index + 1}`;
 }
 
 function limitWords(state: RunState, costs: Readonly<Record<string, number>>): string {

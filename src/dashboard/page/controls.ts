@@ -15,13 +15,14 @@ export type Compared = Pick<
 >;
 
 /**
- * The finished runs of others on the same data within the same limits: those without roles first, then by searcher and
- * seed. Of runs that look the same but for their folder the latest is kept, because a figure cannot distinguish them.
+ * The finished runs of others on the same data within the same limits, without hints and known results: those without
+ * roles first, then by searcher and seed. Of runs that look the same but for their folder the latest is kept, because a
+ * figure cannot distinguish them.
  */
 export function possibleControls(rows: readonly RunRow[], run: Compared): RunRow[] {
   const found = new Map<string, RunRow>();
   for (const row of rows) {
-    if (row.condition !== "finished" || row.id === run.id || row.hints > 0) continue;
+    if (row.condition !== "finished" || row.id === run.id || row.hints + row.known > 0) continue;
     if (row.space !== run.space || row.spaceDigest !== run.spaceDigest) continue;
     if (limitsKey(row.limits) !== limitsKey(run.limits)) continue;
     const key = sameness(row);

@@ -8,6 +8,7 @@ import { counted, number } from "../../text/numbers.ts";
 /** Every type of event, in the order in which a run brings them, for a choice among them. */
 export const eventTypes = [
   "run-started",
+  "results-known",
   "run-resumed",
   "run-paused",
   "run-continued",
@@ -32,6 +33,8 @@ export function eventSentence(event: RunEvent): string {
   switch (event.type) {
     case "run-started":
       return `The run began: ${event.label ?? event.search.searcher} on ${event.space.id}, ${counted(event.search.budget, "evaluation")}, seed ${event.search.seed}.`;
+    case "results-known":
+      return `${counted(event.results.length, "result was", "results were")} known before, from ${event.source}; the costs were measured.`;
     case "run-resumed": {
       const changes = [
         ...(event.budget === null ? [] : [`a budget of ${event.budget}`]),

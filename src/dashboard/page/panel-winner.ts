@@ -5,7 +5,7 @@
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { noWinnerYet } from "./status-words.ts";
-import { hasTest, objective, testsOnSearchImages, valueOf } from "../../search/results.ts";
+import { hasTest, isKnown, objective, testsOnSearchImages, valueOf } from "../../search/results.ts";
 import type { RunState } from "../../search/state.ts";
 import { score } from "../../text/numbers.ts";
 import { awaited, type Panel } from "./panel.ts";
@@ -26,6 +26,7 @@ export function winnerPanel(): Panel {
       const { name, unit } = objective(state);
       return html`<p><code class="architecture" data-part="winner">${forms.text}</code></p>
         ${forms.isBlind ? html`<p class="faint">In the neutral names that the search saw: another version of the program made them, and this one cannot translate them.</p>` : nothing}
+        ${isKnown(best.candidate) ? html`<p>Known before the search began: nothing better was found${state.ended === null ? " yet" : ""}.</p>` : nothing}
         <p>${state.ended === null ? "So far: " : ""}${name} ${score(best.value, unit)} on the search split. ${testWords(state, best.text)}</p>
         <div class="row" role="group" aria-label="Copy the winner">
           ${copyButton("JSON", () => forms.json)}

@@ -7,8 +7,9 @@ import { ago, mark } from "./parts.ts";
 
 export const blindMark = mark("blind", "The search does not see the space's own names.");
 
-export function marksOf({ isBlind, hints }: RunRow): TemplateResult {
+export function marksOf({ isBlind, known, hints }: RunRow): TemplateResult {
   return html`${isBlind ? blindMark : nothing}
+  ${known === 0 ? nothing : mark(`${amount(known)} known`, "It began with results that cost none of its budget.")}
   ${
     hints === 0
       ? nothing

@@ -1,6 +1,6 @@
 /** The status of a run in words: what it is, what comes next, what to type next. */
 import { program } from "./program.ts";
-import { endings, playersOf } from "../../report/words.ts";
+import { endings, knownWords, playersOf } from "../../report/words.ts";
 import { listed } from "../../text/words.ts";
 import { commandLine } from "../../text/shell.ts";
 import { funnel } from "../../search/funnel.ts";
@@ -129,6 +129,7 @@ export function settingsWords(state: RunState): string[] {
     limits.length === 0 ? "no limit" : listed(limits),
     ...(target === null ? [] : [`target ${target}`]),
     ...(search.blind === true ? ["blind to the space's names"] : []),
+    ...(state.known.length === 0 ? [] : [`began with ${knownWords(state)}`]),
     ...(state.hints.length === 0
       ? []
       : [counted(state.hints.length, "hint from a person", "hints from a person")]),

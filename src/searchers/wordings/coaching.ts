@@ -42,6 +42,8 @@ export const coaching: Texts = {
         outline,
         sections(scene),
       ].join("\n\n"),
+    firstFromKnown: ({ min, max }) =>
+      `We begin with a gift: these results cost us none of the budget, and proposing one of them again would be lost. Please write your first strategy from them: let the first ${min} to ${max} architectures build on the best, and try what is missing there too.`,
     first: ({ min, max }) =>
       `We have not evaluated anything yet, so this is the moment for curiosity. Please write your first strategy, and let variety lead: from the first ${min} to ${max} architectures we want to learn as much about the space as we can.`,
     next: ({ remembers }) =>
@@ -73,6 +75,8 @@ export const coaching: Texts = {
         form,
         "Look only at the shape of this example: the choices in it were picked without a thought.",
       ].join("\n\n"),
+    firstFromKnown: ({ min, max }) =>
+      `We begin with a gift: these results cost us none of the budget, and proposing one of them again would be lost. Please reflect on them, then propose ${min} to ${max} architectures that build on the best, and try what is missing there too.`,
     first: ({ min, max }) =>
       `We have not evaluated anything yet, so this is the moment for curiosity. Please reflect on the space, then propose ${min} to ${max} architectures, and let variety lead: we want to learn as much about the space as we can.`,
     next: ({ remembers }) =>
@@ -85,6 +89,8 @@ export const coaching: Texts = {
     repeated: (count) =>
       `${count} you had proposed already, and we learn nothing twice: please try new combinations.`,
   },
+  known: (count, shown) =>
+    `# What we know already, best first: ${shown < count ? `the top ${shown} of ${count} results` : `${count} results`}`,
   opening: {
     heading: "Some things to turn over in your mind:",
     considerations: ({ promptExtras, isLimited }, dimensions) => [

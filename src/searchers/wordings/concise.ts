@@ -34,6 +34,8 @@ export const concise: Texts = {
     work: (scene) => `# Method\n${numbered(strategySteps(scene))}`,
     answer: (scene, outline) =>
       ["# Output", "The strategy only, exactly these headings:", outline, sections(scene)].join("\n\n"),
+    firstFromKnown: ({ min, max }) =>
+      `They cost no budget; repeats of them are lost. First strategy from them, please: ${min} to ${max} architectures that build on the best and try what is missing.`,
     first: ({ min, max }) =>
       `No evaluations so far. First strategy, please. Diversity comes first: ${min} to ${max} architectures that reveal as much of the space as possible.`,
     next: ({ remembers }) =>
@@ -61,6 +63,8 @@ export const concise: Texts = {
         form,
         "Only the form of the example counts, not its choices.",
       ].join("\n\n"),
+    firstFromKnown: ({ min, max }) =>
+      `They cost no budget; repeats of them are lost. Reflect on them, then list ${min} to ${max} architectures that build on the best and try what is missing.`,
     first: ({ min, max }) =>
       `No evaluations so far. Reflect on the space, then list ${min} to ${max} architectures. Diversity comes first: reveal as much of the space as possible.`,
     next: ({ remembers }) =>
@@ -72,6 +76,8 @@ export const concise: Texts = {
     noCandidates: "No architectures came from you.",
     repeated: (count) => `${count} proposed before. Find new combinations.`,
   },
+  known: (count, shown) =>
+    `# Known beforehand, best first (${shown < count ? `${shown} of ${count} results` : `${count} results`})`,
   opening: {
     heading: "Weigh:",
     considerations: ({ promptExtras, isLimited }, dimensions) => [

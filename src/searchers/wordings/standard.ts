@@ -43,6 +43,8 @@ export const standard: Texts = {
         outline,
         sections(scene),
       ].join("\n\n"),
+    firstFromKnown: ({ min, max }) =>
+      `These results cost none of the budget; proposing one of them again is lost. Write the first strategy from them: the first ${min} to ${max} architectures should build on the best and also try what is missing there.`,
     first: ({ min, max }) =>
       `Nothing has been evaluated yet. Write the first strategy, and favour diversity: the first ${min} to ${max} architectures should teach us as much as possible about the space.`,
     next: ({ remembers }) =>
@@ -72,6 +74,8 @@ export const standard: Texts = {
         form,
         "The example shows the form only; its choices mean nothing.",
       ].join("\n\n"),
+    firstFromKnown: ({ min, max }) =>
+      `These results cost none of the budget; proposing one of them again is lost. Reflect on them, then give ${min} to ${max} architectures that build on the best and also try what is missing there.`,
     first: ({ min, max }) =>
       `Nothing has been evaluated yet. Reflect on the space, then give ${min} to ${max} architectures, and favour diversity: they should teach us as much as possible about the space.`,
     next: ({ remembers }) =>
@@ -83,6 +87,8 @@ export const standard: Texts = {
     noCandidates: "You gave no architectures.",
     repeated: (count) => `${count} repeated an architecture proposed earlier: look for new combinations.`,
   },
+  known: (count, shown) =>
+    `# Known before this search: ${shown < count ? `the best ${shown} of ${count} results` : `${count} results`}, best first`,
   opening: {
     heading: "Consider:",
     considerations: ({ promptExtras, isLimited }, dimensions) => [

@@ -32,6 +32,8 @@ export interface StrategistTexts {
   readonly answer: (scene: Scene, outline: string, form: string) => string;
   /** Asks for the first strategy. */
   readonly first: (scene: Scene) => string;
+  /** The same where results were known before the search; they come before it. */
+  readonly firstFromKnown: (scene: Scene) => string;
   /** Asks for the next one; a list of questions follows. */
   readonly next: (scene: Scene) => string;
   /** Ends that request. */
@@ -64,6 +66,8 @@ export interface Texts {
     /** What to weigh before anything is known. `dimensions` are names. */
     readonly considerations: (scene: Scene, dimensions: string) => readonly string[];
   };
+  /** The heading of what was known before the search: the best `shown` of all `count` results. */
+  readonly known: (count: number, shown: number) => string;
   readonly results: {
     readonly heading: (round: number) => string;
     /** Part of the heading where slots can be out of use. */
