@@ -130,7 +130,7 @@ def search_supernet(
     `out`, `budget` and all further keywords are those of `search`, and so is what is raised.
     """
     from collm_nas import settings  # noqa: PLC0415
-    from collm_nas.search import Driver  # noqa: PLC0415
+    from collm_nas.searching import Driver  # noqa: PLC0415
 
     _require_supernet(supernet)
     keywords = {**more, "budget": budget, "limits": limits, "out": out}

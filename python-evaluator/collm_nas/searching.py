@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from collm_nas import control, function, listening, progress, settings
+from collm_nas import control, function, known, listening, progress, settings
 from collm_nas.calls import Calls
 from collm_nas.errors import NoWinner, UsageError
 from collm_nas.function import Costs, Metric, Score
@@ -54,7 +54,8 @@ def search(
     architecture changes, so that older runs are not continued with it.
 
     `out` is the folder of the run. The same call continues a run that was interrupted there, and returns one that has
-    ended. Every other keyword is a key of search.yaml: model="…", base_url="…", searcher="…", seed=1.
+    ended. Every other keyword is a key of search.yaml: model="…", base_url="…", searcher="…", seed=1. `known` are
+    results to begin with: an earlier Result, a folder of a run, a file, or rows as `from_optuna` gives them.
 
     Raises UsageError for what has to be corrected, SearchStopped when the search cannot continue now, NoWinner when it
     ends without a winner.
@@ -110,7 +111,10 @@ class Driver:
         command: control.Command | None = None
         with tempfile.TemporaryDirectory(prefix="collm-nas-") as folder:
             file = Path(folder) / "search.yaml"
-            file.write_text(json.dumps(self._configuration))
+            configuration = dict(self._configuration)
+            if "known" in configuration:
+                configuration["known"] = known.path_of(configuration["known"], self._space, Path(folder))
+            file.write_text(json.dumps(configuration))
             running = listening.start(backend, Address("127.0.0.1", 0))
             try:
                 flags = ["--evaluator", running.address, "--exit-with-stdin", "--events"]
