@@ -8,27 +8,32 @@ from typing import TYPE_CHECKING, Any
 from collm_nas_evaluator import __version__
 
 if TYPE_CHECKING:
+    from collm_nas.benches import Bench, bench
     from collm_nas.errors import CollmError, NodeMissing, NoWinner, SearchStopped, UsageError
     from collm_nas.function import Cost, Metric
     from collm_nas.result import Candidate, Result, Winner, open_run
-    from collm_nas.search import search
+    from collm_nas.searching import search
     from collm_nas.serving import serve
     from collm_nas.space import Architecture, Slots, Space, choice, slots
     from collm_nas.supernet import Supernet, check_supernet, search_supernet
+    from collm_nas.trials import from_optuna, suggest
 
 _HOMES = {
+    "collm_nas.benches": ("Bench", "bench"),
     "collm_nas.errors": ("CollmError", "NoWinner", "NodeMissing", "SearchStopped", "UsageError"),
     "collm_nas.function": ("Cost", "Metric"),
     "collm_nas.result": ("Candidate", "Result", "Winner", "open_run"),
-    "collm_nas.search": ("search",),
+    "collm_nas.searching": ("search",),
     "collm_nas.serving": ("serve",),
     "collm_nas.space": ("Architecture", "Slots", "Space", "choice", "slots"),
     "collm_nas.supernet": ("Supernet", "check_supernet", "search_supernet"),
+    "collm_nas.trials": ("from_optuna", "suggest"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Architecture",
+    "Bench",
     "Candidate",
     "CollmError",
     "Cost",
@@ -43,13 +48,16 @@ __all__ = [
     "UsageError",
     "Winner",
     "__version__",
+    "bench",
     "check_supernet",
     "choice",
+    "from_optuna",
     "open_run",
     "search",
     "search_supernet",
     "serve",
     "slots",
+    "suggest",
 ]
 
 

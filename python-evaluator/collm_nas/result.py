@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from collm_nas import control
 from collm_nas.errors import UsageError
-from collm_nas.space import Architecture, Space
+from collm_nas.space import Architecture, Space, columns
 
 if TYPE_CHECKING:
+    import optuna
     import pandas as pd
+    from matplotlib.axes import Axes
 
 MOST_WINNERS = 10
 
@@ -155,10 +157,42 @@ class Result:
             raise UsageError('to_dataframe needs pandas: pip install "collm-nas[notebook]"') from error
         return pd.DataFrame.from_records([_row(each) for each in self.candidates()])
 
+    def to_optuna(self, storage: "str | optuna.storages.BaseStorage", name: str | None = None) -> "optuna.Study":
+        """Writes every evaluation as a trial of a new study, named as the run's folder or `name`, and returns it.
+
+        Parameters are the slots, such as "kernel[0]". Failures are failed trials. Metrics and costs are user
+        attributes. Raises UsageError for a study that is there already. Needs Optuna.
+        """
+        from collm_nas import trials  # noqa: PLC0415
+
+        line = self._line
+        return trials.to_optuna(
+            storage,
+            name or self.folder.resolve().name,
+            self.candidates(),
+            self._columns if self._space is None else self._space.columns,
+            objective=self.objective,
+            is_higher_better=self._described["metrics"][0]["higherIsBetter"],
+            notes={"searcher": line["searcher"], "seed": line["seed"], "limits": line["limits"]},
+        )
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draws each evaluation and the best so far within the limits, up to the budget. Needs matplotlib."""
+        from collm_nas import drawing  # noqa: PLC0415
+
+        described, line = self._described["metrics"][0], self._line
+        return drawing.trace(
+            list(self.candidates()),
+            best=[None if each["value"] is None else float(each["value"]) for each in self.trace],
+            budget=line["budget"],
+            objective=self.objective + (f" ({described['unit']})" if described["unit"] else ""),
+            title=f"{line['searcher']} on {self._described['id']}",
+            ax=ax,
+        )
+
     def report(self, page: str | os.PathLike[str], *others: "Result | str | os.PathLike[str]") -> Path:
         """Writes a page of tables and figures over this run and others, and returns its path."""
-        folders = [self.folder, *(each.folder if isinstance(each, Result) else Path(each) for each in others)]
-        control.ask("report", *map(str, folders), "--out", os.fspath(page))
+        control.ask("report", *(os.fspath(each) for each in (self, *others)), "--out", os.fspath(page))
         return Path(page)
 
     def replay(self) -> int:
@@ -172,13 +206,32 @@ class Result:
         best = "no winner" if self.best is None else f"{self.objective} {self.best.value:.6g} of {self.best.text}"
         return f"<Result of {self._summary['spend']['evaluations']} evaluations: {best}; {self.folder}>"
 
+    def __fspath__(self) -> str:
+        """The folder, so that a result can be given where a run's folder can."""
+        return os.fspath(self.folder)
+
     # --- internal ---
+
+    @cached_property
+    def _line(self) -> dict[str, Any]:
+        """What the record says of the run as a whole."""
+        return next(line for line in self._lines() if line["kind"] == "run")
 
     @cached_property
     def _described(self) -> dict[str, Any]:
         """The description of the space in the record."""
-        first = next(line for line in self._lines() if line["kind"] == "run")
-        found: dict[str, Any] = first["space"]
+        found: dict[str, Any] = self._line["space"]
+        return found
+
+    @property
+    def _columns(self) -> dict[str, list[Any]]:
+        """The choices of each slot by its name, from the record alone."""
+        found: dict[str, list[Any]] = {}
+        for each in self._described["dimensions"]:
+            length = sum(group["size"] for group in each["groups"])
+            choices = [_number(token) if each["numeric"] else token for token in each["choices"]]
+            names = [each["name"]] if length == 1 else [f"{each['name']}[{slot}]" for slot in range(length)]
+            found.update(dict.fromkeys(names, choices))
         return found
 
     def _entries(self, *kinds: str) -> Iterator[Candidate]:
@@ -236,11 +289,7 @@ def _number(token: str | float | None) -> int | float | None:
 
 def _row(each: Candidate) -> dict[str, Any]:
     row: dict[str, Any] = {"round": each.round, "verdict": each.verdict, "value": each.value}
-    for name, value in (each.architecture or {}).items():
-        if isinstance(value, list):
-            row.update({f"{name}[{slot}]": entry for slot, entry in enumerate(value)})
-        else:
-            row[name] = value
+    row.update(columns(each.architecture or {}))
     row.update(each.metrics)
     row.update(each.costs)
     row.update(seconds=each.seconds, over_limit=each.is_over_limit, failure=each.failure, text=each.text)

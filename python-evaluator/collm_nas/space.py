@@ -6,7 +6,7 @@ the number 16, and a slot of `["relu", "gelu"]` the text "relu".
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,14 @@ class Slots:
     slot_names: tuple[str, ...] = ()
     is_single: bool = False
     """Whether an architecture holds the bare choice, and not a list."""
+
+    @property
+    def length(self) -> int:
+        return sum(size for _, size in self.groups)
+
+    def columns(self, name: str) -> list[str]:
+        """The name of each slot as a column, such as "kernel[0]", where the dimension is called `name`."""
+        return [name] if self.is_single else [f"{name}[{slot}]" for slot in range(self.length)]
 
 
 def slots(
@@ -137,6 +145,11 @@ class Space:
         """The number of different architectures."""
         return self.described.size
 
+    @property
+    def columns(self) -> dict[str, tuple[Choice, ...]]:
+        """The choices of each slot, under its name as a column, such as "kernel[0]"."""
+        return {column: each.choices for name, each in self.dimensions.items() for column in each.columns(name)}
+
     def sample(self, rng: random.Random | None = None) -> Architecture:
         """A random architecture; each dimension's choices are drawn evenly."""
         return self.architecture(self.described.sample(rng or random.Random()))  # noqa: S311 - no secret
@@ -173,6 +186,15 @@ class Space:
             return str(entry) if isinstance(entry, bool) else entry
 
         return {key: written(value) for key, value in raw.items()}
+
+
+def columns(architecture: Architecture) -> Iterator[tuple[str, Any]]:
+    """Each slot of an architecture with its name as a column, such as "kernel[0]"."""
+    for name, value in architecture.items():
+        if isinstance(value, list):
+            yield from ((f"{name}[{slot}]", entry) for slot, entry in enumerate(value))
+        else:
+            yield name, value
 
 
 # --- internal ---

@@ -23,8 +23,8 @@ from collm_nas_evaluator import errors
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from collm_nas.known import Known
     from collm_nas.result import Result
-    from collm_nas.search import Known
     from collm_nas.supernet_backend import OwnSupernetBackend
     from collm_nas.supernet_check import Findings
     from collm_nas_evaluator.config import Configuration, OwnSupernet
@@ -132,7 +132,7 @@ def search_supernet(
     `known`, `out`, `budget` and all further keywords are those of `search`, and so is what is raised.
     """
     from collm_nas import settings  # noqa: PLC0415
-    from collm_nas.search import Driver  # noqa: PLC0415
+    from collm_nas.searching import Driver  # noqa: PLC0415
 
     _require_supernet(supernet)
     keywords = {**more, "budget": budget, "limits": limits, "out": out}

@@ -11,7 +11,7 @@ import queue
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,11 @@ from collm_nas import control, function, listening, progress, settings
 from collm_nas.calls import Calls
 from collm_nas.errors import NoWinner, UsageError
 from collm_nas.function import Costs, Metric, Score
+from collm_nas.known import Known, path_of
 from collm_nas.result import Result
 from collm_nas.space import Architecture, Space
 from collm_nas_evaluator.addresses import Address
 from collm_nas_evaluator.backends.base import Backend
-
-Known = str | os.PathLike[str] | Result | Iterable[tuple[Architecture, float | Mapping[str, float]]]
-"""Results that are there already: a run, a file, or pairs of an architecture and its score."""
 
 SECONDS_TO_ARRIVE = 1.0
 
@@ -61,7 +59,7 @@ def search(
     architecture changes, so that older runs are not continued with it.
 
     `known` has results that are there already and cost no budget: the folder of a run, a Result, a file (JSON lines,
-    JSON or CSV), or pairs of an architecture and its score.
+    JSON or CSV), pairs of an architecture and its score, or rows as `from_optuna` gives them.
 
     `out` is the folder of the run. The same call continues a run that was interrupted there, and returns one that has
     ended. Every other keyword is a key of search.yaml: model="…", base_url="…", searcher="…", seed=1.
@@ -129,8 +127,10 @@ class Driver:
         command: control.Command | None = None
         with tempfile.TemporaryDirectory(prefix="collm-nas-") as folder:
             file = Path(folder) / "search.yaml"
-            known = self._known_in(Path(folder))
-            file.write_text(json.dumps({**self._configuration, **({} if known is None else {"known": str(known)})}))
+            configuration = dict(self._configuration)
+            if self._known is not None:
+                configuration["known"] = path_of(self._known, self._space, self._objective, Path(folder))
+            file.write_text(json.dumps(configuration))
             running = listening.start(backend, Address("127.0.0.1", 0))
             try:
                 flags = ["--evaluator", running.address, "--exit-with-stdin", "--events"]
@@ -165,23 +165,6 @@ class Driver:
         deadline = time.monotonic() + SECONDS_TO_ARRIVE
         while getattr(backend, "answered", 0) > self._recorded and time.monotonic() < deadline:
             time.sleep(0.01)
-
-    def _known_in(self, folder: Path) -> Path | None:
-        """Where the known results are; pairs are written into `folder`."""
-        known = self._known
-        if known is None:
-            return None
-        if isinstance(known, Result):
-            return known.folder.absolute()
-        if isinstance(known, str | os.PathLike):
-            return Path(known).absolute()
-        file = folder / "known.jsonl"
-        with file.open("w") as lines:
-            for architecture, score in known:
-                metrics = score if isinstance(score, Mapping) else {self._objective: score}
-                text = self._space.text(architecture)
-                lines.write(json.dumps({"architecture": text, "metrics": settings.plain(metrics, "known")}) + "\n")
-        return file
 
     def _take(self, line: dict[str, Any], in_notebook: bool) -> None:
         kind = line.get("kind")
