@@ -92,6 +92,7 @@ describe("a run with an evaluator of its own", () => {
     expect(Object.keys(best ?? {}).sort()).toEqual([
       "architecture",
       "costs",
+      "isKnown",
       "metrics",
       "original",
       "sameImagesAsSearch",

@@ -146,7 +146,12 @@ describe.each(names)("a %s", (name) => {
 
 describe("a module that opens files to read them", () => {
   /** Files of the program itself, which nobody else puts where they are. */
-  const own = new Set(["cli/commands.ts", "dashboard/page-files.ts", "system/regular-file.ts"]);
+  const own = new Set([
+    "app/python-setup.ts",
+    "cli/commands.ts",
+    "dashboard/page-files.ts",
+    "system/regular-file.ts",
+  ]);
   const source = fileURLToPath(new URL("../../src", import.meta.url));
   const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((path) =>
     path.endsWith(".ts"),
