@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BenchRun:
-    """One run of a bench. `result.best` is None where the run ended without a winner."""
+    """One run of a bench. `result.winner` is None where the run ended without a winner."""
 
     searcher: str
     seed: int
@@ -160,11 +160,11 @@ def _name_of(searcher: str, seed: int) -> str:
 
 
 def _said(result: Result) -> str:
-    return "no winner" if result.best is None else f"{result.objective} {result.best.value:.6g}"
+    return "no winner" if result.winner is None else f"{result.objective} {result.best.value:.6g}"
 
 
 def _row(run: BenchRun) -> dict[str, Any]:
-    best = run.result.best
+    best = run.result.winner
     return {
         "searcher": run.searcher,
         "seed": run.seed,

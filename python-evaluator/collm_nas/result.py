@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from collm_nas import control
-from collm_nas.errors import UsageError
+from collm_nas.errors import NoWinner, UsageError
 from collm_nas.space import Architecture, Space, columns
 
 if TYPE_CHECKING:
@@ -62,9 +62,16 @@ class Result:
         self._summary = summary
         self._space = space
 
+    @property
+    def best(self) -> Winner:
+        """The winner. Raises NoWinner where nothing has a result within the limits."""
+        if self.winner is None:
+            raise NoWinner(f"nothing has a result within the limits ({self.folder})", self)
+        return self.winner
+
     @cached_property
-    def best(self) -> Winner | None:
-        """The winner; None where nothing has a result within the limits."""
+    def winner(self) -> Winner | None:
+        """The same, or None where nothing has a result within the limits."""
         found = self._summary.get("best")
         if found is None:
             return None
@@ -123,7 +130,7 @@ class Result:
                 within.setdefault(each.text, each)
         sign = -1 if self._described["metrics"][0]["higherIsBetter"] else 1
         best = sorted(within.values(), key=lambda each: sign * (each.value or 0.0))[:MOST_WINNERS]
-        test = None if self.best is None else {self.best.text: self.best.test}
+        test = None if self.winner is None else {self.winner.text: self.winner.test}
         return [
             Winner(
                 each.architecture or {},
@@ -203,7 +210,7 @@ class Result:
         return int(control.ask("replay", str(self.folder))["events"])
 
     def __repr__(self) -> str:
-        best = "no winner" if self.best is None else f"{self.objective} {self.best.value:.6g} of {self.best.text}"
+        best = "no winner" if self.winner is None else f"{self.objective} {self.best.value:.6g} of {self.best.text}"
         return f"<Result of {self._summary['spend']['evaluations']} evaluations: {best}; {self.folder}>"
 
     def __fspath__(self) -> str:

@@ -91,7 +91,6 @@ def test_a_search_begins_with_the_trials_of_a_study(tmp_path: Path) -> None:
     result = searched(counted, known=rows, out=tmp_path / "run")
     assert not set(asked) & set(texts)
     assert result.spend["evaluations"] == len(asked) == 12
-    assert result.best is not None
     assert result.best.value == max(score(SPACE.read(text)) for text in [*texts, *asked])
     again = searched(counted, known=rows, out=tmp_path / "run")  # the same results, in another file
     assert (again.best, len(asked)) == (result.best, 12)
@@ -99,13 +98,11 @@ def test_a_search_begins_with_the_trials_of_a_study(tmp_path: Path) -> None:
 
 def test_results_of_a_run_and_rows_are_known(tmp_path: Path) -> None:
     first = searched(out=tmp_path / "first")
-    assert first.best is not None
     warm = searched(out=tmp_path / "two", known=first, seed=1)
     ours, theirs = ({each.text for each in run.candidates() if each.value is not None} for run in (warm, first))
     assert len(ours) == len(theirs) == 12
     assert not ours & theirs
     second = searched(out=tmp_path / "three", known=[{"architecture": first.best.architecture, "accuracy": 99}])
-    assert second.best is not None
     assert (second.best.architecture, second.best.value) == (first.best.architecture, 99)
     bad = {"architecture": {**first.best.architecture, "act": "tanh"}, "accuracy": 1}
     with pytest.raises(nas.UsageError, match=r"known, entry 2: .*act"):
@@ -124,7 +121,6 @@ def test_a_run_is_a_study_with_the_same_values(tmp_path: Path) -> None:
 
     result = searched(fragile, out=tmp_path / "run", budget=20, limits={"params_m": 3}, costs={"params_m": params_m})
     evaluated = [each for each in result.candidates() if each.value is not None or each.failure is not None]
-    assert result.best is not None
     for storage in storages(tmp_path):
         for source, name in ((result, "run"), (nas.open_run(tmp_path / "run"), "read")):
             source.to_optuna(storage, None if source is result else name)
@@ -168,7 +164,6 @@ def test_what_is_over_a_limit_is_not_the_best_trial() -> None:
 def test_less_is_better_in_the_study_too() -> None:
     result = searched(lambda arch: -score(arch), objective="loss", direction="minimize", budget=4)
     study = result.to_optuna(None)  # type: ignore[arg-type] # Optuna's way to ask for memory
-    assert result.best is not None
     assert (study.study_name, study.best_value) == (result.folder.name, result.best.value)
     assert study.metric_names == ["loss"]
 

@@ -130,9 +130,9 @@ def test_a_file_of_a_user_is_checked_by_the_types_of_the_package(installed: Path
         "space = nas.Space(width=nas.choice([16, 24]))\n\n\n"
         "def score(arch: nas.Architecture) -> float:\n"
         '    return float(arch["width"])\n\n\n'
-        "def best() -> float | None:\n"
+        "def best() -> float:\n"
         '    result = nas.search(space, score, costs={"params_m": score}, limits={"params_m": 20}, budget=2)\n'
-        "    return None if result.best is None else result.best.value\n"
+        "    return result.best.value\n"
     )
     bad.write_text('import collm_nas as nas\n\nnas.search(nas.Space(width=nas.choice([1])), "score", budget="2")\n')
     mypy = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--config-file=", "--python-executable"]
