@@ -29,8 +29,8 @@ folder = Path(tempfile.mkdtemp(prefix="compare-optuna-"))
 # ## The score
 #
 # A network whose three layers have fixed random weights. Only the classifier behind them is fitted, to half of
-# scikit-learn's digits. An architecture says how wide each layer is, which activation it has, how strong its weights are,
-# and which layers the classifier reads. The score on the other half is always the same, so it is computed once.
+# scikit-learn's digits. An architecture says how wide each layer is, which activation it has, how strong its weights
+# are, and which layers the classifier reads. The score on the other half is always the same, so it is computed once.
 
 # %%
 space = nas.Space(
