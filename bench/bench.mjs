@@ -23,6 +23,7 @@ import { applyEvent } from "../dist/search/fold.js";
 import { best } from "../dist/search/results.js";
 import { replaySearch } from "../dist/search/replay.js";
 import { searchers } from "../dist/searchers/registry.js";
+import { drivenRows } from "./driven.mjs";
 import { feedRows } from "./feed.mjs";
 import { dashboardRows } from "./dashboard.mjs";
 import { memoryJournal, usualSearch } from "./in-process.mjs";
@@ -331,6 +332,8 @@ for (const part of ["ofa", "autoformer", "costs", "memory"])
   parts[part] = async () => measuredInPython("supernets.py", part);
 parts.python = async () => measuredInPython("front_door.py");
 parts.nasbench201 = async () => measuredInPython("nasbench201.py");
+
+parts.driven = () => drivenRows(join(scratch, "driven"));
 
 parts.feed = () => feedRows(scratch);
 

@@ -69,6 +69,8 @@ function test(name, end, extras, tools) {
   // Each of them asks for packages, or versions of packages, that the tests do without.
   const alone = ["tables.txt", "proto.txt"].flatMap((file) => ["-r", `requirements/${file}`]);
   call([uv, "pip", "install", "--quiet", "--no-deps", "--python", python, ...alone]);
+  // The package itself, from its sources.
+  call([uv, "pip", "install", "--quiet", "--no-deps", "--python", python, "--editable", "."]);
   const packages = call([uv, "pip", "list", "--quiet", "--format", "freeze", "--python", python]);
   const versions = ["numpy", "grpcio", "protobuf", "torch"]
     .map((each) => versionOf(packages, each))

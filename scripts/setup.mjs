@@ -12,25 +12,15 @@
  * compares. An unfinished folder of an interrupted call is made again. Calls at the same time wait for each other.
  * Needs Node and Python only, and imports nothing that is not part of Node: when it starts, nothing is there.
  */
-import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { knownReason, PythonEnvironment, SetupFailed } from "../src/app/python-environment.mjs";
+import { runCommand } from "../src/system/child-command.mjs";
+import { takeLock } from "../src/system/touched-lock.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const oldestPython = [3, 11];
 
 /** What each level installs, in order. Some packages name more than is used of them: these come alone. */
 const tables = { file: "tables.txt", alone: true };
@@ -47,36 +37,29 @@ const levels = Object.keys(requirements);
 /** What builds the site. Its versions are those of the tests wherever both need a package. */
 requirements.docs = [{ file: "docs.txt" }];
 
-/** The installer of everything else in .venv: one version, and the digests of its wheels for Linux and macOS. */
-const uv = {
-  version: "0.13.9",
-  digests: [
-    "d7f459fe4fd247d830351c75686d3996ace3c6f3f728eb0e85a30b7ada0cef19", // Linux x86-64
-    "5435c5ce14a56431208ca0996416d310f1598e8c2c8ba707688985a16bb82dbe", // Linux arm64
-    "2c45530751517d6c3bbc69a19473f6effe47cce047bede01ffd8af7ea7b36b25", // Linux x86-64, musl
-    "c16ed11e013557536b3e60065f1b912f6407bd6518e041b961e23ef9e6b4fbf5", // macOS x86-64
-    "66c512266d633bef48384a1f53003f41f2a8e7b36fe6e7fbfd3e0fd52d96fa63", // macOS arm64
-  ],
-};
-
 const modules = join(root, "node_modules");
 const modulesStamp = join(modules, ".collm-nas-setup");
-const venv = join(root, ".venv");
-const venvPython = join(venv, "bin/python");
-const venvStamp = join(venv, ".collm-nas-setup");
-/** It is in .venv while that is being changed. Where it is found and no call runs, .venv is unfinished. */
-const venvUnfinished = join(venv, ".collm-nas-unfinished");
 /** The runtime of local models, in a folder of its own: 80 MB that most users never need. */
 const llm = join(root, "llm");
 const llmStamp = join(llm, "node_modules/.collm-nas-setup");
 const llmManifest = join(root, "scripts/llm");
 /** Its binaries beyond the one for the processor (on a Mac, that one knows Metal). */
 const llmExtras = { cuda: ["cuda", "cuda-ext"], vulkan: ["vulkan"] };
-const lock = join(root, ".setup-lock");
 
-/** The command at work, and the exit code of the signal that came meanwhile. */
-let child;
-let interrupted;
+const stopping = new AbortController();
+/** The exit code of the signal that came. */
+let interrupted = 1;
+/** Whether a step is under way, whose line has no end yet. */
+let isAtWork = false;
+
+const venv = new PythonEnvironment({
+  folder: join(root, ".venv"),
+  requirementsFolder: join(root, "python-evaluator/requirements"),
+  parts: requirements,
+  call: async (command, args, environment) => void (await call(command, args, { environment })),
+  environment: process.env,
+  named: process.env.COLLM_NAS_PYTHON || null,
+});
 
 const [level, ...extras] = process.argv.slice(2);
 const isLevel = Object.hasOwn(requirements, level ?? "") && extras.length === 0;
@@ -86,19 +69,41 @@ if (!isLevel && !isLlm) {
     `usage: node scripts/setup.cjs ${Object.keys(requirements).join("|")}|llm [${Object.keys(llmExtras).join("|")}]`,
   );
 }
-if (dueSteps().length > 0) {
-  await takeLock();
+try {
+  await setUp();
+} catch (error) {
+  if (isAtWork) process.stdout.write(stopping.signal.aborted ? "interrupted\n" : "failed\n");
+  if (stopping.signal.aborted) process.exit(interrupted);
+  if (!(error instanceof SetupFailed)) throw error;
+  if (error.lines.length > 0) console.error(error.lines.join("\n"));
+  stop(error.message, isAtWork ? 1 : 2);
+}
+
+async function setUp() {
+  if (dueSteps().length === 0) {
+    console.log("set-up: nothing to do");
+    return;
+  }
+  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
+    process.on(signal, () => {
+      interrupted = code;
+      stopping.abort();
+    });
+  }
+  const onWait = () => console.log("set-up: waiting for another one that is at work here");
+  const release = await takeLock(join(root, ".setup-lock"), { onWait, signal: stopping.signal });
   // The call that held the lock may have done all of it.
   const steps = dueSteps();
   const prepared = steps.map((step) => ({ ...step, run: step.prepare() }));
   for (const [index, step] of prepared.entries()) {
     const begin = Date.now();
+    isAtWork = true;
     process.stdout.write(`set-up ${index + 1}/${prepared.length}  ${step.name} … `);
     const missing = await step.run();
+    isAtWork = false;
     process.stdout.write(missing ? `left out: ${missing}\n` : `${seconds(begin)}\n`);
   }
-} else {
-  console.log("set-up: nothing to do");
+  release();
 }
 
 // --- what there is to do ---
@@ -111,12 +116,11 @@ function dueSteps() {
   if (read(modulesStamp) !== modulesMade()) {
     steps.push({ name: "node packages", prepare: () => installModules });
   }
-  const stamp = readVenvStamp();
-  if (stamp.uv !== uv.version) {
-    steps.push({ name: "python environment", prepare: prepareVenv });
-  }
-  if (stamp[level] !== packagesMade(level)) {
-    steps.push({ name: `python packages (${level})`, prepare: () => installPackages });
+  if (!venv.isPrepared()) steps.push({ name: "python environment", prepare: prepareVenv });
+  if (!venv.hasPart(level)) {
+    const below = levels.slice(0, Math.max(0, levels.indexOf(level)));
+    const prepare = () => async () => await venv.install(level, below);
+    steps.push({ name: `python packages (${level})`, prepare });
   }
   if (level === "test" && !isLlmMade()) steps.push(llmStep);
   return steps;
@@ -128,30 +132,10 @@ function modulesMade() {
   return `${digest(join(root, "package-lock.json"))} ${node}\n`;
 }
 
-/** What a level's Python packages are made from. */
-function packagesMade(of) {
-  return requirements[of].map(({ file }) => digest(requirementsPath(file))).join(" ");
-}
-
-/** What .venv says it is made from; nothing when it is not there, half made, moved, or its Python is gone. */
-function readVenvStamp() {
-  if (existsSync(venvUnfinished) || !existsSync(venvPython)) return {};
-  try {
-    const stamp = JSON.parse(read(venvStamp) ?? "{}");
-    return stamp.root === root ? stamp : {};
-  } catch {
-    return {};
-  }
-}
-
-function requirementsPath(file) {
-  return join(root, "python-evaluator/requirements", file);
-}
-
 // --- node packages ---
 
 async function installModules() {
-  // What the user's own settings may leave out is needed here; one package asks for a newer Node than it needs.
+  // What the user's own settings may leave out is needed here, also with a Node between two releases.
   const flags = ["--no-audit", "--no-fund", "--no-engine-strict", "--include=dev", "--include=optional"];
   await call("npm", ["ci", ...flags]);
   writeFileSync(modulesStamp, modulesMade());
@@ -214,197 +198,45 @@ async function installLlm() {
 // --- python ---
 
 function prepareVenv() {
-  if (isUsable(venvPython)) return fillVenv;
-  const python = findPython();
+  if (venv.isUsable()) return async () => await venv.prepare(installEvaluator);
+  const python = venv.findPython();
   return async () => {
-    rmSync(venv, { recursive: true, force: true });
-    mkdirSync(venv);
-    writeFileSync(venvUnfinished, "");
-    await call(python, ["-I", "-m", "venv", venv]);
-    await fillVenv();
+    await venv.make(python);
+    await venv.prepare(installEvaluator);
   };
-}
-
-/** Whether the .venv that is there is whole: made for this place, with a Python that is new enough and with pip. */
-function isUsable(python) {
-  if (existsSync(venvUnfinished) || !existsSync(python)) return false;
-  if (existsSync(venvStamp) && readVenvStamp().root !== root) return false;
-  const found = probe(python, "import pip");
-  if (found.version === undefined || found.missing || !isAtLeast(found.version, oldestPython)) return false;
-  return realpathSync(found.prefix) === realpathSync(venv);
-}
-
-async function fillVenv() {
-  const stamp = readVenvStamp();
-  writeFileSync(venvUnfinished, "");
-  const hashes = uv.digests.map((value) => ` --hash=sha256:${value}`).join("");
-  const list = join(venv, "uv.txt");
-  writeFileSync(list, `uv==${uv.version}${hashes}\n`);
-  const flags = ["--disable-pip-version-check", "--no-input", "--only-binary=:all:", "--require-hashes"];
-  await call(venvPython, ["-I", "-m", "pip", "install", ...flags, "-r", list], {
-    environment: { PIP_USER: "0" },
-  });
-  installEvaluator();
-  finishVenv({ ...stamp, root, uv: uv.version });
 }
 
 /** The evaluator runs from the checkout: a line that puts it on the path, and its command. No build, no network. */
 function installEvaluator() {
-  const name = readdirSync(join(venv, "lib")).find((entry) => entry.startsWith("python3."));
-  const packages = join(venv, "lib", name, "site-packages");
-  writeFileSync(
-    join(packages, "collm_nas_evaluator.pth"),
-    `${relative(packages, join(root, "python-evaluator"))}\n`,
-  );
-  const python = `'${venvPython.replaceAll("'", "'\\''")}'`;
-  writeFileSync(
-    join(venv, "bin/collm-nas-evaluator"),
-    `#!/bin/sh\nexec ${python} -E -P -m collm_nas_evaluator "$@"\n`,
-    { mode: 0o755 },
-  );
-}
-
-async function installPackages() {
-  const stamp = readVenvStamp();
-  writeFileSync(venvUnfinished, "");
-  for (const { file, alone } of requirements[level]) {
-    const flags = ["--python", venvPython, "--require-hashes", ...(alone ? ["--no-deps"] : [])];
-    await call(join(venv, "bin/uv"), ["pip", "install", ...flags, "-r", requirementsPath(file)], {
-      environment: { UV_PYTHON_DOWNLOADS: "never" },
-    });
-  }
-  stamp[level] = packagesMade(level);
-  for (const below of levels.slice(0, Math.max(0, levels.indexOf(level)))) stamp[below] = packagesMade(below);
-  finishVenv(stamp);
-}
-
-function finishVenv(stamp) {
-  const made = `${venvStamp}.new`;
-  writeFileSync(made, `${JSON.stringify(stamp)}\n`);
-  renameSync(made, venvStamp);
-  rmSync(venvUnfinished);
-}
-
-/**
- * A Python that is new enough and can make environments. A name on the path proves nothing (a version manager puts
- * names there that only fail, Debian ships a Python without venv), so each one is run.
- */
-function findPython() {
-  const named = process.env.COLLM_NAS_PYTHON;
-  const names = named ? [named] : ["python3.13", "python3.12", "python3.11", "python3", "python"];
-  let old;
-  let bare;
-  for (const name of names) {
-    const found = probe(name, "import venv, ensurepip");
-    if (found.version === undefined) continue;
-    if (!isAtLeast(found.version, oldestPython)) old ??= `${name} is ${found.version.join(".")}`;
-    else if (found.missing) bare ??= { name, version: found.version };
-    else return found.executable;
-  }
-  const wanted = `Python ${oldestPython.join(".")} or newer`;
-  const other = named ? "name another one in COLLM_NAS_PYTHON" : "name one in COLLM_NAS_PYTHON";
-  if (bare) {
-    const [major, minor] = bare.version;
-    stop(
-      `${bare.name} (${bare.version.join(".")}) lacks its venv module: install it (Debian, Ubuntu: ` +
-        `apt-get install python${major}.${minor}-venv), or ${other}`,
-    );
-  }
-  const seen = old ?? (named ? `COLLM_NAS_PYTHON, ${named}, does not run` : "none was found");
-  const install = "Debian, Ubuntu: apt-get install python3 python3-venv; macOS: brew install python";
-  stop(`needs ${wanted}, and ${seen}: install one (${install}), or ${other}`);
-}
-
-/** Asks a Python what it is, and whether `imports` work there. */
-function probe(python, imports) {
-  const code = [
-    "import json, sys",
-    "missing = False",
-    `try:\n    ${imports}`,
-    "except ImportError:\n    missing = True",
-    "print(json.dumps({'version': sys.version_info[:3], 'executable': sys.executable,",
-    "    'prefix': sys.prefix, 'missing': missing}))",
-  ].join("\n");
-  const result = spawnSync(python, ["-I", "-c", code], { encoding: "utf8", timeout: 30_000 });
-  try {
-    return result.status === 0 ? JSON.parse(result.stdout) : {};
-  } catch {
-    return {};
-  }
+  const { packages } = venv;
+  const line = `${relative(packages, join(root, "python-evaluator"))}\n`;
+  writeFileSync(join(packages, "collm_nas_evaluator.pth"), line);
+  venv.writeCommand();
 }
 
 // --- the pieces ---
-
-function isAtLeast(version, [major, minor]) {
-  return version[0] > major || (version[0] === major && version[1] >= minor);
-}
-
-/**
- * One call at a time. The lock is a file that its holder touches every two seconds: one untouched for 20 seconds is
- * that of a call that was killed.
- */
-async function takeLock() {
-  for (let tries = 0; !tryLock(); tries += 1) {
-    const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
-    if (age > 20_000) rmSync(lock, { force: true });
-    else if (tries === 0) console.log("set-up: waiting for another one that is at work here");
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  process.on("exit", () => rmSync(lock, { force: true }));
-  setInterval(touchLock, 2_000).unref();
-  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
-    process.on(signal, () => {
-      interrupted = code;
-      if (child === undefined) process.exit(code);
-      else child.kill(signal);
-    });
-  }
-}
-
-function tryLock() {
-  try {
-    writeFileSync(lock, "", { flag: "wx" });
-    return true;
-  } catch (error) {
-    if (error.code === "EEXIST") return false;
-    throw error;
-  }
-}
-
-function touchLock() {
-  const now = new Date();
-  if (existsSync(lock)) utimesSync(lock, now, now);
-}
 
 /**
  * Runs a command in the checkout. What it prints is shown only when it fails, and then ends the set-up; with
  * `mayFail`, why it failed is returned instead.
  */
 async function call(command, args, { environment = {}, mayFail = false } = {}) {
-  child = spawn(command, args, {
+  const { failure, lines } = await runCommand(command, args, {
     cwd: root,
-    env: { ...process.env, ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
+    environment: { ...process.env, ...environment },
+    signal: stopping.signal,
   });
-  let output = "";
-  child.stdout.setEncoding("utf8").on("data", (text) => (output += text));
-  child.stderr.setEncoding("utf8").on("data", (text) => (output += text));
-  const failure = await new Promise((resolve) => {
-    child.on("error", (error) => resolve(error.message));
-    child.on("close", (code, signal) => resolve(code === 0 ? undefined : `ended with ${signal ?? code}`));
-  });
-  child = undefined;
-  if (interrupted !== undefined) {
-    process.stdout.write("interrupted\n");
-    process.exit(interrupted);
-  }
-  if (failure === undefined || mayFail) return failure;
-  process.stdout.write("failed\n");
-  const lines = output.split("\n").filter((line) => line.trim() !== "" && !line.includes("EBADENGINE"));
+  stopping.signal.throwIfAborted();
+  if (failure === null) return undefined;
+  if (mayFail) return failure;
+  const shown = lines.filter((line) => !line.includes("EBADENGINE"));
   // npm tells the cause first and its whole usage after it, the others tell the cause last.
-  if (lines.length > 60) lines.splice(20, lines.length - 50, "…");
-  if (lines.length > 0) console.error(lines.join("\n"));
-  stop(`\`${[command, ...args].join(" ")}\` failed: ${failure}. Mend it and run the same command again`, 1);
+  if (shown.length > 60) shown.splice(20, shown.length - 50, "…");
+  const { what, next } = knownReason(lines) ?? { what: failure, next: "Mend it" };
+  throw new SetupFailed(
+    `\`${[command, ...args].join(" ")}\` failed: ${what}. ${next[0].toUpperCase()}${next.slice(1)} and run the same command again`,
+    shown,
+  );
 }
 
 function read(path) {

@@ -771,6 +771,18 @@ export const commandFlags = {
     scope: "surrounds",
     flag: {},
   },
+  tables: {
+    schema: (z) => z.boolean(),
+    help: "install the table of analog-nasbench, which is searched without a configuration; also where no part is named",
+    scope: "surrounds",
+    flag: {},
+  },
+  supernets: {
+    schema: (z) => z.boolean(),
+    help: "install PyTorch, for supernets: 5 GB",
+    scope: "surrounds",
+    flag: {},
+  },
   round: {
     schema: (z) => z.int().min(1),
     help: "one round in full: strategy, candidates, what each reply cost",

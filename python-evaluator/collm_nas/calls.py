@@ -91,6 +91,8 @@ class Workers:
     """
 
     def __init__(self, count: int, scores: Scores, wanted: Wanted) -> None:
+        import loky  # noqa: F401, PLC0415 - missing, it is missed here and not in a thread
+
         self.parallelism = count
         self._program = _travelling(scores, wanted)
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -130,7 +132,11 @@ class Workers:
             if job.is_dropped():
                 continue
             if process is None:
-                process = self._processes[place] = _Process(self._program)
+                try:
+                    process = self._processes[place] = _Process(self._program)
+                except OSError as error:
+                    job.answer(Answer(Failure(FailureKind.CRASHED, f"no worker process can be started: {error}")))
+                    continue
                 if self._closed:
                     process.kill()
                     return

@@ -42,7 +42,13 @@ def trace(
     if failed:
         # On the lower edge, as a failure has no value.
         ax.scatter(
-            failed, [0] * len(failed), marker="x", color="tab:red", label="failed", transform=ax.get_xaxis_transform(), clip_on=False
+            failed,
+            [0] * len(failed),
+            marker="x",
+            color="tab:red",
+            label="failed",
+            transform=ax.get_xaxis_transform(),
+            clip_on=False,
         )
     found = [(x, value) for x, value in enumerate(best, 1) if value is not None]
     if found:

@@ -99,6 +99,9 @@ class FunctionBackend:
         self._costing = threading.Lock()
         self._asked = 0
         self._warned: set[str] = set()
+        self._counting = threading.Lock()
+        self.answered = 0
+        """How many scores have been given."""
         self._described = replace(
             space.described,
             metrics=tuple(
@@ -153,10 +156,15 @@ class FunctionBackend:
         answers: "queue.SimpleQueue[tuple[int, Answer | tuple[float, str]]]",
         stop: threading.Event,
     ) -> Job:
+        def answer(given: Answer) -> None:
+            with self._counting:
+                self.answered += 1
+            answers.put((index, given))
+
         return Job(
             split,
             architecture,
-            answer=lambda answer: answers.put((index, answer)),
+            answer=answer,
             tell=lambda fraction, note: answers.put((index, (fraction, note))),
             is_dropped=stop.is_set,
         )

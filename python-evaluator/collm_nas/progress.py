@@ -24,10 +24,13 @@ class NotebookBar:
     """A bar of tqdm: with widgets where the notebook has them, else as text."""
 
     def __init__(self, budget: int, objective: str) -> None:
-        from tqdm.auto import tqdm  # noqa: PLC0415 - only in notebooks
+        import importlib.util  # noqa: PLC0415
 
+        # Without its widgets, tqdm's own choice for notebooks warns.
+        has_widgets = importlib.util.find_spec("ipywidgets") is not None
+        kind = importlib.import_module("tqdm.notebook" if has_widgets else "tqdm.std")
         self._objective = objective
-        self._bar: Any = tqdm(total=budget, unit="eval", dynamic_ncols=True, file=sys.stderr)
+        self._bar: Any = kind.tqdm(total=budget, unit="eval")
 
     def update(self, evaluated: int, best: float | None) -> None:
         self._bar.update(evaluated - self._bar.n)

@@ -116,9 +116,9 @@ class Result:
 
     @property
     def winners(self) -> list[Winner]:
-        """The best ten different architectures within the limits, best first."""
+        """The best ten different architectures within the limits, best first; also those known before the search."""
         within: dict[str, Candidate] = {}
-        for each in self.candidates():
+        for each in self._entries("known", "candidate"):
             if each.value is not None and each.text is not None and not each.is_over_limit:
                 within.setdefault(each.text, each)
         sign = -1 if self._described["metrics"][0]["higherIsBetter"] else 1
@@ -147,22 +147,7 @@ class Result:
 
     def candidates(self) -> Iterator[Candidate]:
         """Every proposed architecture, in order; read from the folder as they are asked for."""
-        for line in self._lines():
-            if line["kind"] != "candidate":
-                continue
-            raw = line["architecture"]
-            yield Candidate(
-                line["round"],
-                None if raw is None else self._plain(raw, line["text"]),
-                line["text"],
-                line["verdict"],
-                None if line["value"] is None else float(line["value"]),
-                _floats(line["metrics"] or {}),
-                _floats(line["costs"] or {}),
-                line["seconds"],
-                line["overLimit"],
-                None if line["failure"] is None else f"{line['failure']['kind']}: {line['failure']['message']}",
-            )
+        return self._entries("candidate")
 
     def to_dataframe(self) -> "pd.DataFrame":
         """One row a candidate: its round, slots, verdict, value, metrics and costs. Needs pandas."""
@@ -248,6 +233,24 @@ class Result:
             names = [each["name"]] if length == 1 else [f"{each['name']}[{slot}]" for slot in range(length)]
             found.update(dict.fromkeys(names, choices))
         return found
+
+    def _entries(self, *kinds: str) -> Iterator[Candidate]:
+        for line in self._lines():
+            if line["kind"] not in kinds:
+                continue
+            raw = line["architecture"]
+            yield Candidate(
+                line["round"],
+                None if raw is None else self._plain(raw, line["text"]),
+                line["text"],
+                line["verdict"],
+                None if line["value"] is None else float(line["value"]),
+                _floats(line["metrics"] or {}),
+                _floats(line["costs"] or {}),
+                line["seconds"],
+                line["overLimit"],
+                None if line["failure"] is None else f"{line['failure']['kind']}: {line['failure']['message']}",
+            )
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         return control.lines("show", str(self.folder), "--lines")

@@ -10,18 +10,22 @@ import os
 import queue
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from collm_nas import control, function, known, listening, progress, settings
+from collm_nas import control, function, listening, progress, settings
 from collm_nas.calls import Calls
 from collm_nas.errors import NoWinner, UsageError
 from collm_nas.function import Costs, Metric, Score
+from collm_nas.known import Known, path_of
 from collm_nas.result import Result
 from collm_nas.space import Architecture, Space
 from collm_nas_evaluator.addresses import Address
 from collm_nas_evaluator.backends.base import Backend
+
+SECONDS_TO_ARRIVE = 1.0
 
 
 def search(
@@ -38,6 +42,7 @@ def search(
     key: Callable[[Architecture], str] | None = None,
     version: str = "",
     workers: int = 1,
+    known: Known | None = None,
     out: str | os.PathLike[str] | None = None,
     show_progress: bool = True,
     **more: Any,
@@ -53,9 +58,11 @@ def search(
     `key` gives the same text compute the same function. `version` is any text; change it when the score of an
     architecture changes, so that older runs are not continued with it.
 
+    `known` has results that are there already and cost no budget: the folder of a run, a Result, a file (JSON lines,
+    JSON or CSV), pairs of an architecture and its score, or rows as `from_optuna` gives them.
+
     `out` is the folder of the run. The same call continues a run that was interrupted there, and returns one that has
-    ended. Every other keyword is a key of search.yaml: model="…", base_url="…", searcher="…", seed=1. `known` are
-    results to begin with: an earlier Result, a folder of a run, a file, or rows as `from_optuna` gives them.
+    ended. Every other keyword is a key of search.yaml: model="…", base_url="…", searcher="…", seed=1.
 
     Raises UsageError for what has to be corrected, SearchStopped when the search cannot continue now, NoWinner when it
     ends without a winner.
@@ -63,6 +70,7 @@ def search(
     driver = Driver(
         space,
         settings.configuration(space, {**more, "budget": budget, "limits": limits, "out": out}),
+        known=known,
         show_progress=show_progress,
     )
     backend, calls = function.scored(
@@ -83,14 +91,22 @@ def search(
 class Driver:
     """One search: the server of a backend, the control plane, and the thread that called."""
 
-    def __init__(self, space: Space, configuration: Mapping[str, Any], *, show_progress: bool = True) -> None:
-        self._space, self._configuration, self._shows = space, configuration, show_progress
+    def __init__(
+        self,
+        space: Space,
+        configuration: Mapping[str, Any],
+        *,
+        known: Known | None = None,
+        show_progress: bool = True,
+    ) -> None:
+        self._space, self._configuration, self._known, self._shows = space, configuration, known, show_progress
         self._objective = ""
         self._bar: progress.Bar = progress.NoBar()
         self._finish: Callable[[], None] = lambda: None
         self._broken: UsageError | None = None
         self._ended: dict[str, Any] | None = None
         self._run: Path | None = None
+        self._recorded = 0
         self._log = _Log()
 
     def log(self, text: str) -> None:
@@ -112,8 +128,8 @@ class Driver:
         with tempfile.TemporaryDirectory(prefix="collm-nas-") as folder:
             file = Path(folder) / "search.yaml"
             configuration = dict(self._configuration)
-            if "known" in configuration:
-                configuration["known"] = known.path_of(configuration["known"], self._space, Path(folder))
+            if self._known is not None:
+                configuration["known"] = path_of(self._known, self._space, self._objective, Path(folder))
             file.write_text(json.dumps(configuration))
             running = listening.start(backend, Address("127.0.0.1", 0))
             try:
@@ -125,6 +141,7 @@ class Driver:
                 )
                 calls.work()
             except KeyboardInterrupt:
+                self._let_answers_arrive(backend)
                 run = self._run
                 where = (
                     ""
@@ -143,6 +160,12 @@ class Driver:
 
     # --- internal ---
 
+    def _let_answers_arrive(self, backend: Backend) -> None:
+        """Waits a moment for the record of what has been scored, so that it is not scored again."""
+        deadline = time.monotonic() + SECONDS_TO_ARRIVE
+        while getattr(backend, "answered", 0) > self._recorded and time.monotonic() < deadline:
+            time.sleep(0.01)
+
     def _take(self, line: dict[str, Any], in_notebook: bool) -> None:
         kind = line.get("kind")
         if kind == "begun":
@@ -151,8 +174,10 @@ class Driver:
             if self._shows and in_notebook:
                 self._bar = progress.NotebookBar(line["budget"], self._objective)
                 self._bar.update(line["evaluated"], None)
-        elif kind == "event" and "evaluated" in line:
-            self._bar.update(line["evaluated"], line["best"])
+        elif kind == "event" and line["event"]["type"] in ("architecture-measured", "winner-tested"):
+            self._recorded += 1
+            if "evaluated" in line:
+                self._bar.update(line["evaluated"], line["best"])
         elif kind == "ended":
             self._ended = line
         elif kind == "closed":

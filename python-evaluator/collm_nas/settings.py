@@ -32,7 +32,7 @@ def configuration(space: Space, keywords: Mapping[str, Any]) -> dict[str, Any]:
         if given is None:
             continue
         section, name = _place_of(keyword)
-        value = _plain(given, keyword)
+        value = plain(given, keyword)
         if keyword == "model":
             made["model"] = {**made.get("model", {}), **({"name": value} if isinstance(value, str) else _camel(value))}
         elif section:
@@ -40,6 +40,23 @@ def configuration(space: Space, keywords: Mapping[str, Any]) -> dict[str, Any]:
         else:
             made[name] = _camel(value) if isinstance(value, dict) and _is_section(name) else value
     return made
+
+
+def plain(value: Any, keyword: str) -> Any:
+    """The value as JSON holds it: paths become texts, and numbers of NumPy plain ones."""
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(each, keyword) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each, keyword) for each in value]
+    if not isinstance(value, str | int | float | bool | None) and callable(getattr(value, "item", None)):
+        value = value.item()
+    if not isinstance(value, str | int | float | bool | None):
+        raise UsageError(
+            f"{keyword}= holds {value!r}; settings are numbers, texts, truth values, lists and dictionaries"
+        )
+    return value
 
 
 # --- internal ---
@@ -99,20 +116,3 @@ def _camel(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def _snake(name: str) -> str:
     return re.sub(r"([A-Z])", lambda found: f"_{found[1].lower()}", name)
-
-
-def _plain(value: Any, keyword: str) -> Any:
-    """The value as JSON holds it: paths become texts, and numbers of NumPy plain ones."""
-    if isinstance(value, PathLike):
-        return fspath(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each, keyword) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each, keyword) for each in value]
-    if not isinstance(value, str | int | float | bool | None) and callable(getattr(value, "item", None)):
-        value = value.item()
-    if not isinstance(value, str | int | float | bool | None):
-        raise UsageError(
-            f"{keyword}= holds {value!r}; settings are numbers, texts, truth values, lists and dictionaries"
-        )
-    return value

@@ -23,6 +23,7 @@ from collm_nas_evaluator import errors
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from collm_nas.known import Known
     from collm_nas.result import Result
     from collm_nas.supernet_backend import OwnSupernetBackend
     from collm_nas.supernet_check import Findings
@@ -106,6 +107,7 @@ def search_supernet(
     precision: str = "fp32",
     store: str | os.PathLike[str] | bool = True,
     version: str = "",
+    known: "Known | None" = None,
     out: str | os.PathLike[str] | None = None,
     show_progress: bool = True,
     **more: Any,
@@ -127,7 +129,7 @@ def search_supernet(
     Finished evaluations are kept in a `store` (a file; False for none) under the hash of the weights, the data and the
     class of the supernet. Change `version`, any text, when a score changes for a reason beyond these.
 
-    `out`, `budget` and all further keywords are those of `search`, and so is what is raised.
+    `known`, `out`, `budget` and all further keywords are those of `search`, and so is what is raised.
     """
     from collm_nas import settings  # noqa: PLC0415
     from collm_nas.searching import Driver  # noqa: PLC0415
@@ -150,7 +152,8 @@ def search_supernet(
         store=store,
         version=version,
     )
-    driver = Driver(supernet.space, settings.configuration(supernet.space, keywords), show_progress=show_progress)
+    configuration = settings.configuration(supernet.space, keywords)
+    driver = Driver(supernet.space, configuration, known=known, show_progress=show_progress)
     backend = backend_of(supernet, options, on_broken=driver.break_off, say=driver.log)
     return driver.run(backend, InTheServer())
 

@@ -4,10 +4,22 @@ Owns their meaning. Knows no module that raises them.
 """
 
 import errno
+import sys
 from pathlib import Path
 
 _SET_UP = Path(__file__).parents[2] / "scripts" / "setup.cjs"
 """The set-up of a checkout, where this package runs from one."""
+
+
+def installing(part: str, checkout: str, otherwise: str) -> str:
+    """The command that installs a part ("supernets", "tables") where this package is: in a checkout, beside the npm
+    package, or elsewhere.
+    """
+    if _SET_UP.exists():
+        return checkout
+    # The stamp that `collm-nas setup` leaves in what it makes.
+    is_beside_npm = (Path(sys.prefix) / ".collm-nas-setup").exists()
+    return f"npx collm-nas setup --{part}" if is_beside_npm else otherwise
 
 
 class UsageError(Exception):
@@ -29,7 +41,7 @@ class PackageMissing(UsageError):
     """A Python package that a supernet needs is not installed; the text says which one and how to install it."""
 
     def __init__(self, name: str) -> None:
-        install = "node scripts/setup.cjs supernet" if _SET_UP.exists() else 'pip install "collm-nas[supernets]"'
+        install = installing("supernets", "node scripts/setup.cjs supernet", 'pip install "collm-nas[supernets]"')
         super().__init__(f"{name} is not installed: run `{install}`")
 
 

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import collm_nas as nas
 from collm_nas import subnets
 from collm_nas.errors import UsageError
-from collm_nas.labelled import calibration
+from collm_nas.labelled import calibration, scored
 from collm_nas.supernet import Options, backend_of
 from collm_nas.supernet_backend import OwnSupernetBackend
 from collm_nas_evaluator import batchnorm
@@ -401,6 +401,15 @@ def test_costs_of_the_user_replace_or_add(plain: OwnSupernetBackend) -> None:
     parsed: Architecture = slimmable.space().parsed(ARCH)
     counted = plain.cost(parsed).costs
     assert backend.cost(parsed).costs == {"flops_m": counted["flops_m"], "params_m": 7.0, "layers": 2.0}
+
+
+@pytest.mark.parametrize(("size", "start"), [(7, 0), (7, 33), (100, 41), (40, 239)])
+def test_inputs_are_read_from_any_place_in_batches_of_any_size(size: int, start: int, tmp_path: Path) -> None:
+    inputs = scored("val", batches(), None, tmp_path).inputs
+    assert inputs is not None
+    pieces = list(inputs.batches(size, start))
+    assert max(map(len, pieces)) <= size
+    assert torch.equal(torch.cat(pieces), torch.cat([images for images, _ in batches()])[start:])
 
 
 def test_batches_that_do_not_fit_into_memory_are_made_smaller() -> None:

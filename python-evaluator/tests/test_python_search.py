@@ -119,7 +119,6 @@ def test_an_interrupted_search_goes_on_with_the_same_call(tmp_path: Path) -> Non
     def interrupted(arch: nas.Architecture) -> float:
         if len(asked) == 6:
             asked.append("interrupted")
-            _wait_until(lambda: (tmp_path / "run/journal.jsonl").read_text().count('"architecture-measured"') == 6)
             raise KeyboardInterrupt
         asked.append(SPACE.text(arch))
         return score(arch)
@@ -146,6 +145,27 @@ def test_a_folder_of_another_search_is_refused_with_both(tmp_path: Path) -> None
         )
     with pytest.raises(nas.UsageError, match="run"):
         searched(out=tmp_path / "run", budget=3, version="2")
+
+
+def test_a_search_begins_with_what_is_known(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def noted(arch: nas.Architecture) -> float:
+        asked.append(SPACE.text(arch))
+        return score(arch)
+
+    first = searched(noted, out=tmp_path / "first", budget=10)
+    best = {"kernel": [5, 5, 5], "width": 32}
+    searched(noted, out=tmp_path / "second", budget=5, seed=1, known=first)
+    pairs = [(best, score(best)), ({"kernel": (1, 1, 1), "width": 16}, {"accuracy": 1})]
+    third = searched(noted, out=tmp_path / "third", budget=5, seed=2, known=pairs)
+    assert len(set(asked[:15])) == 15
+    assert third.best is not None
+    assert (third.best.architecture, third.spend["evaluations"]) == (best, 5)
+    assert (third.winners[0], len(third.winners)) == (third.best, 7)
+    assert len(list(third.candidates())) == 5
+    with pytest.raises(nas.UsageError, match="choices are"):
+        searched(noted, out=tmp_path / "fourth", known=[({"kernel": [1, 1, 1], "width": 8}, 1)])
 
 
 def test_workers_score_in_processes_of_their_own(tmp_path: Path) -> None:

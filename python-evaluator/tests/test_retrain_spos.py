@@ -131,7 +131,8 @@ def test_the_recipe_is_the_official_one(settings: retrain_spos.Settings) -> None
     state = weights_of(retrained.path)
     for name, expected in network.official_state().items():
         furthest = (state[f"module.{name}"] - expected).abs().max() / expected.abs().max()
-        assert furthest < 0.01, name
+        # Rounding grows through the layers, to 1.5 % with some versions of PyTorch; a wrong recipe is off by over 50 %.
+        assert furthest < 0.05, name
 
 
 def test_the_file_has_the_official_names(settings: retrain_spos.Settings) -> None:

@@ -7,6 +7,7 @@ import { join, relative } from "node:path";
 import type { PresentSearch } from "../models/recorded-chat.ts";
 import {
   environmentForPython,
+  isStartedByNpm,
   pythonFromEnvironment,
   readHeaders,
   readKey,
@@ -17,14 +18,18 @@ import { type Role, type OutputMode, roleSchema } from "../search/events.ts";
 import { didYouMean } from "../text/did-you-mean.ts";
 import type { ChatModel, Clock, Evaluator, Searcher, SpaceCatalog } from "../search/ports.ts";
 import { searchers } from "../searchers/registry.ts";
-import { isCheckout, isInPythonPackage, packageRoot } from "../system/installation.ts";
+import { installEvaluator, isCheckout, packageRoot } from "../system/installation.ts";
 
 export { deadlineIn, systemClock } from "../system/clock.ts";
 
 export { packageRoot };
 
 /** How a person called this program, for the commands that messages suggest. */
-export const program = isCheckout ? fromHere("bin/collm-nas") : "collm-nas";
+export const program = isCheckout
+  ? fromHere("bin/collm-nas")
+  : isStartedByNpm()
+    ? "npx collm-nas"
+    : "collm-nas";
 
 function fromHere(path: string): string {
   const whole = join(packageRoot, path);
@@ -35,6 +40,8 @@ function fromHere(path: string): string {
 /** An evaluator in use, and how to put it away. */
 export interface OpenedEvaluator {
   readonly evaluator: Evaluator & SpaceCatalog;
+  /** The Python that it is started with; null: it was not started here. */
+  readonly python: string | null;
   /** Appends to a file what an evaluator that was started here writes to standard error. */
   readonly logTo: (file: string) => void;
   readonly close: () => Promise<void>;
@@ -53,16 +60,15 @@ export async function openEvaluator({
     }
     const { GrpcEvaluator } = await import("../evaluator/grpc-evaluator.ts");
     const evaluator = new GrpcEvaluator({ address, silenceSeconds });
-    return { evaluator, logTo: () => {}, close: async () => evaluator.close() };
+    return { evaluator, python: null, logTo: () => {}, close: async () => evaluator.close() };
   }
   const { findPython } = await import("../evaluator/python-evaluator.ts");
   const { LocalEvaluator } = await import("../evaluator/local-evaluator.ts");
-  const python = pythonFromEnvironment() ?? findPython(packageRoot);
+  const { findMadePython } = await import("./python-setup.ts");
+  const python = pythonFromEnvironment() ?? findPython(packageRoot) ?? (await findMadePython());
   if (python === null) {
     throw new UsageError(
-      isInPythonPackage
-        ? "no Python for the evaluator: start this program by `collm-nas`, set COLLM_NAS_PYTHON to a Python with collm-nas, or name a running evaluator with --evaluator HOST:PORT"
-        : "no Python for the evaluator: run `npm run setup` in a checkout, set COLLM_NAS_PYTHON to a Python with collm-nas, or name a running evaluator with --evaluator HOST:PORT",
+      `no Python for the evaluator: run \`${installEvaluator}\`, set COLLM_NAS_PYTHON to a Python with collm-nas, or name a running evaluator with --evaluator HOST:PORT`,
     );
   }
   const evaluator = new LocalEvaluator({
@@ -72,7 +78,7 @@ export async function openEvaluator({
     packageRoot,
     silenceSeconds,
   });
-  return { evaluator, logTo: (file) => evaluator.logTo(file), close: () => evaluator.close() };
+  return { evaluator, python, logTo: (file) => evaluator.logTo(file), close: () => evaluator.close() };
 }
 
 /** The models in use, and how to put them away. */

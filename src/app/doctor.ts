@@ -70,7 +70,8 @@ async function checkEvaluator(
   say(`evaluator (${address}) …`);
   const opened = await findings.try("evaluator", () => openEvaluator(config));
   if (opened === null) return null;
-  const { evaluator, close } = opened;
+  const { evaluator, python, close } = opened;
+  const which = python === null ? address : `${address} by ${python}`;
   try {
     const listed = await findings.try("evaluator", () => evaluator.list(signal));
     if (listed === null) return null;
@@ -79,7 +80,7 @@ async function checkEvaluator(
     findings.add(
       "evaluator",
       "ok",
-      `${address}, version ${serverVersion}: ${available.length} of ${spaces.length} spaces can be searched (${available.map(({ id }) => id).join(", ") || "none"})`,
+      `${which}, version ${serverVersion}: ${available.length} of ${spaces.length} spaces can be searched (${available.map(({ id }) => id).join(", ") || "none"})`,
     );
     const space = await findings.try("space", async () => {
       const described = await evaluator.describe(config.space, signal);

@@ -1,13 +1,13 @@
 /**
  * Everything of a run that a program wants, as objects to be printed one a line (`show --lines`).
  *
- * First the run, then round by round its strategy and its candidates, in the order proposed. What is not proposed by
+ * First the run, then what was known before it, then round by round its strategy and its candidates, in the order proposed. What is not proposed by
  * anybody is left out: conversations, and costs that a searcher asked for. Every number is a selector's.
  */
 import { resolve } from "node:path";
 import { settingsOf } from "../report/run-settings.ts";
 import { reveal } from "../search/blind.ts";
-import { best, isOverLimit, resultOf, trace, valueOf } from "../search/results.ts";
+import { best, isKnown, isOverLimit, resultOf, trace, valueOf } from "../search/results.ts";
 import { Space } from "../search/space.ts";
 import type { Candidate, RunState } from "../search/state.ts";
 import type { ShownRun } from "./show.ts";
@@ -37,6 +37,7 @@ export function* recordLines({ state, damage, worker }: ShownRun, folder: string
     summary,
   };
   const lineOf = candidateLines(state);
+  for (const candidate of state.known) yield lineOf(candidate);
   for (const { round, strategy, candidates } of state.rounds) {
     if (strategy !== null) yield { kind: "strategy", round, text: strategy };
     for (const candidate of candidates) yield lineOf(candidate);
@@ -60,11 +61,12 @@ function candidateLines(state: RunState): (candidate: Candidate) => object {
     const measurement = outcome?.kind === "measurement" ? outcome : null;
     const failure = outcome?.kind === "failure" ? outcome : null;
     // An evaluation of its own is a step of the trace. A result that is shared with an equivalent one is none.
-    const step = candidate.outcome === null ? undefined : steps.next().value;
+    const known = isKnown(candidate);
+    const step = known || candidate.outcome === null ? undefined : steps.next().value;
     const tested = measured?.text ?? "";
     const test = state.winnerTests.get(tested) ?? state.oracleTests.get(tested);
     return {
-      kind: "candidate",
+      kind: known ? "known" : "candidate",
       round,
       index,
       text,

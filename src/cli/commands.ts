@@ -158,6 +158,16 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
 
   act(
     program
+      .command("setup")
+      .description("install the Python evaluator beside the npm package, among the user's data")
+      .addHelpText("after", examples.setup),
+    handlers,
+    ["tables", "supernets"],
+    async (_args, flags, output, signal) => (await import("./setup.ts")).setup(flags, output, signal),
+  );
+
+  act(
+    program
       .command("doctor")
       .description("check whether a run would work: evaluator, space, data, model, structured output, price")
       .argument("[file]", "the run's configuration in YAML; flags win over it")
@@ -346,6 +356,13 @@ Examples:
   collm-nas dashboard
   collm-nas dashboard benches/NAME --port 9000
   collm-nas run --space analognas-baseline --dashboard`,
+  setup: `
+Examples:
+  npx collm-nas setup
+  npx collm-nas setup --supernets
+
+It makes $XDG_DATA_HOME/collm-nas/python-VERSION (default: ~/.local/share/collm-nas) with Python 3.11 or newer, and says
+what it does first. A second call only adds what is missing. In a checkout, \`npm run setup\` makes .venv instead.`,
   doctor: `
 Examples:
   collm-nas doctor --space analognas-baseline

@@ -100,7 +100,8 @@ export class OpenAIClient {
     const { OpenAI } = await this.#load();
     const { baseUrl, key } = this.#options;
     return new OpenAI({
-      baseURL: baseUrl.href.replace(/#.*/, ""),
+      // Its query is added below: the package would put the path after it.
+      baseURL: baseUrl.origin + baseUrl.pathname,
       apiKey: key ?? "EMPTY",
       // Null, so that environment variables decide nothing.
       adminAPIKey: null,
@@ -120,8 +121,10 @@ export class OpenAIClient {
     isStream: boolean,
     signal: AbortSignal,
   ): Promise<Response> {
+    const address = new URL(url);
+    address.search = this.#options.baseUrl.search;
     const answer = await sendBounded({
-      url: new URL(url),
+      url: address,
       method: "POST",
       headers: this.#headers(isStream),
       body: typeof body === "string" ? body : "",

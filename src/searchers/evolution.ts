@@ -41,17 +41,12 @@ export const evolution: Searcher = {
 
 /** The better half of the population after every round so far. */
 function survivors(all: readonly Individual[]): Individual[] {
-  const grown = populations.get(all) ?? { count: 0, population: [] };
-  populations.set(all, grown);
-  for (; grown.count < all.length; grown.count++) {
-    const each = all[grown.count] as Individual;
-    const isNextRound = each.round !== all[grown.count - 1]?.round;
-    if (isNextRound && grown.population.length >= populationSize)
-      grown.population = fittest(grown.population, kept);
-    grown.population.push(each);
+  let population: Individual[] = [];
+  let round: number | undefined;
+  for (const each of all) {
+    if (each.round !== round && population.length >= populationSize) population = fittest(population, kept);
+    round = each.round;
+    population.push(each);
   }
-  return fittest(grown.population, kept);
+  return fittest(population, kept);
 }
-
-/** The population that so many individuals of a list have grown to. A list only gets longer. */
-const populations = new WeakMap<readonly Individual[], { count: number; population: Individual[] }>();

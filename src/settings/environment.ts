@@ -1,5 +1,5 @@
 /**
- * Reads the environment: the keys and headers of model servers, the Python to start, the folder of the cache.
+ * Reads the environment: the keys and headers of model servers, the Python to start, the folders of cache and data.
  *
  * Nothing else in the program reads it. The values are passed on, and never stored.
  */
@@ -64,8 +64,22 @@ export function environmentForPython(): Record<string, string | undefined> {
 
 /** The folder for files that may be deleted at any time, by the XDG rules; null: the environment names no home. */
 export function cacheFromEnvironment(): string | null {
-  const { XDG_CACHE_HOME: cache, HOME: home } = process.env;
+  return xdgFolder("XDG_CACHE_HOME", ".cache");
+}
+
+/** The folder for files that stay, by the XDG rules; null: the environment names no home. */
+export function dataFromEnvironment(): string | null {
+  return xdgFolder("XDG_DATA_HOME", ".local/share");
+}
+
+/** Whether this process was started by `npx` or by a script of npm. */
+export function isStartedByNpm(): boolean {
+  return (process.env["npm_command"] ?? "") !== "";
+}
+
+function xdgFolder(variable: string, inHome: string): string | null {
+  const { [variable]: named, HOME: home } = process.env;
   // A relative path does not count.
-  if (cache !== undefined && isAbsolute(cache)) return join(cache, "collm-nas");
-  return home === undefined || !isAbsolute(home) ? null : join(home, ".cache", "collm-nas");
+  if (named !== undefined && isAbsolute(named)) return join(named, "collm-nas");
+  return home === undefined || !isAbsolute(home) ? null : join(home, inHome, "collm-nas");
 }

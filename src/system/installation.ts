@@ -6,6 +6,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { commandLine } from "../text/shell.ts";
 
 /** The folder that holds package.json, proto/ and presets/. It is as far from src/system as from dist/system. */
 export const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
@@ -22,9 +23,13 @@ export const isCheckout = existsSync(join(packageRoot, "src"));
 export const mainFile = isInPythonPackage ? oneFile : join(packageRoot, "dist/cli/main.js");
 
 /** The command that installs the evaluator where this program is. */
-export const installEvaluator = isInPythonPackage ? "pip install collm-nas" : "npm run setup";
+export const installEvaluator = isInPythonPackage
+  ? "pip install collm-nas"
+  : isCheckout
+    ? "npm run setup"
+    : "npx collm-nas setup";
 
 /** The command that adds a package of Node to this program, for packages that it works without. */
 export function installPackage(name: string): string {
-  return `npm install --no-save --prefix ${packageRoot} ${name}`;
+  return commandLine("npm", "install", "--no-save", "--prefix", packageRoot, name);
 }

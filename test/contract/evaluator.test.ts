@@ -59,14 +59,40 @@ for (const family of ["ofa", "spos", "autoformer"]) {
     `${family}-reduced`,
     startReducedSupernets,
     python === null || !hasTorch() ? "there is no .venv with PyTorch, run `npm test`" : null,
+    6, // more than a batch of theirs
   );
 }
 
+interface Supernets {
+  readonly evaluator: GrpcEvaluator;
+  readonly close: () => Promise<void>;
+}
+
+/** One server for all families, ended after the last of them. */
+let supernets: Promise<Supernets> | undefined;
+let users = 0;
+
 /** The Python server with a small random supernet of each family. */
-async function startReducedSupernets() {
+async function startReducedSupernets(): Promise<Supernets> {
+  users += 1;
+  const { evaluator, close } = await (supernets ??= openReducedSupernets());
+  return {
+    evaluator,
+    close: async () => {
+      users -= 1;
+      if (users > 0) return;
+      supernets = undefined;
+      await close();
+    },
+  };
+}
+
+async function openReducedSupernets(): Promise<Supernets> {
   const folder = mkdtempSync(join(tmpdir(), "reduced-"));
   const script = join(packageRoot, "test/support/reduced_supernets.py");
-  const child = spawn(python as string, [script, folder], { stdio: ["pipe", "pipe", "inherit"] });
+  // Small networks are slowest when threads wait for each other.
+  const env = { ...process.env, OMP_NUM_THREADS: "1" };
+  const child = spawn(python as string, [script, folder], { env, stdio: ["pipe", "pipe", "inherit"] });
   const [line] = (await once(createInterface({ input: child.stdout }), "line")) as [string];
   const evaluator = new GrpcEvaluator({ address: (JSON.parse(line) as { listening: string }).listening });
   return {

@@ -28,12 +28,14 @@ export interface EvaluatorSubject {
  * @param spaceId a space that it serves, with more than 20 architectures, each of which can be measured
  * @param start makes one; called once
  * @param missing what there has to be first; then the suite is skipped and says so
+ * @param count how many architectures it is asked for at a time, at least 5
  */
 export function evaluatorSuite(
   name: string,
   spaceId: string,
   start: () => Promise<EvaluatorSubject>,
   missing: string | null = null,
+  count = 20,
 ): void {
   describe.skipIf(missing !== null)(
     `evaluator: ${name}${missing === null ? "" : ` (skipped: ${missing})`}`,
@@ -51,7 +53,7 @@ export function evaluatorSuite(
         space = await evaluator.describe(spaceId, quiet);
         const drawn = new Set<string>();
         const random = randomStream(3, "contract");
-        while (drawn.size < 20) drawn.add(new Space(space).sample(random).text);
+        while (drawn.size < count) drawn.add(new Space(space).sample(random).text);
         texts = [...drawn];
       });
 

@@ -6,7 +6,6 @@ import type { Searcher } from "../../src/search/ports.ts";
 import { randomStream } from "../../src/search/random.ts";
 import type { Architecture } from "../../src/search/architecture.ts";
 import { Space } from "../../src/search/space.ts";
-import type { SpaceDescription } from "../../src/search/space-description.ts";
 import { best } from "../../src/search/results.ts";
 import { costliestFirst } from "../../src/searchers/costliest-first.ts";
 import { evolution } from "../../src/searchers/evolution.ts";
@@ -19,48 +18,18 @@ import { regularizedEvolution } from "../../src/searchers/regularized-evolution.
 import { reinforce } from "../../src/searchers/reinforce.ts";
 import { surrogate } from "../../src/searchers/surrogate.ts";
 import { tinyDescription } from "../support/tiny-space.ts";
+import { searcherSubjects } from "../support/searcher-subjects.ts";
 import { vectorSpaces } from "../support/vector-spaces.ts";
-import {
-  countedCosts,
-  limitFor,
-  type SearcherSubject,
-  search,
-  searcherSuite,
-  separableScore,
-  unevenPrior,
-} from "./searcher.ts";
+import { countedCosts, limitFor, search, searcherSuite, separableScore } from "./searcher.ts";
 
 const cell = vectorSpaces.get("cell") as Space;
 const blocks = vectorSpaces.get("blocks") as Space;
 const stages = vectorSpaces.get("stages") as Space;
 const [first = "", second = ""] = cell.description.dimensions[0]?.choices ?? [];
-const layers = vectorSpaces.get("layers") as Space;
-
-/** Those that do not look at results: the controls. The players of the roles here do not either. */
-const blind: readonly Searcher[] = [random, costliestFirst, priorRandom];
 const portfolio = searchers.find(({ name }) => name === "portfolio") as Searcher;
 
-const subjects: readonly SearcherSubject[] = [
-  ...searchers.map((searcher) => ({
-    searcher,
-    isFrugal: !asksRoles({ searcher: searcher.name }),
-    learns: !blind.includes(searcher) && !asksRoles({ searcher: searcher.name }),
-    ...(searcher === priorRandom
-      ? { settings: (space: SpaceDescription) => ({ prior: unevenPrior(space) }) }
-      : {}),
-  })),
-  {
-    searcher: portfolio,
-    isFrugal: true,
-    learns: true,
-    settings: (space) => ({ early: "prior-random", prior: unevenPrior(space) }),
-  },
-  { searcher: portfolio, isFrugal: false, learns: true, settings: () => ({ early: "collm" }) },
-];
-
-for (const subject of subjects) {
-  searcherSuite(subject, [tinyDescription, layers.description, cell.description, stages.description], random);
-}
+// The other kinds of space are searched by searcher.sweep.test.ts.
+for (const subject of searcherSubjects) searcherSuite(subject, [tinyDescription, cell.description], random);
 
 describe("the registry", () => {
   it("knows every searcher by a name of its own, and which of them ask the roles", () => {

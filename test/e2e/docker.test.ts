@@ -1,40 +1,18 @@
 /**
- * What goes into the images, without a container engine: the control plane is built by the image's own script from the
- * very files that its Dockerfile copies, and runs a search; the rest is read and held against the tree.
+ * What goes into the images, read and held against the tree. docker-build.sweep.test.ts builds the control plane from it.
  *
  * The scripts and the health check of the evaluator's image are python-evaluator/tests/test_docker.py's.
  */
-import { spawnSync } from "node:child_process";
-import { accessSync, constants, cpSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { root, evaluator, temporaryFolder } from "../support/cli.ts";
+import { root } from "../support/cli.ts";
+import { copies, instructions } from "../support/dockerfile.ts";
 
 const dockerfiles = ["evaluator", "control"] as const;
 
 const read = (path: string) => readFileSync(join(root, path), "utf8");
-
-/** The instructions of a Dockerfile in order, continued lines joined. */
-function instructions(name: string): { readonly keyword: string; readonly rest: string }[] {
-  return read(`docker/${name}.Dockerfile`)
-    .replaceAll(/\\\n/g, " ")
-    .split("\n")
-    .flatMap((line) => {
-      const [, keyword, rest] = /^([A-Z]+) (.*)$/.exec(line) ?? [];
-      return keyword === undefined || rest === undefined ? [] : [{ keyword, rest }];
-    });
-}
-
-/** What COPY takes from the checkout, and where it puts it. */
-function copies(name: string): { readonly sources: string[]; readonly target: string }[] {
-  return instructions(name)
-    .filter(({ keyword, rest }) => keyword === "COPY" && !rest.startsWith("--from"))
-    .map(({ rest }) => {
-      const words = rest.split(/\s+/);
-      return { sources: words.slice(0, -1), target: words.at(-1) as string };
-    });
-}
 
 describe.each(dockerfiles)("docker/%s.Dockerfile", (name) => {
   test("runs nothing but scripts that are here", () => {
@@ -65,44 +43,6 @@ describe.each(dockerfiles)("docker/%s.Dockerfile", (name) => {
     expect(lines.filter(({ keyword }) => keyword === "USER").at(-1)?.rest).toBe("1000:1000");
   });
 });
-
-test("the control plane, built as its image is, searches with an evaluator elsewhere", async () => {
-  const build = temporaryFolder();
-  for (const { sources, target } of copies("control")) {
-    if (target.startsWith("/")) continue;
-    const into = join(build, target);
-    for (const source of sources) {
-      const isFolder = statSync(join(root, source)).isDirectory();
-      cpSync(join(root, source), isFolder ? into : join(into, basename(source)), { recursive: true });
-    }
-  }
-  const built = spawnSync("docker/build-control.sh", [], { cwd: build, encoding: "utf8" });
-  expect(built.status, built.stderr + built.stdout).toBe(0);
-  // Compilers, tests and formatters are not shipped.
-  for (const gone of ["typescript", "esbuild", "vitest", "@biomejs/biome", "oxlint"])
-    expect(existsSync(join(build, "node_modules", gone)), gone).toBe(false);
-
-  const image = temporaryFolder();
-  for (const { keyword, rest } of instructions("control")) {
-    const [from, source, target] = rest.split(/\s+/) as [string, string, string];
-    if (keyword !== "COPY" || from !== "--from=build") continue;
-    expect(target).toBe(source);
-    cpSync(join(build, source.replace("/opt/collm-nas/", "")), join(image, target), { recursive: true });
-  }
-  const work = join(image, "work");
-  mkdirSync(work);
-  const [program, script] = JSON.parse(
-    instructions("control").find(({ keyword }) => keyword === "ENTRYPOINT")?.rest ?? "[]",
-  ) as [string, string];
-  const search = ["run", "--space", "analognas-baseline", "--budget", "20"];
-  const ran = spawnSync(
-    program,
-    [join(image, script), ...search, "--evaluator", evaluator.address, "--json"],
-    { cwd: work, encoding: "utf8" },
-  );
-  expect(ran.status, ran.stderr).toBe(0);
-  expect(existsSync(join(work, "runs"))).toBe(true);
-}, 180_000);
 
 describe("docker/compose.yaml", () => {
   interface Service {

@@ -8,7 +8,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync }
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { collmNas, type Ended, root, temporaryFolder } from "../support/cli.ts";
+import { collmNas, type Ended, root, start, temporaryFolder } from "../support/cli.ts";
 
 const fixture = join(root, "test/fixtures/run-v1");
 const text = readFileSync(join(fixture, "journal.jsonl"), "utf8");
@@ -56,7 +56,7 @@ function nextChain(number: number): number {
 
 describe("an unchanged record", () => {
   test("comes out as recorded, without Python and without a model", async () => {
-    const { code, stdout, stderr } = await replay(fixture);
+    const { code, stdout, stderr } = await start(["replay", fixture], nothing).ended;
     expect(stderr).toBe("");
     expect(code).toBe(0);
     expect(stdout).toBe(`${lines.length} events replayed: every decision of the run came out as recorded\n`);

@@ -110,17 +110,46 @@ export function start(args: readonly string[], settings: Settings = {}): Process
 }
 
 /**
- * Runs the command line to its end: in this process, which is quick, unless an environment or a working folder is asked
- * for. `start` always makes a process.
+ * Runs the command line to its end: in this process, which is quick, unless a working folder or options of Node are asked
+ * for. `start` always makes a process. While a call has an environment of its own, no other call may run in this process.
  */
 export async function collmNas(args: readonly string[], settings: Settings = {}): Promise<Ended> {
-  if (settings.env !== undefined || settings.cwd !== undefined) return await start(args, settings).ended;
-  const begin = performance.now();
+  const { columns, cwd, env = {} } = settings;
+  if (cwd !== undefined || env["NODE_OPTIONS"] !== undefined) return await start(args, settings).ended;
   const runCli = await (commandLine ??= openCommandLine());
-  const { columns } = settings;
+  const begin = performance.now();
   const streams = keptStreams(columns === undefined ? {} : { isTTY: true, columns, hasColors: () => false });
-  const code = await runCli(args, { ...streams, signal: neverStopped });
-  return { code, signal: null, ...streams.text(), seconds: (performance.now() - begin) / 1000 };
+  const restore = enter(env);
+  try {
+    const code = await runCli(args, { ...streams, signal: neverStopped });
+    return { code, signal: null, ...streams.text(), seconds: (performance.now() - begin) / 1000 };
+  } finally {
+    restore();
+  }
+}
+
+/** The calls that run in this process, and whether one of them has an environment of its own. */
+const inside = { calls: 0, isAlone: false };
+
+/** Lays variables over the environment of this process; returns how to take them back. */
+function enter(env: NonNullable<Settings["env"]>): () => void {
+  const names = Object.keys(env);
+  if (inside.isAlone || (names.length > 0 && inside.calls > 0))
+    throw new Error("a call with an environment of its own must not overlap with another: use start");
+  const before = names.map((name) => [name, process.env[name]] as const);
+  inside.calls += 1;
+  inside.isAlone = names.length > 0;
+  for (const [name, value] of Object.entries(env)) setVariable(name, value);
+  return () => {
+    for (const [name, value] of before) setVariable(name, value);
+    inside.calls -= 1;
+    inside.isAlone = false;
+  };
+}
+
+function setVariable(name: string, value: string | undefined): void {
+  if (value === undefined) delete process.env[name];
+  else process.env[name] = value;
 }
 
 const neverStopped = new AbortController().signal;

@@ -34,7 +34,7 @@ image_splits = ImageSplits(
 device = Device()
 entries = [
     SupernetBackend(
-        Served(f"{family}-reduced", "A small random supernet", reduced.dimensions(family), max_batch=8),
+        Served(f"{family}-reduced", "A small random supernet", reduced.dimensions(family), max_batch=4),
         reduced.load(family, folder),
         image_splits,
         device,

@@ -159,6 +159,20 @@ describe("the lines of a record", () => {
     expect(shared.length).toBeGreaterThan(0);
   });
 
+  it("have the members that the reference names, and no others", async () => {
+    const page = readFileSync("docs/reference/driving.md", "utf8").split("## Read a run")[1] ?? "";
+    const rows = page.split("\n").filter((line) => line.startsWith("| "));
+    const named = (cell = "") => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name);
+    const lines = linesOf(await mixedRun());
+    const keys = (wanted: string) =>
+      Object.keys(lines.find(({ kind }) => kind === wanted) ?? {}).filter((key) => key !== "kind");
+    const members = rows.slice(5).flatMap((row) => named(row.split("|")[1]));
+    expect(new Set(members)).toEqual(new Set(keys("candidate")));
+    const ofRun = rows.find((row) => row.startsWith("| `run`"))?.split("|")[2];
+    for (const key of keys("run")) expect(named(ofRun)).toContain(key);
+    expect(keys("strategy")).toEqual(["round", "text"]);
+  });
+
   it("have what the oracle said of each", async () => {
     const lines = candidatesOf(await mixedRun({ oracle: true }));
     const tested = lines.filter(({ test }) => test !== null);

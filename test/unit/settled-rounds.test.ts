@@ -11,6 +11,7 @@ import {
   evaluations,
   evaluationsAmong,
   hasMeasured,
+  trace,
 } from "../../src/search/results.ts";
 import { Space } from "../../src/search/space.ts";
 import type { RunState } from "../../src/search/state.ts";
@@ -37,6 +38,20 @@ function read(state: RunState): unknown {
     rounds: state.rounds.map(({ round }) => funnel(state, round)),
     individuals: [...individuals(state, space)],
   };
+}
+
+/** The same without anything that is kept. */
+function expectPlain(state: RunState): void {
+  const plain = state.rounds.flatMap(({ candidates }) => evaluationsAmong(candidates));
+  expect(evaluations(state)).toEqual(plain);
+  expect(evaluationCount(state)).toBe(plain.length);
+  expect(hasMeasured(state)).toBe(plain.some(({ outcome }) => outcome.kind === "measurement"));
+  expect(closedRounds(state)).toBe(state.rounds.filter(({ closed }) => closed).length);
+  const sums: Record<string, number> = {};
+  for (const { round } of state.rounds)
+    for (const [name, times] of Object.entries(funnel(state, round))) sums[name] = (sums[name] ?? 0) + times;
+  if (state.rounds.length > 0) expect(sums).toEqual(funnel(state));
+  expect(funnel(state).improved).toBe(new Set(trace(state).flatMap(({ text }) => text ?? [])).size);
 }
 
 describe("a state that is read at every event", () => {
@@ -71,11 +86,10 @@ describe("a state that is read at every event", () => {
       reads += 1;
       const fresh = fold(journal.events.slice(0, notice.event.seq)) as RunState;
       expect(read(notice.state)).toEqual(read(structuredClone(fresh)));
+      expectPlain(notice.state);
     });
     expect(reads).toBe(journal.events.length - 1);
-    const plain = state.rounds.flatMap(({ candidates }) => evaluationsAmong(candidates));
-    expect(evaluations(state)).toEqual(plain);
-    expect(plain.length).toBeGreaterThan(20);
+    expect(evaluationCount(state)).toBeGreaterThan(20);
     expect(state.rounds.length).toBeGreaterThan(10);
   });
 

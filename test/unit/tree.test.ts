@@ -25,7 +25,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 /** The sources in a folder of src/ as path and text, what is generated left out. */
 function sources(folder: string): { path: string; text: string }[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
+    .filter((name) => /\.(ts|mjs)$/.test(name))
     .map((name) => join(folder, name))
     .filter((path) => !path.startsWith("src/evaluator/contract/"))
     .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
@@ -55,6 +55,15 @@ test("only settings/environment.ts reads the environment", () => {
   const taken = /\{[^}]*\benv\b[^}]*\}\s*(=\s*(globalThis\.)?process\b|from\s*["'](node:)?process["'])/;
   const found = [...matches("src", access), ...matches("src", taken)];
   expect(found.filter((line) => !line.startsWith("src/settings/environment.ts:"))).toEqual([]);
+});
+
+test("what the set-up runs before anything is installed imports Node's modules and its like alone", () => {
+  const early = sources("src").filter(({ path }) => path.endsWith(".mjs"));
+  expect(early.map(({ path }) => path)).toContain("src/app/python-environment.mjs");
+  const imported = early.flatMap(({ path, text }) =>
+    [...text.matchAll(/\b(?:from|import\()\s*"([^"]+)"/g)].map(([, from = ""]) => ({ path, from })),
+  );
+  expect(imported.filter(({ from }) => !/^(node:|\.\.?\/.*\.mjs$)/.test(from))).toEqual([]);
 });
 
 test("every module opens with a comment that says what it owns", () => {

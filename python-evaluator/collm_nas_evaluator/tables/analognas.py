@@ -15,7 +15,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 
 from collm_nas_evaluator.cell import CELLS, OPERATIONS, number_of
-from collm_nas_evaluator.errors import TableDamaged, TableMissing
+from collm_nas_evaluator.errors import TableDamaged, TableMissing, installing
 from collm_nas_evaluator.tables import accuracy
 from collm_nas_evaluator.tables.table import Columns, Table, load
 
@@ -139,4 +139,5 @@ def _data_path() -> Path:
 
 
 def _advice(option: str = "") -> str:
-    return f"run: pip install --no-deps {option}{PACKAGE}=={VERSION}"
+    command = f"pip install --no-deps {option}{PACKAGE}=={VERSION}"
+    return f"run: {command if option else installing('tables', command, command)}"
