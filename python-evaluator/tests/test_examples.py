@@ -14,18 +14,18 @@ import collm_nas as nas
 EXAMPLES = PACKAGE_ROOT.parent / "examples"
 
 
-def printed(name: str, folder: Path, *flags: str) -> str:
-    """What an example prints on standard output. Its temporary files are in the folder, and nothing is beside them."""
+def printed(name: str, folder: Path, *flags: str, **environment: str) -> str:
+    """What an example prints on standard output. Its temporary files are in the folder."""
     (folder / "here").mkdir()
     (folder / "temporary").mkdir()
-    own = {"TMPDIR": str(folder / "temporary"), "XDG_CACHE_HOME": str(folder), "MPLBACKEND": "agg"}
+    own = {"TMPDIR": str(folder / "temporary"), "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", **environment}
     ran = subprocess.run(
         [sys.executable, str(EXAMPLES / name), *flags],
         cwd=folder / "here",
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, **own, "PYTHONPATH": str(PACKAGE_ROOT), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), **own},
     )
     assert ran.returncode == 0, ran.stderr
     assert "Warning" not in ran.stderr
@@ -69,7 +69,7 @@ def test_a_function_of_ones_own(tmp_path: Path) -> None:
 
 @pytest.mark.torch
 def test_a_supernet_of_digits(tmp_path: Path) -> None:
-    text = printed("digits_supernet.py", tmp_path, "--steps", "150", "--budget", "6")
+    text = printed("digits_supernet.py", tmp_path, "--steps", "150", "--budget", "6", XDG_CACHE_HOME=str(tmp_path))
     assert "it can be searched" in text
     assert "shared weights: subnets use the supernet's memory" in text
     val, test = map(float, found(r"([\d.]+) % on validation, ([\d.]+) % on test", text))
