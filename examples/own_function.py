@@ -2,11 +2,12 @@
 # # Search with a function of your own
 #
 # Which small network reads handwritten digits best, with at most 6,000 parameters? The score trains a network of
-# scikit-learn for each architecture, in two processes. It takes about ten seconds.
+# scikit-learn for each architecture, in two processes. It takes about twenty seconds.
 #
 #     pip install "collm-nas[notebook]" scikit-learn
 
 # %%
+import argparse
 import tempfile
 import warnings
 from itertools import pairwise
@@ -17,6 +18,9 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
+options = argparse.ArgumentParser()
+options.add_argument("--budget", type=int, default=40, help="how many architectures are scored")
+options, _ = options.parse_known_args()  # a notebook has arguments of its own
 folder = Path(tempfile.mkdtemp(prefix="own-function-"))  # choose a folder: then the same call continues a search
 pixels, labels = load_digits(return_X_y=True)
 pixels = pixels / 16
@@ -84,7 +88,7 @@ result = nas.search(
     test=score_on_test,
     costs={"params": params},
     limits={"params": 6_000},
-    budget=40,
+    budget=options.budget,
     workers=2,
     seed=1,
     out=folder / "run",

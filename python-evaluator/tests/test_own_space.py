@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -101,6 +102,11 @@ def test_importing_loads_neither_grpc_nor_numpy_nor_torch() -> None:
     program = f"import sys, collm_nas; collm_nas.Space(k=collm_nas.choice([1])); print({heavy})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_no_module_hides_a_public_name() -> None:
+    modules = {path.stem for path in Path(nas.__file__).parent.glob("*.py")}
+    assert not modules & set(nas.__all__)
 
 
 def test_every_public_name_is_there() -> None:
