@@ -469,6 +469,13 @@ export const settings = {
     },
     isPath: true,
   },
+  "evaluator.program": {
+    schema: (z) => z.string().min(1),
+    default: null,
+    help: "the program that serves the evaluator for this run alone; only that program continues the run",
+    usually: "none",
+    scope: "surrounds",
+  },
   "evaluator.silenceSeconds": {
     schema: (z) => z.number().positive(),
     default: 120,

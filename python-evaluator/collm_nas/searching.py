@@ -127,7 +127,8 @@ class Driver:
         command: control.Command | None = None
         with tempfile.TemporaryDirectory(prefix="collm-nas-") as folder:
             file = Path(folder) / "search.yaml"
-            configuration = dict(self._configuration)
+            evaluator = {**self._configuration.get("evaluator", {}), "program": "nas.search of Python"}
+            configuration = {**self._configuration, "evaluator": evaluator}
             if self._known is not None:
                 configuration["known"] = path_of(self._known, self._space, self._objective, Path(folder))
             file.write_text(json.dumps(configuration))

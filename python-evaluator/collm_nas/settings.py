@@ -17,7 +17,7 @@ from collm_nas import control
 from collm_nas.errors import UsageError
 from collm_nas.space import Space
 
-OURS = {"space", "evaluator", "address", "config"}
+OURS = {"space", "evaluator", "address", "config", "program", "known"}
 """Keys that a call sets itself."""
 _SECTIONS = ("", "model", "evaluator")
 """Where a keyword is looked for: at the top of search.yaml, then among the settings of the model and the evaluator."""

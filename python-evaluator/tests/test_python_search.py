@@ -64,6 +64,14 @@ def test_a_run_is_read_again_from_its_folder(tmp_path: Path) -> None:
         nas.open_run(tmp_path / "nothing")
 
 
+def test_only_the_same_call_continues_it_and_the_command_line_says_so(tmp_path: Path) -> None:
+    searched(out=tmp_path / "run", budget=3)
+    with pytest.raises(nas.UsageError, match=r"made by nas.search of Python.*call that again with out=.*--evaluator"):
+        control.ask("resume", str(tmp_path / "run"), "--budget", "5")
+    show = [*control.program(), "show", str(tmp_path / "run")]
+    assert " resume " not in subprocess.run(show, capture_output=True, text=True, check=True).stdout
+
+
 def test_candidates_are_rows_of_a_table(tmp_path: Path) -> None:
     pytest.importorskip("pandas")
     frame = searched(out=tmp_path / "run", budget=5, costs={"params_m": params_m}).to_dataframe()

@@ -140,7 +140,8 @@ export async function resume(
     const caps = changes.cap === undefined ? null : readCaps({ ...before.search.caps, ...changes.cap });
     if (budget === null && rounds === null && caps === null && isComplete(before)) return null;
     refuseTooLittle(before, budget, caps);
-    return { setup: readSetup(before.setup, changes), prolonged: async () => ({ budget, rounds, caps }) };
+    const setup = reachable(readSetup(before.setup, changes), changes, folder);
+    return { setup, prolonged: async () => ({ budget, rounds, caps }) };
   });
 }
 
@@ -165,6 +166,17 @@ export async function replay(folder: string): Promise<Replayed> {
 }
 
 // --- internal ---
+
+/** @throws UsageError for a run whose evaluator was served by a program for that run alone, and is gone with it */
+function reachable(setup: Setup, changes: ResumeChanges, folder: string): Setup {
+  const { evaluator } = setup;
+  if (evaluator.program === null) return setup;
+  if (changes.evaluator === undefined && changes.evaluatorConfig === undefined)
+    throw new UsageError(
+      `${folder} was made by ${evaluator.program}, which served its evaluator: call that again with out=${JSON.stringify(folder)}, or name an evaluator of this space with --evaluator HOST:PORT`,
+    );
+  return { ...setup, evaluator: { ...evaluator, program: null } };
+}
 
 /** Whether the folder of a configuration holds a run. What a run leaves that was killed before it began is removed. */
 async function hasRun({ out }: Config): Promise<boolean> {

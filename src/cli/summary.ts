@@ -3,6 +3,7 @@
  *
  * The numbers are from app/summary.ts.
  */
+import { fieldsOf } from "../text/json.ts";
 import { summarize, whyNoWinner } from "../app/summary.ts";
 import { dollars, namedNumbers, number, score } from "../text/numbers.ts";
 import { shellWord } from "../text/shell.ts";
@@ -65,19 +66,20 @@ export function summaryLines(
   const reached = state.capReached;
   // To resume or prolong a run takes its lock, which its process holds.
   const isFree = worker === "nobody";
+  const isOurs = isFree && !isProgrammed(state);
   const next = [
-    ...(isFree && state.ended !== null && reached !== null
+    ...(isOurs && state.ended !== null && reached !== null
       ? [["continue", `${command} resume ${word} --cap ${reached.cap}=${number(2 * reached.allowed)}`]]
       : []),
-    ...(isFree && state.ended === null ? [["continue", `${command} resume ${word}`]] : []),
+    ...(isOurs && state.ended === null ? [["continue", `${command} resume ${word}`]] : []),
     ...(worker === "steerable" && state.isPaused ? [["continue", `${command} steer ${word} resume`]] : []),
     ...(isFree ? [] : [["look on", `${command} watch ${word}`]]),
     ["every round", `${command} show ${word}`],
     ["on a page", `${command} dashboard ${word}`],
-    ...(isFree && state.ended === "budget"
+    ...(isOurs && state.ended === "budget"
       ? [["continue", `${command} resume ${word} --budget ${2 * state.search.budget}`]]
       : []),
-    ...(state.ended === "nothing-succeeded"
+    ...(isOurs && state.ended === "nothing-succeeded"
       ? [["once the cause is repaired", `${command} resume ${word} --budget ${state.search.budget}`]]
       : []),
     ...(state.ended === null ? [] : [["check the record", `${command} replay ${word}`]]),
@@ -109,6 +111,12 @@ export function hintsByPerson({ hints }: Pick<RunState, "hints">): string {
 }
 
 // --- internal ---
+
+/** Whether a program served the evaluator for this run alone, so that only its call continues the run. */
+function isProgrammed({ setup }: RunState): boolean {
+  const program = fieldsOf(setup["evaluator"])["program"];
+  return program !== null && program !== undefined;
+}
 
 /** The longest of the words before the lines, and the gap after it. */
 const labelWidth = "Winner".length + 2;
