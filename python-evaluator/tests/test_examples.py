@@ -68,6 +68,7 @@ def test_a_function_of_ones_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.torch
+@pytest.mark.long
 def test_a_supernet_of_digits(tmp_path: Path) -> None:
     text = printed("digits_supernet.py", tmp_path, "--steps", "150", "--budget", "6", XDG_CACHE_HOME=str(tmp_path))
     assert "it can be searched" in text
@@ -79,6 +80,7 @@ def test_a_supernet_of_digits(tmp_path: Path) -> None:
     assert float(flops_m) <= 0.1
 
 
+@pytest.mark.long
 def test_our_searchers_beside_optuna(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     optuna = pytest.importorskip("optuna")
