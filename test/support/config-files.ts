@@ -72,4 +72,10 @@ export const usualModel: ModelConfig = {
   gpu: "off",
   threads: 1,
 };
-export const usualEvaluator = { address: null, config: null, silenceSeconds: 120, patienceSeconds: 120 };
+export const usualEvaluator = {
+  address: null,
+  config: null,
+  program: null,
+  silenceSeconds: 120,
+  patienceSeconds: 120,
+};

@@ -97,7 +97,13 @@ describe("a configuration", () => {
         threads: 2,
         roles: { navigator: { temperature: 1 }, generator: { name: "small", maxTokens: 900 } },
       },
-      evaluator: { address: "localhost:50051", config: null, silenceSeconds: 5, patienceSeconds: 0 },
+      evaluator: {
+        address: "localhost:50051",
+        config: null,
+        program: null,
+        silenceSeconds: 5,
+        patienceSeconds: 0,
+      },
       out: "runs/mine",
     };
     expect(await readConfig(yaml(JSON.stringify(whole)), {})).toEqual(whole);

@@ -86,7 +86,7 @@ describe.each(Object.entries(rows))("presets/%s.yaml", (name, { space, limits, t
         gpu: "off",
         threads: 1,
       },
-      evaluator: { address: null, config: null, silenceSeconds: 120, patienceSeconds: 120 },
+      evaluator: { address: null, config: null, program: null, silenceSeconds: 120, patienceSeconds: 120 },
       out: null,
     });
   });
