@@ -62,7 +62,7 @@ export default defineConfig({
   test: {
     globalSetup: ["test/support/build.ts"],
     // More than cores: most end-to-end files wait for the processes that they start.
-    maxWorkers: 2 * availableParallelism() + 1,
+    maxWorkers: 3 * availableParallelism(),
     projects: [
       {
         test: {

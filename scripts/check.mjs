@@ -49,7 +49,7 @@ const steps = [
   {
     name: "python",
     tool: "pytest",
-    command: [python("python"), "-m", "pytest", "-n", "2", "--dist", "loadfile"],
+    command: [python("python"), "-m", "pytest", "-n", "3", "--dist", "loadfile"],
     folder: evaluator,
   },
   { name: "long", tool: "vitest", command: [node("vitest"), "run", "--project=long"] },

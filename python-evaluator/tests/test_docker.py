@@ -82,6 +82,7 @@ def stub(tmp_path: Path) -> tuple[Path, Path]:
 # --- the environment ---
 
 
+@pytest.mark.long
 def test_an_environment_made_by_the_script_runs_the_evaluator(tmp_path: Path) -> None:
     venv = tmp_path / "a folder" / "venv"
     made = run(DOCKER / "install-evaluator.sh", venv, "light", "tables", COLLM_NAS_PYTHON=sys.executable)

@@ -46,6 +46,7 @@ def test_an_example_is_a_notebook_that_says_what_to_install(name: str) -> None:
     assert re.search(r'^#     pip install "collm-nas\[[a-z,]+\]" scikit-learn$', cells[1], re.MULTILINE)
 
 
+@pytest.mark.long
 def test_a_function_of_ones_own(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     pytest.importorskip("matplotlib")
