@@ -80,7 +80,7 @@ export function show(shownFolder = folder): Shown {
 }
 
 export async function until(what: string, holds: () => boolean): Promise<void> {
-  await expect.poll(holds, { message: what, timeout: 20_000, interval: 20 }).toBe(true);
+  await expect.poll(holds, { message: what, timeout: 120_000, interval: 20 }).toBe(true);
 }
 
 export function hold(run: string): void {
