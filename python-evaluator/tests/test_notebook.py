@@ -2,7 +2,7 @@
 
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,14 @@ class Notebook:
         self.manager.shutdown_kernel(now=True)
 
 
+def wait_until(is_so: Callable[[], bool]) -> None:
+    for _ in range(1_000):
+        if is_so():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not come about in 20 s")
+
+
 @pytest.fixture
 def notebook() -> Iterator[Notebook]:
     opened = Notebook()
@@ -86,11 +94,10 @@ def test_a_notebook_shows_a_bar_and_is_interrupted_and_goes_on(notebook: Noteboo
 def test_after_a_restart_the_same_call_goes_on(notebook: Notebook, tmp_path: Path) -> None:
     notebook.run(PREPARE.format(stop=4, out=str(tmp_path / "run")))
     notebook.run("find()", until="waiting")
+    journal = tmp_path / "run/journal.jsonl"
+    wait_until(lambda: journal.read_text().count('"architecture-measured"') == 3)
     notebook.manager.restart_kernel(now=True)
     notebook.client.wait_for_ready(timeout=60)
-    for _ in range(500):
-        if not list((tmp_path / "run").glob("*lock*")):
-            break
-        time.sleep(0.02)
+    wait_until(lambda: not list((tmp_path / "run").glob("*lock*")))
     notebook.run(PREPARE.format(stop=0, out=str(tmp_path / "run")))
     assert "found 8 5" in notebook.run("find()")
