@@ -95,6 +95,7 @@ def test_what_is_wrong_is_said_before_anything_is_scored(tmp_path: Path, more: d
         benched(tmp_path / "b", score=never, **more)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the packages that an old matplotlib uses
 def test_a_run_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib").use("agg")
 

@@ -13,6 +13,7 @@ from client import PACKAGE_ROOT
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.torch
 def test_the_example_runs_in_the_root_of_a_checkout(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -35,6 +36,7 @@ val_loader = DataLoader(TensorDataset(pictures[80:], labels[80:]), batch_size=40
 """
 
 
+@pytest.mark.torch
 def test_the_supernet_of_the_guide_is_searched(tmp_path: Path) -> None:
     page = (ROOT / "docs/guides/own-supernet.md").read_text()
     for name, text in re.findall(r'^```python title="(.*?)"\n(.*?)^```$', page, re.MULTILINE | re.DOTALL):
