@@ -26,7 +26,7 @@ import { casesOf } from "../support/sweep.ts";
 
 const csv = join(root, "../shared/nasbench201/nasbench201.csv");
 const all = Object.keys(planSizes).filter((name) => name.startsWith("nasbench201"));
-const plans = casesOf({ few: ["nasbench201-models.yaml"], all });
+const plans = casesOf({ few: ["nasbench201-temperatures.yaml"], all });
 
 describe.skipIf(!existsSync(csv))("with the table beside the project (shared/nasbench201)", () => {
   let evaluator: EvaluatorProcess;
