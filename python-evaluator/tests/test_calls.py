@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 from collm_nas.answers import Answer, Wanted
 from collm_nas.calls import Calls, Here, Job, Workers
@@ -186,7 +187,7 @@ def test_workers_end_with_a_parent_that_was_killed(tmp_path: Any) -> None:
     with subprocess.Popen([sys.executable, "-c", program]) as parent:
         pid = _waited_for(tmp_path / "pid")
         parent.kill()
-    _wait_until(lambda: not _is_alive(pid))
+    wait_until(lambda: not _is_alive(pid))
 
 
 def test_what_cannot_travel_is_named(tmp_path: Any) -> None:
@@ -213,16 +214,8 @@ def test_a_tensor_on_a_gpu_cannot_travel() -> None:
 
 
 def _waited_for(path: Any) -> int:
-    _wait_until(lambda: path.exists() and path.read_text() != "")
+    wait_until(lambda: path.exists() and path.read_text() != "")
     return int(path.read_text())
-
-
-def _wait_until(is_so: Callable[[], bool]) -> None:
-    for _ in range(1_000):
-        if is_so():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not come about in 20 s")
 
 
 def _is_alive(pid: int) -> bool:

@@ -1,12 +1,12 @@
 """A search in the kernel of a notebook: its bar, its interruption, and a restart in the middle."""
 
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 jupyter = pytest.importorskip("jupyter_client.manager")
 pytest.importorskip("ipykernel")
@@ -60,14 +60,6 @@ class Notebook:
     def close(self) -> None:
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    for _ in range(1_000):
-        if is_so():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not come about in 20 s")
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 import collm_nas as nas
 from collm_nas import control
@@ -265,9 +265,9 @@ def test_the_control_plane_ends_with_a_process_that_was_killed(tmp_path: Path) -
         nas.search(space, score, budget=9, searcher="random", out={str(tmp_path / "run")!r}, show_progress=False)
     """)
     with subprocess.Popen([sys.executable, "-c", program]) as kernel:
-        _wait_until((tmp_path / "now").exists)
+        wait_until((tmp_path / "now").exists)
         kernel.kill()
-    _wait_until(lambda: not _is_held(tmp_path / "run"))
+    wait_until(lambda: not _is_held(tmp_path / "run"))
     result = searched(out=tmp_path / "run", budget=9)
     assert result.spend["evaluations"] == 9
 
@@ -284,7 +284,7 @@ def test_ctrl_c_in_a_terminal_stops_a_search_with_workers(tmp_path: Path) -> Non
     with subprocess.Popen(
         [sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
-        _wait_until((tmp_path / "now").exists)
+        wait_until((tmp_path / "now").exists)
         os.killpg(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert said.rstrip().splitlines()[-1].startswith("KeyboardInterrupt: the search was stopped; ")
@@ -314,14 +314,6 @@ def test_a_served_address_that_others_reach_has_to_be_allowed() -> None:
         nas.serve(SPACE, score, listen="0.0.0.0:0")
     with pytest.raises(nas.UsageError, match="HOST:PORT"):
         nas.serve(SPACE, score, listen="here")
-
-
-def _wait_until(is_so: Callable[[], bool]) -> None:
-    for _ in range(1_000):
-        if is_so():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not come about in 20 s")
 
 
 def _is_held(run: Path) -> bool:
