@@ -225,26 +225,30 @@ def scored(
     Raises UsageError for what is no function, a number of workers that is none, and what cannot travel to workers.
     """
     scores: Scores = {"search": score} if test is None else {"search": score, "test": test}
-    for name, given in {"score": score, "test": test, "key": key}.items():
-        if given is not None and not callable(given):
-            raise UsageError(f"{name} is {given!r}; give a function of an architecture")
+    for name, given in {**scores, **({} if key is None else {"key": key})}.items():
+        if not callable(given):
+            raise UsageError(
+                f"{'score' if name == 'search' else name} is {given!r}; give a function of an architecture"
+            )
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise UsageError(f"workers is {workers!r}; it must be a whole number, at least 1")
-    if not callable(score):
-        raise UsageError("score is None; give a function of an architecture")
     wanted = Wanted(objective.metrics[0].name, tuple(each.name for each in objective.metrics[1:]))
     calls: Calls = Here(scores, wanted) if workers == 1 else Workers(workers, scores, wanted)
-    backend = FunctionBackend(
-        space,
-        objective,
-        costs,
-        calls,
-        splits=tuple(scores),
-        key=key,
-        version=version,
-        on_broken_cost=on_broken_cost,
-        say=say,
-    )
+    try:
+        backend = FunctionBackend(
+            space,
+            objective,
+            costs,
+            calls,
+            splits=tuple(scores),
+            key=key,
+            version=version,
+            on_broken_cost=on_broken_cost,
+            say=say,
+        )
+    except UsageError:
+        calls.close()
+        raise
     return backend, calls
 
 

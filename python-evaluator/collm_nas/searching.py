@@ -120,6 +120,14 @@ class Driver:
 
     def run(self, backend: Backend, calls: Calls) -> Result:
         """Runs the search to its end. Raises as `search` does."""
+        try:
+            return self._driven(backend, calls)
+        finally:
+            calls.close()
+
+    # --- internal ---
+
+    def _driven(self, backend: Backend, calls: Calls) -> Result:
         self._finish = calls.finish
         self._objective = backend.describe().metrics[0].name
         in_notebook = progress.is_notebook()
@@ -153,13 +161,11 @@ class Driver:
             finally:
                 if command is not None:
                     command.stop()
-                calls.close()
+                calls.close()  # before the server, whose calls wait for answers
                 running.stop()
                 self._bar.close()
                 self._log.close()
         return self._result()
-
-    # --- internal ---
 
     def _let_answers_arrive(self, backend: Backend) -> None:
         """Waits a moment for the record of what has been scored, so that it is not scored again."""

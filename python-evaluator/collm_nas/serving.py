@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from collm_nas import function, listening
 from collm_nas.errors import UsageError
 from collm_nas.function import Costs, Metric, Score
-from collm_nas.space import Architecture, Space
+from collm_nas.space import Architecture, Space, require_space
 from collm_nas_evaluator import addresses
 
 
@@ -32,8 +32,7 @@ def serve(
     printed otherwise. An address that other machines reach needs `allow_remote`: whoever reaches it may have
     architectures scored, and there is no password. Raises UsageError for what has to be corrected.
     """
-    if not isinstance(space, Space):
-        raise UsageError(f"the space is {space!r}; make one with nas.Space(width=nas.choice([16, 24]))")
+    require_space(space)
     address = addresses.read(listen)
     if address is None:
         raise UsageError(f"listen is {listen!r}; it is HOST:PORT with a port from 0 to 65535")

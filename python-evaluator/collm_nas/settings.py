@@ -15,7 +15,7 @@ from typing import Any
 
 from collm_nas import control
 from collm_nas.errors import UsageError
-from collm_nas.space import Space
+from collm_nas.space import Space, require_space
 
 OURS = {"space", "evaluator", "address", "config", "program", "known"}
 """Keys that a call sets itself."""
@@ -25,8 +25,7 @@ _SECTIONS = ("", "model", "evaluator")
 
 def configuration(space: Space, keywords: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with every keyword that is not None. Raises UsageError with the nearest name."""
-    if not isinstance(space, Space):
-        raise UsageError(f"the space is {space!r}; make one with nas.Space(width=nas.choice([16, 24]))")
+    require_space(space)
     made: dict[str, Any] = {"space": space.name}
     for keyword, given in keywords.items():
         if given is None:

@@ -197,6 +197,12 @@ def columns(architecture: Architecture) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def require_space(given: object) -> None:
+    """Raises UsageError for anything that is no space."""
+    if not isinstance(given, Space):
+        raise UsageError(f"the space is {given!r}; make one with nas.Space(width=nas.choice([16, 24]))")
+
+
 # --- internal ---
 
 

