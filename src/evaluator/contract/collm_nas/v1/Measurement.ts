@@ -4,9 +4,11 @@
 export interface Measurement {
   'metrics'?: ({[key: string]: number | string});
   'seconds'?: (number | string);
+  'standardErrors'?: ({[key: string]: number | string});
 }
 
 export interface Measurement__Output {
   'metrics': ({[key: string]: number});
   'seconds': (number);
+  'standardErrors': ({[key: string]: number});
 }
