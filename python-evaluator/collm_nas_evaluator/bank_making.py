@@ -57,6 +57,9 @@ def only(configuration: Configuration, space_id: str) -> Configuration:
 
 def opened(configuration: Configuration, space_id: str) -> Any:
     """The backend of a supernet. Raises UsageError when the configuration serves none of this id."""
+    none = UsageError(f"the configuration serves no supernet {space_id}; set checkpoints.{space_id}")
+    if space_id not in configuration.checkpoints and configuration.own_supernet is None:
+        raise none
     try:
         from collm_nas_evaluator.backends.network import NetworkBackend  # noqa: PLC0415 - loads PyTorch
     except ModuleNotFoundError as error:
@@ -67,7 +70,7 @@ def opened(configuration: Configuration, space_id: str) -> Any:
             raise UsageError(f"{space_id} is unavailable: {entry.reason}")
         if isinstance(entry, NetworkBackend) and entry.describe().id == space_id:
             return entry
-    raise UsageError(f"the configuration serves no supernet {space_id}; set checkpoints.{space_id}")
+    raise none
 
 
 def order(members: int, count: int | None = None) -> list[int]:

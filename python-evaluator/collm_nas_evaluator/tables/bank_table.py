@@ -34,8 +34,10 @@ COMMAND = "collm-nas-evaluator measure-bank"
 
 _FIRST = re.compile(r"# collm-nas bank ([0-9]+), SHA-256 of the lines below: ([0-9a-f]{64})")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_LARGEST_FILE, _LARGEST = 32 << 20, 256 << 20
+_LARGEST_FILE, _LARGEST = 16 << 20, 64 << 20
 """The most bytes of a file, and of what is in it."""
+_MOST_SLOTS = 1000
+"""Of one group of slots."""
 _PERCENT = "percent"
 _AGAIN = f"get the file again, or make it again with {COMMAND}"
 
@@ -320,7 +322,7 @@ def _space(given: Mapping[str, Any]) -> Space:
             Dimension(
                 name=_str(each["name"]),
                 choices=tuple(map(_str, _list(each["choices"]))),
-                groups=tuple(Group(_str(group["name"]), _int(group["size"])) for group in _list(each["groups"])),
+                groups=tuple(Group(_str(group["name"]), _size(group["size"])) for group in _list(each["groups"])),
                 numeric=_bool(each["numeric"]),
                 active_count=_str(each["active_count"]),
                 meaning=_str(each["meaning"]),
@@ -361,8 +363,10 @@ def _bool(given: object) -> bool:
     return given if isinstance(given, bool) else _wrong(given, "true or false")
 
 
-def _int(given: object) -> int:
-    return given if isinstance(given, int) and not isinstance(given, bool) else _wrong(given, "a whole number")
+def _size(given: object) -> int:
+    if isinstance(given, int) and not isinstance(given, bool) and 0 < given <= _MOST_SLOTS:
+        return given
+    return _wrong(given, f"a number of slots, 1 to {_MOST_SLOTS}")
 
 
 def _wrong(given: object, wanted: str) -> NoReturn:
