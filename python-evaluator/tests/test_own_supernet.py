@@ -193,7 +193,10 @@ def test_finished_evaluations_come_from_the_store(tmp_path: Path) -> None:
     calls = Counting.calls
     second = measure(again)
     assert isinstance(first, Measurement)
-    assert second == Measurement(first.metrics, 0.0)
+    share = first.metrics["accuracy"] / 100
+    error = 100 * (share * (1 - share) / first.metrics["images"]) ** 0.5
+    assert first.standard_errors == {"accuracy": pytest.approx(error), "top5": 0.0}
+    assert second == Measurement(first.metrics, 0.0, first.standard_errors)
     assert Counting.calls == calls
     other = Counting()
     with torch.no_grad():
