@@ -35,7 +35,7 @@ WHOLE = Space(
     metrics=(Metric("accuracy", "percent", "Share."),),
     splits=(Split("search", "Some images.", data="abc"),),
 )
-TIES = {
+TIES: dict[str, dict[str, Any]] = {
     "d": {"slots": {"early": ["stage 1"], "late": ["stage 2", "stage 3"]}},
     "ks": {"choices": [7, 3], "slots": {"early": "stage 1", "late": ["stage 2", "stage 3"]}},
 }
