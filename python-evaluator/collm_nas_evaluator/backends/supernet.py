@@ -247,12 +247,13 @@ class SupernetBackend(NetworkBackend):
         if known and known[0] == architecture.text:
             network = known[1]
         else:
+            self._latest = None  # only one is in memory
             yield 0.0, "calibrating" if calibrated else "extracting"
             extraction = self._supernet.extraction(values, self._calibration_batches(values, stop))
             network = yield from told(extraction, whole)
-            self._latest = architecture.text, network
         for answer in self._device.score(network, crops, stop):
             if isinstance(answer, Hits):
+                self._latest = architecture.text, network
                 yield scores_of(answer, images.groups, [each.name for each in METRICS])
             else:
                 yield (calibrated + answer * len(images)) / whole, note
