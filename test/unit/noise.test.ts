@@ -158,7 +158,7 @@ describe("a winner", () => {
     let written = "";
     const out = new PassThrough().on("data", (bytes: Buffer) => (written += bytes.toString()));
     const terminal = Object.assign(out, { isTTY: true, columns, hasColors: () => false });
-    const view = new LiveView(terminal as unknown as NodeJS.WriteStream);
+    const view = new LiveView(terminal);
     view.begin(runOf([94.32, 93.9], { ...noisy, ends: false, search: { budget: 200 } }));
     const line = () => screenOf(written, columns).find((each) => each.includes("evaluated")) ?? "";
     await expect.poll(() => `${line()}  `).toContain(words);
