@@ -11,6 +11,7 @@ import { summaryLines } from "../../src/cli/summary.ts";
 import { candidateWords } from "../../src/dashboard/page/candidate-words.ts";
 import { outcomeWords } from "../../src/dashboard/page/event-words.ts";
 import { comparedSpaces } from "../../src/report/comparison.ts";
+import { studyMarkdown } from "../../src/report/markdown.ts";
 import { undecidedOn, undecidedSentence } from "../../src/report/noise.ts";
 import { sectionsOf } from "../../src/report/sections.ts";
 import type { Study } from "../../src/report/study.ts";
@@ -208,6 +209,7 @@ describe("a report", () => {
       "The space tiny cannot tell these two searches apart, even where all seeds agree: by test of the picked their means differ by 0.20, and one pick has a standard error of 0.42.";
     expect(undecided(study)).toBe(words);
     expect(sectionsOf(study)[0]?.abstract).toContain(words);
+    expect(studyMarkdown(study)).toContain(words);
     expect(undecided(studyOf([entry("a", 90), entry("b", 90.2), entry("c", 90.4)]))).toBe(
       "The space tiny cannot tell these 3 searches apart, even where all seeds agree: by test of the picked their means differ by at most 0.40, and one pick has a standard error of 0.42.",
     );
