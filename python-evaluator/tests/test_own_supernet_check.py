@@ -17,11 +17,11 @@ from slimmable import Slimmable, batches
 from torch import Tensor, nn
 
 import collm_nas as nas
-from collm_nas.supernet_check import Findings
 from collm_nas_evaluator import catalogue, config
 from collm_nas_evaluator.__main__ import main
 from collm_nas_evaluator.backends.base import Unavailable
 from collm_nas_evaluator.errors import UsageError as EvaluatorUsageError
+from collm_nas_evaluator.findings import Findings
 
 VAL, CALIBRATE = batches(), batches(120, 40, 1)
 TESTS = Path(__file__).parent
