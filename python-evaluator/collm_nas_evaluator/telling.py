@@ -69,8 +69,8 @@ class Sample:
     """Random architectures, and what was measured of them.
 
     `choices` are [architectures, slots], with a dimension and a number for each of `slots`; `costs` are by name,
-    [architectures]. `seconds` are those of evaluations on the search split. `size` is the number of architectures in the
-    space, `unit` that of the score.
+    [architectures]. `seconds` are those of evaluations on the search split. `size` is the number of architectures in
+    the space, `unit` that of the score.
     """
 
     search: Split
@@ -244,7 +244,7 @@ def _criteria(sample: Sample, noise: Noise | None, spread: Spread, orders: Order
         text = f"the spread is {spread.ratio.value:.3g} times the noise ({spread.needed:g} needed)"
         yield _above("spread", spread.ratio, spread.needed, text)
         seen = TWO_SIDED * noise.difference
-        gain = f"{BETTER} times the evaluations of random search gain {spread.gain:.2g} (noise: {seen:.2g})"
+        gain = f"{BETTER} times the evaluations of random search gain {spread.gain:.2g} ({seen:.2g} needed)"
         yield Criterion("gain", spread.gain >= seen, gain)
     if orders is None:
         yield Criterion("splits", holds=None, text=sample.why_no_test)

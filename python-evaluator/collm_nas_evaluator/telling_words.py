@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from collm_nas_evaluator import telling as rule
-from collm_nas_evaluator.estimates import Estimate
+from collm_nas_evaluator.estimates import TWO_SIDED, Estimate
 from collm_nas_evaluator.explained import Explained
 from collm_nas_evaluator.findings import Finding, Verdict
 from collm_nas_evaluator.telling import CostOrder, Noise, Orders, Spread, Telling
@@ -105,7 +105,8 @@ def _spread(telling: Telling, spread: Spread, points: str) -> Finding:
 def _gain(telling: Telling, noise: Noise, points: str) -> str:
     return (
         f"a searcher worth {rule.BETTER} times the {telling.budget:,} evaluations of random search ends about "
-        f"{telling.spread.gain:.2g}{points} higher; one pick against another has a noise of {noise.difference:.2g}"
+        f"{telling.spread.gain:.2g}{points} better, {TWO_SIDED * noise.difference:.2g} needed: {TWO_SIDED} times the "
+        "noise of a difference"
     )
 
 
