@@ -177,10 +177,13 @@ class _Check:
         )
 
     def _split(self, split: str, scored: Sequence[_Scored]) -> telling.Split:
-        values, hits = np.array([each.value for each in scored]), [each.scores.correct for each in scored]
-        if not len(hits[0]):
-            return telling.Split(values)
-        return telling.Split(values, np.array(hits), self._backend.groups(split))
+        hits = [each.scores.correct for each in scored if len(each.scores.correct)]
+        return telling.Split(
+            np.array([each.value for each in scored]),
+            np.array(hits) if hits else None,
+            self._backend.groups(split),
+            telling.all_known([each.scores.standard_errors.get(self._objective.name) for each in scored]),
+        )
 
     def _a_b_a(self, first: Architecture, second: Architecture, before: _Scored) -> Finding:
         self._score(second)

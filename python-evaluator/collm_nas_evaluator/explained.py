@@ -3,10 +3,11 @@
 Owns the estimate. Knows no network, no backend and no form of output.
 
 The fit has a column for each choice of each slot. An inactive slot is a value of its own. Random architectures have
-independent slots, so what a slot explains by itself estimates its part of the fit, and the parts add up; that also
-holds for samples that are smaller than the number of columns. But in a small sample the slots that matter are a little
-like others by chance. So slots are fitted one after the other, the largest first, each to what is left over, as long as
-one explains more than chance does. The others are then estimated from what is left over at the end, each by itself.
+independent slots, so the effect of a slot by itself estimates its part of the fit; that also holds for samples that are
+smaller than the number of columns. But in a small sample the slots that matter are a little like others by chance. So
+slots are fitted together, the largest first, as long as another one explains more of what is left over than chance
+does, and half of the sample's degrees of freedom are left. Each share is estimated from the scores without the effects
+of the other fitted slots, those of the slots that are not fitted from what is left over.
 
 Whether a slot is active follows from the dimension that counts active slots, so that part is the counting dimension's:
 a slot's share is what its choice explains among the architectures that have it.
@@ -27,13 +28,14 @@ INACTIVE = -1
 """The choice of a slot that is no part of the network."""
 _ORDERS = 200
 _LEVEL = 0.95
+_SWEEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """Shares of the variance, 1 for all of it; slots are named dimension[slot], or by a
-    dimension that has only one.
+    """Shares of the variance, 1 for all of it: of the whole fit, of each slot and of each dimension.
 
+    Slots are named dimension[slot], or by a dimension that has only one.
     `slot_by_chance` is reached by the largest slot in 1 of 20 random orders of what is left over, and
     `dimension_by_chance` by the largest dimension.
     """
@@ -55,24 +57,34 @@ def explained(
     if len(scores) < 2 or np.ptp(scores) == 0:
         return None
     source = np.random.default_rng(0)
-    left = scores - scores.mean()
-    whole = float(np.square(left).sum())
+    centred = scores - scores.mean()
+    whole = float(np.square(centred).sum())
     fits = [_Fit(each) for each in choices.T]
+    fitted: dict[int, NDArray[np.float64]] = {}
     shares = np.zeros(len(slots))
-    waiting = list(range(len(slots)))
-    while waiting:
+    while True:
+        left = centred - sum(fitted.values())
+        free = len(scores) - sum(fits[slot].kinds - 1 for slot in fitted)
+        waiting = [slot for slot in range(len(slots)) if slot not in fitted]
         orders = np.column_stack([left, *(source.permutation(left) for _ in range(_ORDERS))])
-        found = np.array([fits[slot].adjusted(orders) for slot in waiting]) / whole
-        shares[waiting] = found[:, 0]
-        by_chance = float(np.quantile(found[:, 1:].max(axis=0), _LEVEL))
-        if found[:, 0].max() <= by_chance:
+        found = np.array([fits[slot].adjusted(orders) for slot in waiting]) * len(scores) / free / whole
+        by_chance = float(np.quantile(found[:, 1:].max(axis=0), _LEVEL)) if waiting else 0.0
+        best = int(found[:, 0].argmax()) if waiting else 0
+        if not waiting or found[best, 0] <= by_chance or free - fits[waiting[best]].kinds < len(scores) / 2:
             break
-        left = fits[waiting.pop(int(found[:, 0].argmax()))].left_over(left)
+        fitted[waiting[best]] = np.zeros(len(scores))
+        for _ in range(_SWEEPS):
+            for slot in fitted:
+                others = centred - sum(each for other, each in fitted.items() if other != slot)
+                shares[slot] = fits[slot].adjusted(others[:, None])[0] / whole
+                fitted[slot] = fits[slot].effects(others)
+    together = 1 - float(np.square(left).sum()) / (free - 1) * (len(scores) - 1) / whole
+    shares[waiting] = found[:, 0] if waiting else []
     names = list(dict.fromkeys(dimension for dimension, _ in slots))
     of_dimensions = np.equal.outer(names, [dimension for dimension, _ in slots])
-    summed = of_dimensions[:, waiting] @ found[:, 1:] if waiting else np.zeros((len(names), _ORDERS))
+    summed = of_dimensions[:, waiting] @ found[:, 1:] if waiting else np.zeros((len(names), 1))
     return Explained(
-        all=float(shares.sum()),
+        all=together + float(shares[waiting].sum()),
         slots=dict(zip(_names(slots), map(float, shares), strict=True)),
         dimensions=dict(zip(names, map(float, of_dimensions @ shares), strict=True)),
         slot_by_chance=by_chance,
@@ -85,32 +97,28 @@ class _Fit:
 
     def __init__(self, chosen: NDArray[np.int64]) -> None:
         self._active = chosen != INACTIVE
-        kinds, place = np.unique(chosen[self._active], return_inverse=True)
-        self._is_chosen = np.equal.outer(np.arange(len(kinds)), place).astype(float)
-        self._can_tell = 1 < len(kinds) < len(place)
+        kinds, place, self._counts = np.unique(chosen[self._active], return_inverse=True, return_counts=True)
+        self.kinds = len(kinds)
+        self._is_chosen = np.equal.outer(np.arange(self.kinds), place).astype(float)
 
-    def _effects(self, centred: NDArray[np.float64]) -> NDArray[np.float64]:
-        effects: NDArray[np.float64] = (self._is_chosen @ centred) / self._is_chosen.sum(axis=1)[:, None]
+    def effects(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the slot adds to each of the scores [architectures]."""
+        active = scores[self._active]
+        effects = np.zeros(len(scores))
+        effects[self._active] = self._is_chosen.T @ (self._is_chosen @ (active - active.mean()) / self._counts)
         return effects
 
     def adjusted(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """The adjusted sum of squares that the slot explains, for scores [architectures, orders]."""
-        if not self._can_tell:
+        count = int(self._counts.sum())
+        if not 1 < self.kinds < count:
             return np.zeros(scores.shape[1])
         active = scores[self._active]
         active = active - active.mean(axis=0)
-        between = (np.square(self._effects(active)) * self._is_chosen.sum(axis=1)[:, None]).sum(axis=0)
-        kinds, count = self._is_chosen.shape
+        between = (np.square(self._is_chosen @ active) / self._counts[:, None]).sum(axis=0)
         within = np.square(active).sum(axis=0) - between
-        adjusted: NDArray[np.float64] = between - (kinds - 1) * within / (count - kinds)
+        adjusted: NDArray[np.float64] = between - (self.kinds - 1) * within / (count - self.kinds)
         return adjusted
-
-    def left_over(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The scores [architectures] without the effects."""
-        active = scores[self._active]
-        left = scores.copy()
-        left[self._active] -= self._is_chosen.T @ self._effects((active - active.mean())[:, None])[:, 0]
-        return left
 
 
 def _names(slots: Sequence[tuple[str, int]]) -> list[str]:

@@ -44,7 +44,8 @@ def check(backend: Backend, wanted: Wanted, on_progress: Callable[[float], None]
         raise UsageError(str(error)) from error
     about = _about(space, evaluated)
     if len(evaluated.scored) < 2:
-        return Findings((about,), f"{space.id} cannot be checked: hardly an evaluation gives a score.", usable=False)
+        closing = f"{space.id} cannot be checked: fewer than 2 of {len(drawn)} architectures have a score."
+        return Findings((about,), closing, usable=False)
     found = telling.telling(_sample(space, evaluated, wanted.budget, no_test))
     closing = telling_words.closing(found)
     return Findings((about, *telling_words.findings(found)), closing, usable=True, telling=found)
@@ -148,12 +149,10 @@ class _Evaluated:
     def split(self, name: str, objective: str) -> Split:
         """The part of a sample that one split is."""
         measured = self.measured[name]
-        errors = [each.standard_errors.get(objective) for each in measured]
-        known = [each for each in errors if each is not None]
         return Split(
             np.array([each.metrics[objective] for each in measured]),
             *self._hits(name),
-            standard_errors=np.array(known) if len(known) == len(errors) else None,
+            standard_errors=telling.all_known([each.standard_errors.get(objective) for each in measured]),
         )
 
     def _hits(self, split: str) -> tuple[NDArray[np.bool_] | None, NDArray[np.int64] | None]:

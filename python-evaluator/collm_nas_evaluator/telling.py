@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from collm_nas_evaluator import estimates, paired
+from collm_nas_evaluator import estimates, standard_errors
 from collm_nas_evaluator.estimates import TWO_SIDED, Estimate, Numbers
 from collm_nas_evaluator.explained import Explained, explained
 
@@ -227,6 +227,12 @@ def telling(sample: Sample) -> Telling:
     )
 
 
+def all_known(numbers: Sequence[float | None]) -> Numbers | None:
+    """The numbers, or None when one is not known."""
+    known = [each for each in numbers if each is not None]
+    return np.array(known) if len(known) == len(numbers) else None
+
+
 # --- internal ---
 
 
@@ -271,7 +277,7 @@ def _above(about: str, found: Estimate, threshold: float, text: str) -> Criterio
 def _noise(split: Split) -> tuple[Noise | None, NDArray[np.float64] | None]:
     """The noise, and the standard error of the difference of each pair [architectures, architectures]."""
     if split.hits is not None:
-        pairs = paired.standard_errors(split.hits[:_MOST_PAIRED], split.groups)
+        pairs = standard_errors.of_differences(split.hits[:_MOST_PAIRED], split.groups)
         if pairs is None:
             return None, None
         groups = None if split.groups is None else len(np.unique(split.groups))

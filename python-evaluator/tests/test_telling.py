@@ -1,4 +1,4 @@
-"""Whether a space can tell searchers apart: the statistics against known answers, and the rule criterion by criterion."""
+"""Whether a space can tell searchers apart: statistics against known answers, and the rule criterion by criterion."""
 
 import dataclasses
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from collm_nas_evaluator import estimates, paired, telling_words
+from collm_nas_evaluator import estimates, standard_errors, telling_words
 from collm_nas_evaluator.explained import INACTIVE, explained
 from collm_nas_evaluator.telling import FEWEST, Sample, Split, Telling, telling
 
@@ -25,17 +25,17 @@ def test_the_noise_of_a_difference_is_what_other_images_change_it_by() -> None:
     drawn = [hits() for _ in range(1500)]
     alone = np.std([100 * each[0].mean() for each in drawn])
     between = np.std([100 * (each[0].mean() - each[1].mean()) for each in drawn])
-    clustered = np.array([paired.standard_errors(each, groups) for each in drawn[:300]])
+    clustered = np.array([standard_errors.of_differences(each, groups) for each in drawn[:300]])
     assert np.median(clustered[:, 0, 0]) == pytest.approx(alone, rel=0.06)
     assert np.median(clustered[:, 0, 1]) == pytest.approx(between, rel=0.06)
     assert np.array_equal(clustered, clustered.transpose(0, 2, 1))
-    apart = paired.standard_errors(drawn[0])
+    apart = standard_errors.of_differences(drawn[0])
     assert apart is not None
     share = drawn[0][1].mean()
     assert apart[1, 1] == pytest.approx(100 * np.sqrt(share * (1 - share) / len(groups)))
     assert apart[0, 1] == pytest.approx(100 * np.std(drawn[0][0].astype(float) - drawn[0][1]) / np.sqrt(len(groups)))
     assert apart[0, 1] < 0.7 * between
-    assert paired.standard_errors(drawn[0], np.zeros(len(groups), np.int64)) is None
+    assert standard_errors.of_differences(drawn[0], np.zeros(len(groups), np.int64)) is None
 
 
 def test_estimates_have_the_values_and_intervals_that_are_known() -> None:
@@ -70,7 +70,7 @@ def slotted(count: int, seed: int) -> tuple[NDArray[np.int64], list[tuple[str, i
 
 
 def test_the_variance_is_shared_among_the_slots_that_cause_it() -> None:
-    choices, slots = slotted(20_000, 2)
+    choices, slots = slotted(4000, 2)
     deepest = choices[:, 4] != INACTIVE
     noise = np.random.default_rng(3).normal(size=len(choices))
     parts = {
@@ -83,13 +83,13 @@ def test_the_variance_is_shared_among_the_slots_that_cause_it() -> None:
     assert found is not None
     assert list(found.slots) == ["depth", "kernel[0]", "kernel[1]", "kernel[2]", "kernel[3]", "r"]
     variance = scores.var()
-    assert found.slots["kernel[1]"] == pytest.approx(parts["kernel[1]"].var() / variance, abs=0.01)
+    assert found.slots["kernel[1]"] == pytest.approx(parts["kernel[1]"].var() / variance, abs=0.03)
     # Of the deepest layer, only what its choice does is its own; that it is there at all is a matter of depth.
-    assert found.slots["kernel[3]"] == pytest.approx(deepest.mean() * 6 / variance, abs=0.01)
-    assert found.slots["depth"] == pytest.approx((2.0 * choices[:, 0] + 3 * deepest).var() / variance, abs=0.01)
-    assert found.all == pytest.approx(1 - 1 / variance, abs=0.01)
+    assert found.slots["kernel[3]"] == pytest.approx(deepest.mean() * 6 / variance, abs=0.03)
+    assert found.slots["depth"] == pytest.approx((2.0 * choices[:, 0] + 3 * deepest).var() / variance, abs=0.03)
+    assert found.all == pytest.approx(1 - 1 / variance, abs=0.03)
     assert found.dimensions["kernel"] == pytest.approx(sum(found.slots[f"kernel[{at}]"] for at in range(4)))
-    assert abs(found.slots["r"]) < 0.002
+    assert abs(found.slots["r"]) < 0.003
 
 
 def test_few_samples_do_not_explain_chance() -> None:
