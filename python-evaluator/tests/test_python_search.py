@@ -54,13 +54,16 @@ def test_ten_lines_find_the_best_within_a_limit(tmp_path: Path) -> None:
     assert str(best.value)[:4] in repr(result)
 
 
-def test_the_standard_error_of_a_score_is_part_of_the_result() -> None:
+def test_the_standard_error_of_a_score_is_part_of_the_result(tmp_path: Path) -> None:
     def noisy(arch: nas.Architecture) -> dict[str, Any]:
         if arch["kernel"][0] == 1:
             return {"accuracy": score(arch), "top5": 99}  # its noise is not known
         return {"accuracy": nas.Value(score(arch), standard_error=arch["width"] / 100), "top5": 99}
 
-    result = searched(noisy, metrics=["top5"], test=lambda arch: {**noisy(arch), "top5": nas.Value(98, 0.5)}, workers=2)
+    def tested(arch: nas.Architecture) -> dict[str, Any]:
+        return {**noisy(arch), "top5": nas.Value(98, 0.5)}
+
+    result = searched(noisy, metrics=["top5"], test=tested, workers=2, out=tmp_path / "run")
     found = [each for each in result.candidates() if each.architecture is not None and each.value is not None]
     expected = [
         {} if each.architecture["kernel"][0] == 1 else {"accuracy": each.architecture["width"] / 100}
