@@ -1,5 +1,5 @@
 """The commands: serving the configured spaces, listing them, preparing their images, importing, measuring a bank,
-retraining, checking a supernet, reference.
+retraining, checking a space, reference.
 
 Owns what is printed on standard output. Knows no flag's form, no table and no message.
 """
@@ -18,10 +18,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from collm_nas_evaluator import allocation, catalogue, config, reference, server, terminal
+from collm_nas_evaluator import allocation, catalogue, config, reference, server, space_check, terminal
 from collm_nas_evaluator.addresses import Address
 from collm_nas_evaluator.backends.base import Unavailable
 from collm_nas_evaluator.errors import PackageMissing, TableMissing, UsageError
+from collm_nas_evaluator.findings import Findings
 
 _logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ SECONDS_BETWEEN = 5.0
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command that `flags.read` read. Returns 0, or 5 for a supernet that falls short.
+    """Runs the command that `flags.read` read. Returns 0; from `check` also 1 and 5.
 
     Serving ends with SystemExit at SIGINT or SIGTERM. A command that can be continued ends with KeyboardInterrupt,
     which has a text when there is more to say. Raises UsageError for everything that a person has to correct.
@@ -61,6 +62,8 @@ def run(options: argparse.Namespace) -> int:
 def _configuration(options: argparse.Namespace) -> config.Configuration:
     """The file's, with the supernet of the flags; without a file, only that supernet is served."""
     read = config.read(options.config) if options.config else config.default()
+    if options.command == "check" and options.device is not None:
+        return dataclasses.replace(read, device=options.device)
     if options.command != "serve" or options.supernet is None:
         return read
     return dataclasses.replace(
@@ -84,7 +87,27 @@ def _reference(_: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    """Prints what was found about a supernet of a user. Returns 0 when it can be searched, 5 when it falls short."""
+    """Prints what was found about a space. Returns 0 when it can tell searchers apart, 1 when it cannot, 5 when it is a
+    supernet of a user that falls short.
+    """
+    wanted = space_check.Wanted(options.samples, options.seed, options.budget)
+    if options.space is None:
+        findings = _findings_of_own(options, wanted)
+    else:
+        entry = _wanted_of(catalogue.load(_configuration(options)), options.space)
+        if isinstance(entry, Unavailable):
+            raise UsageError(f"{options.space} is unavailable: {entry.reason}")
+        findings = space_check.check(entry, wanted, _progress("check"))
+    lines = [json.dumps(findings.to_dict())] if options.json else str(findings).splitlines()
+    for line in lines:
+        terminal.say(sys.stdout, line)
+    sys.stdout.flush()
+    if findings.tells:
+        return 0
+    return 1 if findings.usable or options.supernet is None else 5
+
+
+def _findings_of_own(options: argparse.Namespace, wanted: space_check.Wanted) -> Findings:
     try:
         from collm_nas import supernet, supernet_check  # noqa: PLC0415 - loads PyTorch
     except ModuleNotFoundError as error:
@@ -94,14 +117,9 @@ def _check(options: argparse.Namespace) -> int:
     if options.device is not None:
         default = dataclasses.replace(default, device=options.device)
     made = supernet.load(own.spec, own.folder)
-    checked = supernet_check.Checked(made, supernet.options_of(default, own), options.subnets, own.spec, own.folder)
+    checked = supernet_check.Checked(made, supernet.options_of(default, own), wanted, own.spec, own.folder)
     with supernet.usage_errors():
-        findings = supernet_check.check(checked, _progress("check"))
-    lines = [json.dumps(findings.to_dict())] if options.json else str(findings).splitlines()
-    for line in lines:
-        terminal.say(sys.stdout, line)
-    sys.stdout.flush()
-    return 0 if findings.usable else 5
+        return supernet_check.check(checked, _progress("check"))
 
 
 def _import_nasbench201(options: argparse.Namespace) -> int:
@@ -248,10 +266,9 @@ def _cache_images(entries: list[server.Entry], wanted: list[str] | None) -> None
     from collm_nas_evaluator import crops  # noqa: PLC0415 - loads PyTorch, which serving tables does without
     from collm_nas_evaluator.backends.supernet import SupernetBackend  # noqa: PLC0415
 
-    offered = {entry.id if isinstance(entry, Unavailable) else entry.describe().id: entry for entry in entries}
-    unknown = [space_id for space_id in wanted or () if space_id not in offered]
-    if unknown:
-        raise UsageError(f"--space {unknown[0]} is not one of {', '.join(offered)}")
+    offered = _offered(entries)
+    for space_id in wanted or ():
+        _wanted_of(entries, space_id)
     prepared: dict[str, crops.Crops] = {}
     reasons = []
     for space_id in wanted or offered:
@@ -267,6 +284,18 @@ def _cache_images(entries: list[server.Entry], wanted: list[str] | None) -> None
     if not prepared:
         raise UsageError("no space of this configuration looks at images; set checkpoints.<space> and imagenet.val")
     crops.cache_all(list(prepared.values()), sys.stdout)
+
+
+def _offered(entries: list[server.Entry]) -> dict[str, server.Entry]:
+    return {entry.id if isinstance(entry, Unavailable) else entry.describe().id: entry for entry in entries}
+
+
+def _wanted_of(entries: list[server.Entry], space_id: str) -> server.Entry:
+    """The entry of a space. Raises UsageError when there is none."""
+    offered = _offered(entries)
+    if space_id not in offered:
+        raise UsageError(f"--space {space_id} is not one of {', '.join(offered)}")
+    return offered[space_id]
 
 
 def _end_with_stdin() -> None:

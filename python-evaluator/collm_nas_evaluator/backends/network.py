@@ -69,6 +69,18 @@ class NetworkBackend(ABC):
         Raises Unfit, NotFinite and OutOfMemory for this architecture alone, and Stopped when `stop` is set.
         """
 
+    def record(self, architecture: Architecture, split: str) -> Record | None:
+        """As of one that KeepsRecords."""
+        space = self.describe()
+        data = next(each.data for each in space.splits if each.name == split)
+        if self._store is None or not data:
+            return None
+        return self._store.find(Key(space.digest, data, architecture.text))
+
+    @abstractmethod
+    def groups(self, split: str) -> NDArray[np.int64] | None:
+        """As of one that KeepsRecords."""
+
     def evaluate(
         self, architectures: Sequence[Architecture], split: str, stop: threading.Event
     ) -> Iterator[Outcome | Progress]:

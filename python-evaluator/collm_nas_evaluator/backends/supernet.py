@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from collm_nas_evaluator.backends.base import ArchitectureCost
@@ -212,6 +214,9 @@ class SupernetBackend(NetworkBackend):
 
     def describe(self) -> Space:
         return self._space
+
+    def groups(self, split: str) -> NDArray[np.int64] | None:
+        return self._image_splits.splits[split][0].groups
 
     def cost(self, architecture: Architecture) -> ArchitectureCost:
         return ArchitectureCost(self._supernet.cost_of(values_of(self._space, architecture)))
