@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from collm_nas_evaluator import allocation, catalogue
-from collm_nas_evaluator.backends.base import Failure, Measurement, Outcome, Unavailable
+from collm_nas_evaluator.backends.base import Backend, Failure, KeepsRecords, Measurement, Outcome, Unavailable
 from collm_nas_evaluator.config import Configuration
-from collm_nas_evaluator.errors import DeviceLost, PackageMissing, UsageError
+from collm_nas_evaluator.errors import DeviceLost, UsageError
 from collm_nas_evaluator.space import Architecture
 from collm_nas_evaluator.tables.bank_table import Bank, Column, Measured, Supernet
 from collm_nas_evaluator.tied import Part
@@ -55,20 +55,15 @@ def only(configuration: Configuration, space_id: str) -> Configuration:
     )
 
 
-def opened(configuration: Configuration, space_id: str) -> Any:
+def opened(configuration: Configuration, space_id: str) -> KeepsRecords:
     """The backend of a supernet. Raises UsageError when the configuration serves none of this id."""
     none = UsageError(f"the configuration serves no supernet {space_id}; set checkpoints.{space_id}")
     if space_id not in configuration.checkpoints and configuration.own_supernet is None:
         raise none
-    try:
-        from collm_nas_evaluator.backends.network import NetworkBackend  # noqa: PLC0415 - loads PyTorch
-    except ModuleNotFoundError as error:
-        raise PackageMissing(error.name or "a package") from error
-    entries = catalogue.load(only(configuration, space_id))
-    for entry in entries:
+    for entry in catalogue.load(only(configuration, space_id)):
         if isinstance(entry, Unavailable) and entry.id == space_id:
             raise UsageError(f"{space_id} is unavailable: {entry.reason}")
-        if isinstance(entry, NetworkBackend) and entry.describe().id == space_id:
+        if isinstance(entry, KeepsRecords) and entry.describe().id == space_id:
             return entry
     raise none
 
@@ -147,28 +142,29 @@ def _work(configuration: Configuration, space_id: str, asked: Any) -> None:
         asked.send(str(error))
 
 
-def _numbers(backend: Any, text: str) -> tuple[Numbers, bool] | str:
+def _numbers(backend: KeepsRecords, text: str) -> tuple[Numbers, bool] | str:
     """The numbers of an architecture on every split and whether all were stored, or why it has none."""
     architecture = backend.describe().parse(text)
+    assert isinstance(architecture, Architecture)  # noqa: S101 - a member of the part
     numbers: Numbers = {}
     is_stored = True
     for split in backend.describe().splits:
-        stored = backend.stored(architecture, split.name)
-        is_stored = is_stored and stored is not None
+        kept = backend.record(architecture, split.name)
+        is_stored = is_stored and kept is not None
         result = _result(backend, architecture, split.name)
         if isinstance(result, Failure):
             return f"{text} has no number on {split.name} ({result.kind.value}: {result.message}); a bank needs all"
-        seconds = result.seconds if stored is None else stored.seconds
+        seconds = result.seconds if kept is None else kept.seconds
         numbers[split.name] = dataclasses.replace(result, seconds=seconds)
     return numbers, is_stored
 
 
-def _result(backend: Any, architecture: Architecture, split: str) -> Measurement | Failure:
+def _result(backend: Backend, architecture: Architecture, split: str) -> Measurement | Failure:
     answers = backend.evaluate([architecture], split, threading.Event())
     return next(each.result for each in answers if isinstance(each, Outcome))
 
 
-def bank_of(part: Part, backend: Any, finished: Sequence[Finished], path: Path) -> Bank:
+def bank_of(part: Part, backend: Backend, finished: Sequence[Finished], path: Path) -> Bank:
     """The bank of all members' numbers, which were measured on `backend`; `path` is named in errors.
 
     Raises UsageError when a member is missing.

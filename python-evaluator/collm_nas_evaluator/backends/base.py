@@ -97,7 +97,7 @@ class Backend(Protocol):
 
 
 @runtime_checkable
-class KeepsRecords(Protocol):
+class KeepsRecords(Backend, Protocol):
     """A Backend that knows of a finished evaluation which images were right."""
 
     def record(self, architecture: Architecture, split: str) -> Record | None:
