@@ -32,7 +32,8 @@ _NASBENCH201 = {
 def load(configuration: Configuration) -> list[Backend | Unavailable]:
     """Every configured space, read into memory or with the reason why it is not there.
 
-    Raises UsageError when a file that the configuration names is damaged, or when it names no space at all.
+    Raises UsageError when a file that the configuration names is damaged, when a bank has the id of another space, or
+    when the configuration names no space at all.
     """
     spaces: list[Backend | Unavailable] = []
     if configuration.own_supernet is not None:
@@ -50,6 +51,10 @@ def load(configuration: Configuration) -> list[Backend | Unavailable]:
             "the configuration names no space to serve; set checkpoints.<space>, banks.<space>, supernet.class, "
             "nasbench201.csv or nasbench201.table, or keep analognas"
         )
+    ids = [each.id if isinstance(each, Unavailable) else each.describe().id for each in spaces]
+    twice = [space_id for space_id in configuration.banks if ids.count(space_id) > 1]
+    if twice:
+        raise UsageError(f"banks.{twice[0]} has the id of another space; measure the bank again with an id of its own")
     return spaces
 
 

@@ -169,8 +169,10 @@ def _measure_bank(options: argparse.Namespace) -> int:
         what = f"{len(finished):,} of {len(places):,} members are measured and stored"
         raise KeyboardInterrupt(f"{what}; the same command continues from here") from None
     if options.only is not None:
-        whole = pace.seconds_a_member * part.space.size
-        about = f"{pace.seconds_a_member:.2f} s a member on {processes} processes, {_duration(whole)} for all"
+        about = "all of these were measured before; take more with --only to see how long all take"
+        if pace.seconds_a_member > 0:
+            whole = _duration(pace.seconds_a_member * part.space.size)
+            about = f"{pace.seconds_a_member:.2f} s a member with --processes {processes}, {whole} for all"
         terminal.say(sys.stdout, f"{len(finished):,} of {part.space.size:,} members: {about}; nothing was written")
     else:
         bank = bank_making.bank_of(part, backend, finished, options.definition)
@@ -195,7 +197,7 @@ class _Pace:
     @property
     def seconds_a_member(self) -> float:
         """How long one more member takes, on all processes together; 0 while that is not known."""
-        return (self._latest - self._first) / max(1, self._measured - 1)
+        return (self._latest - self._first) / (self._measured - 1) if self._measured > 1 else 0.0
 
     def add(self, *, is_stored: bool) -> None:
         """Counts a member."""

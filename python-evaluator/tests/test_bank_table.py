@@ -1,5 +1,6 @@
 """The file of a bank: read back as it was written, served without PyTorch, and refused when it is anything else."""
 
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -83,6 +84,7 @@ def test_it_is_read_back_as_it_was_written(path: Path, tmp_path: Path) -> None:
     with again.open("wb") as file:
         bank_table.write(file, made)
     assert again.read_bytes() == path.read_bytes()
+    assert path.read_bytes()[4:8] == bytes(4)  # no time in it
 
 
 def test_a_notebook_reads_it_as_a_table(path: Path) -> None:
@@ -163,6 +165,9 @@ def test_a_missing_file_and_another_name_are_said(path: Path) -> None:
     assert "none.csv.gz; make it with collm-nas-evaluator measure-bank, or correct the configuration" in entry.reason
     with pytest.raises(TableDamaged, match=r"it is the bank part; write banks\.part in its place"):
         catalogue.load(config.Configuration(cache_dir=path.parent, analognas=False, banks={"mine": path}))
+    name, none = "nasbench201-cifar10", path.parent / "none"
+    with pytest.raises(UsageError, match=f"banks.{name} has the id of another space; measure the bank again with"):
+        catalogue.load(dataclasses.replace(configuration(path), banks={name: none}, nasbench201_table=none))
     with pytest.raises(TableMissing):
         bank_table.read(path.parent / "none.csv.gz")
     with pytest.raises(UsageError, match="Is a directory"):
