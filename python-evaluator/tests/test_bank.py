@@ -20,12 +20,13 @@ from collm_nas_evaluator import bank_making, catalogue, config, tied
 from collm_nas_evaluator.backends.base import Unavailable
 from collm_nas_evaluator.tables import bank_table
 
-CHECKPOINT = PACKAGE_ROOT.parent / "examples" / "digits" / "ofa_digits.pth"
+CHECKPOINT = PACKAGE_ROOT.parent / "examples" / "scenes" / "ofa_scenes.pth"
 EARLY, LATE = {"early": ["stage 1", "stage 2"]}, {"late": ["stage 3", "stage 4", "stage 5"]}
 PART = {
-    "space": "ofa-digits",
-    "id": "digits-bank",
+    "space": "ofa-scenes",
+    "id": "scenes-bank",
     "dimensions": {
+        "r": {"choices": [40]},
         "d": {"choices": [2], "slots": {"all": [*EARLY["early"], *LATE["late"]]}},
         "ks": {"choices": [3, 7], "slots": EARLY | LATE},
         "e": {"choices": [3, 6], "slots": EARLY | LATE},
@@ -48,7 +49,7 @@ class Made:
 
     @property
     def bank(self) -> Path:
-        return self.folder / "digits-bank.csv.gz"
+        return self.folder / "scenes-bank.csv.gz"
 
 
 def command(folder: Path, *more: object) -> list[str]:
@@ -86,7 +87,7 @@ def write_images(folder: Path) -> None:
 
 def write_configuration(folder: Path, **more: object) -> None:
     images = {name: name for name in ("search", "train")} | {"val": "test"}
-    keys = {"checkpoints": {"ofa-digits": str(CHECKPOINT)}, "imagenet": images, "device": "cpu", "analognas": False}
+    keys = {"checkpoints": {"ofa-scenes": str(CHECKPOINT)}, "imagenet": images, "device": "cpu", "analognas": False}
     (folder / "evaluator.yaml").write_text(yaml.safe_dump(keys | {"cache_dir": "cache"} | more))
 
 
@@ -107,7 +108,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         killed.wait()
         assert len(processes) >= 2
         wait_until(lambda: not any(Path(f"/proc/{each}").exists() for each in processes))
-    assert not (folder / "digits-bank.csv.gz").exists()
+    assert not (folder / "scenes-bank.csv.gz").exists()
     return Made(folder, stored(folder) // 2, run(folder, "--processes", 1))
 
 
@@ -118,22 +119,22 @@ def test_a_killed_measuring_is_continued(made: Made) -> None:
     assert said[0] == f"measure-bank: 1 of {MEMBERS} members"
     assert said[made.killed_after - 1] == f"measure-bank: {made.killed_after} of {MEMBERS} members"
     assert said[-1] == f"measure-bank: {MEMBERS} of {MEMBERS} members, 0 s left"
-    assert made.ran.stdout == f"digits-bank.csv.gz: 16 members, {made.bank.stat().st_size:,} bytes\n"
+    assert made.ran.stdout == f"scenes-bank.csv.gz: 16 members, {made.bank.stat().st_size:,} bytes\n"
     assert stored(made.folder) == 2 * MEMBERS
-    assert sorted(each.name for each in made.folder.glob("digits-bank*")) == ["digits-bank.csv.gz"]
+    assert sorted(each.name for each in made.folder.glob("scenes-bank*")) == ["scenes-bank.csv.gz"]
     bank = bank_table.read(made.bank)
     assert (bank.seconds > 0).all()
     assert (bank.splits["test"].standard_errors["accuracy"] > 0).all()
 
 
 def test_a_bank_answers_as_its_supernet(made: Made, serve: Callable[..., Client]) -> None:
-    write_configuration(made.folder, banks={"digits-bank": made.bank.name})
+    write_configuration(made.folder, banks={"scenes-bank": made.bank.name})
     entries = catalogue.load(config.read(made.folder / "evaluator.yaml"))
     assert not any(isinstance(each, Unavailable) for each in entries)
     bank = bank_table.read(made.bank)
     supernet, client = entries[0], serve(entries)
     supernet._store = None  # type: ignore[union-attr]
-    whole, part = client.describe("ofa-digits"), client.describe("digits-bank")
+    whole, part = client.describe("ofa-scenes"), client.describe("scenes-bank")
     assert bank.supernet.digest == whole.digest
     assert [each.name for each in part.metrics] == [each.name for each in whole.metrics]
     assert list(part.costs) == list(whole.costs)
@@ -143,15 +144,15 @@ def test_a_bank_answers_as_its_supernet(made: Made, serve: Callable[..., Client]
     full = [bank.architectures[places.index(text)] for text in texts]
     assert full[0].startswith('{"r":[32],"d":[2,2,2,2,2],"ks":[3,3,null,null,3,3,null,null,7,7,null,null,')
     for split in ("search", "test"):
-        own = [each for each in client.evaluate("ofa-digits", whole.digest, full, split) if each.HasField("outcome")]
-        table = list(client.evaluate("digits-bank", part.digest, texts, split))
+        own = [each for each in client.evaluate("ofa-scenes", whole.digest, full, split) if each.HasField("outcome")]
+        table = list(client.evaluate("scenes-bank", part.digest, texts, split))
         for one, other in zip(own, table, strict=True):
             assert one.outcome.measurement.seconds > 0
             assert dict(one.outcome.measurement.metrics) == dict(other.outcome.measurement.metrics)
             assert dict(one.outcome.measurement.standard_errors) == dict(other.outcome.measurement.standard_errors)
-    own_costs = client.cost("ofa-digits", whole.digest, full)
+    own_costs = client.cost("ofa-scenes", whole.digest, full)
     assert [dict(each.costs) for each in own_costs] == [
-        dict(each.costs) for each in client.cost("digits-bank", part.digest, texts)
+        dict(each.costs) for each in client.cost("scenes-bank", part.digest, texts)
     ]
 
 
@@ -177,7 +178,7 @@ def test_a_trial_writes_nothing(made: Made, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "what"),
     [
-        ([], "--out digits-bank.csv.gz exists; name another file, or say --force to replace it"),
+        ([], "--out scenes-bank.csv.gz exists; name another file, or say --force to replace it"),
         (["--out", "part.yaml", "--force"], "--out part.yaml is what is to be read; name another file"),
         (["--processes", "0"], "'0' is not a whole number, at least 1"),
     ],
@@ -190,12 +191,12 @@ def test_a_mistake_is_one_line_before_anything_is_loaded(made: Made, more: list[
 
 
 def test_a_space_that_is_no_supernet_is_refused(made: Made, tmp_path: Path) -> None:
-    (tmp_path / "part.yaml").write_text(yaml.safe_dump(PART | {"space": "digits-bank"}))
-    (tmp_path / "evaluator.yaml").write_text(f"banks: {{digits-bank: {made.bank}}}\n")
+    (tmp_path / "part.yaml").write_text(yaml.safe_dump(PART | {"space": "scenes-bank"}))
+    (tmp_path / "evaluator.yaml").write_text(f"banks: {{scenes-bank: {made.bank}}}\n")
     ran = run(tmp_path)
     assert ran.returncode == 2
     assert ran.stderr == (
-        "collm-nas-evaluator: the configuration serves no supernet digits-bank; set checkpoints.digits-bank\n"
+        "collm-nas-evaluator: the configuration serves no supernet scenes-bank; set checkpoints.scenes-bank\n"
     )
 
 

@@ -128,7 +128,7 @@ def test_every_member_is_served_with_its_numbers(path: Path, serve: Callable[...
 
 def test_it_is_served_without_pytorch(path: Path) -> None:
     (path.parent / "evaluator.yaml").write_text(
-        f"analognas: false\nbanks: {{part: {path.name}}}\ncheckpoints: {{ofa-digits: none.pth}}\n"
+        f"analognas: false\nbanks: {{part: {path.name}}}\ncheckpoints: {{ofa-scenes: none.pth}}\n"
     )
     code = (
         "import sys; sys.modules['torch'] = None; from collm_nas_evaluator import __main__; "
