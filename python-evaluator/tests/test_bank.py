@@ -11,16 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import reduced
 import yaml
-from client import PACKAGE_ROOT, PATIENCE_SECONDS, Client
+from client import PATIENCE_SECONDS, Client
 from PIL import Image
 from waiting import wait_until
 
 from collm_nas_evaluator import bank_making, catalogue, config, tied
 from collm_nas_evaluator.backends.base import Unavailable
+from collm_nas_evaluator.families import ofa
 from collm_nas_evaluator.tables import bank_table
 
-CHECKPOINT = PACKAGE_ROOT.parent / "examples" / "scenes" / "ofa_scenes.pth"
 EARLY, LATE = {"early": ["stage 1", "stage 2"]}, {"late": ["stage 3", "stage 4", "stage 5"]}
 PART = {
     "space": "ofa-scenes",
@@ -87,7 +88,7 @@ def write_images(folder: Path) -> None:
 
 def write_configuration(folder: Path, **more: object) -> None:
     images = {name: name for name in ("search", "train")} | {"val": "test"}
-    keys = {"checkpoints": {"ofa-scenes": str(CHECKPOINT)}, "imagenet": images, "device": "cpu", "analognas": False}
+    keys = {"checkpoints": {"ofa-scenes": "random.pth"}, "imagenet": images, "device": "cpu", "analognas": False}
     (folder / "evaluator.yaml").write_text(yaml.safe_dump(keys | {"cache_dir": "cache"} | more))
 
 
@@ -96,6 +97,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A bank whose making was killed on its way, and then continued."""
     folder = tmp_path_factory.mktemp("bank")
     write_images(folder)
+    size = ofa.MEMBERS["ofa-scenes"].size
+    layout = ofa.layout(size["width"], int(size["classes"]))
+    reduced.save(folder / "random.pth", {"state_dict": reduced.random_weights(layout)})
     write_configuration(folder)
     (folder / "part.yaml").write_text(yaml.safe_dump(PART))
     with subprocess.Popen(command(folder, "--processes", 2), stderr=subprocess.PIPE, text=True, cwd=folder) as killed:
@@ -139,10 +143,10 @@ def test_a_bank_answers_as_its_supernet(made: Made, serve: Callable[..., Client]
     assert [each.name for each in part.metrics] == [each.name for each in whole.metrics]
     assert list(part.costs) == list(whole.costs)
     assert list(part.splits) == list(whole.splits)
-    texts = [f'{{"r":[32],"d":[2],"ks":[{early},{late}],"e":[3,6]}}' for early, late in ((3, 7), (7, 3))]
+    texts = [f'{{"r":[40],"d":[2],"ks":[{early},{late}],"e":[3,6]}}' for early, late in ((3, 7), (7, 3))]
     places = [each.text for each in tied.members(bank.space)]
     full = [bank.architectures[places.index(text)] for text in texts]
-    assert full[0].startswith('{"r":[32],"d":[2,2,2,2,2],"ks":[3,3,null,null,3,3,null,null,7,7,null,null,')
+    assert full[0].startswith('{"r":[40],"d":[2,2,2,2,2],"ks":[3,3,null,null,3,3,null,null,7,7,null,null,')
     for split in ("search", "test"):
         own = [each for each in client.evaluate("ofa-scenes", whole.digest, full, split) if each.HasField("outcome")]
         table = list(client.evaluate("scenes-bank", part.digest, texts, split))

@@ -70,12 +70,9 @@ class NetworkBackend(ABC):
         """
 
     def record(self, architecture: Architecture, split: str) -> Record | None:
-        """As of one that KeepsRecords."""
-        space = self.describe()
-        data = next(each.data for each in space.splits if each.name == split)
-        if self._store is None or not data:
-            return None
-        return self._store.find(Key(space.digest, data, architecture.text))
+        """As of one that KeepsRecords, with the seconds that the evaluation took."""
+        key = self._key(architecture, split)
+        return None if self._store is None or key is None else self._store.find(key)
 
     @abstractmethod
     def groups(self, split: str) -> NDArray[np.int64] | None:
@@ -100,11 +97,6 @@ class NetworkBackend(ABC):
             except Unfit as error:
                 yield Outcome(index, Failure(FailureKind.CRASHED, str(error)))
 
-    def stored(self, architecture: Architecture, split: str) -> Record | None:
-        """The finished evaluation of an architecture that the store has, with the seconds that it took."""
-        key = self._key(architecture, split)
-        return None if self._store is None or key is None else self._store.find(key)
-
     def _key(self, architecture: Architecture, split: str) -> Key | None:
         """What an evaluation is stored under; None for a split whose data have no name."""
         space = self.describe()
@@ -113,7 +105,7 @@ class NetworkBackend(ABC):
 
     def _evaluated(self, architecture: Architecture, split: str, stop: threading.Event) -> Iterator[Step | Measurement]:
         """Yields the steps, and at last the measurement."""
-        known = self.stored(architecture, split)
+        known = self.record(architecture, split)
         if known is not None:
             errors = known.standard_errors
             if errors is None:
