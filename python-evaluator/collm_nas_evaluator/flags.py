@@ -24,8 +24,8 @@ def read(arguments: list[str] | None) -> argparse.Namespace:
     The result has `command` and `config`. `serve` adds `listen` (an Address), `allow_remote`, `exit_with_stdin` and
     `supernet`; `check` has `supernet` or `space`, `samples`, `seed`, `budget` and `json`; both have the fields of an
     OwnSupernet that were given; `cache-images` adds `space`; `import-nasbench201` adds `path`, `out` and `force`;
-    `retrain` adds the fields of its settings. Raises UsageError for a mistake, SystemExit after printing help or the
-    version.
+    `measure-bank` adds `definition`, `out`, `force`, `processes` and `only`; `retrain` adds the fields of its settings.
+    Raises UsageError for a mistake, SystemExit after printing help or the version.
     """
     about = "Measures neural architectures over gRPC."
     parser = _Parser(prog="collm-nas-evaluator", description=about, allow_abbrev=False)
@@ -54,6 +54,9 @@ def read(arguments: list[str] | None) -> argparse.Namespace:
     space_help = "only for this space; may be given several times (default: every space that looks at images)"
     cache.add_argument("--space", action="append", metavar="ID", help=space_help)
     _import(commands.add_parser("import-nasbench201", help="make a table of official files", allow_abbrev=False))
+    _measure_bank(
+        commands.add_parser("measure-bank", help="measure every member of a small part of a space", allow_abbrev=False)
+    )
     commands.add_parser(
         "reference", help="print the reference of the YAML file's keys, as Markdown", allow_abbrev=False
     )
@@ -118,6 +121,22 @@ def _import(command: argparse.ArgumentParser) -> None:
     out_help = "where the table goes (default nasbench201.npz)"
     command.add_argument("--out", type=_path, default=Path("nasbench201.npz"), metavar="FILE", help=out_help)
     command.add_argument("--force", action="store_true", help="replace a file that is there")
+
+
+def _measure_bank(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Measures every member of a tied part of a supernet on all its splits, and writes one table, to serve with "
+        "banks.<space>. The same command continues where an earlier one was stopped or killed."
+    )
+    command.add_argument("definition", type=_path, metavar="FILE", help="YAML: the choices and slots of the part")
+    command.add_argument("--config", type=_path, required=True, metavar="FILE", help="YAML that serves the supernet")
+    out_help = "where the table goes (default: the id of the part, and .csv.gz)"
+    command.add_argument("--out", type=_path, metavar="FILE", help=out_help)
+    command.add_argument("--force", action="store_true", help="replace a file that is there")
+    processes_help = "how many members at a time, each on one thread (default: one a processor)"
+    command.add_argument("--processes", type=_count, metavar="N", help=processes_help)
+    only_help = "measure this many members as a trial, say how long all take, and write nothing"
+    command.add_argument("--only", type=_count, metavar="N", help=only_help)
 
 
 def _retrain(command: argparse.ArgumentParser) -> None:
