@@ -35,7 +35,9 @@ class Weighted:
     An architecture whose first slot has the choice `failing` raises.
     """
 
-    def __init__(self, weight: float, noise: float, failing: Sequence[int] = (), slots: int = 10) -> None:
+    def __init__(
+        self, weight: float, noise: float, failing: Sequence[int] = (), slots: int = 10, test_data: str = "b"
+    ) -> None:
         self._weights = np.linspace(weight, weight / 2, slots)
         self._noise, self._failing = noise, failing
         self.asked = 0
@@ -44,7 +46,7 @@ class Weighted:
             id="weighted",
             metrics=(Metric("accuracy", "percent", ""),),
             costs=(Cost("params_m", "million", ""),),
-            splits=(Split("search", ""), Split("test", "")),
+            splits=(Split("search", "", "a"), Split("test", "", test_data)),
         )
 
     def describe(self) -> Space:
@@ -67,7 +69,7 @@ class Weighted:
                 continue
             noise = np.random.default_rng([*choices, len(split)]).normal(scale=self._noise)
             value = 60 + float(self._weights @ choices) + noise
-            yield Outcome(index, Measurement({"accuracy": value}, 0.01, {"accuracy": self._noise}))
+            yield Outcome(index, Measurement({"accuracy": value}, self.asked / 100, {"accuracy": self._noise}))
 
     @staticmethod
     def _choices(architecture: Architecture) -> list[int]:
@@ -89,6 +91,7 @@ def test_slots_that_matter_tell_searchers_apart_and_slots_that_do_nothing_do_not
     assert good.closing == "It can tell searchers apart with 100 evaluations."
     assert good["evaluations"].text == "40 random architectures of 1,048,576 in weighted, on search and test"
     assert good.telling is not None
+    assert good.telling.seconds == 0.41  # of the evaluations numbered 3, 5, … 79: without the first one
     assert good.telling.explained is not None
     assert 0.5 < good.telling.explained.all < 1
     many = check(Weighted(1.5, 0.3), samples=200).telling
@@ -101,6 +104,15 @@ def test_slots_that_matter_tell_searchers_apart_and_slots_that_do_nothing_do_not
     assert "a search can hardly tell them apart" in idle["spread"].text
     assert check(Weighted(1.5, 0.3), seed=1).telling != good.telling
     assert check(Weighted(1.5, 0.3)).to_dict() == good.to_dict()
+
+
+def test_a_test_split_with_the_images_of_the_search_is_no_test() -> None:
+    backend = Weighted(1.5, 0.3, test_data="a")
+    same = check(backend)
+    text = "the test split has the images of the search"
+    assert same["splits"].text.startswith(text)
+    assert same.closing == f"It can tell searchers apart with 100 evaluations, as far as known: {text}."
+    assert backend.asked == 40
 
 
 def test_failures_are_counted_and_named() -> None:

@@ -90,6 +90,9 @@ def test_the_variance_is_shared_among_the_slots_that_cause_it() -> None:
     assert found.all == pytest.approx(1 - 1 / variance, abs=0.03)
     assert found.dimensions["kernel"] == pytest.approx(sum(found.slots[f"kernel[{at}]"] for at in range(4)))
     assert abs(found.slots["r"]) < 0.003
+    alone = explained(deepest + 0.1 * noise, choices[:, 4:5], slots[4:5])
+    assert alone is not None
+    assert abs(alone.slots["kernel"]) < 0.003
 
 
 def test_few_samples_do_not_explain_chance() -> None:
@@ -152,6 +155,13 @@ def _as_if(**split: Any) -> Split:
     return dataclasses.replace(BASE.search, **split)
 
 
+def _shuffled_at_the_top() -> Split:
+    order = np.argsort(BASE.search.scores)
+    scores = np.sort(BASE.search.scores)
+    scores[-15:] = scores[-15:][np.random.default_rng(7).permutation(15)]
+    return Split(scores[np.argsort(order)])
+
+
 AGAINST: list[tuple[dict[str, Any], list[str]]] = [
     ({"search": _as_if(standard_errors=np.full(60, 0.9))}, ["the spread is ", "4 times the evaluations"]),
     # A tail of bad scores makes the spread wide, but does not help at the top.
@@ -161,6 +171,7 @@ AGAINST: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"search": _as_if(scores=np.full(60, 80.0))}, ["all architectures have the same score"]),
     ({"test": Split(BASE.search.scores[::-1])}, ["the rank correlation of search and test is", "in the best quarter"]),
+    ({"test": _shuffled_at_the_top()}, ["in the best quarter (0.6 needed)"]),
     ({"size": 100}, ["a budget of 100 is for a space of 100 architectures"]),
     ({"higher_is_better": False, "test": Split(-BASE.search.scores)}, ["search and test is", "in the best quarter"]),
 ]
