@@ -56,7 +56,7 @@ MEMBERS: Mapping[str, CheckpointSpec] = {
     ),
     "ofa-scenes": CheckpointSpec(
         title="Once-for-All MobileNetV3 supernet of scenes with handwritten digits, width 0.25",
-        resolutions=(40, 44, 48, 52),
+        resolutions=(36, 40, 44, 48, 52),
         size={"width": 0.25, "classes": 10},
         where_from="run examples/train_scenes_supernet.py, which makes it",
     ),
