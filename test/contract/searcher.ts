@@ -246,6 +246,17 @@ export function suiteInSpaces(
 
         if (!isWhole) return;
 
+        it.runIf(isFrugal && space.size > 10_000n)(
+          "spends the budget within a limit that one even draw in a hundred keeps, and proposes nothing over it",
+          async () => {
+            const { state } = await play(description, {
+              search: { limits: limitFor(space, 0.01), budget: 25 },
+            });
+            expect(state.ended).toBe("budget");
+            expect(funnel(state)).toMatchObject({ proposed: 25, evaluated: 25 });
+          },
+        );
+
         it("proposes the same with the same seed, and something else with another", async () => {
           const [first, again, other] = await Promise.all(
             [1, 1, 2].map((seed) => play(description, { search: { seed } })),
