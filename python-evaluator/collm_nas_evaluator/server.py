@@ -7,6 +7,7 @@ Knows no space and no table; no other module knows grpc.
 import dataclasses
 import difflib
 import logging
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -225,18 +226,37 @@ def _answers(
                 failure = answer
                 continue
             at = asked[answer.index]
-            if isinstance(answer, Outcome):
-                if at not in unanswered:
-                    _logger.error("%s was answered twice: the backend has to be repaired", architectures[at].text)
-                    return
-                del unanswered[at]
-            yield dataclasses.replace(answer, index=at)
+            if isinstance(answer, Progress):
+                yield dataclasses.replace(answer, index=at)
+                continue
+            if at not in unanswered:
+                _logger.error("%s was answered twice: the backend has to be repaired", architectures[at].text)
+                return
+            del unanswered[at]
+            yield Outcome(at, _checked(answer.result, backend.describe(), architectures[at].text))
         if failure is None or not unanswered:
             return
         failed = at if at in unanswered else next(iter(unanswered))
         _logger.error("%s has failed: %s", architectures[failed].text, failure.message)
         del unanswered[failed]
         yield Outcome(failed, failure)
+
+
+def _checked(result: Measurement | Failure, space: Space, text: str) -> Measurement | Failure:
+    """The result, or a failure in its place when a standard error in it breaks the contract."""
+    if isinstance(result, Failure):
+        return result
+    known = [each.name for each in space.metrics]
+    for name, value in result.standard_errors.items():
+        if name in known and 0 <= value < math.inf:
+            continue
+        if name in known:
+            message = f"the standard error of {name} is {value:g}; it must be finite and not negative"
+        else:
+            message = f"a standard error is for {_quoted(name)}, which is not a metric ({', '.join(known)})"
+        _logger.error("%s has failed: %s: the backend has to be repaired", text, message)
+        return Failure(FailureKind.CRASHED, message)
+    return result
 
 
 def _until_it_raises(
@@ -389,7 +409,9 @@ def _description(space: Space) -> pb.SpaceDescription:
 def _outcome(outcome: Outcome, text: str) -> pb.Outcome:
     result = outcome.result
     if isinstance(result, Measurement):
-        measurement = pb.Measurement(metrics=result.metrics, seconds=result.seconds)
+        measurement = pb.Measurement(
+            metrics=result.metrics, seconds=result.seconds, standard_errors=result.standard_errors
+        )
         return pb.Outcome(index=outcome.index, architecture=text, measurement=measurement)
     failure = pb.Failure(kind=result.kind.value, message=result.message)
     return pb.Outcome(index=outcome.index, architecture=text, failure=failure)

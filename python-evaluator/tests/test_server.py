@@ -185,6 +185,30 @@ def test_failures_and_progress_are_passed_on(serve: Serve) -> None:
     assert outcomes[4].outcome.measurement.seconds == 2.5
 
 
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ({"accuracy": -0.5}, "the standard error of accuracy is -0.5; it must be finite and not negative"),
+        ({"accuracy": float("nan")}, "the standard error of accuracy is nan; it must be finite and not negative"),
+        ({"accuracy": float("inf")}, "the standard error of accuracy is inf; it must be finite and not negative"),
+        ({"top5": 0.5}, "a standard error is for 'top5', which is not a metric (accuracy)"),
+    ],
+)
+def test_a_standard_error_that_none_can_be_is_a_failure_and_the_others_are_passed_on(
+    serve: Serve, errors: dict[str, float], said: str
+) -> None:
+    def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
+        yield Outcome(0, Measurement({"accuracy": 90.0}, 1.0, {"accuracy": 0.25}))
+        yield Outcome(1, Measurement({"accuracy": 91.0}, 1.0, errors))
+        yield Outcome(2, Measurement({"accuracy": 92.0}, 1.0))
+
+    backend = Scripted(answer)
+    known, refused, unknown = (each.outcome for each in backend.evaluate_with(serve([backend]), 3))
+    assert dict(known.measurement.standard_errors) == {"accuracy": 0.25}
+    assert (refused.failure.kind, refused.failure.message) == (pb.CRASHED, said)
+    assert dict(unknown.measurement.standard_errors) == {}
+
+
 def test_heartbeats_go_out_while_a_backend_is_silent(serve: Serve) -> None:
     def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
         yield Progress(0, 0.25, "thinking")

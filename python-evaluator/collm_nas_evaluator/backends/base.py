@@ -5,7 +5,7 @@ Owns the vocabulary between a backend and its server. Knows no space, no network
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
@@ -23,10 +23,15 @@ class FailureKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A finite value for every metric of the space, and how long it took in seconds (0 for a looked-up value)."""
+    """A finite value for every metric of the space, and how long it took in seconds (0 for a looked-up value).
+
+    `standard_errors` are by metric, in its unit, finite and not negative: how far the value may lie from that of an
+    endless test. A metric whose noise is not known has none.
+    """
 
     metrics: Mapping[str, float]
     seconds: float
+    standard_errors: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
