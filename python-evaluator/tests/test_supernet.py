@@ -143,12 +143,13 @@ def test_a_number_is_kept_with_what_each_image_said(make: Make, tmp_path: Path) 
     architecture = architectures(backend, 1)[0]
     first = measure(backend, architecture)
     assert isinstance(first, Measurement)
+    assert not first.stored
     space = backend.describe()
     record = store.find(Key(space.digest, space.splits[0].data, architecture.text))
     assert record is not None
     assert record.correct.mean() * 100 == pytest.approx(first.metrics["accuracy"])
     again = make("ofa", store=Store(tmp_path / "evaluations.sqlite"), change=_Broken(reduced.load("ofa", tmp_path)))
-    assert measure(again, architecture, "test") == Measurement(first.metrics, 0.0)
+    assert measure(again, architecture, "test") == Measurement(first.metrics, 0.0, stored=True)
 
 
 class _Changed:

@@ -107,6 +107,8 @@ export const outcomeSchema = z.discriminatedUnion("kind", [
     metrics: numbers,
     seconds: z.number(),
     standardErrors: standardErrorsSchema.exactOptional(),
+    /** Present where the evaluator had the numbers in its store, and evaluated nothing. */
+    stored: z.literal(true).exactOptional(),
   }),
   z.strictObject({
     kind: z.literal("failure"),

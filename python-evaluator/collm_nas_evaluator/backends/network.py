@@ -91,7 +91,7 @@ class NetworkBackend(ABC):
         store = self._store if data else None
         key = Key(space.digest, data, architecture.text)
         if store is not None and (known := store.find(key)) is not None:
-            yield Measurement(known.metrics, 0.0)
+            yield Measurement(known.metrics, 0.0, stored=True)
             return
         while not self._device.lock.acquire(timeout=1.0):
             if stop.is_set():
