@@ -231,7 +231,7 @@ export class LiveView {
 
   #payload(state: RunState): { best: string; left: string } {
     const seconds = this.#pace.secondsLeft(state);
-    const isOver = seconds === null || budgetLeft(state) === 0;
+    const isOver = seconds === null || budgetLeft(state) === 0 || state.ended !== null;
     const left = isOver ? "" : `${duration(Math.max(seconds, 1))} left`;
     // Where there is a bar, it prints this by itself.
     const found = best(state);
