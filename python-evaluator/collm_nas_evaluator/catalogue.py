@@ -110,9 +110,13 @@ def _latencies(configuration: Configuration) -> Table | TableMissing | None:
 
 def _nasbench201_space(space_id: str, data: str, epochs: int, table: Table, latencies: Table | None) -> NasBench201:
     order = table.columns["index"].astype(int)
+    columns = _columns(data, epochs)
     numbers = Numbers(
         network=_NETWORKS[data],
-        accuracies={split: table.columns[name] for split, name in _columns(data, epochs).items()},
+        accuracies={split: table.columns[name] for split, name in columns.items()},
+        standard_errors={
+            split: table.standard_errors[name] for split, name in columns.items() if name in table.standard_errors
+        },
         latencies={} if latencies is None else {name: column[order] for name, column in latencies.columns.items()},
         provenance=table.provenance if latencies is None else f"{table.provenance}; {latencies.provenance}",
     )

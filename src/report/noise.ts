@@ -7,7 +7,6 @@
 import { type ComparedSpace, hasMeans, type Measure, pickedTest, searchValue } from "./comparison.ts";
 import type { Note } from "./exhibit.ts";
 import { mean, median } from "./statistics.ts";
-import { number } from "../text/numbers.ts";
 
 /** Searches whose means differ by less than the noise of one pick. */
 export interface Undecided {
@@ -72,20 +71,26 @@ export function undecidedOn(space: ComparedSpace): Undecided | null {
   return { measure, noise, searches: means.length, pairs: gaps.length, close, range };
 }
 
-/** The same as a sentence. */
+/** The same as a sentence; none where there is nothing to say. */
+export function undecidedSentences(space: ComparedSpace): string[] {
+  const found = undecidedOn(space);
+  return found === null ? [] : [undecidedSentence(space, found)];
+}
+
+/** What was found undecided, as a sentence. */
 export function undecidedSentence({ id }: ComparedSpace, found: Undecided): string {
   const { measure, noise, searches, pairs, close, range } = found;
   const error = `one pick has a standard error of ${short(noise)}`;
   return close === pairs
-    ? `${id} cannot tell ${searches === 2 ? "these two searches" : `these ${searches} searches`} apart: by ${measure.name} their means differ by ${pairs === 1 ? "" : "at most "}${short(range)}, and ${error}.`
-    : `${id} cannot tell all of these searches apart: by ${measure.name} the means of ${close} of ${pairs} pairs differ by less than ${short(noise)}, the standard error of one pick.`;
+    ? `The space ${id} cannot tell ${searches === 2 ? "these two searches" : `these ${searches} searches`} apart, even where all seeds agree: by ${measure.name} their means differ by ${pairs === 1 ? "" : "at most "}${short(range)}, and ${error}.`
+    : `The space ${id} cannot tell all of these searches apart, even where all seeds agree: by ${measure.name} the means of ${close} of ${pairs} pairs differ by less than ${short(noise)}, the standard error of one pick.`;
 }
 
 // --- internal ---
 
 const measures = [searchValue, pickedTest];
 
-/** In two digits that count. */
+/** In two digits that count, or all before the point. */
 function short(value: number): string {
-  return number(Number(value.toPrecision(2)));
+  return value === 0 || value >= 10 ? value.toFixed(0) : value.toPrecision(2);
 }

@@ -15,7 +15,7 @@ import {
 } from "./comparison.ts";
 import type { Figure, Table } from "./exhibit.ts";
 import { type Subject, subjectsOf } from "./figures/subject.ts";
-import { undecidedOn, undecidedSentence } from "./noise.ts";
+import { undecidedSentences } from "./noise.ts";
 import { fewestPairs, type PairedVerdict, range } from "./statistics.ts";
 import { strategyTables } from "./strategy-table.ts";
 import { type Study, usualControls } from "./study.ts";
@@ -50,13 +50,9 @@ export function sectionsOf(study: Study, linkOf?: Subject["linkOf"]): Section[] 
     const [curves, ...figures] = subject === null ? [] : figuresOf(subject);
     const strategies = subject === null ? [] : strategyTables(subject);
     const exhibits = [results, curves, ...tables, ...repliesTables(space), ...figures, ...strategies];
-    const undecided = undecidedOn(space);
     return {
       space,
-      abstract: [
-        abstractOf(space),
-        ...(undecided === null ? [] : [undecidedSentence(space, undecided)]),
-      ].join(" "),
+      abstract: [abstractOf(space), ...undecidedSentences(space)].join(" "),
       exhibits: exhibits.filter((exhibit) => exhibit !== undefined),
       found: foundArchitectures(space),
     };

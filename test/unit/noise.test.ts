@@ -11,6 +11,7 @@ import { summaryLines } from "../../src/cli/summary.ts";
 import { candidateWords } from "../../src/dashboard/page/candidate-words.ts";
 import { outcomeWords } from "../../src/dashboard/page/event-words.ts";
 import { comparedSpaces } from "../../src/report/comparison.ts";
+import { studyMarkdown } from "../../src/report/markdown.ts";
 import { undecidedOn, undecidedSentence } from "../../src/report/noise.ts";
 import { sectionsOf } from "../../src/report/sections.ts";
 import type { Study } from "../../src/report/study.ts";
@@ -37,10 +38,11 @@ describe("a score", () => {
     [94.3258, "percent", 0.3412, "94.3 % ± 0.3"],
     [94.3258, "percent", 0.1463, "94.33 % ± 0.15"],
     [94.3258, "percent", 1.94, "94.3 % ± 1.9"],
-    [94.3258, "percent", 3.1, "94 % ± 3"],
-    [94.3258, "percent", 14, "94 % ± 14"],
-    [0.9433, "", 0.02, "0.94 ± 0.02"],
-    [0.9433, "", 0.00996, "0.943 ± 0.010"],
+    [94.3258, "percent", 2.04, "94.3 % ± 2.0"],
+    [94.3258, "percent", 14, "94.3 % ± 14.0"],
+    [1432.58, "ms", 14, "1433 ms ± 14"],
+    [0.9433, "", 0.02, "0.943 ± 0.020"],
+    [0.9433, "", 0.00021, "0.9433 ± 0.0002"],
     [100, "percent", 0, "100.0 % ± 0"],
     [94.3258, "percent", 1e-9, "94.33 % ± 1e-9"],
     [94.3258, "percent", null, "94.33 %"],
@@ -157,7 +159,7 @@ describe("a winner", () => {
     let written = "";
     const out = new PassThrough().on("data", (bytes: Buffer) => (written += bytes.toString()));
     const terminal = Object.assign(out, { isTTY: true, columns, hasColors: () => false });
-    const view = new LiveView(terminal as unknown as NodeJS.WriteStream);
+    const view = new LiveView(terminal);
     view.begin(runOf([94.32, 93.9], { ...noisy, ends: false, search: { budget: 200 } }));
     const line = () => screenOf(written, columns).find((each) => each.includes("evaluated")) ?? "";
     await expect.poll(() => `${line()}  `).toContain(words);
@@ -204,21 +206,22 @@ describe("a report", () => {
   it("says which searches a space cannot tell apart, by the test of the picked", () => {
     const study = studyOf([entry("a", 90), entry("b", 90.2)]);
     const words =
-      "tiny cannot tell these two searches apart: by test of the picked their means differ by 0.2, and one pick has a standard error of 0.42.";
+      "The space tiny cannot tell these two searches apart, even where all seeds agree: by test of the picked their means differ by 0.20, and one pick has a standard error of 0.42.";
     expect(undecided(study)).toBe(words);
     expect(sectionsOf(study)[0]?.abstract).toContain(words);
+    expect(studyMarkdown(study)).toContain(words);
     expect(undecided(studyOf([entry("a", 90), entry("b", 90.2), entry("c", 90.4)]))).toBe(
-      "tiny cannot tell these 3 searches apart: by test of the picked their means differ by at most 0.4, and one pick has a standard error of 0.42.",
+      "The space tiny cannot tell these 3 searches apart, even where all seeds agree: by test of the picked their means differ by at most 0.40, and one pick has a standard error of 0.42.",
     );
     expect(undecided(studyOf([entry("a", 90), entry("b", 90.2), entry("c", 99)]))).toBe(
-      "tiny cannot tell all of these searches apart: by test of the picked the means of 1 of 3 pairs differ by less than 0.42, the standard error of one pick.",
+      "The space tiny cannot tell all of these searches apart, even where all seeds agree: by test of the picked the means of 1 of 3 pairs differ by less than 0.42, the standard error of one pick.",
     );
   });
 
   it("says it by the search value where no test has a standard error, and not where all are apart", () => {
     const untested = { errorOf: (_at: number, split: string) => (split === "test" ? undefined : 0.3) };
     expect(undecided(studyOf([entry("a", 90, untested), entry("b", 90.1, untested)]))).toContain(
-      "by search value their means differ by 0.1, and one pick has a standard error of 0.3.",
+      "by search value their means differ by 0.10, and one pick has a standard error of 0.30.",
     );
     expect(undecided(studyOf([entry("a", 90), entry("b", 91)]))).toBeNull();
     expect(undecided(studyOf([entry("a", 90)]))).toBeNull();

@@ -8,13 +8,13 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from collm_nas_evaluator import scoring
+from collm_nas_evaluator import scoring, standard_errors
 from collm_nas_evaluator.backends.base import (
     ArchitectureCost,
     Failure,
@@ -24,7 +24,7 @@ from collm_nas_evaluator.backends.base import (
     Progress,
 )
 from collm_nas_evaluator.errors import DeviceLost
-from collm_nas_evaluator.scoring import Device, NotFinite, OutOfMemory, Stopped
+from collm_nas_evaluator.scoring import Device, Hits, NotFinite, OutOfMemory, Stopped
 from collm_nas_evaluator.space import Architecture, Space
 from collm_nas_evaluator.store import Key, Record, Store
 
@@ -34,10 +34,14 @@ Step = tuple[float, str]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """A value for every metric, and for each image whether it was right [images]; none where that is not known."""
+    """A value for every metric, and for each image whether it was right [images]; none where that is not known.
+
+    `standard_errors` are of those metrics whose noise is known.
+    """
 
     metrics: Mapping[str, float]
     correct: NDArray[np.bool_]
+    standard_errors: Mapping[str, float] = field(default_factory=dict)
 
 
 class Unfit(Exception):
@@ -91,7 +95,9 @@ class NetworkBackend(ABC):
         store = self._store if data else None
         key = Key(space.digest, data, architecture.text)
         if store is not None and (known := store.find(key)) is not None:
-            yield Measurement(known.metrics, 0.0, stored=True)
+            errors = known.standard_errors
+            errors = _errors_without_groups(space, known) if errors is None else errors
+            yield Measurement(known.metrics, 0.0, errors, stored=True)
             return
         while not self._device.lock.acquire(timeout=1.0):
             if stop.is_set():
@@ -106,12 +112,13 @@ class NetworkBackend(ABC):
                 else:
                     yield answer
             assert scores is not None  # noqa: S101 - the last answer
-            record = Record(scores.metrics, time.perf_counter() - begin, scores.correct)
+            seconds = time.perf_counter() - begin
+            record = Record(scores.metrics, seconds, scores.correct, scores.standard_errors)
         finally:
             self._device.lock.release()
         if store is not None:
             store.keep(key, record)
-        yield Measurement(record.metrics, record.seconds)
+        yield Measurement(scores.metrics, seconds, scores.standard_errors)
 
     def _on_device(self, architecture: Architecture, split: str, stop: threading.Event) -> Iterator[Step | Scores]:
         try:
@@ -133,3 +140,29 @@ def told(extraction: Generator[int, None, nn.Module], whole: int) -> Generator[S
             network: nn.Module = end.value
             return network
         yield images / whole, "calibrating"
+
+
+def scores_of(hits: Hits, groups: NDArray[np.int64] | None, names: Sequence[str]) -> Scores:
+    """The scores of a classifier: the metrics of these names, which are among accuracy, top5 and images.
+
+    `groups` says which images go together [images], where some do.
+    """
+    shares = {"accuracy": hits.first, "top5": hits.among_five}
+    metrics = {name: standard_errors.percentage(each) for name, each in shares.items()}
+    metrics["images"] = float(len(hits.first))
+    errors = {name: standard_errors.of_hits(shares[name], groups) for name in names if name in shares}
+    return Scores(
+        {name: metrics[name] for name in names},
+        hits.first,
+        {name: each for name, each in errors.items() if each is not None},
+    )
+
+
+def _errors_without_groups(space: Space, record: Record) -> dict[str, float]:
+    """The standard errors of a record that an older version kept, when no image set had groups."""
+    errors = {
+        each.name: standard_errors.of_percentage(record.metrics[each.name], len(record.correct))
+        for each in space.metrics
+        if each.unit == "percent"
+    }
+    return {name: each for name, each in errors.items() if each is not None}

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from collm_nas_evaluator.backends.base import ArchitectureCost
-from collm_nas_evaluator.backends.network import NetworkBackend, Scores, Step, told
+from collm_nas_evaluator.backends.network import NetworkBackend, Scores, Step, scores_of, told
 from collm_nas_evaluator.checkpoints import Checkpoint
 from collm_nas_evaluator.crops import Crops
 from collm_nas_evaluator.dimension import Dimension
@@ -241,7 +241,7 @@ class SupernetBackend(NetworkBackend):
         network = yield from told(extraction, whole)
         for answer in self._device.score(network, crops, stop):
             if isinstance(answer, Hits):
-                yield Scores(_metrics(answer), answer.first)
+                yield scores_of(answer, images.groups, [each.name for each in METRICS])
             else:
                 yield (calibrated + answer * len(images)) / whole, note
 
@@ -277,12 +277,3 @@ def read_architecture(full_space: Space, raw: Mapping[str, Any]) -> dict[str, li
     if not isinstance(parsed, Architecture):
         raise ArchitectureRejected("; ".join(reason.sentence for reason in parsed))
     return values_of(full_space, parsed)
-
-
-def _metrics(hits: Hits) -> dict[str, float]:
-    count = len(hits.first)
-    return {
-        "accuracy": 100.0 * int(hits.first.sum()) / count,
-        "top5": 100.0 * int(hits.among_five.sum()) / count,
-        "images": float(count),
-    }

@@ -183,7 +183,7 @@ function rowView(
   return html`<tr id=${rowId(candidate.round, number)} tabindex="-1" class=${[`verdict-${candidate.verdict.kind}`, ...(isAimedAt ? ["aimed"] : [])].join(" ")}>
     <th scope="row" class="right"><a href=${context.hrefOf({ round: candidate.round, candidate: number })} aria-label="Candidate ${number}">${number}</a></th>
     <td><code class="architecture">${words.text}</code></td>
-    <td>${words.fate}${isBest ? html` <strong class="better">${state.ended === null ? "★ best so far" : "★ the winner"}</strong>` : isImproved ? html` <strong class="better">▲ improved the best</strong>` : nothing}${isTie ? html` <span class="faint">within noise of the best</span>` : nothing}
+    <td>${words.fate}${isBest ? html` <strong class="better">${state.ended === null ? "★ best so far" : "★ the winner"}</strong>` : isImproved ? html` <strong class="better">▲ improved the best</strong>` : nothing}${isTie ? html`<span class="faint">, within noise of the best</span>` : nothing}
       ${reasonsView(words.reasons)}</td>
     ${costs.map((name) => html`<td class="right">${withUnit(words.costs[name], "")}</td>`)}
     <td class="right">${score(words.value, "", words.error)}</td>
