@@ -89,6 +89,11 @@ export const searchConfigSchema = z.strictObject({
   bounds: boundsSchema.exactOptional(),
   /** Present where a server is asked; absent in older records, where prompts are not watched. */
   onTruncation: truncationsSchema.exactOptional(),
+  /**
+   * Present where equivalent candidates are skipped; absent in older records, whose searchers did not draw again for
+   * them.
+   */
+  redrawsEquivalent: z.literal(true).exactOptional(),
 });
 export type SearchConfig = z.infer<typeof searchConfigSchema>;
 
