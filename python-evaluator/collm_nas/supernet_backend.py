@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from collm_nas import labelled, subnets
@@ -110,9 +111,10 @@ class OwnSupernetBackend(NetworkBackend):
 
     def sample(self, count: int, seed: int = 0) -> list[described.Architecture]:
         """Different random architectures, at most `count`; the same every time."""
-        source = random.Random(seed)  # noqa: S311 - no secret
-        drawn = (self._front.described.sample(source) for _ in range(20 * count))
-        return list({each.text: each for each in drawn}.values())[:count]
+        return self._front.described.different(count, random.Random(seed))  # noqa: S311 - no secret
+
+    def groups(self, split: str) -> NDArray[np.int64] | None:
+        return self.data[split].groups
 
     def network(self, architecture: described.Architecture) -> nn.Module:
         """The subnet of an architecture in evaluation mode, not calibrated. Raises Unfit."""

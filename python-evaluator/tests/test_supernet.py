@@ -234,6 +234,28 @@ class _Broken(_Changed):
         raise AssertionError("nothing has to be evaluated")
 
 
+class _Counted(_Changed):
+    extractions = 0
+
+    def changed(self, network: nn.Module) -> nn.Module:
+        self.extractions += 1
+        return network
+
+
+def test_the_splits_of_one_architecture_share_a_calibration(make: Make, supernets: dict[str, Any]) -> None:
+    counted = _Counted(supernets["ofa"])
+    backend, fresh = make("ofa", change=counted), make("ofa")
+    first, second = architectures(backend, 2)
+    asked = [(first, "search"), (first, "test"), (second, "test"), (first, "test")]
+    results = [measure(backend, *each) for each in asked]
+    assert counted.extractions == 3
+    for each, result in zip(asked, results, strict=True):
+        alone = measure(fresh, *each)
+        assert isinstance(alone, Measurement)
+        assert isinstance(result, Measurement)
+        assert (result.metrics, result.standard_errors) == (alone.metrics, alone.standard_errors)
+
+
 class _Gated(_Changed):
     """Its first network stops in its first batch until the gate is open."""
 

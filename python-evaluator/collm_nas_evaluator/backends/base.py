@@ -7,9 +7,13 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from collm_nas_evaluator.space import Architecture, Space
+from collm_nas_evaluator.store import Record
 
 
 class FailureKind(Enum):
@@ -91,6 +95,19 @@ class Backend(Protocol):
         `stop` regularly, and returns soon after it is set. A caller may take an outcome late, so no lock that others
         need may be held while one is yielded. Progress is always taken at once.
         """
+        ...
+
+
+@runtime_checkable
+class KeepsRecords(Protocol):
+    """A Backend that knows of a finished evaluation which images were right."""
+
+    def record(self, architecture: Architecture, split: str) -> Record | None:
+        """The finished evaluation that is kept, or None."""
+        ...
+
+    def groups(self, split: str) -> NDArray[np.int64] | None:
+        """The number of the group of each image of a split, where some go together."""
         ...
 
 

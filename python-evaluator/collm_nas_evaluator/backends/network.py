@@ -69,6 +69,18 @@ class NetworkBackend(ABC):
         Raises Unfit, NotFinite and OutOfMemory for this architecture alone, and Stopped when `stop` is set.
         """
 
+    def record(self, architecture: Architecture, split: str) -> Record | None:
+        """As of one that KeepsRecords."""
+        space = self.describe()
+        data = next(each.data for each in space.splits if each.name == split)
+        if self._store is None or not data:
+            return None
+        return self._store.find(Key(space.digest, data, architecture.text))
+
+    @abstractmethod
+    def groups(self, split: str) -> NDArray[np.int64] | None:
+        """As of one that KeepsRecords."""
+
     def evaluate(
         self, architectures: Sequence[Architecture], split: str, stop: threading.Event
     ) -> Iterator[Outcome | Progress]:
@@ -88,15 +100,24 @@ class NetworkBackend(ABC):
             except Unfit as error:
                 yield Outcome(index, Failure(FailureKind.CRASHED, str(error)))
 
-    def _evaluated(self, architecture: Architecture, split: str, stop: threading.Event) -> Iterator[Step | Measurement]:
-        """Yields the steps, and at last the measurement."""
+    def stored(self, architecture: Architecture, split: str) -> Record | None:
+        """The finished evaluation of an architecture that the store has, with the seconds that it took."""
+        key = self._key(architecture, split)
+        return None if self._store is None or key is None else self._store.find(key)
+
+    def _key(self, architecture: Architecture, split: str) -> Key | None:
+        """What an evaluation is stored under; None for a split whose data have no name."""
         space = self.describe()
         data = next(each.data for each in space.splits if each.name == split)
-        store = self._store if data else None
-        key = Key(space.digest, data, architecture.text)
-        if store is not None and (known := store.find(key)) is not None:
+        return Key(space.digest, data, architecture.text) if data else None
+
+    def _evaluated(self, architecture: Architecture, split: str, stop: threading.Event) -> Iterator[Step | Measurement]:
+        """Yields the steps, and at last the measurement."""
+        known = self.stored(architecture, split)
+        if known is not None:
             errors = known.standard_errors
-            errors = _errors_without_groups(space, known) if errors is None else errors
+            if errors is None:
+                errors = _errors_without_groups(self.describe(), known)
             yield Measurement(known.metrics, 0.0, errors, stored=True)
             return
         while not self._device.lock.acquire(timeout=1.0):
@@ -116,8 +137,9 @@ class NetworkBackend(ABC):
             record = Record(scores.metrics, seconds, scores.correct, scores.standard_errors)
         finally:
             self._device.lock.release()
-        if store is not None:
-            store.keep(key, record)
+        key = self._key(architecture, split)
+        if self._store is not None and key is not None:
+            self._store.keep(key, record)
         yield Measurement(scores.metrics, seconds, scores.standard_errors)
 
     def _on_device(self, architecture: Architecture, split: str, stop: threading.Event) -> Iterator[Step | Scores]:

@@ -54,11 +54,11 @@ MEMBERS: Mapping[str, CheckpointSpec] = {
         size={"width": 1.2},
         where_from=_DOWNLOAD.format(file="ofa_mbv3_d234_e346_k357_w1.2", megabytes=43, id="ofa-w1.2"),
     ),
-    "ofa-digits": CheckpointSpec(
-        title="Once-for-All MobileNetV3 supernet of handwritten digits, width 0.3",
-        resolutions=(32,),
-        size={"width": 0.3, "classes": 10},
-        where_from="run examples/train_digits_supernet.py, which makes it",
+    "ofa-scenes": CheckpointSpec(
+        title="Once-for-All MobileNetV3 supernet of scenes with handwritten digits, width 0.25",
+        resolutions=(40, 44, 48, 52),
+        size={"width": 0.25, "classes": 10},
+        where_from="run examples/train_scenes_supernet.py, which makes it",
     ),
 }
 

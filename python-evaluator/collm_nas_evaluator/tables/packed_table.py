@@ -54,17 +54,23 @@ _UNREADABLE = (
 """What zipfile and numpy raise for files that are cut, damaged, encrypted or written to do harm."""
 
 
-@contextmanager
-def made_at(path: Path, source: Path, *, force: bool) -> Iterator[BinaryIO]:
-    """A file to `write` to that becomes `path` when the block ends well, and leaves nothing otherwise.
-
-    Raises UsageError at once when `path` exists and is not to be replaced (`force`), when it is the source itself or
-    a folder, and when its folder cannot be written.
+def check_place(path: Path, source: Path, *, force: bool) -> None:
+    """Raises UsageError when `path` exists and is not to be replaced (`force`), and when it is the source itself or a
+    folder.
     """
     if path.is_dir() or (path.exists() and source.exists() and path.samefile(source)):
         raise UsageError(f"--out {path} is {'a folder' if path.is_dir() else 'what is to be read'}; name another file")
     if path.exists() and not force:
         raise UsageError(f"--out {path} exists; name another file, or say --force to replace it")
+
+
+@contextmanager
+def made_at(path: Path, source: Path, *, force: bool) -> Iterator[BinaryIO]:
+    """A file to `write` to that becomes `path` when the block ends well, and leaves nothing otherwise.
+
+    Raises UsageError as `check_place` does, and when its folder cannot be written.
+    """
+    check_place(path, source, force=force)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         try:
