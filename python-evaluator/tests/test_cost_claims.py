@@ -57,7 +57,7 @@ def test_ofa(width: float) -> None:
 
 
 def test_a_larger_kernel_can_cost_more_than_a_larger_expansion() -> None:
-    """Why no text ranks the two: in the supernet of digits the order is not that of the official ones."""
+    """Why no text ranks the two: in a narrow supernet the order is not that of the official ones."""
 
     def growth(width: float, r: int, *, ks: tuple[int, int] = (3, 3), e: tuple[int, int] = (4, 4)) -> float:
         first, last = (
