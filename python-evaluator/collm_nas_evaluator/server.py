@@ -410,7 +410,10 @@ def _outcome(outcome: Outcome, text: str) -> pb.Outcome:
     result = outcome.result
     if isinstance(result, Measurement):
         measurement = pb.Measurement(
-            metrics=result.metrics, seconds=result.seconds, standard_errors=result.standard_errors
+            metrics=result.metrics,
+            seconds=result.seconds,
+            standard_errors=result.standard_errors,
+            stored=result.stored,
         )
         return pb.Outcome(index=outcome.index, architecture=text, measurement=measurement)
     failure = pb.Failure(kind=result.kind.value, message=result.message)

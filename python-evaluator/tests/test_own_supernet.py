@@ -196,7 +196,7 @@ def test_finished_evaluations_come_from_the_store(tmp_path: Path) -> None:
     share = first.metrics["accuracy"] / 100
     error = 100 * (share * (1 - share) / first.metrics["images"]) ** 0.5
     assert first.standard_errors == {"accuracy": pytest.approx(error), "top5": 0.0}
-    assert second == Measurement(first.metrics, 0.0, first.standard_errors)
+    assert second == Measurement(first.metrics, 0.0, first.standard_errors, stored=True)
     assert Counting.calls == calls
     other = Counting()
     with torch.no_grad():
@@ -231,7 +231,7 @@ def test_a_metric_of_the_user_gets_the_network_and_the_loader(tmp_path: Path) ->
     assert 0 < found.metrics["loss"] < 2
     assert 0 < found.standard_errors["loss"] < 1
     assert list(found.standard_errors) == ["loss"]
-    assert measure(backend) == Measurement(found.metrics, 0.0, found.standard_errors)
+    assert measure(backend) == Measurement(found.metrics, 0.0, found.standard_errors, stored=True)
     broken = measure(backend_of(Shaped(), replace(options, metric=lambda _network, _data: {"other": 1})))
     assert isinstance(broken, Failure)
     assert "metric returned a dictionary without 'loss'" in broken.message

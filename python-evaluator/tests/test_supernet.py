@@ -151,12 +151,13 @@ def test_a_number_is_kept_with_what_each_image_said(make: Make, tmp_path: Path) 
     architecture = architectures(backend, 1)[0]
     first = measure(backend, architecture)
     assert isinstance(first, Measurement)
+    assert not first.stored
     space = backend.describe()
     record = store.find(Key(space.digest, space.splits[0].data, architecture.text))
     assert record is not None
     assert record.correct.mean() * 100 == pytest.approx(first.metrics["accuracy"])
     again = make("ofa", store=Store(tmp_path / "evaluations.sqlite"), change=_Broken(reduced.load("ofa", tmp_path)))
-    assert measure(again, architecture, "test") == Measurement(first.metrics, 0.0, first.standard_errors)
+    assert measure(again, architecture, "test") == Measurement(first.metrics, 0.0, first.standard_errors, stored=True)
 
 
 def test_the_noise_of_a_number_is_that_of_its_images(make: Make, tmp_path: Path) -> None:
@@ -207,7 +208,7 @@ def test_a_store_of_an_older_version_is_served_with_the_noise_of_its_images(make
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("ALTER TABLE evaluations DROP COLUMN standard_errors")
     again = make("ofa", store=Store(path), change=_Broken(reduced.load("ofa", tmp_path)))
-    assert measure(again, architecture) == Measurement(first.metrics, 0.0, first.standard_errors)
+    assert measure(again, architecture) == Measurement(first.metrics, 0.0, first.standard_errors, stored=True)
     Store(path)  # and a second time, when nothing lacks
 
 

@@ -168,8 +168,9 @@ def test_what_is_over_a_limit_is_not_the_best_trial() -> None:
     assert study.best_trial.user_attrs["standard_errors"] == {"accuracy": 0.25}
 
 
-def test_less_is_better_in_the_study_too() -> None:
-    result = searched(lambda arch: -score(arch), objective="loss", direction="minimize", budget=4)
+def test_less_is_better_in_the_study_too(tmp_path: Path) -> None:
+    less = {"objective": "loss", "direction": "minimize", "budget": 4, "out": tmp_path / "run"}
+    result = searched(lambda arch: -score(arch), **less)
     study = result.to_optuna(None)  # type: ignore[arg-type] # Optuna's way to ask for memory
     assert (study.study_name, study.best_value) == (result.folder.name, result.best.value)
     assert study.metric_names == ["loss"]

@@ -219,18 +219,19 @@ export class LiveView {
       .filter(([count]) => count > 0)
       .map(([count, name]) => `, ${count} ${name}`)
       .join("");
+    const stored = counts.storedEvaluated > 0 ? ` (${counts.storedEvaluated} from the store)` : "";
     const score = `best ${scoreText(state, value, errorOf(state, found?.outcome))}`;
     const hasStrategy = (state.rounds[round - 1]?.strategy ?? null) !== null;
     const label = !hasStrategy || isAlone ? roundLabel(round) : " ".repeat(roundLabel(round).length);
     this.say(
-      `${label}  ${better ? paint("green", `${score} ↑`) : score}, ${counts.evaluated} evaluated${losses}`,
+      `${label}  ${better ? paint("green", `${score} ↑`) : score}, ${counts.evaluated} evaluated${stored}${losses}`,
     );
     this.#bestBefore = value;
   }
 
   #payload(state: RunState): { best: string; left: string } {
     const seconds = this.#pace.secondsLeft(state);
-    const isOver = seconds === null || budgetLeft(state) === 0;
+    const isOver = seconds === null || budgetLeft(state) === 0 || state.ended !== null;
     const left = isOver ? "" : `${duration(Math.max(seconds, 1))} left`;
     // Where there is a bar, it prints this by itself.
     const found = best(state);

@@ -159,6 +159,7 @@ function funnelLine(lost: Funnel): string {
     [lost.improved, "improved the best"],
     [lost.equivalentEvaluated, "repeated a function"],
     [lost.overLimitEvaluated, "were over the limit"],
+    [lost.storedEvaluated, "served from the store"],
   ] as const;
   const details = within.filter(([count]) => count > 0).map(([count, name]) => `${count} ${name}`);
   return `${lost.proposed} proposed: ${shown.join(", ")}${details.length > 0 ? ` (of these ${details.join(", ")})` : ""}`;

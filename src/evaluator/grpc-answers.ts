@@ -76,7 +76,7 @@ export function readOutcome(
 ): Outcome {
   requireText(answer.architecture, text, broken);
   if (answer.measurement) {
-    const { metrics: values, seconds, standardErrors } = answer.measurement;
+    const { metrics: values, seconds, standardErrors, stored } = answer.measurement;
     const absent = metrics.find((name) => numberAt(values, name) === undefined);
     if (absent !== undefined) throw broken(`it gave no value for metric "${absent}" of ${text}`);
     if (!Number.isFinite(seconds) || seconds < 0) {
@@ -87,7 +87,13 @@ export function readOutcome(
     if (strange !== undefined) {
       return { kind: "failure", failure: "not-finite", message: `${strange} is ${values[strange]}` };
     }
-    return { kind: "measurement", metrics: pickNumbers(values, metrics), seconds, ...errors };
+    return {
+      kind: "measurement",
+      metrics: pickNumbers(values, metrics),
+      seconds,
+      ...errors,
+      ...(stored ? { stored } : {}),
+    };
   }
   if (answer.failure) {
     // A kind that this program does not know arrives as its number.

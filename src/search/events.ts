@@ -89,6 +89,11 @@ export const searchConfigSchema = z.strictObject({
   bounds: boundsSchema.exactOptional(),
   /** Present where a server is asked; absent in older records, where prompts are not watched. */
   onTruncation: truncationsSchema.exactOptional(),
+  /**
+   * Present where equivalent candidates are skipped; absent in older records, whose searchers did not draw again for
+   * them.
+   */
+  redrawsEquivalent: z.literal(true).exactOptional(),
 });
 export type SearchConfig = z.infer<typeof searchConfigSchema>;
 
@@ -107,6 +112,8 @@ export const outcomeSchema = z.discriminatedUnion("kind", [
     metrics: numbers,
     seconds: z.number(),
     standardErrors: standardErrorsSchema.exactOptional(),
+    /** Present where the evaluator had the numbers in its store, and evaluated nothing. */
+    stored: z.literal(true).exactOptional(),
   }),
   z.strictObject({
     kind: z.literal("failure"),

@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly testOf?: (at: number, value: number) => number;
   /** The standard error of a value, from its place; none is known where it is not given. */
   readonly errorOf?: (at: number, split: "search" | "test") => number | undefined;
+  /** Whether the evaluator had the result at a place in its store. */
+  readonly isStored?: (at: number) => boolean;
   /** The canonical text of each architecture; made up where it is not given. */
   readonly textOf?: (at: number) => string;
   readonly replies?: readonly Partial<ChatReply>[];
@@ -52,6 +54,8 @@ export function reportedRun(scores: readonly (number | null)[], options: RunOpti
     if (value === null) return { kind: "failure", failure: "crashed", message: "out of order" };
     const error = options.errorOf?.(at, split);
     const errors = error === undefined ? {} : { standardErrors: { [name]: error } };
+    if (split === "search" && options.isStored?.(at) === true)
+      return { kind: "measurement", metrics: { [name]: value }, seconds: 0, ...errors, stored: true };
     return { kind: "measurement", metrics: { [name]: value }, seconds: 2, ...errors };
   };
   const limit = search.limits?.[costName] ?? Number.POSITIVE_INFINITY;

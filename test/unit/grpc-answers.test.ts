@@ -62,6 +62,16 @@ describe("outcomes", () => {
     expect(JSON.stringify(await evaluate(silent))).not.toContain("standardErrors");
   });
 
+  it("keeps that a result was stored, and no member for it where it was not", async () => {
+    const stored = await scripted(() => [
+      first({ measurement: { metrics: { accuracy: 90 }, seconds: 0, stored: true } }),
+    ]);
+    const outcome = { kind: "measurement", metrics: { accuracy: 90 }, seconds: 0, stored: true };
+    expect(await evaluate(stored)).toEqual([{ kind: "outcome", index: 0, outcome }]);
+    const fresh = await scripted(() => [measured({ accuracy: 90 })]);
+    expect(JSON.stringify(await evaluate(fresh))).not.toContain("stored");
+  });
+
   it.each<[FailureKind, string]>([
     ["FAILURE_KIND_UNSPECIFIED", "crashed"],
     ["OUT_OF_MEMORY", "out-of-memory"],

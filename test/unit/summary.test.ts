@@ -98,6 +98,7 @@ describe("the object of --json", () => {
         improved: 2,
         overLimitEvaluated: 0,
         equivalentEvaluated: 0,
+        storedEvaluated: 0,
       },
       spend: expect.objectContaining({
         evaluations: 2,
@@ -118,6 +119,7 @@ describe("the object of --json", () => {
       improved: _improved,
       overLimitEvaluated: _over,
       equivalentEvaluated: _twins,
+      storedEvaluated: _stored,
       ...states
     } = summary.funnel;
     expect(Object.values(states).reduce((sum, count) => sum + count, 0)).toBe(proposed);

@@ -30,12 +30,14 @@ class Measurement:
     """A finite value for every metric of the space, and how long it took in seconds (0 for a looked-up value).
 
     `standard_errors` are by metric, in its unit, finite and not negative: how far the value may lie from that of an
-    endless test. A metric whose noise is not known has none.
+    endless test. A metric whose noise is not known has none. `stored` says that the numbers are those of an earlier
+    evaluation, and nothing was evaluated now; a table's are not.
     """
 
     metrics: Mapping[str, float]
     seconds: float
     standard_errors: Mapping[str, float] = field(default_factory=dict)
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

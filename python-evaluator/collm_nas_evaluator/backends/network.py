@@ -110,7 +110,7 @@ class NetworkBackend(ABC):
             errors = known.standard_errors
             if errors is None:
                 errors = _errors_without_groups(self.describe(), known)
-            yield Measurement(known.metrics, 0.0, errors)
+            yield Measurement(known.metrics, 0.0, errors, stored=True)
             return
         while not self._device.lock.acquire(timeout=1.0):
             if stop.is_set():
