@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from collm_nas import subnets
 from collm_nas.errors import UsageError
 from collm_nas.supernet import Options, Supernet, backend_of, load
-from collm_nas_evaluator import batchnorm
+from collm_nas_evaluator import allocation, batchnorm
 from collm_nas_evaluator.backends.network import Scores, Unfit
 from collm_nas_evaluator.scoring import NotFinite, OutOfMemory
 from collm_nas_evaluator.space import Architecture
@@ -302,8 +303,9 @@ class _Check:
     def _score(self, architecture: Architecture, *, is_calibrated: bool = True) -> _Scored:
         begin = time.perf_counter()
         network = self._backend.network(architecture)
-        scores = None
-        for each in self._backend.scores(network, "search", threading.Event(), is_calibrated=is_calibrated):
+        scores, stop = None, threading.Event()
+        scoring = partial(self._backend.scores, network, "search", stop, is_calibrated=is_calibrated)
+        for each in self._backend.on_device(scoring, stop):
             if isinstance(each, Scores):
                 scores = each
         assert scores is not None  # noqa: S101 - the last one
@@ -335,7 +337,7 @@ class _Check:
             input=sent,
             capture_output=True,
             check=False,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**allocation.WAITING, **os.environ, "PYTHONPATH": path},
         )
         found = done.stdout.decode(errors="replace").strip().rpartition("\n")[2]
         if done.returncode == 0 and found:
