@@ -75,7 +75,7 @@ export async function sharedCpuRows(scratch) {
 
     const busy = servers.map(() => []);
     const load = Array.from({ length: availableParallelism() }, () =>
-      spawn(process.execPath, ["-e", "for (;;);"]),
+      spawn(process.execPath, ["-e", "const parent = process.ppid; while (process.ppid === parent);"]),
     );
     try {
       for (let round = 0; round < pairs; round++)

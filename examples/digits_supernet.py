@@ -127,7 +127,7 @@ for step, (images, digits) in enumerate(islice(batches, options.steps)):
 # ## Is it ready for a search?
 
 # %%
-print(nas.check_supernet(supernet, val=val, calibrate=train, store=False))
+print(nas.check_supernet(supernet, val=val, calibrate=train, test=test, budget=options.budget, store=False))
 
 # %% [markdown]
 # ## The search

@@ -1,5 +1,5 @@
 /**
- * `npm run demo:supernet`: one whole search over the subnets of a real supernet, of handwritten digits, that are
+ * `npm run demo:supernet`: one whole search over the subnets of a real supernet, of scenes with handwritten digits, that are
  * extracted, calibrated and scored here. It needs no key, no GPU, no download and no model.
  *
  * It writes and prepares the images when they are not there yet. The settings of the demo are here. What follows `--` on
@@ -12,20 +12,20 @@ import { fileURLToPath } from "node:url";
 import { demoFlags } from "./demo-flags.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const images = "examples/digits/images";
-const config = "examples/digits/evaluator.yaml";
+const images = "examples/scenes/images";
+const config = "examples/scenes/evaluator.yaml";
 const own = [
-  ["--space", "ofa-digits"],
+  ["--space", "ofa-scenes"],
   ["--evaluator-config", config],
   ["--budget", "40"],
-  ["--limit", "macs_m=1"],
+  ["--limit", "macs_m=2"],
 ];
 
 // A child shares the terminal and stops by itself on Ctrl-C; waiting for it keeps its last words in order.
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
 
 if (!existsSync(`${root}${images}/test`)) {
-  await run(".venv/bin/python", "-E", "examples/train_digits_supernet.py", "images", images);
+  await run(".venv/bin/python", "-E", "examples/train_scenes_supernet.py", "images", images);
 }
 await run(".venv/bin/collm-nas-evaluator", "cache-images", "--config", config);
 await run("./bin/collm-nas", "run", ...demoFlags(own, process.argv.slice(2)));

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from collm_nas_evaluator import __version__
 
 if TYPE_CHECKING:
+    from collm_nas.answers import Value
     from collm_nas.benches import Bench, bench
     from collm_nas.errors import CollmError, NodeMissing, NoWinner, SearchStopped, UsageError
     from collm_nas.function import Cost, Metric
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collm_nas.trials import from_optuna, suggest
 
 _HOMES = {
+    "collm_nas.answers": ("Value",),
     "collm_nas.benches": ("Bench", "bench"),
     "collm_nas.errors": ("CollmError", "NoWinner", "NodeMissing", "SearchStopped", "UsageError"),
     "collm_nas.function": ("Cost", "Metric"),
@@ -46,6 +48,7 @@ __all__ = [
     "Space",
     "Supernet",
     "UsageError",
+    "Value",
     "Winner",
     "__version__",
     "bench",

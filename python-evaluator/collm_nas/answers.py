@@ -32,6 +32,27 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Value:
+    """A number of a score with its noise, such as the mean of several trainings.
+
+    `standard_error` is in the unit of the number: how far it may lie from the mean of endless trials. Leave it out
+    where it is not known.
+    """
+
+    value: Any
+    standard_error: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a score returned: every metric, the standard errors that are known, and names that nobody asked for."""
+
+    metrics: dict[str, float]
+    standard_errors: dict[str, float]
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The result of one call; `log` is for the log file, and `extra` names metrics that nobody asked for."""
 
@@ -60,7 +81,7 @@ def ask(
         returned = score(architecture)
         if inspect.isgenerator(returned):
             returned = _told(returned, tell)
-        metrics, extra = read(returned, wanted)
+        found = read(returned, wanted)
     except KeyboardInterrupt:
         raise
     except Unusable as error:
@@ -70,22 +91,32 @@ def ask(
         kind = FailureKind.OUT_OF_MEMORY if is_memory else FailureKind.CRASHED
         whole = "".join(traceback.format_exception(error))
         return Answer(Failure(kind, in_short(error)[:LONGEST_MESSAGE]), f"failed for {architecture}\n{whole}")
-    return Answer(Measurement(metrics, time.perf_counter() - begin), extra=extra)
+    return Answer(
+        Measurement(found.metrics, time.perf_counter() - begin, found.standard_errors),
+        extra=found.extra,
+    )
 
 
-def read(returned: Any, wanted: Wanted) -> tuple[dict[str, float], tuple[str, ...]]:
-    """The metrics in a score's answer, and the names of those that nobody asked for. Raises Unusable."""
+def read(returned: Any, wanted: Wanted) -> Scored:
+    """The metrics in a score's answer. Raises Unusable."""
     if not isinstance(returned, Mapping):
         if wanted.metrics:
             names = ", ".join(map(repr, wanted.names))
             raise Unusable(f"score returned {_shown(returned)}; it must return a dictionary with {names}")
-        return {wanted.objective: _number(returned, "")}, ()
+        returned, where = {wanted.objective: returned}, {wanted.objective: ""}
+    else:
+        where = {name: f" for {name!r}" for name in wanted.names}
     missing = [name for name in wanted.names if name not in returned]
     if missing:
         there = ", ".join(map(repr, returned)) or "nothing"
         raise Unusable(f"score returned a dictionary without {missing[0]!r}; it has {there}")
-    metrics = {name: _number(returned[name], f" for {name!r}") for name in wanted.names}
-    return metrics, tuple(str(name) for name in returned if name not in metrics)
+    metrics, errors = {}, {}
+    for name in wanted.names:
+        given = returned[name] if isinstance(returned[name], Value) else Value(returned[name])
+        metrics[name] = _number(given.value, where[name])
+        if given.standard_error is not None:
+            errors[name] = _standard_error(given.standard_error, where[name])
+    return Scored(metrics, errors, tuple(str(name) for name in returned if name not in metrics))
 
 
 def in_short(error: BaseException) -> str:
@@ -112,6 +143,17 @@ def _told(generator: Any, tell: Callable[[float, str], None]) -> Any:
         if not 0 <= share <= 1:
             raise Unusable(f"score yielded the progress {share:g}; progress is a number from 0 to 1")
         tell(share, str(note))
+
+
+def _standard_error(value: Any, where: str) -> float:
+    place = f" as the standard error{where}"
+    try:
+        found = _number(value, place)
+    except Unusable as error:
+        raise Unusable(f"{error}; leave it out where it is not known") from error
+    if found < 0:
+        raise Unusable(f"score returned {found:g}{place}; a standard error is not negative")
+    return found
 
 
 def _number(value: Any, where: str) -> float:

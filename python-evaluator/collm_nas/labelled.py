@@ -46,6 +46,8 @@ class Data:
     inputs: Inputs | None = None
     classes: int | None = None
     """How many there are, where that is known."""
+    groups: NDArray[np.int64] | None = None
+    """The number of the group of each input, where some go together."""
 
 
 def scored(name: str, given: Any, pixels: int | None, cache: Path, *, is_labelled: bool = True) -> Data:
@@ -55,7 +57,8 @@ def scored(name: str, given: Any, pixels: int | None, cache: Path, *, is_labelle
         crops.cache(lambda _done, _all: None)
         mark = hashlib.sha256(f"{crops.images.hash} {crops.recipe.hash}".encode()).hexdigest()
         loader = _Prepared(crops)
-        return Data(mark, loader, next(iter(loader))[0], crops, len(crops.images.classes.names))
+        example = next(iter(loader))[0]
+        return Data(mark, loader, example, crops, len(crops.images.classes.names), crops.images.groups)
     _require_batches(name, given)
     return _labelled(name, given) if is_labelled else _unlabelled(name, given)
 

@@ -5,7 +5,7 @@ A Result holds a summary. Candidates, strategies and the trace stay in the folde
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ class Candidate:
     """One proposed architecture, and what became of it.
 
     `verdict` says whether it was accepted, or why not. `value` is the objective, None without a result. `architecture`
-    and `text` are None where the proposal could not be read.
+    and `text` are None where the proposal could not be read. `standard_errors` are of the metrics whose noise is known.
     """
 
     round: int
@@ -40,11 +40,15 @@ class Candidate:
     seconds: float | None
     is_over_limit: bool
     failure: str | None
+    standard_errors: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """The best architecture within the limits. `test` has its metrics on the test split, where there is one."""
+    """The best architecture within the limits. `test` has its metrics on the test split, where there is one.
+
+    `standard_errors` are of those metrics whose noise is known, `test_standard_errors` of those on the test split.
+    """
 
     architecture: Architecture
     text: str
@@ -52,6 +56,8 @@ class Winner:
     metrics: dict[str, float]
     costs: dict[str, float]
     test: dict[str, float] | None
+    standard_errors: dict[str, float] = field(default_factory=dict)
+    test_standard_errors: dict[str, float] = field(default_factory=dict)
 
 
 class Result:
@@ -82,6 +88,8 @@ class Result:
             _floats(found["metrics"]),
             _floats(found["costs"]),
             None if found["test"] is None else _floats(found["test"]),
+            _floats(found.get("standardErrors") or {}),
+            _floats(found.get("testStandardErrors") or {}),
         )
 
     @cached_property
@@ -130,15 +138,17 @@ class Result:
                 within.setdefault(each.text, each)
         sign = -1 if self._described["metrics"][0]["higherIsBetter"] else 1
         best = sorted(within.values(), key=lambda each: sign * (each.value or 0.0))[:MOST_WINNERS]
-        test = None if self.winner is None else {self.winner.text: self.winner.test}
         return [
-            Winner(
+            self.winner
+            if self.winner is not None and each.text == self.winner.text
+            else Winner(
                 each.architecture or {},
                 each.text or "",
                 each.value or 0.0,
                 each.metrics,
                 each.costs,
-                (test or {}).get(each.text or ""),
+                None,
+                each.standard_errors,
             )
             for each in best
         ]
@@ -157,7 +167,10 @@ class Result:
         return self._entries("candidate")
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """One row a candidate: its round, slots, verdict, value, metrics and costs. Needs pandas."""
+        """One row a candidate: its round, slots, verdict, value, metrics and costs. Needs pandas.
+
+        The standard error of a metric is in a column of its own, such as "accuracy_standard_error".
+        """
         try:
             import pandas as pd  # noqa: PLC0415 - an extra
         except ImportError as error:
@@ -257,6 +270,7 @@ class Result:
                 line["seconds"],
                 line["overLimit"],
                 None if line["failure"] is None else f"{line['failure']['kind']}: {line['failure']['message']}",
+                _floats(line.get("standard_errors") or {}),
             )
 
     def _lines(self) -> Iterator[dict[str, Any]]:
@@ -298,6 +312,7 @@ def _row(each: Candidate) -> dict[str, Any]:
     row: dict[str, Any] = {"round": each.round, "verdict": each.verdict, "value": each.value}
     row.update(columns(each.architecture or {}))
     row.update(each.metrics)
+    row.update({f"{name}_standard_error": value for name, value in each.standard_errors.items()})
     row.update(each.costs)
     row.update(seconds=each.seconds, over_limit=each.is_over_limit, failure=each.failure, text=each.text)
     return row

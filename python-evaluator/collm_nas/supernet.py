@@ -20,6 +20,7 @@ from collm_nas.errors import UsageError
 from collm_nas.function import Costs, Metric
 from collm_nas.space import Architecture, Space
 from collm_nas_evaluator import allocation, errors
+from collm_nas_evaluator.flags import BUDGET, SAMPLES
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from collm_nas.known import Known
     from collm_nas.result import Result
     from collm_nas.supernet_backend import OwnSupernetBackend
-    from collm_nas.supernet_check import Findings
     from collm_nas_evaluator.config import Configuration, OwnSupernet
+    from collm_nas_evaluator.findings import Findings
 
 CALIBRATION_IMAGES = 2_000
 
@@ -164,22 +165,29 @@ def search_supernet(
     return driver.run(backend, InTheServer())
 
 
-def check_supernet(supernet: Supernet, *, subnets: int = 20, **options: Any) -> "Findings":
-    """Whether a supernet can be searched: one finding for each thing that a search relies on.
+def check_supernet(
+    supernet: Supernet, *, samples: int = SAMPLES, seed: int = 0, budget: int = BUDGET, **options: Any
+) -> "Findings":
+    """Whether a supernet can be searched, and whether it can tell searchers apart: one finding for each thing.
 
-    `subnets` is how many random subnets are scored. `options` are those of `search_supernet` about data, metrics, costs
-    and devices. Print what it returns; `usable` says the result. Raises UsageError for what cannot be read at all.
+    `samples` is how many random subnets are scored, `seed` chooses them, and `budget` is the number of evaluations of
+    the searches to tell apart. `options` are those of `search_supernet` about data, metrics, costs and devices. Print
+    what it returns; `usable` and `tells` say the results. Raises UsageError for what cannot be read at all.
     """
     _require_torch()
     from collm_nas.supernet_check import Checked, check  # noqa: PLC0415
+    from collm_nas_evaluator.space_check import Wanted  # noqa: PLC0415
 
     _require_supernet(supernet)
     known = [each.name for each in fields(Options)]
     for name in options:
         if name not in known:
             raise UsageError(f"there is no option {name}=; there are {', '.join(known)}")
+    for name, number, least in (("samples", samples, 1), ("seed", seed, 0), ("budget", budget, 1)):
+        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            raise UsageError(f"{name} is {number!r}; it must be a whole number, at least {least}")
     with usage_errors():
-        return check(Checked(supernet, Options(**options), subnets))
+        return check(Checked(supernet, Options(**options), Wanted(samples, seed, budget)))
 
 
 def backend_of(

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from collm_nas import labelled, subnets
@@ -30,8 +31,8 @@ from collm_nas.subnets import Defect, Weights
 from collm_nas.supernet import InTheServer, Options, Supernet
 from collm_nas_evaluator import batchnorm, processors, scoring
 from collm_nas_evaluator import space as described
-from collm_nas_evaluator.backends.base import ArchitectureCost
-from collm_nas_evaluator.backends.network import NetworkBackend, Scores, Step, Unfit
+from collm_nas_evaluator.backends.base import ArchitectureCost, FailureKind
+from collm_nas_evaluator.backends.network import NetworkBackend, Scores, Step, Unfit, scores_of
 from collm_nas_evaluator.scoring import Device, Hits, Inputs, NotFinite, Stopped
 from collm_nas_evaluator.store import Store
 
@@ -110,9 +111,10 @@ class OwnSupernetBackend(NetworkBackend):
 
     def sample(self, count: int, seed: int = 0) -> list[described.Architecture]:
         """Different random architectures, at most `count`; the same every time."""
-        source = random.Random(seed)  # noqa: S311 - no secret
-        drawn = (self._front.described.sample(source) for _ in range(20 * count))
-        return list({each.text: each for each in drawn}.values())[:count]
+        return self._front.described.different(count, random.Random(seed))  # noqa: S311 - no secret
+
+    def groups(self, split: str) -> NDArray[np.int64] | None:
+        return self.data[split].groups
 
     def network(self, architecture: described.Architecture) -> nn.Module:
         """The subnet of an architecture in evaluation mode, not calibrated. Raises Unfit."""
@@ -158,7 +160,7 @@ class OwnSupernetBackend(NetworkBackend):
             with batchnorm.folded(network, self.example.contiguous(memory_format=layout)):
                 for answer in self._device.score(network, _LaidOut(data.inputs, layout), stop):
                     if isinstance(answer, Hits):
-                        yield Scores(_top(answer, self._wanted), answer.first)
+                        yield scores_of(answer, data.groups, self._wanted.names)
                     else:
                         yield (calibrated + answer * len(data.inputs)) / whole, "scoring"
 
@@ -368,15 +370,15 @@ class OwnSupernetBackend(NetworkBackend):
     def _by_metric(self, metric: Callable[..., Any], network: nn.Module, data: Data) -> Scores:
         try:
             with torch.no_grad():
-                metrics, _ = read(metric(network, data.loader), self._wanted)
+                found = read(metric(network, data.loader), self._wanted)
         except Unusable as error:
             text = str(error).replace("score returned", "metric returned")
-            raise (NotFinite if "nan" in text or "inf" in text else Unfit)(text) from error
+            raise (NotFinite if error.kind is FailureKind.NOT_FINITE else Unfit)(text) from error
         except Exception as error:
             if scoring.is_out_of_memory(error):
                 raise
             raise Unfit(f"metric failed: {in_short(error)}") from error
-        return Scores(metrics, np.zeros(0, np.bool_))
+        return Scores(found.metrics, np.zeros(0, np.bool_), found.standard_errors)
 
 
 class _LaidOut:
@@ -399,16 +401,6 @@ def _threads(options: Options) -> int | None:
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
         raise UsageError(f"threads is {threads!r}; it must be a whole number, at least 1")
     return None if threads is None else processors.threads(threads)
-
-
-def _top(hits: Hits, wanted: Wanted) -> dict[str, float]:
-    count = len(hits.first)
-    found = {
-        "accuracy": 100.0 * int(hits.first.sum()) / count,
-        "top5": 100.0 * int(hits.among_five.sum()) / count,
-        "images": float(count),
-    }
-    return {name: found[name] for name in wanted.names}
 
 
 def _source(given: Any) -> str:

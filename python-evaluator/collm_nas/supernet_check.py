@@ -1,12 +1,11 @@
 """Says whether a supernet of a user can be searched: one finding for each thing that a search relies on.
 
-It scores subnets as a search does, through the same backend. It keeps nothing and changes nothing.
+It scores subnets as a search does, through the same backend. It keeps nothing and changes nothing. What random subnets
+score says, as for any space, whether searchers can be told apart.
 """
 
-import itertools
 import math
 import os
-import statistics
 import subprocess
 import sys
 import threading
@@ -15,63 +14,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from collm_nas import subnets
 from collm_nas.errors import UsageError
 from collm_nas.supernet import Options, Supernet, backend_of, load
-from collm_nas_evaluator import allocation, batchnorm
+from collm_nas_evaluator import allocation, batchnorm, space_check, telling, telling_words
 from collm_nas_evaluator.backends.network import Scores, Unfit
+from collm_nas_evaluator.findings import Finding, Findings
 from collm_nas_evaluator.scoring import NotFinite, OutOfMemory
 from collm_nas_evaluator.space import Architecture
+from collm_nas_evaluator.space_check import Wanted
 
-Verdict = Literal["ok", "note", "falls short"]
-
-FORECAST = 100
-"""The evaluations of the search whose time is forecast."""
 CLOSE = 0.02
 """By how much a cost may differ from what is counted."""
-FEW_PAIRS = 0.1
-"""Of subnets that are all alike, about 5 % of the pairs seem to differ."""
 _MEANING_OF = {"flops_m": "flops_m", "macs_m": "flops_m", "params_m": "params_m"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was found about one thing, in one line."""
-
-    name: str
-    verdict: Verdict
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.verdict:11}  {self.name}: {self.text}"
-
-
-@dataclass(frozen=True)
-class Findings:
-    """Everything that was found. `usable` is false when anything falls short."""
-
-    findings: tuple[Finding, ...]
-
-    @property
-    def usable(self) -> bool:
-        return all(each.verdict != "falls short" for each in self.findings)
-
-    def __getitem__(self, name: str) -> Finding:
-        return next(each for each in self.findings if each.name == name)
-
-    def __str__(self) -> str:
-        result = "it can be searched" if self.usable else "it cannot be searched like this"
-        return "\n".join([*map(str, self.findings), result])
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        rows = [{"name": each.name, "verdict": each.verdict, "text": each.text} for each in self.findings]
-        return {"usable": self.usable, "findings": rows}
+_SEARCH, _TEST = space_check.SEARCH, space_check.TEST
 
 
 @dataclass(frozen=True)
@@ -80,44 +39,62 @@ class Checked:
 
     supernet: Supernet
     options: Options
-    subnets: int = 20
+    wanted: Wanted
     spec: str = ""
     folder: Path = field(default_factory=Path.cwd)
 
 
 @dataclass(frozen=True)
 class _Scored:
-    """The value of the objective for a subnet, for each input whether it was right, and the seconds that it took."""
+    """What scoring a subnet gave on one split, the value of the objective, and the seconds that it took."""
 
+    scores: Scores
     value: float
-    correct: NDArray[np.bool_]
     seconds: float
+
+
+_OfSplits = Mapping[str, _Scored]
+"""By split."""
 
 
 def check(checked: Checked, on_progress: Callable[[float], None] = lambda _: None) -> Findings:
     """Raises UsageError for what is refused before any subnet can be scored."""
-    if isinstance(checked.subnets, bool) or not isinstance(checked.subnets, int) or checked.subnets < 2:
-        raise UsageError(f"subnets is {checked.subnets!r}; it must be a whole number, at least 2")
+    space_check.require(checked.supernet.space.described, checked.wanted)
     checking = _Check(checked, on_progress)
-    found = Findings(tuple(checking.findings()))
+    found = list(checking.findings())
     # It takes seconds to start another process, so it is for a supernet that is usable but for this.
-    return Findings((*found.findings, checking.two_processes())) if found.usable else found
+    if checking.telling is not None and _is_usable(found, checking.telling):
+        found.append(checking.two_processes())
+    usable = _is_usable(found, checking.telling)
+    closing = "It can be searched." if usable else "It cannot be searched like this."
+    if usable and checking.telling is not None:
+        closing += f" {telling_words.closing(checking.telling)}"
+    rows = found if checking.telling is None else [*found, *telling_words.findings(checking.telling)]
+    return Findings(tuple(rows), closing, usable, checking.telling)
 
 
 # --- internal ---
 
 
+def _is_usable(found: Sequence[Finding], told: telling.Telling | None) -> bool:
+    falls_short = any(each.verdict == "falls short" for each in found)
+    return not falls_short and (told is None or told.shows_differences)
+
+
 class _Check:
     def __init__(self, checked: Checked, on_progress: Callable[[float], None]) -> None:
         self._checked, self._on_progress = checked, on_progress
+        self.telling: telling.Telling | None = None
         self._options = replace(checked.options.with_those_of(checked.supernet), store=False)
         try:
             self._backend = backend_of(checked.supernet, self._options)
             self._defect: subnets.Defect | None = None
         except subnets.Defect as error:
             self._defect = error
+            return
+        self._splits = (_SEARCH,) if space_check.why_no_test(self._backend.describe()) else (_SEARCH, _TEST)
         self._done = 0
-        self._whole = checked.subnets + 6
+        self._whole = checked.wanted.samples * len(self._splits) + 4
 
     def value(self, text: str) -> float:
         if self._defect is not None:
@@ -129,7 +106,7 @@ class _Check:
             yield Finding(self._defect.about, "falls short", str(self._defect))
             return
         self._objective = self._backend.describe().metrics[0]
-        sample = self._backend.sample(self._checked.subnets)
+        sample = self._backend.sample(self._checked.wanted.samples, self._checked.wanted.seed)
         usable, builds = self._built(sample)
         yield builds
         if not usable:
@@ -139,13 +116,14 @@ class _Check:
         if isinstance(scored, Finding):
             yield scored
             return
-        self._first = first, scored[first.text]
-        yield self._a_b_a(first, second, scored[first.text])
+        self._first = first, scored[0][_SEARCH]
+        yield self._a_b_a(first, second, scored[0][_SEARCH])
         yield self._weights(usable)
-        yield self._costs(usable)
-        yield self._batch_norm(first, scored[first.text])
-        yield from self._spread([scored[each.text] for each in usable])
-        yield self._time([each.seconds for each in scored.values()])
+        costs = self._given_costs(usable)
+        yield costs if isinstance(costs, Finding) else self._costs(usable, costs)
+        yield self._batch_norm(first, scored[0][_SEARCH])
+        if len(scored) > 1:
+            self.telling = telling.telling(self._sample(usable, scored, [] if isinstance(costs, Finding) else costs))
         yield self._unchanged()
 
     # --- the findings ---
@@ -169,22 +147,50 @@ class _Check:
         text = f"{len(failed)} of {len(sample)} cannot be built, such as {failed[0]}"
         return usable, Finding("legal samples", "falls short", text)
 
-    def _all_scored(self, usable: Sequence[Architecture]) -> "dict[str, _Scored] | Finding":
-        scored = {}
+    def _all_scored(self, usable: Sequence[Architecture]) -> "list[_OfSplits] | Finding":
+        scored: list[_OfSplits] = []
         for each in usable:
             try:
-                scored[each.text] = self._score(each)
+                scored.append({split: self._score(each, split) for split in self._splits})
             except (Unfit, NotFinite, OutOfMemory) as error:
                 return Finding("scores", "falls short", f"{each.text} has no score: {error}")
             except subnets.Defect as error:
                 return Finding(error.about, "falls short", str(error))
         return scored
 
+    def _sample(
+        self, usable: Sequence[Architecture], scored: Sequence[_OfSplits], costs: Sequence[Mapping[str, float]]
+    ) -> telling.Sample:
+        space = self._backend.describe()
+        splits = {split: self._split(split, [each[split] for each in scored]) for split in self._splits}
+        return telling.Sample(
+            search=splits[_SEARCH],
+            test=splits.get(_TEST),
+            why_no_test=space_check.why_no_test(space),
+            choices=space_check.choices_of(usable),
+            slots=space_check.slots_of(space),
+            costs={name: np.array([each[name] for each in costs]) for name in costs[0]} if costs else {},
+            seconds=np.array([each[_SEARCH].seconds for each in scored[1:]]),
+            size=space.size,
+            budget=self._checked.wanted.budget,
+            unit=self._objective.unit,
+            higher_is_better=self._objective.higher_is_better,
+        )
+
+    def _split(self, split: str, scored: Sequence[_Scored]) -> telling.Split:
+        hits = [each.scores.correct for each in scored if len(each.scores.correct)]
+        return telling.Split(
+            np.array([each.value for each in scored]),
+            np.array(hits) if hits else None,
+            self._backend.groups(split),
+            telling.all_known([each.scores.standard_errors.get(self._objective.name) for each in scored]),
+        )
+
     def _a_b_a(self, first: Architecture, second: Architecture, before: _Scored) -> Finding:
         self._score(second)
         after = self._score(first)
         name = "A, B, A"
-        if after.value == before.value and np.array_equal(after.correct, before.correct):
+        if after.value == before.value and np.array_equal(after.scores.correct, before.scores.correct):
             return Finding(name, "ok", f"A has the same {self._objective.name} again, {before.value:.6g}")
         what = f"A has {before.value:.6g}, and {after.value:.6g} after B"
         return Finding(name, "falls short", f"{what}: something is left from the subnet before, or is random")
@@ -220,12 +226,14 @@ class _Check:
             return Finding("shared weights", "ok", f"subnets use the supernet's memory: {memory}")
         return Finding("shared weights", "note", f"subnets are copies of the supernet's weights: {memory}")
 
-    def _costs(self, usable: Sequence[Architecture]) -> Finding:
-        counted = [self._backend.counted(each) for each in usable]
+    def _given_costs(self, usable: Sequence[Architecture]) -> "list[Mapping[str, float]] | Finding":
         try:
-            given = [self._backend.cost(each).costs for each in usable]
+            return [self._backend.cost(each).costs for each in usable]
         except UsageError as error:
             return Finding("costs", "falls short", str(error))
+
+    def _costs(self, usable: Sequence[Architecture], given: Sequence[Mapping[str, float]]) -> Finding:
+        counted = [self._backend.counted(each) for each in usable]
         told, wrong = [], []
         for name in self._options.costs or {}:
             meaning = _MEANING_OF.get(name)
@@ -244,7 +252,10 @@ class _Check:
         if wrong:
             advice = "correct it, or give it another name when it means something else"
             return Finding("costs", "falls short", f"{', '.join(told)}; {advice}")
-        ranges = f"flops_m {_range(flops)}, params_m {_range(params)}"
+        ranges = " and ".join(
+            f"{name} {telling_words.span(min(found), max(found))}"
+            for name, found in (("flops_m", flops), ("params_m", params))
+        )
         if flops == {0.0}:
             return Finding("costs", "falls short", "no multiply-adds are counted; give costs= of your own")
         return Finding("costs", "ok", "; ".join([f"counted: {ranges}", *told]))
@@ -262,36 +273,6 @@ class _Check:
         text = f"{self._objective.name} {with_it.value:.6g} with statistics computed again, {without} without"
         return Finding(name, "ok", text)
 
-    def _spread(self, scored: Sequence[_Scored]) -> Iterator[Finding]:
-        values = [each.value for each in scored]
-        spread = statistics.stdev(values) if len(values) > 1 else 0.0
-        about = f"{len(values)} random subnets: {min(values):.6g} to {max(values):.6g}, deviation {spread:.3g}"
-        count = len(scored[0].correct)
-        if not count:
-            yield Finding("noise", "note", "unknown, as a metric of your own does not say which inputs were right")
-            verdict: Verdict = "ok" if spread else "falls short"
-            yield Finding("spread", verdict, about if spread else f"{about}: all are alike, so a search finds nothing")
-            return
-        middle = statistics.median(values) / 100
-        alone = 100 * math.sqrt(max(middle * (1 - middle), 0) / count)
-        pairs = [_paired(one, other) for one, other in itertools.combinations(scored, 2)]
-        noise = statistics.median(each for _, each in pairs) if pairs else 0.0
-        text = (
-            f"{count} inputs: {alone:.2g} points for one subnet, {noise:.2g} for the difference of two (one deviation)"
-        )
-        yield Finding("noise", "ok", text)
-        apart = sum(abs(difference) > 2 * each for difference, each in pairs) / max(1, len(pairs))
-        text = f"{about}; {apart:.0%} of the pairs differ by more than two deviations of their noise"
-        if apart > FEW_PAIRS:
-            yield Finding("spread", "ok", text)
-        else:
-            advice = "a search can hardly tell subnets apart: score with more inputs, or train the supernet longer"
-            yield Finding("spread", "falls short", f"{text}: {advice}")
-
-    def _time(self, seconds: Sequence[float]) -> Finding:
-        one = statistics.median(seconds)
-        return Finding("time", "ok", f"{_duration(one)} for a subnet, about {_duration(FORECAST * one)} for {FORECAST}")
-
     def _unchanged(self) -> Finding:
         name = self._backend.weights.changed()
         if name:
@@ -300,11 +281,11 @@ class _Check:
 
     # --- scoring ---
 
-    def _score(self, architecture: Architecture, *, is_calibrated: bool = True) -> _Scored:
+    def _score(self, architecture: Architecture, split: str = _SEARCH, *, is_calibrated: bool = True) -> _Scored:
         begin = time.perf_counter()
         network = self._backend.network(architecture)
         scores, stop = None, threading.Event()
-        scoring = partial(self._backend.scores, network, "search", stop, is_calibrated=is_calibrated)
+        scoring = partial(self._backend.scores, network, split, stop, is_calibrated=is_calibrated)
         for each in self._backend.on_device(scoring, stop):
             if isinstance(each, Scores):
                 scores = each
@@ -312,7 +293,7 @@ class _Check:
         self._backend.require_unchanged()
         self._step()
         value = scores.metrics[self._backend.describe().metrics[0].name]
-        return _Scored(value, scores.correct, time.perf_counter() - begin)
+        return _Scored(scores, value, time.perf_counter() - begin)
 
     def _step(self) -> None:
         self._done += 1
@@ -351,7 +332,7 @@ def _answer() -> None:
     import cloudpickle  # noqa: PLC0415
 
     supernet, spec, folder, options, text = cloudpickle.load(sys.stdin.buffer)
-    checked = Checked(supernet or load(spec, Path(folder)), options, 2, spec, Path(folder))
+    checked = Checked(supernet or load(spec, Path(folder)), options, Wanted(1, 0, 1), spec, Path(folder))
     sys.stdout.write(f"{_Check(checked, lambda _: None).value(text)!r}\n")
 
 
@@ -359,25 +340,8 @@ class _CannotTravel(Exception):
     pass
 
 
-def _paired(one: _Scored, other: _Scored) -> tuple[float, float]:
-    """The difference of two subnets in points, and the deviation of its noise: on the same inputs, many cancel out."""
-    differences = one.correct.astype(float) - other.correct.astype(float)
-    return 100 * float(differences.mean()), 100 * float(differences.std()) / math.sqrt(len(differences))
-
-
-def _range(values: "set[float] | Mapping[Any, float]") -> str:
-    low, high = min(values), max(values)
-    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
-
-
 def _size(count: float) -> str:
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= factor:
             return f"{count / factor:.3g} {unit}"
     return f"{count:.0f} bytes"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

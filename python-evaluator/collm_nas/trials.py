@@ -159,6 +159,8 @@ def _text_of(trial: "optuna.trial.FrozenTrial", space: Space, study_name: str) -
 
 def _attributes(each: "Candidate") -> dict[str, Any]:
     found: dict[str, Any] = {**each.metrics, **each.costs, "round": each.round, "architecture": each.text}
+    if each.standard_errors:
+        found["standard_errors"] = each.standard_errors
     if each.failure is not None:
         found["failure"] = each.failure[:LONGEST_NOTE]
     return found

@@ -12,8 +12,8 @@ from collm_nas_evaluator.errors import UsageError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command. Returns the exit code: 0; 2 after a line that says what to correct; 5 for a supernet that
-    falls short; 130 when it was stopped.
+    """Runs one command. Returns the exit code: 0; 1 for a space that cannot tell searchers apart; 2 after a line that
+    says what to correct; 5 for a supernet that falls short; 130 when it was stopped.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(0))  # an exception could be raised anywhere in the imports below

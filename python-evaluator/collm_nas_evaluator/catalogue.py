@@ -6,12 +6,14 @@ Owns the ids of the table spaces and which columns each is served from. Knows no
 from collections.abc import Sequence
 from pathlib import Path
 
+from collm_nas_evaluator import files
+from collm_nas_evaluator.backends.bank import BankBackend
 from collm_nas_evaluator.backends.base import Backend, Unavailable
 from collm_nas_evaluator.backends.nasbench201 import NasBench201, Numbers
 from collm_nas_evaluator.cell import CELLS, Network
 from collm_nas_evaluator.config import Configuration
 from collm_nas_evaluator.errors import PackageMissing, TableDamaged, TableMissing, UsageError
-from collm_nas_evaluator.tables import analognas, csv_table, packed_table
+from collm_nas_evaluator.tables import analognas, bank_table, csv_table, packed_table
 from collm_nas_evaluator.tables.table import Table
 
 _NETWORKS = {"c10": Network(pixels=32, classes=10), "c100": Network(pixels=32, classes=100), "in16": Network(16, 120)}
@@ -30,7 +32,8 @@ _NASBENCH201 = {
 def load(configuration: Configuration) -> list[Backend | Unavailable]:
     """Every configured space, read into memory or with the reason why it is not there.
 
-    Raises UsageError when a file that the configuration names is damaged, or when it names no space at all.
+    Raises UsageError when a file that the configuration names is damaged, when a bank has the id of another space, or
+    when the configuration names no space at all.
     """
     spaces: list[Backend | Unavailable] = []
     if configuration.own_supernet is not None:
@@ -39,14 +42,19 @@ def load(configuration: Configuration) -> list[Backend | Unavailable]:
         spaces.append(supernet.configured(configuration, configuration.own_supernet))
     if configuration.checkpoints:
         spaces += _supernets(configuration)
+    spaces += _banks(configuration)
     spaces += _nasbench201(configuration)
     if configuration.analognas:
         spaces += _analognas(configuration.cache_dir)
     if not spaces:
         raise UsageError(
-            "the configuration names no space to serve; set checkpoints.<space>, supernet.class, nasbench201.csv or "
-            "nasbench201.table, or keep analognas"
+            "the configuration names no space to serve; set checkpoints.<space>, banks.<space>, supernet.class, "
+            "nasbench201.csv or nasbench201.table, or keep analognas"
         )
+    ids = [each.id if isinstance(each, Unavailable) else each.describe().id for each in spaces]
+    twice = [space_id for space_id in configuration.banks if ids.count(space_id) > 1]
+    if twice:
+        raise UsageError(f"banks.{twice[0]} has the id of another space; measure the bank again with an id of its own")
     return spaces
 
 
@@ -60,6 +68,36 @@ def _supernets(configuration: Configuration) -> Sequence[Backend | Unavailable]:
     except PackageMissing as error:
         reason = str(error)
     return [Unavailable(space_id, f"a supernet, {space_id}", reason) for space_id in configuration.checkpoints]
+
+
+def _banks(configuration: Configuration) -> list[Backend | Unavailable]:
+    spaces: list[Backend | Unavailable] = []
+    for space_id, path in configuration.banks.items():
+        try:
+            bank = bank_table.read(path)
+        except TableMissing as error:
+            spaces.append(Unavailable(space_id, f"a bank, {space_id}", str(error)))
+            continue
+        if bank.space.id != space_id:
+            raise TableDamaged(path, "", f"it is the bank {bank.space.id}; write banks.{bank.space.id} in its place")
+        other = _other_checkpoint(bank.supernet, configuration)
+        spaces.append(Unavailable(space_id, bank.space.title, f"{path} {other}") if other else BankBackend(bank))
+    return spaces
+
+
+def _other_checkpoint(measured: bank_table.Supernet, configuration: Configuration) -> str:
+    """What is wrong when the configuration names another checkpoint than the one that was measured; or nothing."""
+    named = configuration.checkpoints.get(measured.space)
+    try:
+        found = "" if named is None else files.sha256(named)
+    except OSError:  # the supernet itself says so
+        return ""
+    if found in ("", measured.checkpoint):
+        return ""
+    return (
+        f"was measured on another checkpoint (SHA-256 {measured.checkpoint[:12]}…) than checkpoints.{measured.space} "
+        f"names ({found[:12]}…); take the checkpoint of the bank, or measure again with {bank_table.COMMAND}"
+    )
 
 
 def _nasbench201(configuration: Configuration) -> list[Backend | Unavailable]:
@@ -110,9 +148,13 @@ def _latencies(configuration: Configuration) -> Table | TableMissing | None:
 
 def _nasbench201_space(space_id: str, data: str, epochs: int, table: Table, latencies: Table | None) -> NasBench201:
     order = table.columns["index"].astype(int)
+    columns = _columns(data, epochs)
     numbers = Numbers(
         network=_NETWORKS[data],
-        accuracies={split: table.columns[name] for split, name in _columns(data, epochs).items()},
+        accuracies={split: table.columns[name] for split, name in columns.items()},
+        standard_errors={
+            split: table.standard_errors[name] for split, name in columns.items() if name in table.standard_errors
+        },
         latencies={} if latencies is None else {name: column[order] for name, column in latencies.columns.items()},
         provenance=table.provenance if latencies is None else f"{table.provenance}; {latencies.provenance}",
     )

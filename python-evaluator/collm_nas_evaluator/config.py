@@ -4,6 +4,7 @@ Owns the keys that belong to no family, what each means, and the reading of the 
 the registry of families. Knows no table and no server.
 """
 
+import dataclasses
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ _LARGEST = 1 << 20
 """The most bytes that a configuration may have."""
 CHECKPOINTS = "checkpoints."
 """How the key of a supernet's file begins; the id of the space follows."""
+BANKS = "banks."
+"""How the key of a bank's file begins; the id of the space, which may be any, follows."""
 
 CSV: Key[Path | None] = Key(
     "nasbench201.csv",
@@ -44,6 +47,13 @@ LATENCY_CSV: Key[Path | None] = Key(
 )
 ACCURACY_UNIT: Key[Unit] = Key(
     "nasbench201.accuracy_unit", keys.one_of(*UNITS), "percent", "The unit of the accuracies in `nasbench201.csv`."
+)
+BANK: Key[Path | None] = Key(
+    f"{BANKS}<space>",
+    keys.PATH,
+    None,
+    "A table of a small space in which everything was measured, by the id of that space. "
+    "`collm-nas-evaluator measure-bank` makes one.",
 )
 ANALOGNAS = Key("analognas", keys.FLAG, True, "Whether the spaces of the installed package analog-nasbench are served.")
 VAL: Key[Path | None] = Key(
@@ -127,6 +137,7 @@ CACHE_DIR: Key[Path | None] = Key(
 )
 BASE: tuple[Key[Any], ...] = (
     *(CSV, TABLE, LATENCY_CSV, ACCURACY_UNIT),
+    BANK,
     *(VAL, TRAIN, SEARCH, HELD_OUT, CLASS_ORDER),
     *(OWN, OWN_VAL, OWN_CALIBRATE, OWN_TEST, OWN_IMAGES),
     *(ANALOGNAS, DEVICE, THREADS, PRECISION, CACHE_DIR),
@@ -165,7 +176,8 @@ class OwnSupernet:
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """What to serve: a CSV file of the whole benchmark (and its unit) or its packed table, a CSV file of latencies, the
-    installed package analog-nasbench, and supernets by space id, with the images and the device that score them.
+    installed package analog-nasbench, banks by space id, and supernets by space id, with the images and the device
+    that score them.
 
     `family_values` has the values of families' own keys by dotted name.
     """
@@ -176,6 +188,7 @@ class Configuration:
     nasbench201_latency_csv: Path | None = None
     nasbench201_accuracy_unit: Unit = "percent"
     analognas: bool = True
+    banks: Mapping[str, Path] = field(default_factory=dict)
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
     images: Folders = Folders()
     family_values: Mapping[str, object] = field(default_factory=dict)
@@ -228,22 +241,26 @@ def read(path: Path) -> Configuration:
         nasbench201_latency_csv=LATENCY_CSV.of(values),
         nasbench201_accuracy_unit=ACCURACY_UNIT.of(values),
         analognas=ANALOGNAS.of(values),
-        checkpoints={
-            name.removeprefix(CHECKPOINTS): value for name, value in values.items() if name.startswith(CHECKPOINTS)
-        },
+        banks=_below(BANKS, values),
+        checkpoints=_below(CHECKPOINTS, values),
         images=Folders(
             VAL.of(values), TRAIN.of(values), SEARCH.of(values), HELD_OUT.of(values), CLASS_ORDER.of(values)
         ),
         family_values={
             name: value
             for name, value in values.items()
-            if name not in of_no_family and not name.startswith(CHECKPOINTS)
+            if name not in of_no_family and not name.startswith((CHECKPOINTS, BANKS))
         },
         own_supernet=_own_supernet(path, values),
         device=DEVICE.of(values),
         threads=THREADS.of(values),
         precision=PRECISION.of(values),
     )
+
+
+def _below(start: str, values: Mapping[str, Any]) -> dict[str, Path]:
+    """The files by space id whose keys begin with `start`."""
+    return {name.removeprefix(start): value for name, value in values.items() if name.startswith(start)}
 
 
 def _own_supernet(path: Path, values: Mapping[str, Any]) -> OwnSupernet | None:
@@ -295,7 +312,7 @@ class _Reader:
         seen: set[str] = set()
         for key_node, value_node in node.value:
             name = f"{place}{key_node.value}" if isinstance(key_node, yaml.ScalarNode) else ""
-            if "." in name.removeprefix(place) and place != CHECKPOINTS:  # the ids of supernets have dots
+            if "." in name.removeprefix(place) and place not in (CHECKPOINTS, BANKS):  # ids have dots
                 above, _, below = name.removeprefix(place).partition(".")
                 raise self._error(
                     key_node, f'unknown key "{name}"; write the key "{below}" on a line of its own below "{above}:"'
@@ -303,6 +320,9 @@ class _Reader:
             if name in seen:
                 raise self._error(key_node, f"{name} is given twice")
             seen.add(name)
+            if place == BANKS:
+                values[name] = self._value(dataclasses.replace(BANK, name=name), value_node)
+                continue
             if name not in self._keys and not self._is_section(name):
                 self._load_families()
             if name in self._keys:

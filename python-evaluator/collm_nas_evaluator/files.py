@@ -5,6 +5,7 @@ by mistake, such as a web page. Knows none of our formats.
 """
 
 import errno
+import hashlib
 import os
 import stat
 import zipfile
@@ -80,6 +81,12 @@ def contents(path: Path, largest: int) -> bytes:
     if len(found) > size:
         raise OSError(errno.EFBIG, "it grows while it is read", str(path))
     return found
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a regular file (hexadecimal). Raises OSError."""
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Pieces:

@@ -13,14 +13,19 @@ from collm_nas_evaluator.class_names import ORDERS
 from collm_nas_evaluator.errors import UsageError
 from collm_nas_evaluator.keys import path_of
 
+SAMPLES, BUDGET = 40, 100
+"""What `check` takes by default: how many architectures it scores, and the budget of the searches to tell apart."""
+_OF_A_FOLDER = ("val", "calibrate", "test", "calibration_images", "momentum")
+
 
 def read(arguments: list[str] | None) -> argparse.Namespace:
     """Reads `arguments` (None: those of the process).
 
     The result has `command` and `config`. `serve` adds `listen` (an Address), `allow_remote`, `exit_with_stdin` and
-    `supernet`; `check` has `supernet`, `subnets` and `json`; both have the fields of an OwnSupernet that were given;
-    `cache-images` adds `space`; `import-nasbench201` adds `path`, `out` and `force`; `retrain` adds the fields of its
-    settings. Raises UsageError for a mistake, SystemExit after printing help or the version.
+    `supernet`; `check` has `supernet` or `space`, `samples`, `seed`, `budget` and `json`; both have the fields of an
+    OwnSupernet that were given; `cache-images` adds `space`; `import-nasbench201` adds `path`, `out` and `force`;
+    `measure-bank` adds `definition`, `out`, `force`, `processes` and `only`; `retrain` adds the fields of its settings.
+    Raises UsageError for a mistake, SystemExit after printing help or the version.
     """
     about = "Measures neural architectures over gRPC."
     parser = _Parser(prog="collm-nas-evaluator", description=about, allow_abbrev=False)
@@ -42,28 +47,53 @@ def read(arguments: list[str] | None) -> argparse.Namespace:
         "--supernet", metavar="MODULE:NAME", help="serve a supernet of your own; modules are found in this folder"
     )
     _own_supernet(serve)
-    check = commands.add_parser("check", help="say whether a supernet of your own can be searched", allow_abbrev=False)
-    check.description = (
-        "Scores random subnets of a supernet of your own, and prints one line for each thing that a search relies on. "
-        "Exit code 0: it can be searched; 5: it falls short."
-    )
-    check.add_argument("supernet", metavar="MODULE:NAME", help="a class of nas.Supernet, or a function that makes one")
-    _own_supernet(check)
-    check.add_argument(
-        "--subnets", type=_count, default=20, metavar="N", help="how many random subnets to score (default 20)"
-    )
-    check.add_argument("--json", action="store_true", help="print one JSON object")
+    _check(commands.add_parser("check", help="say whether a space can tell searchers apart", allow_abbrev=False))
     cache_help = "decode every image once and keep the result for all evaluations"
     cache = commands.add_parser("cache-images", help=cache_help, allow_abbrev=False)
     cache.add_argument("--config", type=_path, required=True, metavar="FILE", help="YAML with checkpoints and imagenet")
     space_help = "only for this space; may be given several times (default: every space that looks at images)"
     cache.add_argument("--space", action="append", metavar="ID", help=space_help)
     _import(commands.add_parser("import-nasbench201", help="make a table of official files", allow_abbrev=False))
+    _measure_bank(
+        commands.add_parser("measure-bank", help="measure every member of a small part of a space", allow_abbrev=False)
+    )
     commands.add_parser(
         "reference", help="print the reference of the YAML file's keys, as Markdown", allow_abbrev=False
     )
     _retrain(commands.add_parser("retrain", help="train a winner of SPOS from scratch", allow_abbrev=False))
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.command == "check":
+        _require_one(options)
+    return options
+
+
+def _require_one(options: argparse.Namespace) -> None:
+    """Raises UsageError unless `check` has either a supernet or a space, with the flags that belong to it."""
+    if (options.supernet is None) == (options.space is None):
+        raise UsageError("check needs either MODULE:NAME, a supernet of your own, or --space ID")
+    if options.supernet is not None and options.config is not None:
+        raise UsageError("--config belongs to --space; a supernet of your own takes --val, --calibrate and --test")
+    given = [f"--{name.replace('_', '-')}" for name in _OF_A_FOLDER if hasattr(options, name)]
+    if options.space is not None and given:
+        raise UsageError(f"{given[0]} belongs to MODULE:NAME; --space takes its images from --config")
+
+
+def _check(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Scores random architectures and says how large their noise and their spread are, whether search and test "
+        "agree, and what decides the score. For a supernet of your own it first says whether it can be searched. Exit "
+        "code 0: the space can tell searchers apart; 1: it cannot; 5: your supernet falls short."
+    )
+    command.add_argument("supernet", nargs="?", metavar="MODULE:NAME", help="a supernet of your own, or use --space")
+    command.add_argument("--space", metavar="ID", help="a space of the configuration")
+    command.add_argument("--config", type=_path, metavar="FILE", help="with --space: the YAML that it is served from")
+    samples_help = f"how many random architectures to score (default {SAMPLES})"
+    command.add_argument("--samples", type=_count, default=SAMPLES, metavar="N", help=samples_help)
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the random architectures (default 0)")
+    budget_help = f"the evaluations of the searches to tell apart (default {BUDGET})"
+    command.add_argument("--budget", type=_count, default=BUDGET, metavar="N", help=budget_help)
+    command.add_argument("--json", action="store_true", help="print one JSON object with every number")
+    _own_supernet(command)
 
 
 def _own_supernet(command: argparse.ArgumentParser) -> None:
@@ -93,6 +123,22 @@ def _import(command: argparse.ArgumentParser) -> None:
     out_help = "where the table goes (default nasbench201.npz)"
     command.add_argument("--out", type=_path, default=Path("nasbench201.npz"), metavar="FILE", help=out_help)
     command.add_argument("--force", action="store_true", help="replace a file that is there")
+
+
+def _measure_bank(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Measures every member of a tied part of a supernet on all its splits, and writes one table, to serve with "
+        "banks.<space>. The same command continues where an earlier one was stopped or killed."
+    )
+    command.add_argument("definition", type=_path, metavar="FILE", help="YAML: the choices and slots of the part")
+    command.add_argument("--config", type=_path, required=True, metavar="FILE", help="YAML that serves the supernet")
+    out_help = "where the table goes (default: the id of the part, and .csv.gz)"
+    command.add_argument("--out", type=_path, metavar="FILE", help=out_help)
+    command.add_argument("--force", action="store_true", help="replace a file that is there")
+    processes_help = "how many members at a time, each on one thread (default: one a processor)"
+    command.add_argument("--processes", type=_count, metavar="N", help=processes_help)
+    only_help = "measure this many members as a trial, say how long all take, and write nothing"
+    command.add_argument("--only", type=_count, metavar="N", help=only_help)
 
 
 def _retrain(command: argparse.ArgumentParser) -> None:

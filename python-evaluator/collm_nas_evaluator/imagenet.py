@@ -188,6 +188,14 @@ class ImageSet:
         """The index of each image's class, [images]."""
         return self._listing.labels
 
+    @cached_property
+    def groups(self) -> NDArray[np.int64] | None:
+        """The number of each image's group, [images], counted as they first appear; None when each is by itself."""
+        if self._listing.groups is None:
+            return None
+        numbers: dict[str, int] = {}
+        return np.array([numbers.setdefault(group, len(numbers)) for group in self._listing.groups], np.int64)
+
     def __len__(self) -> int:
         return len(self._listing.names)
 
@@ -209,7 +217,10 @@ class ImageSet:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 (hexadecimal) over the label, the name and the bytes of size of each image. Raises ImagesUnusable."""
+        """SHA-256 (hexadecimal) over the label, the name and the bytes of size of each image, and its group if any.
+
+        Raises ImagesUnusable.
+        """
         digest = hashlib.sha256()
         for place, (name, label) in enumerate(zip(self._listing.names, self.labels, strict=True)):
             try:
@@ -217,6 +228,8 @@ class ImageSet:
             except OSError as error:
                 raise ImagesUnusable(self.path(place), _why(error)) from error
             digest.update(b"%d %d %s\0" % (label, size, os.fsencode(name)))
+        if self.groups is not None:
+            digest.update(b"groups\0" + self.groups.astype("<i8").tobytes())
         return digest.hexdigest()
 
     def select(self, places: Sequence[int] | NDArray[np.int64]) -> "ImageSet":

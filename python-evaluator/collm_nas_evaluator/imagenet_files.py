@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from collm_nas_evaluator import class_names, files
+from collm_nas_evaluator import class_names, files, image_groups
 from collm_nas_evaluator.class_names import Classes, Order
 from collm_nas_evaluator.errors import ImagesUnusable
 
@@ -44,6 +44,7 @@ class Listing:
     """Images by name below `root`, in order, the index of each one's class, [images], and the classes by index.
 
     In an archive, which `root` is, `spans` has the offset and the bytes of each image's content, [images, 2].
+    `groups` says of each image with which others it goes together, where the set declares it: see image_groups.
     """
 
     root: Path
@@ -51,6 +52,7 @@ class Listing:
     labels: NDArray[np.int64]
     classes: Classes
     spans: NDArray[np.int64] | None = None
+    groups: Sequence[str] | None = None
 
     def size_of(self, place: int) -> int:
         """The bytes of an image file. Raises OSError."""
@@ -67,7 +69,9 @@ class Listing:
     def select(self, places: NDArray[np.int64]) -> "Listing":
         """The images at these places, in this order."""
         spans = None if self.spans is None else self.spans[places]
-        return Listing(self.root, [self.names[place] for place in places], self.labels[places], self.classes, spans)
+        names = [self.names[place] for place in places]
+        groups = None if self.groups is None else [self.groups[place] for place in places]
+        return Listing(self.root, names, self.labels[places], self.classes, spans, groups)
 
 
 def find(path: Path, classes: int, order: Order | None = None, like: Classes | None = None) -> Listing:
@@ -118,6 +122,7 @@ def _folder(folder: Path, entries: list[os.DirEntry[str]], wanted: _Wanted) -> L
     if len(archives) == 2:
         raise ImagesUnusable(folder, f"holds {' and '.join(archives)}; name one of them in place of their folder")
     if archives:
+        image_groups.refuse(folder)
         return _archive(folder / archives[0], wanted)
     for entry in entries:
         if broken := _broken_link(Path(entry.path)):
@@ -125,12 +130,14 @@ def _folder(folder: Path, entries: list[os.DirEntry[str]], wanted: _Wanted) -> L
     folders = [entry.name for entry in entries if entry.is_dir()]
     images = [entry.name for entry in entries if entry.name.lower().endswith(SUFFIXES)]
     if images and not folders and any(map(_VALIDATION_NAME.fullmatch, images)):
+        image_groups.refuse(folder)
         return Listing(folder, *_official_validation(folder, images, wanted))
     if images:
         raise ImagesUnusable(folder, f"{images[0]} lies in no class folder; {_LAYOUTS}")
     if not folders:
         raise ImagesUnusable(folder, f"holds no images; {_LAYOUTS}")
-    return _class_folders(folder, folders, wanted)
+    has_groups = any(entry.name == image_groups.FILE and not entry.is_dir() for entry in entries)
+    return _class_folders(folder, folders, wanted, has_groups=has_groups)
 
 
 _LAYOUTS = (
@@ -139,7 +146,7 @@ _LAYOUTS = (
 )
 
 
-def _class_folders(folder: Path, names: list[str], wanted: _Wanted) -> Listing:
+def _class_folders(folder: Path, names: list[str], wanted: _Wanted, *, has_groups: bool) -> Listing:
     try:
         classes = wanted.classes(folder, "class folder", names)
     except ImagesUnusable as error:
@@ -153,7 +160,8 @@ def _class_folders(folder: Path, names: list[str], wanted: _Wanted) -> Listing:
         found = _images_of(folder / name)
         images += [f"{name}/{image}" for image in found]
         labels += [label] * len(found)
-    return Listing(folder, images, np.array(labels, np.int64), classes)
+    groups = image_groups.read(folder, images) if has_groups else None
+    return Listing(folder, images, np.array(labels, np.int64), classes, groups=groups)
 
 
 def _has_images(folder: Path) -> bool:

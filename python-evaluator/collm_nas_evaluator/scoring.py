@@ -5,7 +5,7 @@ Owns the batch size, the handling of full memory and the counting. Knows no fami
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -120,17 +120,14 @@ class Device:
         The next batch is read while one is used. Ends early, with Stopped, when `stop` is set.
         """
         kept = inputs.batches(size, start)
-        following: Future[Tensor | None] = self._reader.submit(next, kept, None)
-        try:
-            while (batch := following.result()) is not None:
-                if stop.is_set():
-                    raise Stopped
-                following = self._reader.submit(next, kept, None)
-                if self.torch.type == "cuda" and batch.device.type == "cpu":
-                    batch = batch.pin_memory()
-                yield inputs.prepare(batch.to(self.torch, non_blocking=True))
-        finally:
-            wait([following])  # `kept` ends here, and may not be in use
+        following = self._reader.submit(next, kept, None)
+        while (batch := following.result()) is not None:
+            if stop.is_set():
+                raise Stopped
+            following = self._reader.submit(next, kept, None)
+            if self.torch.type == "cuda" and batch.device.type == "cpu":
+                batch = batch.pin_memory()
+            yield inputs.prepare(batch.to(self.torch, non_blocking=True))
 
     def score(self, network: nn.Module, inputs: Inputs, stop: threading.Event) -> Iterator[float | Hits]:
         """Yields the share of images done after each batch, and at last the hits.

@@ -101,7 +101,7 @@ class EvaluatorService:
         def run() -> None:
             reason = ""
             try:
-                for answer in _answers(backend, architectures, request.split, stop):
+                for answer in answers_of(backend, architectures, request.split, stop):
                     answers.give(answer)
                     if stop.is_set():
                         return
@@ -208,7 +208,7 @@ def start(
     return RunningServer(server, checks, str(dataclasses.replace(address, port=bound)))
 
 
-def _answers(
+def answers_of(
     backend: Backend, architectures: Sequence[Architecture], split: str, stop: threading.Event
 ) -> Iterator[Outcome | Progress]:
     """The answers of the backend. When it raises, its current architecture has failed, and it is asked for the rest.
@@ -410,7 +410,10 @@ def _outcome(outcome: Outcome, text: str) -> pb.Outcome:
     result = outcome.result
     if isinstance(result, Measurement):
         measurement = pb.Measurement(
-            metrics=result.metrics, seconds=result.seconds, standard_errors=result.standard_errors
+            metrics=result.metrics,
+            seconds=result.seconds,
+            standard_errors=result.standard_errors,
+            stored=result.stored,
         )
         return pb.Outcome(index=outcome.index, architecture=text, measurement=measurement)
     failure = pb.Failure(kind=result.kind.value, message=result.message)

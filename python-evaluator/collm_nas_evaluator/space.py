@@ -180,6 +180,16 @@ class Space:
             )
         return self._architecture(drawn)
 
+    def different(self, count: int, source: random.Random) -> list[Architecture]:
+        """Draws different architectures, fewer than `count` only where the space has few."""
+        drawn: dict[str, Architecture] = {}
+        for _ in range(20 * count):
+            each = self.sample(source)
+            drawn.setdefault(each.text, each)
+            if len(drawn) == count:
+                break
+        return list(drawn.values())
+
     def to_object(self, architecture: Architecture) -> dict[str, list[str | None]]:
         """The architecture as plain lists of tokens by dimension name, None where a slot is inactive."""
         return {

@@ -21,6 +21,7 @@ _TABLE = """
 CREATE TABLE IF NOT EXISTS evaluations (
     digest TEXT NOT NULL, data TEXT NOT NULL, architecture TEXT NOT NULL,
     metrics TEXT NOT NULL, seconds REAL NOT NULL, images INTEGER NOT NULL, correct BLOB NOT NULL,
+    standard_errors TEXT,
     PRIMARY KEY (digest, data, architecture)
 ) WITHOUT ROWID
 """
@@ -37,11 +38,15 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A finished evaluation: its metrics, the seconds it took, and for each image whether it was right [images]."""
+    """A finished evaluation: its metrics, the seconds it took, and for each image whether it was right [images].
+
+    `standard_errors` are those of its metrics; None in a record of an older version, which kept none.
+    """
 
     metrics: Mapping[str, float]
     seconds: float
     correct: NDArray[np.bool_]
+    standard_errors: Mapping[str, float] | None = None
 
 
 class Store:
@@ -57,12 +62,16 @@ class Store:
             self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute(_TABLE)
+            self._bring_up_to_date()
         except (sqlite3.Error, OSError) as error:
             raise UsageError(f"the store of evaluations {path} cannot be used ({error}); move it away") from error
 
     def find(self, key: Key) -> Record | None:
         """The evaluation under a key, or None. When the file cannot be read it is None too, and that is logged."""
-        query = "SELECT metrics, seconds, images, correct FROM evaluations WHERE digest=? AND data=? AND architecture=?"
+        query = (
+            "SELECT metrics, seconds, images, correct, standard_errors FROM evaluations "
+            "WHERE digest=? AND data=? AND architecture=?"
+        )
         try:
             with self._lock:
                 row = self._connection.execute(query, (key.digest, key.data, key.architecture)).fetchone()
@@ -71,19 +80,32 @@ class Store:
             return None
         if row is None:
             return None
-        metrics, seconds, images, packed = row
+        metrics, seconds, images, packed, errors = row
         correct = np.unpackbits(np.frombuffer(packed, np.uint8), count=images).astype(bool)
-        return Record(json.loads(metrics), seconds, correct)
+        return Record(json.loads(metrics), seconds, correct, None if errors is None else json.loads(errors))
 
     def keep(self, key: Key, record: Record) -> None:
         """Saves an evaluation. When that fails it is only logged, because the measurement is valid all the same."""
         packed = np.packbits(record.correct).tobytes()
-        values = (json.dumps(dict(record.metrics)), record.seconds, len(record.correct), packed)
+        errors = None if record.standard_errors is None else json.dumps(dict(record.standard_errors))
+        values = (json.dumps(dict(record.metrics)), record.seconds, len(record.correct), packed, errors)
         try:
             with self._lock:
                 self._connection.execute(
-                    "INSERT OR REPLACE INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (key.digest, key.data, key.architecture, *values),
                 )
         except sqlite3.Error as error:
             _log.warning("an evaluation could not be stored: %s", error)
+
+    def _bring_up_to_date(self) -> None:
+        """Adds what a file of an older version lacks; two processes may do it at the same time."""
+        if self._has_standard_errors():
+            return
+        self._connection.execute("BEGIN IMMEDIATE")
+        if not self._has_standard_errors():
+            self._connection.execute("ALTER TABLE evaluations ADD COLUMN standard_errors TEXT")
+        self._connection.execute("COMMIT")
+
+    def _has_standard_errors(self) -> bool:
+        return any(row[1] == "standard_errors" for row in self._connection.execute("PRAGMA table_info(evaluations)"))

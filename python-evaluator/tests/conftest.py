@@ -28,6 +28,9 @@ WITH_TORCH = {"torch", "torchvision", "cv2", "PIL", "scipy", "sklearn", "nats_be
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "nasbench201"
 
+LEFT_BEHIND = Path.cwd() / "runs"
+"""Where a search writes when nothing says where."""
+
 settings.register_profile("suite", database=None, deadline=None)
 settings.register_profile("long", database=None, deadline=None, max_examples=5000)
 
@@ -64,6 +67,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def _is_long(config: pytest.Config) -> bool:
     return bool(config.getoption("markexpr") == "long")
+
+
+@pytest.fixture(autouse=True)
+def _tidy() -> Iterator[None]:
+    """A test leaves no run in the working folder: its searches name a folder under `tmp_path` as `out`."""
+    before = set(LEFT_BEHIND.glob("*"))
+    yield
+    assert set(LEFT_BEHIND.glob("*")) <= before, f"a test searched without out=; remove {LEFT_BEHIND}"
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import collm_nas as nas
 from collm_nas import answers
 from collm_nas.answers import Answer, Wanted
 from collm_nas_evaluator.backends.base import Failure, FailureKind, Measurement
@@ -65,6 +66,36 @@ def test_a_dictionary_gives_every_metric_and_what_nobody_asked_for_is_named() ->
 )
 def test_anything_else_is_a_failure_that_says_what_was_wanted(returned: Any, wanted: Wanted, words: str) -> None:
     assert words in failure(ask(returned, wanted)).message
+
+
+@pytest.mark.parametrize("error", [0.5, np.float32(0.5), np.array([0.5])])
+def test_a_value_says_its_standard_error(error: Any) -> None:
+    result = ask(nas.Value(OnDevice(), standard_error=error)).result
+    assert isinstance(result, Measurement)
+    assert (result.metrics, result.standard_errors) == ({"accuracy": 2.5}, {"accuracy": 0.5})
+    assert type(result.standard_errors["accuracy"]) is float
+    both = ask({"accuracy": 90, "top5": nas.Value(99, error), "loss": nas.Value(1, error)}, TWO)
+    assert isinstance(both.result, Measurement)
+    assert (both.result.metrics, both.result.standard_errors) == ({"accuracy": 90.0, "top5": 99.0}, {"top5": 0.5})
+    assert both.extra == ("loss",)
+    unknown = ask(nas.Value(90)).result
+    assert isinstance(unknown, Measurement)
+    assert unknown.standard_errors == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (-0.5, "score returned -0.5 as the standard error for 'accuracy'; a standard error is not negative"),
+        (math.nan, "score returned nan as the standard error for 'accuracy'; leave it out where it is not known"),
+        (math.inf, "score returned inf as the standard error for 'accuracy'; leave it out where it is not known"),
+        ("0.5", "score returned str '0.5' as the standard error for 'accuracy'; it must return a number"),
+    ],
+)
+def test_a_standard_error_that_none_can_be_is_a_failure(error: Any, words: str) -> None:
+    found = failure(ask({"accuracy": nas.Value(90, error)}))
+    assert words in found.message
+    assert found.kind is FailureKind.CRASHED
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float64("nan"), 10**400])

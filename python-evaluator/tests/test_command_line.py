@@ -227,9 +227,9 @@ def pictures(folder: Path, classes: int, each: int) -> Path:
 
 def test_images_are_cached_once(tmp_path: Path) -> None:
     pictures(tmp_path / "images", classes=10, each=3)
-    digits = PACKAGE_ROOT.parent / "examples" / "digits" / "ofa_digits.pth"
+    scenes = PACKAGE_ROOT.parent / "examples" / "scenes" / "ofa_scenes.pth"
     (tmp_path / "evaluator.yaml").write_text(
-        f"checkpoints: {{ofa-digits: {digits}, spos: nothing}}\nimagenet: {{val: images, train: images}}\n"
+        f"checkpoints: {{ofa-scenes: {scenes}, spos: nothing}}\nimagenet: {{val: images, train: images}}\n"
         "analognas: false\ncache_dir: cache\n"
     )
     command = ["cache-images", "--config", str(tmp_path / "evaluator.yaml")]
@@ -237,7 +237,7 @@ def test_images_are_cached_once(tmp_path: Path) -> None:
     assert first.returncode == 0, first.stderr
     assert first.stdout.count(": cached\n") == 2  # validation and calibration
     # One process for the others: each has to load PyTorch first.
-    others = [[*command, "--space", space_id] for space_id in ("ofa-digits", "spos", "ofa")]
+    others = [[*command, "--space", space_id] for space_id in ("ofa-scenes", "spos", "ofa")]
     program = (
         "import sys; from collm_nas_evaluator.__main__ import main; print([main(each) for each in eval(sys.argv[1])])"
     )
@@ -255,7 +255,7 @@ def test_images_are_cached_once(tmp_path: Path) -> None:
     assert all("already in" in each for each in said)
     unavailable, unknown = second.stderr.splitlines()
     assert "spos is unavailable: " in unavailable
-    assert "--space ofa is not one of ofa-digits, spos" in unknown
+    assert "--space ofa is not one of ofa-scenes, spos" in unknown
 
 
 def test_a_stopped_retraining_says_so_and_how_to_continue(tmp_path: Path) -> None:

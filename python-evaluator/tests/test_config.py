@@ -49,6 +49,14 @@ def test_a_packed_table_replaces_the_csv(path: Path) -> None:
     assert read.nasbench201_latency_csv == path.parent / "latency.csv"
 
 
+def test_a_bank_has_any_id(path: Path) -> None:
+    path.write_text("banks:\n  mine-1.0: mine.csv.gz\n  other: /data/other.csv.gz\n")
+    assert config.read(path).banks == {"mine-1.0": path.parent / "mine.csv.gz", "other": Path("/data/other.csv.gz")}
+    path.write_text("banks:\n  mine: [mine.csv.gz]\n")
+    with pytest.raises(UsageError, match=r"line 2: banks\.mine must be a path"):
+        config.read(path)
+
+
 @pytest.mark.torch
 def test_supernets_images_and_device(path: Path) -> None:
     path.write_text(
@@ -153,5 +161,5 @@ def test_the_page_on_supernets_shows_every_key(tmp_path: Path) -> None:
     path = tmp_path / "evaluator.yaml"
     path.write_text(f"#{shown}")
     assert config.read(path).images.held_out == 10_000
-    others = {"nasbench201", "analognas", "supernet"}  # on other pages, and on by itself
+    others = {"nasbench201", "banks", "analognas", "supernet"}  # on other pages, and on by itself
     assert {key.partition(".")[0] for key in config.every_key()} - others == set(yaml.safe_load(path.read_text()))

@@ -71,6 +71,7 @@ def test_the_scripts_of_the_guide_run_one_after_the_other(tmp_path: Path) -> Non
         r"\{'kernel': \[\d, \d, \d\], 'width': \d\d\} \d\d\.\d+ \{'params_m': 0\.\d+\}\n", said["search.py"]
     )
     assert said["loss.py"].startswith("{'loss': 0.125, 'top5': 90")
+    assert said["noise.py"].startswith("92.0 {'accuracy': 0.15")
     assert "40 40" in said["read.py"]
     assert "every decision came out as recorded" in said["read.py"]
     assert "<svg" in (tmp_path / "report.html").read_text()

@@ -123,5 +123,5 @@ def test_a_configuration_of_tables_loads_no_family(tmp_path: Path, monkeypatch: 
 
 def test_the_device_of_the_reduced_supernets_is_the_one_asked_for(tmp_path: Path) -> None:
     path = reduced.save(tmp_path / "ofa", {"state_dict": reduced.ofa_weights()})
-    supernet = ofa.open("ofa-digits", path, torch.device("cpu"), config.default())
+    supernet = ofa.open("ofa-scenes", path, torch.device("cpu"), config.default())
     assert supernet.weights["classifier.linear.bias"].device.type == "cpu"

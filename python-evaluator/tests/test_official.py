@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import releases
 import torch
+from scipy import stats
 
 from collm_nas_evaluator.cell import CELLS, choices_of, number_of
 from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
@@ -85,6 +86,21 @@ def test_the_folders_numbers_are_those_of_the_nats_bench_package(sample: Path, a
         assert release.table.columns["index"][number_of(choices_of(archs[index]) or ())] == index
     assert release.name == "NATS-Bench topology v1.0"
     assert release.trained == {3: 3}
+
+
+def test_their_standard_errors_are_those_of_the_trials(sample: Path, records: dict[int, Any], archs: list[str]) -> None:
+    """Of the real records, which have three trainings of 200 epochs, and for most columns one of 12."""
+    errors = read(sample, REAL).table.standard_errors
+    assert list(errors) == [*(name for name in ACCURACIES if name.endswith("_200")), "c10_valid_12"]
+    for index in REAL:
+        place = number_of(choices_of(archs[index]) or ())
+        for column, found in errors.items():
+            name, _, epochs = column.rpartition("_")
+            data, images = releases.SETS[name]
+            results, last = records[index][epochs], f"{images}@{int(epochs) - 1}"
+            trials = [results["all_results"][data, seed]["eval_acc1es"][last] for seed in results["dataset_seed"][data]]
+            assert found[place] == round(float(stats.sem(trials)), 4) > 0
+            assert np.isnan(found).sum() == CELLS - len(REAL)
 
 
 def test_they_are_those_of_the_published_table(sample: Path, published: Path) -> None:

@@ -25,7 +25,7 @@ from collm_nas.errors import UsageError
 from collm_nas.labelled import calibration, scored
 from collm_nas.supernet import Options, backend_of
 from collm_nas.supernet_backend import OwnSupernetBackend
-from collm_nas_evaluator import batchnorm
+from collm_nas_evaluator import batchnorm, standard_errors
 from collm_nas_evaluator.backends.base import Failure, FailureKind, Measurement, Outcome
 from collm_nas_evaluator.backends.supernet import extracted, values_of
 from collm_nas_evaluator.contract import evaluator_pb2 as pb
@@ -193,7 +193,10 @@ def test_finished_evaluations_come_from_the_store(tmp_path: Path) -> None:
     calls = Counting.calls
     second = measure(again)
     assert isinstance(first, Measurement)
-    assert second == Measurement(first.metrics, 0.0)
+    share = first.metrics["accuracy"] / 100
+    error = 100 * (share * (1 - share) / first.metrics["images"]) ** 0.5
+    assert first.standard_errors == {"accuracy": pytest.approx(error), "top5": 0.0}
+    assert second == Measurement(first.metrics, 0.0, first.standard_errors, stored=True)
     assert Counting.calls == calls
     other = Counting()
     with torch.no_grad():
@@ -204,19 +207,21 @@ def test_finished_evaluations_come_from_the_store(tmp_path: Path) -> None:
     assert Counting.calls > calls
 
 
-def test_a_metric_of_the_user_gets_the_network_and_the_loader() -> None:
+def test_a_metric_of_the_user_gets_the_network_and_the_loader(tmp_path: Path) -> None:
     loader = [{"pictures": images, "wanted": labels} for images, labels in batches()]
 
     def loss(network: nn.Module, data: Any) -> dict[str, Any]:
         assert data is loader
         assert not network.training
         losses = [F.cross_entropy(network(each["pictures"]), each["wanted"]) for each in data]
-        return {"loss": torch.stack(losses).mean(), "batches": len(losses)}
+        each = torch.stack(losses)
+        return {"loss": nas.Value(each.mean(), each.std() / len(each) ** 0.5), "batches": len(losses)}
 
     class Shaped(Slimmable):
         input_shape = (3, slimmable.SIDE, slimmable.SIDE)
 
     options = replace(PLAIN, val=loader, metric=loss, objective="loss", direction="minimize", metrics=["batches"])
+    options = replace(options, store=tmp_path / "own.sqlite")
     backend = backend_of(Shaped(), options)
     space = backend.describe()
     assert [(each.name, each.higher_is_better) for each in space.metrics] == [("loss", False), ("batches", True)]
@@ -224,6 +229,9 @@ def test_a_metric_of_the_user_gets_the_network_and_the_loader() -> None:
     assert isinstance(found, Measurement)
     assert found.metrics["batches"] == len(loader)
     assert 0 < found.metrics["loss"] < 2
+    assert 0 < found.standard_errors["loss"] < 1
+    assert list(found.standard_errors) == ["loss"]
+    assert measure(backend) == Measurement(found.metrics, 0.0, found.standard_errors, stored=True)
     broken = measure(backend_of(Shaped(), replace(options, metric=lambda _network, _data: {"other": 1})))
     assert isinstance(broken, Failure)
     assert "metric returned a dictionary without 'loss'" in broken.message
@@ -242,9 +250,16 @@ def test_folders_of_images_score_and_test(tmp_path: Path) -> None:
         input_shape = (3, slimmable.SIDE, slimmable.SIDE)
         val, calibrate, test = tmp_path / "val", str(tmp_path / "train"), tmp_path / "test"
 
+    rows = [f"class{label}/{number}.png,{label // 2}\n" for label in range(slimmable.CLASSES) for number in range(3)]
+    (tmp_path / "test" / "groups.csv").write_text("image,group\n" + "".join(rows))
     backend = backend_of(Shaped(), Options(store=False, cache_dir=tmp_path / "cache"))
-    results = [measure(backend, split=split) for split in ("search", "test")]
-    assert [each.metrics["images"] for each in results if isinstance(each, Measurement)] == [24, 18]
+    results = [each for split in ("search", "test") if isinstance(each := measure(backend, split=split), Measurement)]
+    assert [each.metrics["images"] for each in results] == [24, 18]
+    binomial = [
+        standard_errors.of_percentage(each.metrics["accuracy"], int(each.metrics["images"])) for each in results
+    ]
+    assert results[0].standard_errors["accuracy"] == binomial[0]
+    assert results[1].standard_errors["accuracy"] not in {binomial[1], 0.0}  # of three groups
     splits = backend.describe().splits
     assert splits[0].data != splits[1].data
     (tmp_path / "empty").mkdir()

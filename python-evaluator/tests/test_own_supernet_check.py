@@ -17,40 +17,47 @@ from slimmable import Slimmable, batches
 from torch import Tensor, nn
 
 import collm_nas as nas
-from collm_nas.supernet_check import Findings
 from collm_nas_evaluator import catalogue, config
 from collm_nas_evaluator.__main__ import main
 from collm_nas_evaluator.backends.base import Unavailable
 from collm_nas_evaluator.errors import UsageError as EvaluatorUsageError
+from collm_nas_evaluator.findings import Findings
 
 VAL, CALIBRATE = batches(), batches(120, 40, 1)
 TESTS = Path(__file__).parent
 
 
 def check(supernet: nas.Supernet, **options: Any) -> Findings:
-    return nas.check_supernet(supernet, **{"subnets": 4, "val": VAL, "calibrate": CALIBRATE, **options})
+    return nas.check_supernet(supernet, **{"samples": 10, "val": VAL, "calibrate": CALIBRATE, **options})
 
 
 def test_a_good_one_can_be_searched_and_everything_is_said_in_a_line() -> None:
-    findings = check(Slimmable(), costs={"macs_m": lambda arch: 0.5, "layers": lambda arch: 2}, subnets=3)
+    findings = check(Slimmable(), costs={"macs_m": lambda arch: 0.5, "layers": lambda arch: 2})
     assert findings["costs"].verdict == "falls short"
     assert "macs_m" in findings["costs"].text
-    unusable = check(Slimmable(), costs={"layers": lambda arch: None}, subnets=2)["costs"]
+    unusable = check(Slimmable(), costs={"layers": lambda arch: None})["costs"]
     assert (unusable.verdict, unusable.text[:14]) == ("falls short", 'cost "layers" ')
-    good = check(Slimmable(), subnets=6)
+    good = check(Slimmable(), test=batches(240, 40, 3), samples=36, budget=10)
     assert good.usable, good
     assert [each.name for each in good.findings] == [
-        *("legal samples", "A, B, A", "shared weights", "costs", "batch norm", "noise", "spread", "time"),
-        *("supernet unchanged", "two processes"),
+        *("legal samples", "A, B, A", "shared weights", "costs", "batch norm", "supernet unchanged", "two processes"),
+        *("noise", "spread", "gain", "splits", "slots", "cost flops_m", "cost params_m", "time"),
     ]
     assert "another process finds the same accuracy" in good["two processes"].text
     assert "16 bytes more memory for a subnet of" in good["shared weights"].text
     assert "% of the pairs differ" in good["spread"].text
     numbers = re.findall(r"[0-9.]+", good["batch norm"].text)
     assert float(numbers[0]) > float(numbers[1]) + 2
-    lines = str(good).splitlines()
-    assert len(lines) == 11
-    assert lines[-1] == "it can be searched"
+    assert good.closing.startswith("It can be searched. It cannot tell searchers apart with 10 evaluations: ")
+    assert not good.tells
+    assert all(len(line) <= 80 for line in str(good).splitlines())
+    told = good.telling
+    assert told is not None
+    assert told.noise is not None
+    assert (told.noise.is_paired, told.noise.images, told.architectures) == (True, 240, 36)
+    assert told.noise.difference < 1.42 * told.noise.one
+    assert told.orders is not None
+    assert told.orders.in_best == 9
 
 
 class Fresh(Slimmable):
@@ -200,14 +207,14 @@ BROKEN = [
     (NoModule, "legal samples", "subnet returned a collections.OrderedDict; it must return a torch.nn.Module"),
     (Pairs, "legal samples", "returns a tuple; it must return the logits"),
     (NotFinite, "scores", "NaN or infinite logits for 240 of 240 images"),
-    (Untrained, "spread", "a search can hardly tell subnets apart"),
+    (Untrained, "spread", "a search can hardly tell them apart"),
     (ElsewhereOther, "two processes", "in another process: something is random"),
 ]
 
 
 @pytest.mark.parametrize(("broken", "name", "text"), BROKEN, ids=lambda each: getattr(each, "__name__", ""))
 def test_what_is_broken_is_found_and_named(broken: type[Slimmable], name: str, text: str) -> None:
-    findings = check(broken(), subnets=6)
+    findings = check(broken())
     assert not findings.usable, findings
     short = {each.name: each.text for each in findings.findings if each.verdict == "falls short"}
     assert name in short, findings
@@ -218,7 +225,7 @@ def test_copies_are_usable_and_so_are_statistics_of_the_subnet() -> None:
     findings = check(Copying(), calibrate=False)
     assert findings.usable, findings
     notes = {each.name: each.text for each in findings.findings if each.verdict == "note"}
-    assert sorted(notes) == ["batch norm", "shared weights"]
+    assert sorted(notes) == ["batch norm", "shared weights", "splits"]
     assert "subnets are copies of the supernet's weights" in notes["shared weights"]
     assert notes["batch norm"] == "the statistics stay as the subnet has them (calibrate=False)"
 
@@ -271,15 +278,16 @@ def test_the_command_checks_a_supernet_of_the_current_folder(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))
-    arguments = ["check", f"{folder.name}:Mine", "--subnets", "5", "--device", "cpu", "--json"]
-    assert main(arguments) == 0
+    arguments = ["check", f"{folder.name}:Mine", "--samples", "10", "--device", "cpu", "--json"]
+    assert main(arguments) == 1
     found = json.loads(capsys.readouterr().out)
-    assert found["usable"] is True
+    assert (found["usable"], found["tells"]) == (True, False)
+    assert "a budget of 100 is for a space of 36 architectures (more than the budget needed)" in found["closing"]
     assert {"name": "two processes", "verdict": "ok", "text": "another process finds the same accuracy"} in found[
         "findings"
     ]
     assert main(["check", f"{folder.name}:without_norm_data", "--device", "cpu"]) == 5
-    assert capsys.readouterr().out.splitlines()[-1] == "it cannot be searched like this"
+    assert capsys.readouterr().out.splitlines()[-1] == "It cannot be searched like this."
     for spec, text in (
         (f"{folder.name}", "is not MODULE:NAME, such as my_module:Mine"),
         ("nothing_here:Mine", "there is no module nothing_here"),

@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from collm_nas_evaluator import catalogue, config
 from collm_nas_evaluator.backends.base import Backend, Unavailable
 from collm_nas_evaluator.cell import CELLS
 from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
+from collm_nas_evaluator.space import Architecture
 from collm_nas_evaluator.tables import csv_table, official, packed_table
 from collm_nas_evaluator.tables.csv_table import ACCURACIES
 from collm_nas_evaluator.tables.table import Table
@@ -257,6 +259,12 @@ def written(**changes: Any) -> Callable[[Path], object]:
     return lambda path: write_table(path, table(**changes))
 
 
+def noisy(value: float) -> Table:
+    """A table in which the mean of one column has a standard error for one cell."""
+    plain = table()
+    return Table(plain.columns, plain.provenance, {"c10_test_200": np.where(np.arange(CELLS) == 7, value, np.nan)})
+
+
 ONE_IS = [np.where(np.arange(CELLS) == 7, value, 50.0) for value in (np.nan, 100.5, -1)]
 
 
@@ -279,6 +287,11 @@ ONE_IS = [np.where(np.arange(CELLS) == 7, value, 50.0) for value in (np.nan, 100
         (written(in16_valid_12=np.r_[0.4, np.full(CELLS - 1, 30.0)]), "column in16_valid_12: .* a fraction among"),
         (written(c10_test_200=np.zeros(3)), "no whole table .*c10_test_200 is of another form"),
         (written(c10_test_200=np.zeros(CELLS, dtype=int)), "no whole table .*c10_test_200 is of another form"),
+        (
+            lambda path: write_table(path, noisy(-0.1)),
+            "column standard_error_of_c10_test_200: not all are standard errors",
+        ),
+        (lambda path: write_table(path, noisy(np.inf)), "column standard_error_of_c10_test_200: not all are standard"),
         (written(index=np.zeros(CELLS)), "column index: no number of every cell"),
         (written(index=None), "column index: no number of every cell"),
         (saved(format=np.array(np.inf)), "no whole table .*format is of another form"),
@@ -310,6 +323,25 @@ def test_a_missing_table_makes_its_spaces_unavailable(tmp_path: Path) -> None:
     assert all(isinstance(entry, Unavailable) and str(path) in entry.reason for entry in entries)
     with pytest.raises(UsageError, match="Is a directory"):
         packed_table.read(tmp_path)
+
+
+def test_the_standard_error_of_several_trials_is_served_where_it_is_known(tmp_path: Path) -> None:
+    found = []
+    for name, written_table in (("plain.npz", table()), ("noisy.npz", noisy(0.25))):
+        path = write_table(tmp_path / name, written_table)
+        configuration = config.Configuration(nasbench201_table=path, analognas=False, cache_dir=tmp_path)
+        backend = served(configuration)["nasbench201-cifar10"]
+        space = backend.describe()
+        cells = [parsed for arch in releases.ARCHS[7:9] if isinstance(parsed := space.parse(arch), Architecture)]
+        errors = [
+            [each.result.standard_errors for each in backend.evaluate(cells, split, threading.Event())]  # type: ignore[union-attr]
+            for split in ("search", "test")
+        ]
+        found.append((space.digest, errors))
+    (plain_digest, plain), (noisy_digest, with_errors) = found
+    assert plain == [[{}, {}], [{}, {}]]
+    assert with_errors == [[{}, {}], [{"accuracy": 0.25}, {}]]
+    assert plain_digest != noisy_digest
 
 
 def test_what_a_release_does_not_have_is_unavailable(tmp_path: Path) -> None:

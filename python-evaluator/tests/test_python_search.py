@@ -1,6 +1,7 @@
 """Whole searches from Python: the real control plane, real functions, and what stops them."""
 
 import asyncio
+import importlib.util
 import json
 import os
 import signal
@@ -51,6 +52,38 @@ def test_ten_lines_find_the_best_within_a_limit(tmp_path: Path) -> None:
     assert result.strategies == []
     assert result.replay() > 30
     assert str(best.value)[:4] in repr(result)
+
+
+def test_the_standard_error_of_a_score_is_part_of_the_result(tmp_path: Path) -> None:
+    def noisy(arch: nas.Architecture) -> dict[str, Any]:
+        if arch["kernel"][0] == 1:
+            return {"accuracy": score(arch), "top5": 99}  # its noise is not known
+        return {"accuracy": nas.Value(score(arch), standard_error=arch["width"] / 100), "top5": 99}
+
+    def tested(arch: nas.Architecture) -> dict[str, Any]:
+        return {**noisy(arch), "top5": nas.Value(98, 0.5)}
+
+    result = searched(noisy, metrics=["top5"], test=tested, workers=2, out=tmp_path / "run")
+    found = [each for each in result.candidates() if each.architecture is not None and each.value is not None]
+    expected = [
+        {} if each.architecture["kernel"][0] == 1 else {"accuracy": each.architecture["width"] / 100}
+        for each in found
+        if each.architecture
+    ]
+    assert [each.standard_errors for each in found] == expected
+    assert {} in expected
+    best = result.best
+    error = best.architecture["width"] / 100
+    assert best.standard_errors == {"accuracy": error}
+    assert best.test_standard_errors == {"accuracy": error, "top5": 0.5}
+    assert result.winners[0] == best
+    assert [each.standard_errors for each in result.winners] == [
+        next(candidate.standard_errors for candidate in found if candidate.text == each.text) for each in result.winners
+    ]
+    if importlib.util.find_spec("pandas") is not None:
+        frame = result.to_dataframe()
+        known = frame[frame["value"].notna()]
+        assert (known["accuracy_standard_error"].isna() == (known["kernel[0]"] == 1)).all()
 
 
 def test_a_run_is_read_again_from_its_folder(tmp_path: Path) -> None:

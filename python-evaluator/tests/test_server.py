@@ -200,13 +200,14 @@ def test_a_standard_error_that_none_can_be_is_a_failure_and_the_others_are_passe
     def answer(stop: threading.Event) -> Iterator[Outcome | Progress]:
         yield Outcome(0, Measurement({"accuracy": 90.0}, 1.0, {"accuracy": 0.25}))
         yield Outcome(1, Measurement({"accuracy": 91.0}, 1.0, errors))
-        yield Outcome(2, Measurement({"accuracy": 92.0}, 1.0))
+        yield Outcome(2, Measurement({"accuracy": 92.0}, 0.0, stored=True))
 
     backend = Scripted(answer)
     known, refused, unknown = (each.outcome for each in backend.evaluate_with(serve([backend]), 3))
     assert dict(known.measurement.standard_errors) == {"accuracy": 0.25}
     assert (refused.failure.kind, refused.failure.message) == (pb.CRASHED, said)
     assert dict(unknown.measurement.standard_errors) == {}
+    assert (known.measurement.stored, unknown.measurement.stored) == (False, True)
 
 
 def test_heartbeats_go_out_while_a_backend_is_silent(serve: Serve) -> None:

@@ -1,8 +1,11 @@
 """Serving a supernet: every family end to end, the same number however it is reached, and what goes wrong."""
 
+import contextlib
 import dataclasses
 import math
 import random
+import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -54,11 +57,16 @@ def make(folders: dict[str, Path], supernets: dict[str, Any], tmp_path: Path) ->
     """Makes a backend of a family over the image folders; `change` replaces its supernet."""
 
     def backend(
-        family: str, *, store: Store | None = None, change: Any = None, training: bool = True
+        family: str,
+        *,
+        store: Store | None = None,
+        change: Any = None,
+        training: bool = True,
+        val: Path = folders["val"],
     ) -> SupernetBackend:
-        val = ImageSet.open(folders["val"], reduced.OFA_CLASSES)
+        images = ImageSet.open(val, reduced.OFA_CLASSES)
         train = ImageSet.open(folders["train"], reduced.OFA_CLASSES) if training else None
-        splits = {"search": (val, "All images."), "test": (val, "All images.")}
+        splits = {"search": (images, "All images."), "test": (images, "All images.")}
         served = Served(f"{family}-reduced", "A small random one", reduced.dimensions(family), "choices: the suite's")
         image_splits = ImageSplits(splits, train, tmp_path / "cache")
         return SupernetBackend(served, change or supernets[family], image_splits, Device(), store)
@@ -143,12 +151,65 @@ def test_a_number_is_kept_with_what_each_image_said(make: Make, tmp_path: Path) 
     architecture = architectures(backend, 1)[0]
     first = measure(backend, architecture)
     assert isinstance(first, Measurement)
+    assert not first.stored
     space = backend.describe()
     record = store.find(Key(space.digest, space.splits[0].data, architecture.text))
     assert record is not None
     assert record.correct.mean() * 100 == pytest.approx(first.metrics["accuracy"])
     again = make("ofa", store=Store(tmp_path / "evaluations.sqlite"), change=_Broken(reduced.load("ofa", tmp_path)))
-    assert measure(again, architecture, "test") == Measurement(first.metrics, 0.0)
+    assert measure(again, architecture, "test") == Measurement(first.metrics, 0.0, first.standard_errors, stored=True)
+
+
+def test_the_noise_of_a_number_is_that_of_its_images(make: Make, tmp_path: Path) -> None:
+    backend = make("ofa", store=Store(tmp_path / "evaluations.sqlite"))
+    architecture = architectures(backend, 1)[0]
+    found = measure(backend, architecture)
+    assert isinstance(found, Measurement)
+    share = found.metrics["accuracy"] / 100
+    assert 0 < share < 1
+    assert found.standard_errors == {"accuracy": pytest.approx(100 * (share * (1 - share) / 40) ** 0.5), "top5": 0.0}
+
+
+def test_images_that_go_together_are_noisier_and_the_store_says_the_same(
+    make: Make, folders: dict[str, Path], tmp_path: Path, serve: Callable[..., Client]
+) -> None:
+    """All 8 images of a class are one group; the first answers of a random network are mostly one class."""
+    names = [f"{each.parent.name}/{each.name}" for each in folders["val"].glob("*/*.jpg")]
+    val = shutil.copytree(folders["val"], tmp_path / "val")
+    (val / "groups.csv").write_text("image,group\n" + "".join(f"{name},{name[:6]}\n" for name in names))
+    alone, store = make("ofa"), Store(tmp_path / "evaluations.sqlite")
+    together = make("ofa", store=store, val=val)
+    space = together.describe()
+    assert space.digest != alone.describe().digest
+    architecture = architectures(together, 1)[0]
+    client = serve([together])
+    fresh, stored = (
+        list(client.evaluate(space.id, space.digest, [architecture.text]))[-1].outcome.measurement for _ in range(2)
+    )
+    by_itself = measure(alone, architecture)
+    record = store.find(Key(space.digest, space.splits[0].data, architecture.text))
+    assert isinstance(by_itself, Measurement)
+    assert record is not None
+    assert fresh.metrics == stored.metrics == by_itself.metrics
+    assert (fresh.seconds > 0, stored.seconds) == (True, 0)
+    by_class = record.correct.reshape(5, 8)  # images are in the order of their classes
+    expected = 100 / 40 * (5 / 4 * np.square((by_class - by_class.mean()).sum(1)).sum()) ** 0.5
+    assert fresh.standard_errors["accuracy"] == pytest.approx(expected)
+    assert expected > 1.5 * by_itself.standard_errors["accuracy"]
+    assert stored.standard_errors == fresh.standard_errors
+
+
+def test_a_store_of_an_older_version_is_served_with_the_noise_of_its_images(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "evaluations.sqlite"
+    fresh = make("ofa", store=Store(path))
+    architecture = architectures(fresh, 1)[0]
+    first = measure(fresh, architecture)
+    assert isinstance(first, Measurement)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("ALTER TABLE evaluations DROP COLUMN standard_errors")
+    again = make("ofa", store=Store(path), change=_Broken(reduced.load("ofa", tmp_path)))
+    assert measure(again, architecture) == Measurement(first.metrics, 0.0, first.standard_errors, stored=True)
+    Store(path)  # and a second time, when nothing lacks
 
 
 class _Changed:
@@ -171,6 +232,28 @@ class _Changed:
 class _Broken(_Changed):
     def changed(self, network: nn.Module) -> nn.Module:
         raise AssertionError("nothing has to be evaluated")
+
+
+class _Counted(_Changed):
+    extractions = 0
+
+    def changed(self, network: nn.Module) -> nn.Module:
+        self.extractions += 1
+        return network
+
+
+def test_the_splits_of_one_architecture_share_a_calibration(make: Make, supernets: dict[str, Any]) -> None:
+    counted = _Counted(supernets["ofa"])
+    backend, fresh = make("ofa", change=counted), make("ofa")
+    first, second = architectures(backend, 2)
+    asked = [(first, "search"), (first, "test"), (second, "test"), (first, "test")]
+    results = [measure(backend, *each) for each in asked]
+    assert counted.extractions == 3
+    for each, result in zip(asked, results, strict=True):
+        alone = measure(fresh, *each)
+        assert isinstance(alone, Measurement)
+        assert isinstance(result, Measurement)
+        assert (result.metrics, result.standard_errors) == (alone.metrics, alone.standard_errors)
 
 
 class _Gated(_Changed):

@@ -149,8 +149,8 @@ def test_every_place_that_names_what_others_wrote_shows_it(tmp_path: Path) -> No
     for label in range(3):
         (tmp_path / "images" / f"{label}{name}").mkdir(parents=True)
     (tmp_path / "images" / f"0{name}" / f"{name}.png").write_bytes(b"no picture")
-    digits = PACKAGE_ROOT.parent / "examples" / "digits" / "ofa_digits.pth"
-    images = f"checkpoints: {{ofa-digits: {digits}}}\nimagenet: {{val: images, train: images}}\nanalognas: false\n"
+    scenes = PACKAGE_ROOT.parent / "examples" / "scenes" / "ofa_scenes.pth"
+    images = f"checkpoints: {{ofa-scenes: {scenes}}}\nimagenet: {{val: images, train: images}}\nanalognas: false\n"
     configured("images", images)
     commands += [
         ["cache-images", "--config", str(tmp_path / "images.yaml"), "--space", name],

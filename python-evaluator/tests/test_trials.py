@@ -149,7 +149,9 @@ def test_a_run_is_a_study_with_the_same_values(tmp_path: Path) -> None:
 
 def test_what_is_over_a_limit_is_not_the_best_trial() -> None:
     arch = {"flag": "True", "act": "relu", "rate": 0.5}
-    within = Candidate(1, arch, "a", "accepted", 1.0, {"accuracy": 1.0}, {"x": 1.0}, 0.5, False, None)
+    within = Candidate(
+        1, arch, "a", "accepted", 1.0, {"accuracy": 1.0}, {"x": 1.0}, 0.5, False, None, {"accuracy": 0.25}
+    )
     found = [within, replace(within, text="b", value=2.0, is_over_limit=True), replace(within, verdict="x", value=None)]
     choices: dict[str, list[Any]] = {"flag": ["True"], "act": ["relu"], "rate": [0.5]}
     study = trials.to_optuna(
@@ -163,10 +165,12 @@ def test_what_is_over_a_limit_is_not_the_best_trial() -> None:
     )
     assert [each.value for each in study.trials] == [1.0, 2.0]
     assert study.best_trial.user_attrs["architecture"] == "a"
+    assert study.best_trial.user_attrs["standard_errors"] == {"accuracy": 0.25}
 
 
-def test_less_is_better_in_the_study_too() -> None:
-    result = searched(lambda arch: -score(arch), objective="loss", direction="minimize", budget=4)
+def test_less_is_better_in_the_study_too(tmp_path: Path) -> None:
+    less = {"objective": "loss", "direction": "minimize", "budget": 4, "out": tmp_path / "run"}
+    result = searched(lambda arch: -score(arch), **less)
     study = result.to_optuna(None)  # type: ignore[arg-type] # Optuna's way to ask for memory
     assert (study.study_name, study.best_value) == (result.folder.name, result.best.value)
     assert study.metric_names == ["loss"]

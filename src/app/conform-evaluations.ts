@@ -7,6 +7,7 @@
  */
 import type { Measurement__Output } from "../evaluator/contract/collm_nas/v1/Measurement.ts";
 import type { Outcome__Output } from "../evaluator/contract/collm_nas/v1/Outcome.ts";
+import { wrongStandardError } from "../evaluator/grpc-answers.ts";
 import { type Check, type Found, NotChecked, quoted, type SpaceSubject } from "./conform-subject.ts";
 
 const sameSentence =
@@ -96,6 +97,17 @@ export const evaluationChecks: readonly Check<SpaceSubject>[] = [
       await inMeasurements(subject, ({ seconds }) =>
         Number.isFinite(seconds) && seconds >= 0 ? null : `it took ${seconds} seconds`,
       ),
+  },
+  {
+    name: "evaluate-standard-errors",
+    sentence: "The standard error of metrics, by name, in the unit of the metric",
+    look: async (subject) => {
+      const names = (await subject.space()).description.metrics.map(({ name }) => name);
+      return await inMeasurements(subject, ({ standardErrors }) => {
+        const wrong = wrongStandardError(standardErrors, names);
+        return wrong === null ? null : `it gave a standard error of ${wrong}`;
+      });
+    },
   },
   {
     name: "evaluate-failure-kind",
@@ -256,6 +268,9 @@ function differing(
 /** What an outcome says of its architecture, in one text. */
 function worth({ measurement, failure }: Outcome__Output): string {
   if (failure) return `a failure (${failure.kind})`;
+  const errors = measurement?.standardErrors ?? {};
   const metrics = Object.entries(measurement?.metrics ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
-  return quoted(metrics.map(([name, value]) => `${name} ${value}`).join(", "));
+  const said = ([name, value]: [string, number]) =>
+    Object.hasOwn(errors, name) ? `${name} ${value} ± ${errors[name]}` : `${name} ${value}`;
+  return quoted(metrics.map(said).join(", "));
 }

@@ -94,6 +94,7 @@ function configLike({ space, search, setup, original }: RunState, flags: Flags):
     patienceSeconds: _patience,
     bounds: _bounds,
     onTruncation: _watched,
+    redrawsEquivalent: _redraws,
     known: _known,
     promptExtras,
     inform,

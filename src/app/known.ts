@@ -50,9 +50,9 @@ export async function knownEvents(
   const seen = original === undefined ? (text: string) => text : hide(original, seed);
   const texts = results.map(({ text }) => seen(text));
   const costs = await evaluator.measureCosts({ space, texts }, signal);
-  const whole = results.map(({ metrics }, index) => ({
+  const whole = results.map(({ text: _text, ...known }, index) => ({
     measured: costs[index] as (typeof costs)[number],
-    metrics: { ...metrics },
+    ...known,
   }));
   const events: KnownEvent[] = [];
   for (let at = 0; at < whole.length; at += resultsAnEvent)

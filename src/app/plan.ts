@@ -155,9 +155,14 @@ function refuseReserved(plan: PlanFile, source: string): void {
 }
 
 /** A flag overrules the plan; what a setting or the grid varies cannot be overruled without losing the comparison. */
-function refuseFlags(plan: PlanFile, { budget, model, baseUrl, price }: PlanFlags, source: string): void {
+function refuseFlags(
+  plan: PlanFile,
+  { budget, limit, model, baseUrl, price }: PlanFlags,
+  source: string,
+): void {
   const given: [flag: string, path: readonly string[], value: unknown][] = [
     ["--budget", ["budget"], budget],
+    ["--limit", ["limits"], limit],
     ["--model", ["model", "name"], model],
     ["--base-url", ["model", "baseUrl"], baseUrl],
     ["--price", ["model", "name"], price],

@@ -7,6 +7,7 @@
 import { resolve } from "node:path";
 import { settingsOf } from "../report/run-settings.ts";
 import { reveal } from "../search/blind.ts";
+import { errorsOf } from "../search/noise.ts";
 import { best, isKnown, isOverLimit, resultOf, trace, valueOf } from "../search/results.ts";
 import { Space } from "../search/space.ts";
 import type { Candidate, RunState } from "../search/state.ts";
@@ -79,12 +80,14 @@ function candidateLines(state: RunState): (candidate: Candidate) => object {
       overLimit: measured !== null && isOverLimit(state, measured),
       value: valueOf(state, outcome),
       metrics: measurement?.metrics ?? null,
+      standard_errors: errorsOf(outcome),
       seconds: verdict.kind === "equivalent" ? null : (measurement?.seconds ?? null),
       failure: failure === null ? null : { kind: failure.failure, message: failure.message },
       evaluation: step?.evaluation ?? null,
       bestSoFar: step?.value ?? null,
       isBest: candidate === winner,
       test: test?.kind === "measurement" ? test.metrics : null,
+      test_standard_errors: errorsOf(test),
     };
   };
 }

@@ -5,7 +5,8 @@
  */
 import { NoUsableWinner } from "../errors.ts";
 import { reveal } from "../search/blind.ts";
-import type { StopReason } from "../search/events.ts";
+import type { StandardErrors, StopReason } from "../search/events.ts";
+import { errorsOf, tiesWithBest } from "../search/noise.ts";
 import { Space } from "../search/space.ts";
 import { type Spend, spend } from "../search/spend.ts";
 import { best, evaluations, isKnown, smallestCosts, testsOnSearchImages, trace } from "../search/results.ts";
@@ -37,8 +38,14 @@ export interface Summary {
     /** The same architecture under its own names where the search was blind to them; else null. */
     readonly original: string | null;
     readonly metrics: Readonly<Record<string, number>>;
+    /** By metric, as far as they are known; null: none is. */
+    readonly standardErrors: StandardErrors | null;
+    /** How many others that were measured within the limits cannot be told from it; null: its noise is not known. */
+    readonly withinNoise: number | null;
     readonly costs: Readonly<Record<string, number>>;
     readonly test: Readonly<Record<string, number>> | null;
+    /** Of `test`. */
+    readonly testStandardErrors: StandardErrors | null;
     /** Whether `test` was measured on the images that the search has seen, as the evaluator tells. */
     readonly sameImagesAsSearch: boolean;
   } | null;
@@ -76,8 +83,11 @@ export function summarize(state: RunState, run: string, status?: Status): Summar
             original:
               state.original === undefined ? null : reveal(state.original, state.search.seed)(winner.text),
             metrics: winner.outcome.metrics,
+            standardErrors: errorsOf(winner.outcome),
+            withinNoise: tiesWithBest(state)?.length ?? null,
             costs: winner.measured.costs,
             test: test?.kind === "measurement" ? test.metrics : null,
+            testStandardErrors: errorsOf(test),
             sameImagesAsSearch: test?.kind === "measurement" && testsOnSearchImages(state),
           },
     noWinner: winner === null && state.ended !== null ? whyNoWinner(state) : null,

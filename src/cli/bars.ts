@@ -6,6 +6,9 @@
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import type { TextStream } from "./style.ts";
 
+/** How many columns a bar itself takes. */
+export const barColumns = 28;
+
 export class Bars {
   readonly #out: TextStream;
   readonly #bars: MultiBar;
@@ -21,7 +24,7 @@ export class Bars {
         format,
         hideCursor: true,
         clearOnComplete: true,
-        barsize: 28,
+        barsize: barColumns,
         fps: 5,
         gracefulExit: false,
         emptyOnZero: true,

@@ -1,11 +1,14 @@
 /**
- * What a bench came to, for the terminal: the tables that answer first; the report has them all.
+ * What a bench came to, for the terminal: the tables that answer first, and what they do not decide; the report has it all.
  *
  * It chooses the tables and the columns that a terminal has room for. It computes nothing.
  */
+import { comparedSpaces } from "../report/comparison.ts";
 import type { Table } from "../report/exhibit.ts";
-import { tablesOf } from "../report/tables.ts";
+import { type Undecided, undecidedOn, undecidedSentence } from "../report/noise.ts";
+import { tablesOfSpace } from "../report/tables.ts";
 import { readStudy } from "../app/read-study.ts";
+import { wrapped } from "../text/wrapped.ts";
 import { paint } from "./style.ts";
 import { table } from "./table.ts";
 
@@ -13,23 +16,35 @@ const wide = /^(Median|95 % interval|Test as printed|Evaluations.*|Calls|Tokens.
 /** The beginnings of the ids of the tables that are drawn. */
 const drawn = /^(results|blind)-/;
 
+/** A space that cannot tell all searches apart, in words and in numbers. */
+interface UndecidedSpace extends Omit<Undecided, "measure"> {
+  readonly space: string;
+  readonly measure: string;
+  readonly words: string;
+}
+
 /** `columns` is how wide the terminal is; null: it is none. */
 export async function benchLines(
   folder: string,
   columns: number | null,
-): Promise<{ tables: Table[]; lines: string[] }> {
-  const tables = tablesOf(await readStudy([folder], ""));
-  return {
-    tables,
-    lines: tables
-      .filter(({ id }) => drawn.test(id))
-      .flatMap((each) => [
-        paint("bold", each.title),
-        "",
-        ...whole(each.id.startsWith("results-") ? narrow(each) : each, columns),
-        "",
-      ]),
-  };
+): Promise<{ tables: Table[]; undecided: UndecidedSpace[]; lines: string[] }> {
+  const tables: Table[] = [];
+  const undecided: UndecidedSpace[] = [];
+  const lines: string[] = [];
+  for (const space of comparedSpaces(await readStudy([folder], ""))) {
+    const own = tablesOfSpace(space);
+    tables.push(...own);
+    for (const each of own.filter(({ id }) => drawn.test(id))) {
+      const shown = each.id.startsWith("results-") ? narrow(each) : each;
+      lines.push(paint("bold", each.title), "", ...whole(shown, columns), "");
+    }
+    const found = undecidedOn(space);
+    if (found === null) continue;
+    const words = undecidedSentence(space, found);
+    undecided.push({ ...found, space: space.id, measure: found.measure.id, words });
+    lines.push(...wrapped(words, columns).split("\n"), "");
+  }
+  return { tables, undecided, lines };
 }
 
 /** A table without the columns that a terminal has no room for. */

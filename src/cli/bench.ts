@@ -38,9 +38,9 @@ export async function bench(
   }
   const { folder, runs, done, failed, withoutWinner, trouble } = benched;
   const { benchLines } = await import("./bench-summary.ts");
-  const { tables, lines } = await benchLines(folder, output.columns);
+  const { tables, undecided, lines } = await benchLines(folder, output.columns);
   const next = `${program} report ${shellWord(folder)} --out report.html`;
-  output.result({ bench: folder, runs, done, failed, withoutWinner, tables }, [
+  output.result({ bench: folder, runs, done, failed, withoutWinner, undecided, tables }, [
     ...lines,
     ...table([
       ["Runs", `${done} of ${runs} in ${folder}`],

@@ -216,6 +216,7 @@ export function commands({ stdout, stderr }: Streams, handlers: Handlers): Comma
     {
       help: {
         budget: "another budget for every run",
+        limits: "another limit for every run, such as flops_m=120",
         "plan.parallel": "how many runs are under way at once (default: the plan's, or 4)",
       },
     },

@@ -1,5 +1,6 @@
 /** `spaces` and `evaluate`: tables of what the evaluator says. It is asked by app/evaluate.ts. */
 import { describeSpace, type EvaluatorFlags, evaluateArchitecture, listSpaces } from "../app/evaluate.ts";
+import { errorsOf } from "../search/noise.ts";
 import type { Space } from "../search/space.ts";
 import type { Output } from "./output.ts";
 import { namedNumbers } from "../text/numbers.ts";
@@ -47,7 +48,7 @@ export async function evaluate(
   const { space, text, architecture, costs, outcome } = evaluated;
   const score =
     outcome.kind === "measurement"
-      ? scores(space.description, outcome.metrics)
+      ? scores(space.description, outcome.metrics, errorsOf(outcome))
       : `failed (${outcome.failure}): ${outcome.message}`;
   const result = {
     space: spaceId,
@@ -55,6 +56,7 @@ export async function evaluate(
     architecture,
     text,
     metrics: outcome.kind === "measurement" ? outcome.metrics : null,
+    standardErrors: errorsOf(outcome),
     failure: outcome.kind === "failure" ? { kind: outcome.failure, message: outcome.message } : null,
     costs,
     seconds: outcome.kind === "measurement" ? outcome.seconds : null,

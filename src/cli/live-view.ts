@@ -10,9 +10,10 @@ import type { RunEvent } from "../search/events.ts";
 import { strategySummary } from "../search/strategy.ts";
 import { funnel } from "../search/funnel.ts";
 import { budgetLeft, budgetSpent } from "../search/progress.ts";
+import { errorOf } from "../search/noise.ts";
 import { best } from "../search/results.ts";
 import type { RunState } from "../search/state.ts";
-import { Bars } from "./bars.ts";
+import { barColumns, Bars } from "./bars.ts";
 import { CallWatch } from "./call-watch.ts";
 import { program } from "../app/compose.ts";
 import { type Current, Pace } from "./pace.ts";
@@ -27,6 +28,7 @@ import { oneLine } from "../text/words.ts";
 
 /** An evaluation that is over sooner is not shown. */
 const shownAfterSeconds = 1;
+const barFormat = "  {bar} {value}/{total} evaluated  best {best}  {left}";
 /** Without a terminal, evaluations are not reported as long as something was printed so recently. */
 const quietSeconds = 30;
 
@@ -78,8 +80,7 @@ export class LiveView {
     this.#pace = new Pace(this.#seconds, from);
     this.#bestBefore = best(state)?.value ?? null;
     if (!this.#out.isTTY) return;
-    const format = "  {bar} {value}/{total} evaluated  best {best}  {left}";
-    this.#bars = new Bars(this.#out, format, () => this.#updateBar());
+    this.#bars = new Bars(this.#out, barFormat, () => this.#updateBar());
     this.#bar = this.#bars.bar(search.budget, budgetSpent(state), this.#payload(state));
     this.#bars.line(() => printable(this.#currentLine(), this.#out));
   }
@@ -203,7 +204,8 @@ export class LiveView {
   /** @param isAlone whether no strategy with the round's number was shown before */
   #closed(round: number, state: RunState, isAlone: boolean): void {
     const counts = funnel(state, round);
-    const value = best(state)?.value ?? null;
+    const found = best(state);
+    const value = found?.value ?? null;
     const better = value !== null && value !== this.#bestBefore;
     const lost = [
       [counts.unreadable + counts.illegal, "not valid"],
@@ -217,21 +219,27 @@ export class LiveView {
       .filter(([count]) => count > 0)
       .map(([count, name]) => `, ${count} ${name}`)
       .join("");
-    const score = `best ${scoreText(state, value)}`;
+    const stored = counts.storedEvaluated > 0 ? ` (${counts.storedEvaluated} from the store)` : "";
+    const score = `best ${scoreText(state, value, errorOf(state, found?.outcome))}`;
     const hasStrategy = (state.rounds[round - 1]?.strategy ?? null) !== null;
     const label = !hasStrategy || isAlone ? roundLabel(round) : " ".repeat(roundLabel(round).length);
     this.say(
-      `${label}  ${better ? paint("green", `${score} ↑`) : score}, ${counts.evaluated} evaluated${losses}`,
+      `${label}  ${better ? paint("green", `${score} ↑`) : score}, ${counts.evaluated} evaluated${stored}${losses}`,
     );
     this.#bestBefore = value;
   }
 
   #payload(state: RunState): { best: string; left: string } {
     const seconds = this.#pace.secondsLeft(state);
-    const isOver = seconds === null || budgetLeft(state) === 0;
+    const isOver = seconds === null || budgetLeft(state) === 0 || state.ended !== null;
     const left = isOver ? "" : `${duration(Math.max(seconds, 1))} left`;
     // Where there is a bar, it prints this by itself.
-    return { best: plain(scoreText(state, best(state)?.value ?? null)), left };
+    const found = best(state);
+    const words = (error: number | null) => plain(scoreText(state, found?.value ?? null, error));
+    const whole = words(errorOf(state, found?.outcome));
+    const shown = `${budgetSpent(state)}${state.search.budget}${whole}${left}`;
+    const columns = barFormat.replace(/\{\w+\}/g, "").length + barColumns + shown.length;
+    return { best: columns <= this.#width() ? whole : words(null), left };
   }
 
   #width(): number {

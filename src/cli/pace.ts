@@ -1,14 +1,15 @@
 /**
  * What is being evaluated right now, since when, and how long the rest will take.
  *
- * The estimate rests on the seconds that evaluations took and models needed, as far as the record has them, else as far as
- * they were watched. It draws nothing, and takes the time from the caller.
+ * The estimate is that of search/time-left.ts, from the seconds that evaluations took, as far as the record has them, else
+ * as far as they were watched. It draws nothing, and takes the time from the caller.
  */
 import type { Notice } from "../search/live-run.ts";
 import { spend } from "../search/spend.ts";
-import { budgetLeft } from "../search/progress.ts";
+import { budgetSpent } from "../search/progress.ts";
 import { evaluations, untestedWinner } from "../search/results.ts";
 import type { RunState } from "../search/state.ts";
+import { acceptedARound, secondsLeft } from "../search/time-left.ts";
 
 /** An estimate that is longer than the one before by no more than this share is none: it would only go up and down. */
 const steadiness = 0.15;
@@ -74,13 +75,11 @@ export class Pace {
    * only grows where evaluations have become clearly slower.
    */
   secondsLeft(state: RunState): number | null {
-    const made = evaluations(state).length;
     const each = this.#secondsEach(state);
-    if (made === 0 || each === null) return null;
+    if (budgetSpent(state) === 0 || each === null) return null;
     const current = this.current();
     const begun = current === null || current.split === "test" ? 0 : this.#begun(current, each);
-    const chats = (spend(state).chatSeconds / made) * budgetLeft(state);
-    const estimate = Math.max(0, each * (budgetLeft(state) - begun) + chats);
+    const estimate = secondsLeft(state, each, begun) ?? 0;
     const isSteady =
       this.#shown !== null && estimate > this.#shown && estimate <= this.#shown * (1 + steadiness);
     if (!isSteady) this.#shown = estimate;
@@ -94,10 +93,11 @@ export class Pace {
     return this.#furthest;
   }
 
-  /** What one evaluation takes: as the evaluator tells, else as it was watched. */
+  /** What one evaluation takes: as the evaluator tells, so many at a time, else as it was watched. */
   #secondsEach(state: RunState): number | null {
     const measured = evaluations(state).filter(({ outcome }) => outcome.kind === "measurement").length;
-    const recorded = spend(state).evaluationSeconds / state.space.parallelism;
+    const together = Math.min(state.space.parallelism, Math.max(1, acceptedARound(state) ?? 1));
+    const recorded = spend(state).evaluationSeconds / together;
     if (recorded > 0) return recorded / measured;
     return this.#watched.evaluations === 0 ? null : this.#watched.seconds / this.#watched.evaluations;
   }

@@ -16,10 +16,11 @@ import { type RepairKind, repairKinds } from "../search/repairs.ts";
 import { usdOf } from "../search/spend.ts";
 import { hintsFor } from "../search/conversation.ts";
 import { funnel } from "../search/funnel.ts";
+import { errorOf } from "../search/noise.ts";
 import { best, bestKnown, resultOf, valueOf, isBetter } from "../search/results.ts";
 import type { Candidate, ChatCall, RunState } from "../search/state.ts";
 import { strategySummary } from "../search/strategy.ts";
-import { dollars, namedNumbers, number } from "../text/numbers.ts";
+import { dollars, namedNumbers, withError } from "../text/numbers.ts";
 import { program } from "../app/compose.ts";
 import { recordLines } from "../app/record-lines.ts";
 import { readShownRun, type ShownRun } from "../app/show.ts";
@@ -208,7 +209,7 @@ function fateOf(state: RunState, candidate: Candidate): { text: string; fate: st
   if (value !== null)
     return {
       text,
-      fate: `${number(value)}${verdict.kind === "equivalent" ? " (equivalent)" : verdict.kind === "accepted" && verdict.overLimit ? " (over the limit)" : ""}`,
+      fate: `${withError(value, errorOf(state, outcome))}${verdict.kind === "equivalent" ? " (equivalent)" : verdict.kind === "accepted" && verdict.overLimit ? " (over the limit)" : ""}`,
     };
   if (outcome?.kind === "failure") return { text, fate: `failed: ${outcome.failure}` };
   return {

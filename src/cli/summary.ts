@@ -7,7 +7,8 @@ import { fieldsOf } from "../text/json.ts";
 import { summarize, whyNoWinner } from "../app/summary.ts";
 import { dollars, namedNumbers, number, score } from "../text/numbers.ts";
 import { shellWord } from "../text/shell.ts";
-import { capUnits, endings, knownWords, playersOf } from "../report/words.ts";
+import { capUnits, endings, knownWords, playersOf, tiesWords } from "../report/words.ts";
+import type { StandardErrors } from "../search/events.ts";
 import type { SpaceDescription } from "../search/space-description.ts";
 import type { Spend } from "../search/spend.ts";
 import type { Funnel } from "../search/funnel.ts";
@@ -37,7 +38,7 @@ export function summaryLines(
   const rows: [string, string][] = [];
   if (winner === null) rows.push(["Winner", broken(`none: ${whyNoWinner(state).words}`)]);
   else {
-    const found = scores(state.space, winner.metrics);
+    const found = scores(state.space, winner.metrics, winner.standardErrors);
     const caveat = winner.sameImagesAsSearch ? "  (same images as the search)" : "";
     rows.push(["Winner", bold(winner.text)]);
     if (winner.original !== null) rows.push(["", `under its own names: ${winner.original}`]);
@@ -46,9 +47,12 @@ export function summaryLines(
     rows.push([
       "",
       broken(
-        winner.test === null ? testNote(state) : `test split: ${scores(state.space, winner.test)}${caveat}`,
+        winner.test === null
+          ? testNote(state)
+          : `test split: ${scores(state.space, winner.test, winner.testStandardErrors)}${caveat}`,
       ),
     ]);
+    rows.push(["", broken(tiesWords(winner.withinNoise))]);
   }
   rows.push([
     "Ended",
@@ -89,13 +93,14 @@ export function summaryLines(
   return table(rows.filter(([, text]) => text !== ""));
 }
 
-/** `name value unit` for each metric of a result. */
+/** `name value unit` for each metric of a result, with its standard error where it is known. */
 export function scores(
   space: Pick<SpaceDescription, "metrics">,
   values: Readonly<Record<string, number>>,
+  errors: StandardErrors | null,
 ): string {
   return Object.entries(values)
-    .map(([name, value]) => `${name} ${score(value, unitOf(space, name))}`)
+    .map(([name, value]) => `${name} ${score(value, unitOf(space, name), errors?.[name] ?? null)}`)
     .join("  ");
 }
 
@@ -154,6 +159,7 @@ function funnelLine(lost: Funnel): string {
     [lost.improved, "improved the best"],
     [lost.equivalentEvaluated, "repeated a function"],
     [lost.overLimitEvaluated, "were over the limit"],
+    [lost.storedEvaluated, "served from the store"],
   ] as const;
   const details = within.filter(([count]) => count > 0).map(([count, name]) => `${count} ${name}`);
   return `${lost.proposed} proposed: ${shown.join(", ")}${details.length > 0 ? ` (of these ${details.join(", ")})` : ""}`;
@@ -196,8 +202,8 @@ function testNote(state: RunState): string {
     : "no test split in this space: the score is the one the search saw";
 }
 
-/** The objective's value with its unit, for a progress line. */
-export function scoreText(state: RunState, value: number | null): string {
+/** The objective's value with its unit, and its standard error where it is known, for a progress line. */
+export function scoreText(state: RunState, value: number | null, error: number | null = null): string {
   if (value === null) return "none yet";
-  return score(value, unitOf(state.space, objective(state).name));
+  return score(value, unitOf(state.space, objective(state).name), error);
 }

@@ -5,7 +5,7 @@
  * It calls nothing; the caller makes the error of a message that breaks the contract.
  */
 import type { ContractViolation } from "../errors.ts";
-import type { MeasuredCost, Outcome } from "../search/events.ts";
+import type { MeasuredCost, Outcome, StandardErrors } from "../search/events.ts";
 import type { SpaceCatalog } from "../search/ports.ts";
 import { Space } from "../search/space.ts";
 import { type SpaceDescription, spaceDescriptionSchema } from "../search/space-description.ts";
@@ -76,17 +76,24 @@ export function readOutcome(
 ): Outcome {
   requireText(answer.architecture, text, broken);
   if (answer.measurement) {
-    const { metrics: values, seconds } = answer.measurement;
+    const { metrics: values, seconds, standardErrors, stored } = answer.measurement;
     const absent = metrics.find((name) => numberAt(values, name) === undefined);
     if (absent !== undefined) throw broken(`it gave no value for metric "${absent}" of ${text}`);
     if (!Number.isFinite(seconds) || seconds < 0) {
       throw broken(`it says that ${text} took ${seconds} seconds`);
     }
+    const errors = readStandardErrors(standardErrors, text, metrics, broken);
     const strange = metrics.find((name) => !Number.isFinite(values[name]));
     if (strange !== undefined) {
       return { kind: "failure", failure: "not-finite", message: `${strange} is ${values[strange]}` };
     }
-    return { kind: "measurement", metrics: pickNumbers(values, metrics), seconds };
+    return {
+      kind: "measurement",
+      metrics: pickNumbers(values, metrics),
+      seconds,
+      ...errors,
+      ...(stored ? { stored } : {}),
+    };
   }
   if (answer.failure) {
     // A kind that this program does not know arrives as its number.
@@ -119,11 +126,36 @@ export function readCosts(
   });
 }
 
+/** What is wrong with the standard errors of a measurement; null: nothing. */
+export function wrongStandardError(
+  errors: Readonly<Record<string, number>>,
+  metrics: readonly string[],
+): string | null {
+  for (const [name, value] of Object.entries(errors)) {
+    if (!metrics.includes(name)) return `"${shortLine(name)}", which is no metric of the space`;
+    if (!Number.isFinite(value) || value < 0) return `"${name}" that is ${value}`;
+  }
+  return null;
+}
+
 // --- internal ---
 
 function requireText(answered: string, asked: string, broken: Broken): void {
   if (answered === asked) return;
   throw broken(`it answered for ${shortLine(answered)} where ${asked} was asked`);
+}
+
+/** Those that are known, in the order of the metrics; nothing where none is. */
+function readStandardErrors(
+  errors: Readonly<Record<string, number>>,
+  text: string,
+  metrics: readonly string[],
+  broken: Broken,
+): { standardErrors?: StandardErrors } {
+  const wrong = wrongStandardError(errors, metrics);
+  if (wrong !== null) throw broken(`for ${text} it gave a standard error of ${wrong}`);
+  const known = metrics.filter((name) => Object.hasOwn(errors, name));
+  return known.length === 0 ? {} : { standardErrors: pickNumbers(errors, known) };
 }
 
 /** On the wire a missing text is empty; in a description it is left out. */

@@ -28,6 +28,7 @@ const notInPrompts: ReadonlySet<string> = new Set([
   "caps",
   "bounds",
   "onTruncation",
+  "redrawsEquivalent",
   "oracle",
 ]);
 

@@ -5,7 +5,9 @@
  * own
  * files.
  */
+import { comparedSpaces } from "./comparison.ts";
 import { type Exhibit, type Figure, notesOf, readingTitle, type Table } from "./exhibit.ts";
+import { undecidedSentences } from "./noise.ts";
 import { tablesOf } from "./tables.ts";
 import { bySpace, type LostRun, runVersions, type Study, versionText } from "./study.ts";
 import { oneLine } from "../text/words.ts";
@@ -37,6 +39,7 @@ export function studyMarkdown(
       const provenance = cohorts.find(({ space }) => space !== null)?.space?.provenance ?? "";
       return provenance === "" ? [] : [`Numbers of ${escaped(id)} from: ${escaped(provenance)}.`];
     }),
+    ...comparedSpaces(study).flatMap(undecidedSentences).map(escaped),
     ...(lost.length + study.unreadable.length === 0
       ? []
       : [

@@ -46,7 +46,7 @@ export function measuredRates(
     measured(`${words(own)} evaluated a round, in ${counted(full.length, "round")}${scaled}`);
   }
   const seconds = evaluations(run).flatMap(({ outcome }) =>
-    outcome.kind === "measurement" ? [outcome.seconds] : [],
+    outcome.kind === "measurement" && outcome.stored !== true ? [outcome.seconds] : [],
   );
   let evaluationSeconds = assumed.evaluationSeconds;
   if (seconds.length > 0) {

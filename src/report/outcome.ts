@@ -6,6 +6,7 @@
 import type { StopReason } from "../search/events.ts";
 import { type Spend, spend } from "../search/spend.ts";
 import { type Funnel, funnel } from "../search/funnel.ts";
+import { errorOf } from "../search/noise.ts";
 import {
   bestKnown,
   evaluations,
@@ -47,6 +48,8 @@ export interface RunOutcome {
   readonly steps: readonly Step[];
   /** Its state at the end; all null where nothing was known or evaluated. */
   readonly last: Omit<Step, "value">;
+  /** The standard errors of `last.best` and `last.test`; null: not known. */
+  readonly errors: { readonly search: number | null; readonly test: number | null };
   /** What was picked costs; null where nothing was picked. */
   readonly costs: Readonly<Record<string, number>> | null;
   readonly spend: Spend;
@@ -67,6 +70,7 @@ export function outcomeOf({ folder, state }: ReportedRun): RunOutcome {
     first,
     steps,
     last,
+    errors: last.picked === null ? { search: null, test: null } : errorsOfPick(state, last.picked),
     costs: last.picked === null ? null : (state.costs.get(last.picked)?.costs ?? null),
     spend: spend(state),
     funnel: funnel(state),
@@ -167,6 +171,15 @@ function stepsOf(state: RunState, first: RunOutcome["first"]): Pick<RunOutcome, 
     else if (steps.length > 0) steps.push({ ...current, value: steps.pop()?.value ?? null });
   }
   return { steps, last: current };
+}
+
+function errorsOfPick(state: RunState, text: string): RunOutcome["errors"] {
+  const candidate = state.visited.get(text);
+  const test = state.oracleTests.get(text) ?? state.winnerTests.get(text);
+  return {
+    search: candidate === undefined ? null : errorOf(state, resultOf(state, candidate)),
+    test: errorOf(state, test),
+  };
 }
 
 function testOf(state: RunState, text: string): number | null {

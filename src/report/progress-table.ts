@@ -20,17 +20,17 @@ import { type DataRow, numberColumn, type Table, tableOf, textColumn } from "./e
 import { stepAfter } from "./outcome.ts";
 import { mean, sd, spreadOf } from "./statistics.ts";
 
-/** Numbers of evaluations after which searches are looked at. */
+/** Numbers of evaluations after which searches are looked at, besides their budgets. */
 const checkpoints = [10, 20, 30, 50, 100];
 
-/** Search value and test after each checkpoint within the budget; the test only where something of it is known. */
+/** Search value and test after each checkpoint and at each budget; the test only where something of it is known. */
 export function progressTables(space: ComparedSpace): Table[] {
-  const largest = Math.max(
-    0,
-    ...space.cohorts.flatMap(({ outcomes }) => outcomes.map(({ budget }) => budget)),
-  );
-  const within = checkpoints.filter((count) => count <= largest);
-  if (within.length === 0) return [];
+  const budgets = space.cohorts.flatMap(({ outcomes }) => outcomes.map(({ budget }) => budget));
+  const largest = Math.max(0, ...budgets);
+  const early = checkpoints.filter((count) => count <= largest);
+  // Under the first checkpoint there is nothing to see that the results do not say.
+  if (early.length === 0) return [];
+  const within = [...new Set([...early, ...budgets])].toSorted((one, other) => one - other);
   return [searchValue, pickedTest].flatMap((measure) => {
     const isKnown = space.cohorts.some((cohort) =>
       within.some((count) => valuesAfter(cohort, count, measure).some((value) => value !== null)),

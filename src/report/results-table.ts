@@ -19,6 +19,7 @@ import {
   searchValue,
   spreadNote,
 } from "./comparison.ts";
+import { noiseNotes, noiseSentences } from "./noise.ts";
 import { type DataRow, type Note, numberColumn, type Table, tableOf, textColumn } from "./exhibit.ts";
 import { evaluationsToReach, reachedOptimum, type RunOutcome } from "./outcome.ts";
 import {
@@ -256,10 +257,12 @@ function known(values: readonly (number | null)[]): number[] {
   return values.filter((value) => value !== null);
 }
 
-function captionOf({ cohorts, printed }: ComparedSpace): string {
+function captionOf(space: ComparedSpace): string {
+  const { cohorts, printed } = space;
   return [
     runsSentence(cohorts),
     ...limitsSentences(cohorts),
+    ...noiseSentences(space),
     ...knownSentences(cohorts),
     ...(printed.length === 0 ? [] : ["Printed rows are shown as they were published."]),
   ].join(" ");
@@ -273,6 +276,7 @@ function notesOfResults(space: ComparedSpace, toReach: ToReach | null): Note[] {
   return [
     measureNote(searchValue, space),
     ...(hasMeans(cohorts) ? [spreadNote, intervalNote] : []),
+    ...noiseNotes(space),
     ...(space.hasTest
       ? [
           measureNote(pickedTest, space),

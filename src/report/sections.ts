@@ -15,6 +15,7 @@ import {
 } from "./comparison.ts";
 import type { Figure, Table } from "./exhibit.ts";
 import { type Subject, subjectsOf } from "./figures/subject.ts";
+import { undecidedSentences } from "./noise.ts";
 import { fewestPairs, type PairedVerdict, range } from "./statistics.ts";
 import { strategyTables } from "./strategy-table.ts";
 import { type Study, usualControls } from "./study.ts";
@@ -51,7 +52,7 @@ export function sectionsOf(study: Study, linkOf?: Subject["linkOf"]): Section[] 
     const exhibits = [results, curves, ...tables, ...repliesTables(space), ...figures, ...strategies];
     return {
       space,
-      abstract: abstractOf(space),
+      abstract: [abstractOf(space), ...undecidedSentences(space)].join(" "),
       exhibits: exhibits.filter((exhibit) => exhibit !== undefined),
       found: foundArchitectures(space),
     };

@@ -64,8 +64,10 @@ export function spendTable({ id, slug, cohorts }: ComparedSpace): Table {
 
 /** What happened to every candidate that was proposed. */
 export function funnelTable({ id, slug, cohorts }: ComparedSpace): Table {
+  const usesStore = cohorts.some(({ outcomes }) => outcomes.some(({ funnel }) => funnel.storedEvaluated > 0));
+  const columns = usesStore ? [...stages, ["storedEvaluated", "From the store"] as const] : stages;
   const sums = (cohort: ComparedCohort) =>
-    stages.map(([stage, name]) => ({
+    columns.map(([stage, name]) => ({
       stage,
       name,
       sum: cohort.outcomes.reduce((total, { funnel }) => total + funnel[stage], 0),
@@ -81,6 +83,9 @@ export function funnelTable({ id, slug, cohorts }: ComparedSpace): Table {
           term: "Improved",
           words: "the part of evaluated that was better than all before it, within the limits.",
         },
+        ...(usesStore
+          ? [{ term: "From the store", words: "the part of evaluated that an earlier run had paid for." }]
+          : []),
       ],
       data: cohorts.map(
         (cohort): DataRow => ({
@@ -96,7 +101,7 @@ export function funnelTable({ id, slug, cohorts }: ComparedSpace): Table {
     [
       textColumn("search", "Search"),
       numberColumn("runs", "Runs"),
-      ...stages.map(([stage, name]) => numberColumn<string>(stage, name)),
+      ...columns.map(([stage, name]) => numberColumn<string>(stage, name)),
     ],
     cohorts.map((cohort) => ({
       search: nameOf(cohort),

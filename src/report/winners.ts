@@ -7,7 +7,9 @@ import type { RunState } from "../search/state.ts";
 import { bestRun, type ComparedCohort, type ComparedSpace, kindOf, nameOf } from "./comparison.ts";
 import { type DataRow, numberColumn, type Table, tableOf, textColumn } from "./exhibit.ts";
 import type { RunOutcome } from "./outcome.ts";
-import { fixed, number, unknown } from "../text/numbers.ts";
+import { noiseNotes } from "./noise.ts";
+import { plusMinus } from "./statistics.ts";
+import { number, unknown } from "../text/numbers.ts";
 import { commandLine } from "../text/shell.ts";
 import { ownNames } from "./own-names.ts";
 
@@ -73,15 +75,8 @@ export function evaluateCommand(
 }
 
 /** The architecture that the best run of each search picked; the data hold every run. */
-export function winnersTable({
-  id,
-  slug,
-  cohorts,
-  space,
-  hasTest,
-  decimals,
-  higherIsBetter,
-}: ComparedSpace): Table[] {
+export function winnersTable(compared: ComparedSpace): Table[] {
+  const { id, slug, cohorts, space, hasTest, decimals, higherIsBetter } = compared;
   const costs = space?.costs ?? [];
   const ownText = ({ runs }: ComparedCohort, { folder, last }: RunOutcome): string | null => {
     const state = runs.find((run) => run.folder === folder)?.state;
@@ -93,18 +88,24 @@ export function winnersTable({
     return outcome === undefined ? [] : [{ cohort, outcome }];
   });
   if (winners.length === 0) return [];
+  const notes = noiseNotes(compared);
+  const isNoisy = notes.length > 0;
   return [
     tableOf(
       {
         id: `winners-${slug}`,
         title: `What was found on ${id}`,
-        caption: "What the run with the best search value picked, for each search; the lowest seed on a tie.",
+        caption: [
+          "What the run with the best search value picked, for each search; the lowest seed on a tie.",
+          ...(isNoisy ? ["± is the standard error of that one evaluation."] : []),
+        ].join(" "),
         notes: [
           {
             term: "What was found",
             words:
               "one run of several: compare searches by their means, not by this. Architectures have the space's own names, unless another version of the program hid them from a blind search.",
           },
+          ...notes,
         ],
         data: cohorts.flatMap((cohort) =>
           cohort.outcomes.map(
@@ -119,6 +120,12 @@ export function winnersTable({
               search_value: outcome.last.best,
               test_of_picked: outcome.last.test,
               best_test_seen: outcome.last.bestTest,
+              ...(isNoisy
+                ? {
+                    search_standard_error: outcome.errors.search,
+                    test_standard_error: outcome.errors.test,
+                  }
+                : {}),
               architecture: ownText(cohort, outcome),
               ...Object.fromEntries(costs.map(({ name }) => [`cost_${name}`, outcome.costs?.[name] ?? null])),
             }),
@@ -138,11 +145,17 @@ export function winnersTable({
       winners.map(({ cohort, outcome }) => ({
         search: nameOf(cohort),
         seed: `${outcome.seed}`,
-        value: fixed(outcome.last.best, decimals),
-        test: fixed(outcome.last.test, decimals),
+        value: withError(outcome.last.best, outcome.errors.search, decimals),
+        test: withError(outcome.last.test, outcome.errors.test, decimals),
         ...Object.fromEntries(costs.map(({ name }) => [`cost ${name}`, number(outcome.costs?.[name])])),
         architecture: ownText(cohort, outcome) ?? unknown,
       })),
     ),
   ];
+}
+
+// --- internal ---
+
+function withError(value: number | null, error: number | null, decimals: number): string {
+  return value === null ? unknown : plusMinus({ mean: value, sd: error }, decimals);
 }

@@ -23,6 +23,12 @@ export function knownWords({ known, knownFrom }: Pick<RunState, "known" | "known
   return `${known.length} known ${one ? "result" : "results"} from ${knownFrom ?? "elsewhere"}, which cost${one ? "s" : ""} no budget`;
 }
 
+/** `3 others within noise`: what cannot be told from the best; empty where there is nothing, or it is not known. */
+export function tiesWords(withinNoise: number | null): string {
+  if (withinNoise === null || withinNoise === 0) return "";
+  return `${withinNoise} ${withinNoise === 1 ? "other" : "others"} within noise`;
+}
+
 /** Why a run came to its end. */
 export const endings: Readonly<Record<StopReason, string>> = {
   budget: "the budget is spent",

@@ -10,7 +10,7 @@ import { basename, resolve } from "node:path";
 import { UsageError } from "../errors.ts";
 import { reveal } from "../search/blind.ts";
 import { digestOf } from "../search/digest.ts";
-import type { Outcome, SearchConfig } from "../search/events.ts";
+import type { Outcome, SearchConfig, StandardErrors } from "../search/events.ts";
 import { fold } from "../search/fold.ts";
 import { checkedOutcome } from "../search/measurements.ts";
 import { resultsSoFar } from "../search/results.ts";
@@ -22,12 +22,14 @@ import { quotedValue } from "../text/json.ts";
 import { type KnownRow, readKnownRows, refuseTooMany, shown } from "./known-rows.ts";
 import { readRun } from "./run-record.ts";
 
-type Metrics = Readonly<Record<string, number>>;
+type Metrics = Record<string, number>;
 
 /** An architecture under the space's own names, with a value for each metric of the space. */
 export interface KnownResult {
   readonly text: string;
   readonly metrics: Metrics;
+  /** Of metrics that a run recorded with their noise; absent: none. A file has none. */
+  readonly standardErrors?: StandardErrors;
 }
 
 /** What a search begins with. */
@@ -76,7 +78,8 @@ async function resultsOfRun(folder: string, space: SpaceDescription): Promise<Kn
   const collected = new Collected(folder, space);
   for (const { measured, outcome } of resultsSoFar(state)) {
     if (outcome.kind !== "measurement") continue;
-    collected.add(`"${measured.text}"`, open(measured.text), outcome.metrics);
+    const { metrics, standardErrors } = outcome;
+    collected.add(`"${measured.text}"`, open(measured.text), metrics, standardErrors);
   }
   if (collected.results.length === 0)
     throw new UsageError(`known: ${folder} has no measured result; leave known out, or name another run`);
@@ -130,7 +133,7 @@ class Collected {
   }
 
   /** @throws UsageError naming the place */
-  add(place: string, raw: unknown, metrics: unknown): void {
+  add(place: string, raw: unknown, metrics: unknown, standardErrors?: StandardErrors): void {
     const parsed = this.#space.parse(raw);
     if (!parsed.ok) {
       const why = parsed.rejections.map(({ sentence }) => sentence).join("; ");
@@ -148,7 +151,7 @@ class Collected {
       );
     }
     this.#first.set(text, { place, metrics: own });
-    this.results.push({ text, metrics: own });
+    this.results.push({ text, metrics: own, ...(standardErrors === undefined ? {} : { standardErrors }) });
   }
 
   #metricsOf(place: string, given: unknown): Metrics {

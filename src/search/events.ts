@@ -15,6 +15,9 @@ export const formatVersion = 1;
 // ----- Parts -----
 
 const numbers = z.record(z.string(), z.number());
+/** By metric and in its unit; a metric whose noise is not known is absent. */
+const standardErrorsSchema = z.record(z.string(), z.number().min(0));
+export type StandardErrors = z.infer<typeof standardErrorsSchema>;
 
 /** The name of a role; each role has its own transcript. */
 export const roleSchema = z.enum(["navigator", "generator"]);
@@ -86,6 +89,11 @@ export const searchConfigSchema = z.strictObject({
   bounds: boundsSchema.exactOptional(),
   /** Present where a server is asked; absent in older records, where prompts are not watched. */
   onTruncation: truncationsSchema.exactOptional(),
+  /**
+   * Present where equivalent candidates are skipped; absent in older records, whose searchers did not draw again for
+   * them.
+   */
+  redrawsEquivalent: z.literal(true).exactOptional(),
 });
 export type SearchConfig = z.infer<typeof searchConfigSchema>;
 
@@ -99,7 +107,14 @@ export type MeasuredCost = z.infer<typeof measuredCostSchema>;
 
 /** The result of an evaluation: numbers, or a failure and no numbers. */
 export const outcomeSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("measurement"), metrics: numbers, seconds: z.number() }),
+  z.strictObject({
+    kind: z.literal("measurement"),
+    metrics: numbers,
+    seconds: z.number(),
+    standardErrors: standardErrorsSchema.exactOptional(),
+    /** Present where the evaluator had the numbers in its store, and evaluated nothing. */
+    stored: z.literal(true).exactOptional(),
+  }),
   z.strictObject({
     kind: z.literal("failure"),
     failure: z.enum(["out-of-memory", "not-finite", "out-of-range", "crashed"]),
@@ -259,7 +274,13 @@ const bodySchemas = [
     type: z.literal("results-known"),
     /** Where they come from, in words. */
     source: z.string(),
-    results: z.array(z.strictObject({ measured: measuredCostSchema, metrics: numbers })),
+    results: z.array(
+      z.strictObject({
+        measured: measuredCostSchema,
+        metrics: numbers,
+        standardErrors: standardErrorsSchema.exactOptional(),
+      }),
+    ),
   }),
   /** Costs that a searcher asked for before proposing. */
   z.strictObject({ type: z.literal("costs-measured"), round, measured: z.array(measuredCostSchema) }),

@@ -207,7 +207,7 @@ function take(state: RunState, event: Extract<EventBody, { type: "chat-replied" 
 /** Adds a known result, as if it had been evaluated before the first round. */
 function learn(
   state: RunState,
-  { measured, metrics }: Extract<EventBody, { type: "results-known" }>["results"][number],
+  { measured, ...known }: Extract<EventBody, { type: "results-known" }>["results"][number],
 ): void {
   const candidate: Candidate = {
     round: 0,
@@ -219,7 +219,7 @@ function learn(
       overLimit: isOverLimit(state, measured),
       twin: state.firstOfKey.get(measured.equivalenceKey) ?? null,
     },
-    outcome: { kind: "measurement", metrics, seconds: 0 },
+    outcome: { kind: "measurement", seconds: 0, ...known },
   };
   state.known.push(candidate);
   visit(state, candidate);

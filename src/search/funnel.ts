@@ -22,6 +22,8 @@ export interface Funnel {
   overLimitEvaluated: number;
   /** Part of `evaluated`: computes the same function as one evaluated before. */
   equivalentEvaluated: number;
+  /** Part of `evaluated`: the evaluator had the result in its store. */
+  storedEvaluated: number;
 }
 
 /** The funnel of the whole run, or of one round. Candidates still to be evaluated are not counted. */
@@ -84,6 +86,7 @@ function emptyFunnel(): Funnel {
     improved: 0,
     overLimitEvaluated: 0,
     equivalentEvaluated: 0,
+    storedEvaluated: 0,
   };
 }
 
@@ -111,6 +114,7 @@ function count(
     if (improved) total.improved += 1;
     if (verdict.overLimit) total.overLimitEvaluated += 1;
     if (verdict.twin !== null) total.equivalentEvaluated += 1;
+    if (outcome?.kind === "measurement" && outcome.stored === true) total.storedEvaluated += 1;
   }
   return bestSoFar;
 }

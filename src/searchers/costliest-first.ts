@@ -7,7 +7,7 @@ import { UsageError } from "../errors.ts";
 import type { Searcher, Turn } from "../search/ports.ts";
 import { randomStream, shuffle } from "../search/random.ts";
 import type { Architecture } from "../search/architecture.ts";
-import { withinLimits } from "./draws.ts";
+import { withinLimits, worthProposing } from "./draws.ts";
 
 /** Spaces up to this size are listed whole; of larger ones a sample is listed. */
 const largestListed = 50_000n;
@@ -27,7 +27,12 @@ export const costliestFirst: Searcher = {
     const ordered = [...costs].sort(
       (first, second) => (second.costs[cost.name] ?? 0) - (first.costs[cost.name] ?? 0),
     );
-    return ordered.slice(0, turn.allowance).map(({ text }) => text);
+    const texts = new Map(open.map((each) => [each.text as string, each]));
+    const worth = await worthProposing(
+      turn,
+      ordered.flatMap(({ text }) => texts.get(text) ?? []),
+    );
+    return worth.slice(0, turn.allowance).map(({ text }) => text);
   },
 };
 

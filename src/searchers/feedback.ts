@@ -27,6 +27,7 @@ import {
   describeLimits,
   hasPromptExtras,
   informs,
+  openNames,
   sceneOf,
   textsOf,
   withUnit,
@@ -48,7 +49,9 @@ export interface Author {
 export function openingMessage(state: RunState, space: Space, { role, texts }: Author): string {
   const { opening } = textsOf(state.search);
   const scene = sceneOf(state, role);
-  const names = space.description.dimensions.map(({ name }) => `\`${name}\``).join(", ");
+  const names = openNames(space)
+    .map((name) => `\`${name}\``)
+    .join(", ");
   return [
     ...(state.known.length === 0
       ? [texts.first(scene)]

@@ -4,11 +4,12 @@
  * The current architecture of the climb is read from the rounds so far, so nothing has to be remembered. No space is
  * known here.
  */
+import type { MeasuredCost } from "../search/events.ts";
 import type { Searcher, Turn } from "../search/ports.ts";
 import { shuffle } from "../search/random.ts";
 import type { Architecture } from "../search/architecture.ts";
 import { isOverLimit } from "../search/results.ts";
-import { drawNew, roundSize, withinLimits } from "./draws.ts";
+import { drawNew, roundSize, skipsTwins, worthProposing } from "./draws.ts";
 import { type Individual, individuals } from "./population.ts";
 
 export const localSearch: Searcher = {
@@ -18,7 +19,7 @@ export const localSearch: Searcher = {
     const stream = turn.random("steps");
     const summit = currentOf(turn);
     const open = summit === null ? [] : shuffle(stream, unvisited(turn, summit.architecture));
-    const steps = (await withinLimits(turn, open)).slice(0, roundSize(turn));
+    const steps = (await worthProposing(turn, open)).slice(0, roundSize(turn));
     if (steps.length > 0) return steps.map(({ text }) => text);
     const start = await drawNew(turn, roundSize(turn), () => turn.space.sample(stream));
     return start.map(({ text }) => text);
@@ -38,14 +39,21 @@ function currentOf(turn: Turn): Individual | null {
   return current;
 }
 
-/** Neighbours that were not visited before `round` and are not known to be over a limit. */
+/** Neighbours that were not visited before `round`, and are not known to be over a limit or a twin that is skipped. */
 function unvisited(turn: Turn, architecture: Architecture, round = turn.round): Architecture[] {
   return turn.space.neighbours(architecture).filter(({ text }) => {
     const measured = turn.state.costs.get(text);
     const visit = turn.state.visited.get(text);
-    return (
-      (visit === undefined || visit.round >= round) &&
-      (measured === undefined || !isOverLimit(turn.state, measured))
-    );
+    if (visit !== undefined && visit.round < round) return false;
+    if (measured === undefined) return true;
+    return !isOverLimit(turn.state, measured) && !isSkippedTwin(turn, measured, round);
   });
+}
+
+/** Whether one that computes the same was visited before `round`, and such twins are skipped. */
+function isSkippedTwin(turn: Turn, { equivalenceKey }: MeasuredCost, round: number): boolean {
+  if (!skipsTwins(turn) || equivalenceKey === "") return false;
+  const { state } = turn;
+  const first = state.visited.get(state.firstOfKey.get(equivalenceKey) ?? "");
+  return first !== undefined && first.round < round;
 }

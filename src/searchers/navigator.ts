@@ -13,7 +13,15 @@ import { strategySections } from "../search/strategy.ts";
 import { condensedMessage } from "./condensed.ts";
 import { openingMessage, refinementMessage } from "./feedback.ts";
 import { hintSection } from "./hints.ts";
-import { describeProblem, describeSpace, exampleOf, hasPromptExtras, sceneOf, textsOf } from "./prompts.ts";
+import {
+  describeProblem,
+  describeSpace,
+  exampleOf,
+  hasPromptExtras,
+  openNames,
+  sceneOf,
+  textsOf,
+} from "./prompts.ts";
 
 const fewestWords = 5;
 const longestQuote = 200;
@@ -58,9 +66,10 @@ export function isStrategy(text: string): boolean {
 }
 
 /** The headings of a strategy in a fence; without prompt extras only the paper's, without shares. */
-export function outlineOf({ search }: RunState, { description }: Space): string {
-  const directions = ["## Directions", ...description.dimensions.map(({ name }) => `### ${name}`)].join("\n");
-  const ranges = `## Ranges\n- ${description.dimensions[0]?.name}[0]: CHOICE 60%, CHOICE 30%, CHOICE 10%`;
+export function outlineOf({ search }: RunState, space: Space): string {
+  const names = openNames(space);
+  const directions = ["## Directions", ...names.map((name) => `### ${name}`)].join("\n");
+  const ranges = `## Ranges\n- ${names[0]}[0]: CHOICE 60%, CHOICE 30%, CHOICE 10%`;
   const lines = strategySections.flatMap((section) => {
     if (section === "Directions") return [directions];
     if (section !== "Ranges" && section !== "Avoid") return [`## ${section}`];

@@ -158,12 +158,23 @@ export function describeLimits({ search, space }: RunState): string[] {
   });
 }
 
+/** The names of the dimensions in which there is something to choose. */
+export function openNames({ description: { dimensions } }: Space): string[] {
+  const open = dimensions.filter((dimension) => !isFixed(dimension));
+  return (open.length === 0 ? dimensions : open).map(({ name }) => name);
+}
+
 /** A number with its unit, where it has one. */
 export function withUnit(value: number, unit: string): string {
   return unit === "" ? number(value) : `${number(value)} ${unit}`;
 }
 
 // --- internal ---
+
+/** Whether a dimension has one choice, so that nothing is searched there. */
+function isFixed({ choices }: Dimension): boolean {
+  return choices.length === 1;
+}
 
 /** A metric or cost: its name, its unit and its meaning, as far as they are known. */
 function describeNumber({ name, unit, meaning }: { name: string; unit: string; meaning: string }): string {
@@ -188,28 +199,70 @@ function describeRules(dimensions: readonly Dimension[]): string[] {
   );
 }
 
-function describeDimension(dimension: Dimension): string {
-  const { name, meaning, choices, groups, slotNames } = dimension;
-  const slots = groups.reduce((sum, { size }) => sum + size, 0);
-  const lines = [
-    `## \`${name}\`: ${slots === 1 ? "one slot," : `${slots} slots, each`} one of ${choices.join(", ")}`,
-  ];
-  if (meaning !== "") lines.push(meaning);
-  if (slots > 1) {
-    const form = isWrittenGrouped(dimension)
-      ? `Written as ${groups.length} lists, one a group, of ${groups[0]?.size} slots each. ${name}[i] below counts the slots from 0 through all groups.`
-      : `Written as one flat list of ${slots} slots, counted from 0.`;
-    let at = 0;
-    const list = groups.map((group) => {
-      const members = Array.from({ length: group.size }, () => {
-        const slot = at++;
-        return slotNames[slot] === undefined ? `${name}[${slot}]` : `${name}[${slot}] (${slotNames[slot]})`;
-      });
-      return `- ${group.name || "all"}: ${members.join(", ")}`;
+/** A dimension for a model. Groups and slots that an earlier dimension shares with it are not listed again. */
+function describeDimension(dimension: Dimension, index: number, all: readonly Dimension[]): string {
+  const { name, meaning, choices } = dimension;
+  const slots = slotCount(dimension);
+  const count = slots === 1 ? "one slot," : `${slots} slots, each`;
+  if (isFixed(dimension))
+    return [
+      `## \`${name}\`: ${count} always ${choices[0]}`,
+      ...(meaning === "" ? [] : [firstSentence(meaning)]),
+      ...(slots === 1 ? [] : [`${listForm(dimension)}.`]),
+    ].join("\n\n");
+  const twin = all.slice(0, index).find((other) => !isFixed(other) && haveSameSlots(other, dimension));
+  return [
+    `## \`${name}\`: ${count} one of ${choices.join(", ")}`,
+    ...(meaning === "" ? [] : [meaning]),
+    ...(slots === 1 ? [] : describeSlots(dimension, twin)),
+  ].join("\n\n");
+}
+
+/** How the slots are written and counted, and what they are: a list, or the earlier dimension that has the same ones. */
+function describeSlots(dimension: Dimension, twin: Dimension | undefined): string[] {
+  const { name, groups, slotNames } = dimension;
+  const form = isWrittenGrouped(dimension)
+    ? `${listForm(dimension)}. ${name}[i]${twin === undefined ? " below" : ""} counts the slots from 0 through all groups.`
+    : `${listForm(dimension)}, counted from 0.`;
+  if (twin !== undefined)
+    return [
+      `${form} The groups and slots are those of \`${twin.name}\`: ${name}[i] is at the place of ${twin.name}[i].`,
+    ];
+  let at = 0;
+  const list = groups.map((group) => {
+    const members = Array.from({ length: group.size }, () => {
+      const slot = at++;
+      return slotNames[slot] === undefined ? `${name}[${slot}]` : `${name}[${slot}] (${slotNames[slot]})`;
     });
-    lines.push(form, list.join("\n"));
-  }
-  return lines.join("\n\n");
+    return `- ${group.name || "all"}: ${members.join(", ")}`;
+  });
+  return [form, list.join("\n")];
+}
+
+function listForm(dimension: Dimension): string {
+  const { groups } = dimension;
+  return isWrittenGrouped(dimension)
+    ? `Written as ${groups.length} lists, one a group, of ${groups[0]?.size} slots each`
+    : `Written as one flat list of ${slotCount(dimension)} slots`;
+}
+
+/**
+ * Whether slot i is the same place in two dimensions: the groups and the names of the slots are equal. Slots without
+ * names are the same place only where one dimension counts both.
+ */
+function haveSameSlots(first: Dimension, second: Dimension): boolean {
+  const isKnown =
+    first.slotNames.length > 0 || (first.activeCount !== "" && first.activeCount === second.activeCount);
+  const placesOf = ({ groups, slotNames }: Dimension) => JSON.stringify([groups, slotNames]);
+  return isKnown && slotCount(first) > 1 && placesOf(first) === placesOf(second);
+}
+
+function slotCount({ groups }: Dimension): number {
+  return groups.reduce((sum, { size }) => sum + size, 0);
+}
+
+function firstSentence(text: string): string {
+  return /^.*?[.!?](?=\s|$)/s.exec(text)?.[0] ?? text;
 }
 
 function slotsSchema(dimension: Dimension): Record<string, unknown> {
@@ -224,10 +277,7 @@ function slotsSchema(dimension: Dimension): Record<string, unknown> {
   });
   if (isWrittenGrouped(dimension))
     return list(list(slot, dimension.groups[0]?.size ?? 1), dimension.groups.length);
-  return list(
-    slot,
-    dimension.groups.reduce((sum, { size }) => sum + size, 0),
-  );
+  return list(slot, slotCount(dimension));
 }
 
 function chunks<T>({ groups }: Dimension, slots: readonly T[]): T[][] {

@@ -8,7 +8,7 @@ import type { Searcher, Turn } from "../search/ports.ts";
 import { pick, type Random } from "../search/random.ts";
 import type { Architecture } from "../search/architecture.ts";
 import { budgetLeft, roundLimit } from "../search/progress.ts";
-import { drawNew, roundSize, withinLimits } from "./draws.ts";
+import { drawNew, roundSize, worthProposing } from "./draws.ts";
 import { fitGaussianProcess, type Prediction } from "./gaussian-process.ts";
 import { type Individual, individuals, ranked } from "./population.ts";
 
@@ -45,7 +45,7 @@ function modelRoundSize(turn: Turn): number {
   return Math.min(turn.allowance, Math.max(batch, Math.ceil(budgetLeft(turn.state) / rounds)));
 }
 
-/** The candidates with the highest expected improvement that keep to the limits. */
+/** The candidates with the highest expected improvement that are worth proposing. */
 async function mostPromising(
   turn: Turn,
   all: readonly Individual[],
@@ -71,7 +71,7 @@ async function mostPromising(
     .map(({ architecture }) => architecture);
   const found: Architecture[] = [];
   for (let at = 0; at < ordered.length && found.length < count; at += costBatch)
-    found.push(...(await withinLimits(turn, ordered.slice(at, at + costBatch))));
+    found.push(...(await worthProposing(turn, ordered.slice(at, at + costBatch), found)));
   return found.slice(0, count);
 }
 

@@ -138,6 +138,7 @@ export const estimateFlags = [
 export const benchFlags = [
   "plan.seeds",
   "budget",
+  "limits",
   "plan.parallel",
   "model.name",
   "model.baseUrl",

@@ -134,6 +134,7 @@ export function searchConfigOf(config: Config): SearchConfig {
     patienceSeconds: evaluator.patienceSeconds,
     ...(bounds === null || !isBounded ? {} : { bounds }),
     ...(model === null ? {} : watchedBy(model)),
+    ...(config.equivalent === "skip" ? { redrawsEquivalent: true } : {}),
   });
 }
 

@@ -61,11 +61,24 @@ export function withUnit(value: number | null | undefined, unit: string): string
   return unit === "" ? number(value) : `${number(value)} ${unitSign(unit)}`;
 }
 
-/** A result of a metric, with its unit: four significant digits, so that 93.848 percent is 93.85 % everywhere. */
-export function score(value: number | null | undefined, unit: string): string {
+/**
+ * A result of a metric, with its unit: four significant digits, so that 93.848 percent is 93.85 % everywhere.
+ *
+ * Where its standard error is known it follows, as in `93.8 % ± 0.3`, and both have the same decimals. The error has one
+ * digit that counts, two where the first one is a 1, and more where the value would lose a second digit.
+ */
+export function score(value: number | null | undefined, unit: string, error: number | null = null): string {
   if (value === null || value === undefined) return unknown;
-  const digits = value.toFixed(decimalsFor([value]));
-  return unit === "" ? digits : `${digits} ${unitSign(unit)}`;
+  const usual = decimalsFor([value]);
+  const ofError = error === null ? null : decimalsOfError(error, usual - 1);
+  const digits = value.toFixed(ofError ?? usual);
+  const text = unit === "" ? digits : `${digits} ${unitSign(unit)}`;
+  return error === null ? text : `${text} ± ${ofError === null ? number(error) : error.toFixed(ofError)}`;
+}
+
+/** A number with its standard error, as in `93.8 ± 0.3`; the number alone where that is not known. */
+export function withError(value: number, error: number | null): string {
+  return error === null ? number(value) : score(value, "", error);
 }
 
 /** An amount of money, small ones to two digits that count; a dash where it is not known. */
@@ -77,4 +90,14 @@ export function money(value: number | null): string {
 /** An amount of US dollars with its unit. */
 export function dollars(usd: number): string {
   return `${money(usd)} USD`;
+}
+
+// --- internal ---
+
+/** With how many decimals a standard error is shown; null: it is zero, or smaller than any digit that is shown. */
+function decimalsOfError(error: number, fewest: number): number | null {
+  if (error <= 0) return null;
+  const exponent = Math.floor(Math.log10(error));
+  const decimals = (error / 10 ** exponent < 2 ? 1 : 0) - exponent;
+  return decimals > 6 ? null : Math.max(0, fewest, decimals);
 }

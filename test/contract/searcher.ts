@@ -73,6 +73,7 @@ export interface World {
   /** Canonical texts of architectures whose results are known before the search. */
   readonly known?: readonly string[];
   readonly score?: (architecture: Architecture) => number | Outcome;
+  readonly equivalenceKey?: (architecture: Architecture) => string;
 }
 
 /** Odds of every choice for any space, no two of a slot alike. */
@@ -89,12 +90,13 @@ export function unevenPrior({ dimensions }: SpaceDescription): NonNullable<Searc
 export async function search(
   searcher: Searcher,
   description: SpaceDescription,
-  { search: changes, score, known = [] }: World = {},
+  { search: changes, score, equivalenceKey = () => "", known = [] }: World = {},
 ) {
   const evaluator = new MemoryEvaluator({
     description,
     score: score ?? separableScore(description),
     costs: countedCosts(description),
+    equivalenceKey,
   });
   const { journal, run } = await setUp({
     searcher,
@@ -245,6 +247,34 @@ export function suiteInSpaces(
         });
 
         if (!isWhole) return;
+
+        it.runIf(isFrugal && space.size > 10_000n)(
+          "spends the budget within a limit that one even draw in a hundred keeps, and proposes nothing over it",
+          async () => {
+            const { state } = await play(description, {
+              search: { limits: limitFor(space, 0.01), budget: 25 },
+            });
+            expect(state.ended).toBe("budget");
+            expect(funnel(state)).toMatchObject({ proposed: 25, evaluated: 25 });
+          },
+        );
+
+        it.runIf(isFrugal && space.size > 10_000n)(
+          "spends the budget on different functions where equivalent architectures are skipped",
+          async () => {
+            // About a hundred functions in all.
+            const equivalenceKey = ({ choices }: Architecture) => {
+              const used = choices.flat().filter((choice) => choice !== null);
+              return `${used.filter((choice) => choice === 0).length} of ${used.length}, ${used[0]}${used[1]}`;
+            };
+            const { state } = await play(description, {
+              equivalenceKey,
+              search: { equivalent: "skip", redrawsEquivalent: true, budget: 25 },
+            });
+            expect(state.ended).toBe("budget");
+            expect(funnel(state)).toMatchObject({ proposed: 25, evaluated: 25 });
+          },
+        );
 
         it("proposes the same with the same seed, and something else with another", async () => {
           const [first, again, other] = await Promise.all(

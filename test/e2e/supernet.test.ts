@@ -19,10 +19,10 @@ import {
   temporaryFolder,
 } from "../support/cli.ts";
 
-const limit = 1.2;
-/** Of each scan; the example makes 12. The images to calibrate with remain as many as the official rule takes. */
-const variants = 3;
-const scans = 445;
+const limit = 2;
+/** Of each scan; the example makes 4. The images to calibrate with remain as many as the official rule takes. */
+const variants = 1;
+const scans = 1500;
 let images: string;
 
 beforeAll(() => {
@@ -31,25 +31,27 @@ beforeAll(() => {
   images = join(temporaryFolder(), "images");
   const program = [
     "import pathlib, sys",
-    "import train_digits_supernet as digits",
-    `digits.VARIANTS.update(train=3, search=${variants}, test=${variants})`,
-    "digits.write_images(pathlib.Path(sys.argv[1]))",
+    "import train_scenes_supernet as scenes",
+    `scenes.VARIANTS.update(train=1, search=${variants}, test=${variants})`,
+    "scenes.write_images(pathlib.Path(sys.argv[1]))",
   ];
   execFileSync(python, ["-c", program.join("\n"), images], { cwd: join(root, "examples") });
 }, 120_000);
 
-/** A configuration file of the digits with a store of its own, so that nothing is known from before. */
+/** A configuration file of the scenes with a store of its own, so that nothing is known from before. */
 function configuration(imagenet: Record<string, string> = {}): string {
   const folders = { val: "test", search: "search", train: "train", ...imagenet };
   const named = Object.entries(folders).map(([key, folder]) => `  ${key}: ${join(images, folder)}\n`);
   return temporaryFile(
     "evaluator.yaml",
-    `checkpoints: {ofa-digits: ${join(root, "examples/digits/ofa_digits.pth")}}\nimagenet:\n${named.join("")}` +
+    `checkpoints: {ofa-scenes: ${join(root, "examples/scenes/ofa_scenes.pth")}}\nimagenet:\n${named.join("")}` +
       `device: cpu\nanalognas: false\ncache_dir: ${temporaryFolder()}\n`,
   );
 }
 
-const space = ["--space", "ofa-digits"];
+const space = ["--space", "ofa-scenes"];
+
+const flags = (out: string) => ["--budget", "2", "--limit", `macs_m=${limit}`, "--out", out];
 
 /** The configuration of the search, whose store knows what it measured. */
 let searchedWith: string;
@@ -57,8 +59,7 @@ let searched: Summary;
 
 beforeAll(async () => {
   searchedWith = configuration();
-  const flags = ["--budget", "2", "--limit", `macs_m=${limit}`, "--out", newRun()];
-  searched = await json(["run", ...space, "--evaluator-config", searchedWith, ...flags]);
+  searched = await json(["run", ...space, "--evaluator-config", searchedWith, ...flags(newRun())]);
 }, 300_000);
 
 test("a search within a limit finds subnets that classify images it has not seen", async () => {
@@ -66,12 +67,12 @@ test("a search within a limit finds subnets that classify images it has not seen
   expect(spend.evaluations).toBe(2);
   expect(best?.costs.macs_m).toBeLessThanOrEqual(limit);
   expect(best?.metrics).toMatchObject({ images: scans * variants });
-  expect(best?.metrics.accuracy).toBeGreaterThan(60);
-  expect(best?.test?.accuracy).toBeGreaterThan(60);
+  expect(best?.metrics.accuracy).toBeGreaterThan(20);
+  expect(best?.test?.accuracy).toBeGreaterThan(20);
   expect(best?.test?.accuracy).not.toBe(best?.metrics.accuracy);
   expect(best?.sameImagesAsSearch).toBe(false);
   for (const event of events(run)) {
-    if (event.type === "run-started") expect(event.space.provenance).toContain("ofa_digits.pth, SHA-256 ");
+    if (event.type === "run-started") expect(event.space.provenance).toContain("ofa_scenes.pth, SHA-256 ");
     if (event.type === "architecture-measured") expect(JSON.stringify(event)).toMatch(/"top5":\d/);
   }
   expect(existsSync(join(run, "evaluator.log"))).toBe(true);
@@ -88,7 +89,11 @@ test("two processes give an architecture the same number, and one store gives it
   const other = await evaluate(configuration());
   expect(other.metrics).toEqual(searched.best?.metrics);
   expect(other.seconds).toBeGreaterThan(0);
-  expect(await evaluate(searchedWith)).toMatchObject({ metrics: other.metrics, seconds: 0 });
+  expect(searched.funnel.storedEvaluated).toBe(0);
+  const again = await json(["run", ...space, "--evaluator-config", searchedWith, ...flags(newRun())]);
+  expect(again.best?.metrics).toEqual(other.metrics);
+  expect(again.funnel).toMatchObject({ evaluated: 2, storedEvaluated: 2 });
+  expect(again.spend.evaluationSeconds).toBe(0);
 }, 300_000);
 
 test("a winner that was tested on the images of the search is told to be", async () => {

@@ -239,12 +239,15 @@ export interface EvaluatorSettings {
   readonly port?: number;
   /** How long each evaluation takes. */
   readonly slowSeconds?: number;
+  /** A Python file to start in its place, in this folder. */
+  readonly file?: string;
 }
 
 /** Starts the Python evaluator by itself, as a person would for several runs. */
 export async function startEvaluator(settings: EvaluatorSettings = {}): Promise<EvaluatorProcess> {
-  const { config, port = 0, slowSeconds = 0 } = settings;
-  const program = slowSeconds === 0 ? ["-m", "collm_nas_evaluator"] : [slowEvaluator];
+  const { config, port = 0, slowSeconds = 0, file } = settings;
+  const usual = slowSeconds === 0 ? ["-m", "collm_nas_evaluator"] : [slowEvaluator];
+  const program = file === undefined ? usual : [join(root, "test/support", file)];
   const listen = ["serve", "--listen", `127.0.0.1:${port}`];
   const args = [...program, ...listen, ...(config === undefined ? [] : ["--config", config])];
   const child = spawn(python, args, {

@@ -220,6 +220,10 @@ export const faults: readonly [string, Fault, Partial<ConformOptions>?][] = [
   ["evaluate-metrics", measured(({ metrics }) => ({ metrics: { accuracy: metrics.accuracy } }))],
   ["evaluate-percent", measured(({ metrics }) => ({ metrics: { ...metrics, accuracy: 100.5 } }))],
   ["evaluate-seconds", measured(() => ({ seconds: -1 }))],
+  ...[{ accuracy: -0.1 }, { accuracy: Number.NaN }, { speed: 0.1 }].map((errors): [string, Fault] => [
+    "evaluate-standard-errors",
+    measured(() => ({ standard_errors: errors })),
+  ]),
   [
     "evaluate-failure-kind",
     evaluated(() => ({ failure: { kind: 9, message: "it does" }, measurement: null })),
@@ -246,6 +250,7 @@ export const faults: readonly [string, Fault, Partial<ConformOptions>?][] = [
     { silenceSeconds: 0.5 },
   ],
   ["evaluate-twice", measured(({ metrics }, index) => ({ metrics: { ...metrics, latency: index } }))],
+  ["evaluate-twice", measured((_measurement, index) => ({ standard_errors: { latency: index } }))],
   ["evaluate-same", noisyAt(2)],
   ["evaluate-together", noisyAt(3)],
   ["evaluate-cancelled", noisyAt(6)],

@@ -362,7 +362,9 @@ export function playFromPrompt(): (request: ModelRequest) => Answer {
     const content = body.messages?.find(({ role }) => role === "system")?.["content"];
     const system = typeof content === "string" ? content : "";
     if (!system.includes("```json")) return chat(strategyText(random));
-    const dimensions = [...system.matchAll(/^## `(\w+)`: (one slot,|(\d+) slots, each) one of (.+)$/gm)];
+    const dimensions = [
+      ...system.matchAll(/^## `(\w+)`: (one slot,|(\d+) slots, each) (?:one of|always) (.+)$/gm),
+    ];
     const drawnList = (choices: string, slots: number) =>
       Array.from({ length: slots }, () => {
         const choice = pick(random, choices.split(", "));

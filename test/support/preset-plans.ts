@@ -18,7 +18,13 @@ export const planSizes: Readonly<Record<string, number>> = {
   "nasbench201-solo.yaml": 18,
   "nasbench201-temperatures.yaml": 40,
   "nasbench201-wordings.yaml": 21,
+  "scenes-bank.yaml": 9,
 };
+
+/** How many seeds a plan has, and how many evaluations its runs make. */
+export function planScale(name: string): { readonly seeds: number; readonly budget: number } {
+  return name === "scenes-bank.yaml" ? { seeds: 20, budget: 200 } : { seeds: 10, budget: 100 };
+}
 
 /** Whether a plan is about a language model. */
 export function isAboutModels(name: string): boolean {

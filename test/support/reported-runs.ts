@@ -27,6 +27,10 @@ export interface RunOptions {
   readonly tests?: "winner" | "oracle" | "none";
   /** The test value of an architecture, from its place and its value on the search split. */
   readonly testOf?: (at: number, value: number) => number;
+  /** The standard error of a value, from its place; none is known where it is not given. */
+  readonly errorOf?: (at: number, split: "search" | "test") => number | undefined;
+  /** Whether the evaluator had the result at a place in its store. */
+  readonly isStored?: (at: number) => boolean;
   /** The canonical text of each architecture; made up where it is not given. */
   readonly textOf?: (at: number) => string;
   readonly replies?: readonly Partial<ChatReply>[];
@@ -46,10 +50,14 @@ export function reportedRun(scores: readonly (number | null)[], options: RunOpti
   const first = runStarted(started);
   const { name } = first.space.metrics[0] as { name: string };
   const { name: costName } = first.space.costs[0] as { name: string };
-  const measured = (value: number | null): Outcome =>
-    value === null
-      ? { kind: "failure", failure: "crashed", message: "out of order" }
-      : { kind: "measurement", metrics: { [name]: value }, seconds: 2 };
+  const measured = (value: number | null, at: number, split: "search" | "test"): Outcome => {
+    if (value === null) return { kind: "failure", failure: "crashed", message: "out of order" };
+    const error = options.errorOf?.(at, split);
+    const errors = error === undefined ? {} : { standardErrors: { [name]: error } };
+    if (split === "search" && options.isStored?.(at) === true)
+      return { kind: "measurement", metrics: { [name]: value }, seconds: 0, ...errors, stored: true };
+    return { kind: "measurement", metrics: { [name]: value }, seconds: 2, ...errors };
+  };
   const limit = search.limits?.[costName] ?? Number.POSITIVE_INFINITY;
   const textOf = options.textOf ?? ((at: number) => `|conv~${at}|`);
   const verdictOf = (at: number): Verdict => {
@@ -96,7 +104,7 @@ export function reportedRun(scores: readonly (number | null)[], options: RunOpti
         round,
         candidate,
         text: textOf(at),
-        outcome: measured(scores[at] ?? null),
+        outcome: measured(scores[at] ?? null, at, "search"),
       });
     bodies.push({ type: "round-closed", round, chain: "" });
   }
@@ -104,7 +112,7 @@ export function reportedRun(scores: readonly (number | null)[], options: RunOpti
     bodies.push({ type: "run-ended", reason: "budget", chain: "" });
     const tested = (at: number) => ({
       text: textOf(at),
-      outcome: measured(testOf(at, scores[at] as number)),
+      outcome: measured(testOf(at, scores[at] as number), at, "test"),
     });
     const better = first.space.metrics[0]?.higherIsBetter === false ? Math.min : Math.max;
     const within = scores.map((value, at) => ((flops[at] ?? 100 + at) > limit ? null : value));

@@ -232,7 +232,7 @@ describe("progress", () => {
   /** The best after k evaluations is 59 + k. */
   const rising = Array.from({ length: 25 }, (_, at) => 60 + at);
 
-  it("is the best after each checkpoint within the budget; who ended early stands as it ended", () => {
+  it("is the best after each checkpoint and at each budget; who ended early stands as it ended", () => {
     const { columns, rows, data } = table(
       studyOf([
         { label: "long", scores: [rising, rising.slice(0, 12)], search: { budget: 25 } },
@@ -240,10 +240,16 @@ describe("progress", () => {
       ]),
       "progress-search-tiny",
     );
-    expect(columns.map(({ name }) => name)).toEqual(["Search", "After 10", "After 20"]);
+    expect(columns.map(({ name }) => name)).toEqual([
+      "Search",
+      "After 10",
+      "After 15",
+      "After 20",
+      "After 25",
+    ]);
     expect(rows).toEqual([
-      ["long", "69.00 ± 0.00", "75.00 ± 5.66"],
-      ["short", "69.00", "–"],
+      ["long", "69.00 ± 0.00", "72.50 ± 2.12", "75.00 ± 5.66", "77.50 ± 9.19"],
+      ["short", "69.00", "74.00", "–", "–"],
     ]);
     expect(data[0]).toMatchObject({ after_20_count: 2, after_20_mean: 75 });
     expect(data[1]).toMatchObject({ after_20_count: 0, after_20_mean: null, after_20_sd: null });
@@ -255,11 +261,13 @@ describe("progress", () => {
       { label: "unasked", scores: [rising, [...rising.slice(0, 9), 99, 61]], search: { budget: 25 } },
     ];
     expect(table(studyOf(entries), "progress-test-tiny").rows).toEqual([
-      ["asked", "68.00 ± 0.00", "78.00 ± 0.00"],
+      ["asked", "68.00 ± 0.00", "78.00 ± 0.00", "83.00 ± 0.00"],
       // Of one of the two the pick after 10 is the winner, whose test is known; a mean over it alone would mislead.
-      ["unasked", "–", "–"],
+      // What is picked in the end is tested, whatever the budget is.
+      ["unasked", "–", "–", "90.50 ± 10.61"],
     ]);
-    const ids = tablesOf(studyOf([{ label: "unasked", scores: [rising] }])).map(({ id }) => id);
+    const untested = studyOf([{ label: "unasked", scores: [rising], tests: "none" }]);
+    const ids = tablesOf(untested).map(({ id }) => id);
     expect(ids).toContain("progress-search-tiny");
     expect(ids).not.toContain("progress-test-tiny");
   });

@@ -22,6 +22,7 @@ const optionalKeys = [
   "onTruncation",
   "oracle",
   "prior",
+  "redrawsEquivalent",
   "costRevision",
   "wording",
 ];
@@ -38,7 +39,7 @@ describe("what is stored with a run", () => {
   it("has what was set otherwise than usual, and nothing of it else", async () => {
     const config = await readConfig(
       yaml(
-        "space: s\npromptExtras: false\nwording: coaching\nblind: true\noracle: true\nknown: a.csv\nprior: {op: {a: 1}}\nearly: random\ncaps: {seconds: 60}\nmodel: {name: m}",
+        "space: s\npromptExtras: false\nwording: coaching\nblind: true\noracle: true\nknown: a.csv\nprior: {op: {a: 1}}\nearly: random\nequivalent: skip\ncaps: {seconds: 60}\nmodel: {name: m}",
       ),
       {},
     );

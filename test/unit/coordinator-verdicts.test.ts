@@ -59,6 +59,7 @@ describe("the verdict on a candidate", () => {
       improved: expect.any(Number),
       overLimitEvaluated: 0,
       equivalentEvaluated: 0,
+      storedEvaluated: 0,
     });
     expect(evaluator.evaluated.filter(({ split }) => split === "search").map(({ text }) => text)).toEqual([
       middle,

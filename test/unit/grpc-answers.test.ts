@@ -27,8 +27,11 @@ const first = (parts: NonNullable<EvaluateResponse["outcome"]>): EvaluateRespons
   outcome: { index: 0, architecture: three[0] as string, ...parts },
 });
 
-const measured = (metrics: Record<string, number>, seconds = 1) =>
-  first({ measurement: { metrics, seconds } });
+const measured = (
+  metrics: Record<string, number>,
+  seconds = 1,
+  standardErrors: Record<string, number> = {},
+) => first({ measurement: { metrics, seconds, standardErrors } });
 
 describe("outcomes", () => {
   it.each([Number.NaN, Number.POSITIVE_INFINITY])(
@@ -44,6 +47,29 @@ describe("outcomes", () => {
     const evaluator = await scripted(() => [measured({ extra: 1, accuracy: 90 }, 2.5)]);
     const outcome = { kind: "measurement", metrics: { accuracy: 90 }, seconds: 2.5 };
     expect(await evaluate(evaluator)).toEqual([{ kind: "outcome", index: 0, outcome }]);
+  });
+
+  it("keeps the standard errors of metrics, and no member for them where there are none", async () => {
+    const evaluator = await scripted(() => [measured({ accuracy: 90 }, 2.5, { accuracy: 0.3 })]);
+    const outcome = {
+      kind: "measurement",
+      metrics: { accuracy: 90 },
+      seconds: 2.5,
+      standardErrors: { accuracy: 0.3 },
+    };
+    expect(await evaluate(evaluator)).toEqual([{ kind: "outcome", index: 0, outcome }]);
+    const silent = await scripted(() => [measured({ accuracy: 90 })]);
+    expect(JSON.stringify(await evaluate(silent))).not.toContain("standardErrors");
+  });
+
+  it("keeps that a result was stored, and no member for it where it was not", async () => {
+    const stored = await scripted(() => [
+      first({ measurement: { metrics: { accuracy: 90 }, seconds: 0, stored: true } }),
+    ]);
+    const outcome = { kind: "measurement", metrics: { accuracy: 90 }, seconds: 0, stored: true };
+    expect(await evaluate(stored)).toEqual([{ kind: "outcome", index: 0, outcome }]);
+    const fresh = await scripted(() => [measured({ accuracy: 90 })]);
+    expect(JSON.stringify(await evaluate(fresh))).not.toContain("stored");
   });
 
   it.each<[FailureKind, string]>([
@@ -76,6 +102,26 @@ describe("outcomes", () => {
     ["an outcome is of no known kind", () => [first({})], /neither a measurement nor a failure/],
     ["a failure is of no known kind", () => [first({ failure: { kind: 99 as 4 } })], /failure kind 99/],
     ["it took less than no time", () => [measured({ accuracy: 9 }, -1)], /took -1 seconds/],
+    [
+      "a standard error is negative",
+      () => [measured({ accuracy: 9 }, 1, { accuracy: -0.5 })],
+      /for \{"depth".* it gave a standard error of "accuracy" that is -0\.5; repair/,
+    ],
+    [
+      "a standard error is no number",
+      () => [measured({ accuracy: 9 }, 1, { accuracy: Number.NaN })],
+      /standard error of "accuracy" that is NaN/,
+    ],
+    [
+      "a standard error is endless",
+      () => [measured({ accuracy: 9 }, 1, { accuracy: Number.POSITIVE_INFINITY })],
+      /standard error of "accuracy" that is Infinity/,
+    ],
+    [
+      "a standard error is of something else",
+      () => [measured({ accuracy: 9 }, 1, { "sp\nare": 0.5 })],
+      /standard error of "sp are", which is no metric of the space/,
+    ],
     ["it took no number of seconds", () => [measured({ accuracy: 9 }, Number.NaN)], /took NaN seconds/],
   ])("refuses the answer when %s", async (_, messages, words) => {
     const evaluator = await scripted(messages);

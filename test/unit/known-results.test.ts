@@ -161,7 +161,14 @@ describe("the folder of a run", () => {
       score: (architecture) =>
         architecture.text === failing
           ? { kind: "failure", failure: "crashed", message: "" }
-          : tinyScore(architecture, "search"),
+          : architecture.text === other
+            ? tinyScore(architecture, "search")
+            : {
+                kind: "measurement",
+                metrics: { accuracy: tinyScore(architecture, "search") },
+                seconds: 0,
+                standardErrors: { accuracy: 0.5 },
+              },
     });
     const clock = new StillClock();
     const journal = await createRun(path, clock);
@@ -187,12 +194,21 @@ describe("the folder of a run", () => {
     const path = await recorded(tinyDescription, isBlind);
     const { source, results } = await readKnownResults(path, tinyDescription);
     expect(source).toMatch(/^the run run-\d+$/);
-    expect(results).toEqual(
-      [tinyBest, other].map((text) => ({
-        text,
-        metrics: { accuracy: tinyScore(space.fromText(text), "search") },
-      })),
-    );
+    const [first, second] = [tinyBest, other].map((text) => ({
+      text,
+      metrics: { accuracy: tinyScore(space.fromText(text), "search") },
+    }));
+    // The noise of a result goes with it, and is no part of what decides.
+    expect(results).toEqual([{ ...first, standardErrors: { accuracy: 0.5 } }, second]);
+    expect(Object.keys(results[1] ?? {})).not.toContain("standardErrors");
+    const world = { space: tinyDescription, evaluator: new MemoryEvaluator() };
+    const [event] = await knownEvents({ source, results }, world, 0, new AbortController().signal);
+    expect(event?.results.map(({ standardErrors }) => standardErrors)).toEqual([
+      { accuracy: 0.5 },
+      undefined,
+    ]);
+    const silent = [first, second] as typeof results;
+    expect(recordedKnown({ source, results })).toEqual(recordedKnown({ source, results: silent }));
   });
 
   it("is refused where it searched another space or other data, both named", async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { SearchConfig } from "../../src/search/events.ts";
 import { Space } from "../../src/search/space.ts";
+import type { Dimension } from "../../src/search/space-description.ts";
 import { fold } from "../../src/search/fold.ts";
 import type { RunState } from "../../src/search/state.ts";
 import { collm } from "../../src/searchers/collm.ts";
@@ -172,7 +173,9 @@ describe("the space in a prompt", () => {
     expect(system).toContain(
       "- stage 1: ks[0], ks[1], ks[2], ks[3]\n- stage 2: ks[4], ks[5], ks[6], ks[7]\n- stage 3: ks[8], ",
     );
-    expect(system).toContain("- stage 5: e[16], e[17], e[18], e[19]");
+    expect(system).toContain(
+      "## `e`: 20 slots, each one of 3, 4, 6\n\nWritten as 5 lists, one a group, of 4 slots each. e[i] counts the slots from 0 through all groups. The groups and slots are those of `ks`: e[i] is at the place of ks[i].\n\n##",
+    );
     expect(system).toContain("## `r`: one slot, one of 160, 176, 192");
     expect(block(system, "- Of the slots")).toEqual([
       "- Of the slots of `ks` and `e` only these are in use: the first d[0] of stage 1, the first d[1] of stage 2, the first d[2] of stage 3, the first d[3] of stage 4, the first d[4] of stage 5.",
@@ -184,6 +187,7 @@ describe("the space in a prompt", () => {
     const system = await systemOf("layers");
     expect(system).toContain("## `heads`: 4 slots, each one of 3, 4");
     expect(system).toContain("Written as one flat list of 4 slots, counted from 0.");
+    expect(system.match(/- layers: .*/g)).toEqual(["- layers: mlp[0], mlp[1], mlp[2], mlp[3]"]);
     expect(system).toContain("- Of the slots of `mlp` and `heads` only these are in use: the first `depth`.");
   });
 
@@ -199,6 +203,42 @@ describe("the space in a prompt", () => {
   it("names slots as the description does", async () => {
     const system = navigatorPrompt(await begun(tiny), tiny, 1).system;
     expect(system).toContain("- stages: depth[0] (stage 1), depth[1] (stage 2)");
+  });
+
+  const described = async (changes: (dimension: Dimension) => Partial<Dimension>) => {
+    const { description } = vectorSpaces.get("stages") as Space;
+    const dimensions = description.dimensions.map((each) => ({ ...each, ...changes(each) }));
+    const space = new Space({ ...description, dimensions });
+    return navigatorPrompt(await begun(space), space, 1);
+  };
+
+  it("says little of a dimension with one choice, and asks nothing about it", async () => {
+    const meaning = "Side of the kernel. Larger kernels see more.";
+    const fixed = await described(({ name, choices }) =>
+      ["r", "ks"].includes(name) ? { choices: choices.slice(0, 1), meaning } : {},
+    );
+    expect(fixed.system).toContain(
+      "## `r`: one slot, always 160\n\nSide of the kernel.\n\n## `d`: 5 slots, each one of 2, 3, 4",
+    );
+    expect(fixed.system).toContain(
+      "## `ks`: 20 slots, each always 3\n\nSide of the kernel.\n\nWritten as 5 lists, one a group, of 4 slots each.\n\n## `e`",
+    );
+    // What is not listed cannot be referred to.
+    expect(fixed.system).toContain("- stage 5: e[16], e[17], e[18], e[19]");
+    expect(fixed.system).toContain("## Directions\n### d\n### e\n## Ranges\n- d[0]: ");
+    expect(fixed.user).toContain("how the choices in `d`, `e` trade");
+  });
+
+  it("lists slots again where they may be other places", async () => {
+    const apart = await described(({ name }) => (name === "e" ? { activeCount: "" } : {}));
+    expect(apart.system).toContain("- stage 5: e[16], e[17], e[18], e[19]");
+    const slotNames = Array.from({ length: 20 }, (_, slot) => `block ${slot}`);
+    const named = await described(({ name }) =>
+      name === "e" ? { slotNames, activeCount: "" } : name === "ks" ? { slotNames } : {},
+    );
+    expect(named.system).toContain("ks[19] (block 19)");
+    expect(named.system).toContain("e[i] is at the place of ks[i].");
+    expect(named.system).not.toContain("e[19]");
   });
 
   it("names no space, benchmark or data set but in the task sentence", async () => {

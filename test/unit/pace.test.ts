@@ -20,6 +20,8 @@ interface Watched {
   readonly told?: number;
   readonly rounds?: readonly number[];
   readonly budget?: number;
+  /** How many rounds the search may play; absent: no more than there are proposals for. */
+  readonly mostRounds?: number;
   readonly parallelism?: number;
   /** After which shares of its time an evaluation tells which fraction of it is done. */
   readonly steps?: readonly (readonly [share: number, fraction: number])[];
@@ -29,7 +31,14 @@ interface Watched {
 async function watch(
   took: (evaluation: number) => number,
   look: (pace: Pace, notice: Notice, state: RunState) => void,
-  { told = 0, rounds = [3], budget = 10, parallelism = 1, steps = [[0.25, 0.25]] }: Watched = {},
+  {
+    told = 0,
+    rounds = [3],
+    budget = 10,
+    mostRounds = rounds.length,
+    parallelism = 1,
+    steps = [[0.25, 0.25]],
+  }: Watched = {},
 ): Promise<void> {
   let seconds = 100;
   let evaluation = 0;
@@ -61,7 +70,7 @@ async function watch(
     description,
     evaluator,
     searcher: scriptedSearcher(proposals),
-    search: { budget, rounds: rounds.length, candidates: { min: 1, max: 10 } },
+    search: { budget, rounds: mostRounds, stallRounds: 1, candidates: { min: 1, max: 10 } },
   });
   let state = fold(journal.events) as RunState;
   const pace = new Pace(() => seconds, state.seq);
@@ -127,6 +136,7 @@ describe("the time left", () => {
       (pace, notice, state) => {
         if (measured(notice) || notice.kind === "progress") left.push(pace.secondsLeft(state));
       },
+      { mostRounds: 9 },
     );
     // Of ten: nine at 4 s, then eight at 6 s, then seven at 8 s; a quarter of one less in between.
     expect(left.slice(0, 6)).toEqual([null, 36, 35, 48, 46.5, 56]);
@@ -155,7 +165,7 @@ describe("the time left", () => {
           const seconds = pace.secondsLeft(state);
           if (seconds !== null) left.push(seconds);
         },
-        { rounds: [3, 3, 3], budget: 10, steps },
+        { rounds: [3, 3, 3], mostRounds: 9, budget: 10, steps },
       );
       expect(left.length).toBeGreaterThan(10);
       expect(left).toEqual(left.toSorted((one, other) => other - one));
@@ -169,9 +179,9 @@ describe("the time left", () => {
       (pace, notice, state) => {
         if (measured(notice)) left.push(pace.secondsLeft(state));
       },
-      { told: 10, parallelism: 2, rounds: [1, 1] },
+      { told: 10, parallelism: 2, rounds: [2, 2], mostRounds: 9 },
     );
-    expect(left).toEqual([45, 40]);
+    expect(left).toEqual([45, 40, 35, 30]);
   });
 
   it("counts nothing that was recorded before anybody watched", async () => {
@@ -187,23 +197,16 @@ describe("the time left", () => {
     expect(left).toEqual([null]);
   });
 
-  it("counts the time that models took besides", async () => {
+  it("ends with the rounds where those end before the budget", async () => {
     const left: unknown[] = [];
     await watch(
       () => 4,
       (pace, notice, state) => {
-        if (!measured(notice)) return;
-        const [chat] = [{ reply: { seconds: 6, failures: [], inputTokens: null, outputTokens: null } }];
-        left.push(
-          pace.secondsLeft({
-            ...state,
-            chats: [{ ...chat, rejected: null, repairs: {}, price: null }],
-          } as unknown as RunState),
-        );
+        if (measured(notice)) left.push(pace.secondsLeft(state));
       },
-      { rounds: [2] },
+      { rounds: [3, 3], budget: 60 },
     );
-    expect(left).toEqual([9 * 4 + 9 * 6, 8 * 4 + 8 * 3]);
+    expect(left).toEqual([20, 16, 12, 8, 4, 0]);
   });
 });
 

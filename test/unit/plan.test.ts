@@ -113,8 +113,19 @@ describe("a plan", () => {
   });
 
   it("yields to flags", async () => {
-    const flags = { seeds: 1, budget: 7, parallel: 2, out: "there", evaluatorConfig: "e.yaml" };
-    const { runs, parallel, out } = await plan(`${small}run: {budget: 50}\n`, flags);
+    const flags = {
+      seeds: 1,
+      budget: 7,
+      limit: { c: 2 },
+      parallel: 2,
+      out: "there",
+      evaluatorConfig: "e.yaml",
+    };
+    const { runs, parallel, out } = await plan(`${small}run: {budget: 50, limits: {c: 1, d: 3}}\n`, flags);
+    expect(runs.map(({ config }) => config.limits)).toEqual([
+      { c: 2, d: 3 },
+      { c: 2, d: 3 },
+    ]);
     expect(runs.map(({ config }) => [config.seed, config.budget])).toEqual([
       [0, 7],
       [0, 7],
@@ -239,6 +250,9 @@ describe("a plan", () => {
   it("is refused with a flag for what it varies", async () => {
     await expect(plan(`${small}grid: {budget: [7, 9]}\n`, { budget: 20 })).rejects.toThrow(
       '"grid" varies budget, so --budget cannot overrule it',
+    );
+    await expect(plan(`${small}settings: {s: {limits: {c: 1}}}\n`, { limit: { c: 2 } })).rejects.toThrow(
+      '"settings.s" varies limits, so --limit cannot overrule it',
     );
     await expect(plan(`${small}settings: {s: {model: {name: big}}}\n`, { model: "m" })).rejects.toThrow(
       '"settings.s" varies model.name, so --model cannot overrule it',

@@ -42,6 +42,7 @@ it("the run that is cut and changed below holds every kind of event and of verdi
     improved: _improved,
     overLimitEvaluated: _over,
     equivalentEvaluated: _equivalent,
+    storedEvaluated: _stored,
     ...states
   } = funnel(final);
   for (const count of Object.values(states)) expect(count).toBeGreaterThan(0);

@@ -76,8 +76,11 @@ describe("the object of --json", () => {
         text: good,
         isKnown: false,
         metrics: { accuracy: expect.closeTo(94.9987, 3) },
+        standardErrors: null,
+        withinNoise: null,
         costs: { flops_m: 44, params_m: 1.375 },
         test: { accuracy: expect.closeTo(94.7487, 3) },
+        testStandardErrors: null,
         original: null,
         sameImagesAsSearch: false,
       },
@@ -95,6 +98,7 @@ describe("the object of --json", () => {
         improved: 2,
         overLimitEvaluated: 0,
         equivalentEvaluated: 0,
+        storedEvaluated: 0,
       },
       spend: expect.objectContaining({
         evaluations: 2,
@@ -115,6 +119,7 @@ describe("the object of --json", () => {
       improved: _improved,
       overLimitEvaluated: _over,
       equivalentEvaluated: _twins,
+      storedEvaluated: _stored,
       ...states
     } = summary.funnel;
     expect(Object.values(states).reduce((sum, count) => sum + count, 0)).toBe(proposed);

@@ -7,9 +7,13 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from collm_nas_evaluator.space import Architecture, Space
+from collm_nas_evaluator.store import Record
 
 
 class FailureKind(Enum):
@@ -26,12 +30,14 @@ class Measurement:
     """A finite value for every metric of the space, and how long it took in seconds (0 for a looked-up value).
 
     `standard_errors` are by metric, in its unit, finite and not negative: how far the value may lie from that of an
-    endless test. A metric whose noise is not known has none.
+    endless test. A metric whose noise is not known has none. `stored` says that the numbers are those of an earlier
+    evaluation, and nothing was evaluated now; a table's are not.
     """
 
     metrics: Mapping[str, float]
     seconds: float
     standard_errors: Mapping[str, float] = field(default_factory=dict)
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,19 @@ class Backend(Protocol):
         `stop` regularly, and returns soon after it is set. A caller may take an outcome late, so no lock that others
         need may be held while one is yielded. Progress is always taken at once.
         """
+        ...
+
+
+@runtime_checkable
+class KeepsRecords(Backend, Protocol):
+    """A Backend that knows of a finished evaluation which images were right."""
+
+    def record(self, architecture: Architecture, split: str) -> Record | None:
+        """The finished evaluation that is kept, or None."""
+        ...
+
+    def groups(self, split: str) -> NDArray[np.int64] | None:
+        """The number of the group of each image of a split, where some go together."""
         ...
 
 

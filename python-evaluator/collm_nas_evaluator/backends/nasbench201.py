@@ -4,6 +4,7 @@ Owns what a search learns about the space. Knows no file format: it is given col
 """
 
 import hashlib
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,19 +54,23 @@ _PARAMS = Cost("params_m", "million parameters", "Trainable parameters of the wh
 class Numbers:
     """What a space is served from: for each split and each device the value of every cell, shape [15625].
 
-    `accuracies` are percentages by split, `latencies` milliseconds by device name.
+    `accuracies` are percentages by split, `latencies` milliseconds by device name. `standard_errors` are of the
+    accuracies of a split, NaN for a cell where they are not known.
     """
 
     network: Network
     accuracies: Mapping[str, NDArray[np.float64]]
     provenance: str
     latencies: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    standard_errors: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def hash(self) -> str:
         """Identifies all the numbers (SHA-256, hexadecimal)."""
         content = hashlib.sha256(repr(self.network).encode())
         for name, column in [*self.accuracies.items(), *self.latencies.items()]:
             content.update(name.encode() + column.astype("<f8").tobytes())
+        for name, column in self.standard_errors.items():
+            content.update(f"standard error {name}".encode() + column.astype("<f8").tobytes())
         return content.hexdigest()
 
 
@@ -74,7 +79,7 @@ class NasBench201:
 
     def __init__(self, space_id: str, title: str, numbers: Numbers, split_meanings: Mapping[str, str]) -> None:
         self._network = numbers.network
-        self._accuracies = numbers.accuracies
+        self._accuracies, self._standard_errors = numbers.accuracies, numbers.standard_errors
         self._latencies = {_latency(device): column for device, column in numbers.latencies.items()}
         self._space = Space(
             id=space_id,
@@ -111,12 +116,14 @@ class NasBench201:
     def evaluate(
         self, architectures: Sequence[Architecture], split: str, stop: threading.Event
     ) -> Iterator[Outcome | Progress]:
-        accuracies = self._accuracies[split]
+        accuracies, errors = self._accuracies[split], self._standard_errors.get(split)
         for index, architecture in enumerate(architectures):
             if stop.is_set():
                 return
-            accuracy = float(accuracies[number_of(_cell(architecture))])
-            yield Outcome(index, Measurement({"accuracy": accuracy}, 0.0))
+            number = number_of(_cell(architecture))
+            error = math.nan if errors is None else float(errors[number])
+            known = {} if math.isnan(error) else {"accuracy": error}
+            yield Outcome(index, Measurement({"accuracy": float(accuracies[number])}, 0.0, known))
 
 
 def _latency(device: str) -> str:

@@ -8,14 +8,14 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from collm_nas_evaluator import scoring
+from collm_nas_evaluator import scoring, standard_errors
 from collm_nas_evaluator.backends.base import (
     ArchitectureCost,
     Failure,
@@ -25,7 +25,7 @@ from collm_nas_evaluator.backends.base import (
     Progress,
 )
 from collm_nas_evaluator.errors import DeviceLost
-from collm_nas_evaluator.scoring import Device, NotFinite, OutOfMemory, Stopped
+from collm_nas_evaluator.scoring import Device, Hits, NotFinite, OutOfMemory, Stopped
 from collm_nas_evaluator.space import Architecture, Space
 from collm_nas_evaluator.store import Key, Record, Store
 
@@ -37,10 +37,14 @@ Step = tuple[float, str]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """A value for every metric, and for each image whether it was right [images]; none where that is not known."""
+    """A value for every metric, and for each image whether it was right [images]; none where that is not known.
+
+    `standard_errors` are of those metrics whose noise is known.
+    """
 
     metrics: Mapping[str, float]
     correct: NDArray[np.bool_]
+    standard_errors: Mapping[str, float] = field(default_factory=dict)
 
 
 class Unfit(Exception):
@@ -68,6 +72,15 @@ class NetworkBackend(ABC):
         Raises Unfit, NotFinite and OutOfMemory for this architecture alone, and Stopped when `stop` is set.
         """
 
+    def record(self, architecture: Architecture, split: str) -> Record | None:
+        """As of one that KeepsRecords, with the seconds that the evaluation took."""
+        key = self._key(architecture, split)
+        return None if self._store is None or key is None else self._store.find(key)
+
+    @abstractmethod
+    def groups(self, split: str) -> NDArray[np.int64] | None:
+        """As of one that KeepsRecords."""
+
     def evaluate(
         self, architectures: Sequence[Architecture], split: str, stop: threading.Event
     ) -> Iterator[Outcome | Progress]:
@@ -90,14 +103,20 @@ class NetworkBackend(ABC):
             if failure is not None:  # the exception is let go of before, with the tensors of its frames
                 yield Outcome(index, failure)
 
-    def _evaluated(self, architecture: Architecture, split: str, stop: threading.Event) -> Iterator[Step | Measurement]:
-        """Yields the steps, and at last the measurement."""
+    def _key(self, architecture: Architecture, split: str) -> Key | None:
+        """What an evaluation is stored under; None for a split whose data have no name."""
         space = self.describe()
         data = next(each.data for each in space.splits if each.name == split)
-        store = self._store if data else None
-        key = Key(space.digest, data, architecture.text)
-        if store is not None and (known := store.find(key)) is not None:
-            yield Measurement(known.metrics, 0.0)
+        return Key(space.digest, data, architecture.text) if data else None
+
+    def _evaluated(self, architecture: Architecture, split: str, stop: threading.Event) -> Iterator[Step | Measurement]:
+        """Yields the steps, and at last the measurement."""
+        known = self.record(architecture, split)
+        if known is not None:
+            errors = known.standard_errors
+            if errors is None:
+                errors = _errors_without_groups(self.describe(), known)
+            yield Measurement(known.metrics, 0.0, errors, stored=True)
             return
         record = None
         for answer in self.on_device(lambda: self._recorded(architecture, split, stop), stop):
@@ -107,9 +126,10 @@ class NetworkBackend(ABC):
                 yield answer or (0.0, "waiting for another evaluation")
         if record is None:
             raise Stopped
-        if store is not None:
-            store.keep(key, record)
-        yield Measurement(record.metrics, record.seconds)
+        key = self._key(architecture, split)
+        if self._store is not None and key is not None:
+            self._store.keep(key, record)
+        yield Measurement(record.metrics, record.seconds, record.standard_errors or {})
 
     def on_device(self, begin: Callable[[], Iterator[T]], stop: threading.Event) -> Iterator[T | None]:
         """The values of an iterator that runs networks: in the thread of the device, in its turn (None until then)."""
@@ -121,7 +141,8 @@ class NetworkBackend(ABC):
         try:
             for answer in self._scored(architecture, split, stop):
                 if isinstance(answer, Scores):
-                    yield Record(answer.metrics, time.perf_counter() - begin, answer.correct)
+                    seconds = time.perf_counter() - begin
+                    yield Record(answer.metrics, seconds, answer.correct, answer.standard_errors)
                 else:
                     yield answer
         except (RuntimeError, MemoryError) as error:
@@ -141,3 +162,29 @@ def told(extraction: Generator[int, None, nn.Module], whole: int) -> Generator[S
             network: nn.Module = end.value
             return network
         yield images / whole, "calibrating"
+
+
+def scores_of(hits: Hits, groups: NDArray[np.int64] | None, names: Sequence[str]) -> Scores:
+    """The scores of a classifier: the metrics of these names, which are among accuracy, top5 and images.
+
+    `groups` says which images go together [images], where some do.
+    """
+    shares = {"accuracy": hits.first, "top5": hits.among_five}
+    metrics = {name: standard_errors.percentage(each) for name, each in shares.items()}
+    metrics["images"] = float(len(hits.first))
+    errors = {name: standard_errors.of_hits(shares[name], groups) for name in names if name in shares}
+    return Scores(
+        {name: metrics[name] for name in names},
+        hits.first,
+        {name: each for name, each in errors.items() if each is not None},
+    )
+
+
+def _errors_without_groups(space: Space, record: Record) -> dict[str, float]:
+    """The standard errors of a record that an older version kept, when no image set had groups."""
+    errors = {
+        each.name: standard_errors.of_percentage(record.metrics[each.name], len(record.correct))
+        for each in space.metrics
+        if each.unit == "percent"
+    }
+    return {name: each for name, each in errors.items() if each is not None}

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from collm_nas_evaluator import processors
 from collm_nas_evaluator.backends.base import ArchitectureCost
-from collm_nas_evaluator.backends.network import NetworkBackend, Scores, Step, told
+from collm_nas_evaluator.backends.network import NetworkBackend, Scores, Step, scores_of, told
 from collm_nas_evaluator.checkpoints import Checkpoint
 from collm_nas_evaluator.crops import Crops
 from collm_nas_evaluator.dimension import Dimension
@@ -158,7 +160,8 @@ class Served:
 class SupernetBackend(NetworkBackend):
     """A Backend over one supernet of a family.
 
-    The same calibration images serve every candidate, so that its number does not depend on earlier candidates.
+    The same calibration images serve every candidate, so that its number does not depend on earlier candidates. The
+    network of the latest one is kept: its next split needs no calibration.
     """
 
     def __init__(
@@ -166,6 +169,7 @@ class SupernetBackend(NetworkBackend):
     ) -> None:
         super().__init__(device, store)
         self._supernet, self._image_splits = supernet, image_splits
+        self._latest: tuple[str, nn.Module] | None = None
         values = {each.name: [each.values[0]] for each in served.dimensions if each.name == RESOLUTION}
         calibration, validation = supernet.calibration(values), supernet.validation(values)
         self._pool = None
@@ -209,8 +213,16 @@ class SupernetBackend(NetworkBackend):
     def describe(self) -> Space:
         return self._space
 
+    def groups(self, split: str) -> NDArray[np.int64] | None:
+        return self._image_splits.splits[split][0].groups
+
     def cost(self, architecture: Architecture) -> ArchitectureCost:
         return ArchitectureCost(self._supernet.cost_of(values_of(self._space, architecture)))
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The file of the weights."""
+        return self._supernet.checkpoint
 
     def crops(self) -> list[Crops]:
         """All prepared images that evaluations of this space's architectures look at, calibration last."""
@@ -230,16 +242,22 @@ class SupernetBackend(NetworkBackend):
     def _scored(self, architecture: Architecture, split: str, stop: threading.Event) -> Iterator[Step | Scores]:
         images, _ = self._image_splits.splits[split]
         values = values_of(self._space, architecture)
-        calibrated = 0 if self._pool is None else len(self._pool)
+        known = self._latest
+        calibrated = 0 if self._pool is None or (known and known[0] == architecture.text) else len(self._pool)
         whole = calibrated + len(images)
-        yield 0.0, "calibrating" if calibrated else "extracting"
         crops = self._crops(images, self._supernet.validation(values))
         note = "scoring" if crops.is_cached else "scoring, and decoding images: run cache-images once"
-        extraction = self._supernet.extraction(values, self._calibration_batches(values, stop))
-        network = yield from told(extraction, whole)
+        if known and known[0] == architecture.text:
+            network = known[1]
+        else:
+            self._latest = None  # only one is in memory
+            yield 0.0, "calibrating" if calibrated else "extracting"
+            extraction = self._supernet.extraction(values, self._calibration_batches(values, stop))
+            network = yield from told(extraction, whole)
         for answer in self._device.score(network, crops, stop):
             if isinstance(answer, Hits):
-                yield Scores(_metrics(answer), answer.first)
+                self._latest = architecture.text, network
+                yield scores_of(answer, images.groups, [each.name for each in METRICS])
             else:
                 yield (calibrated + answer * len(images)) / whole, note
 
@@ -275,12 +293,3 @@ def read_architecture(full_space: Space, raw: Mapping[str, Any]) -> dict[str, li
     if not isinstance(parsed, Architecture):
         raise ArchitectureRejected("; ".join(reason.sentence for reason in parsed))
     return values_of(full_space, parsed)
-
-
-def _metrics(hits: Hits) -> dict[str, float]:
-    count = len(hits.first)
-    return {
-        "accuracy": 100.0 * int(hits.first.sum()) / count,
-        "top5": 100.0 * int(hits.among_five.sum()) / count,
-        "images": float(count),
-    }

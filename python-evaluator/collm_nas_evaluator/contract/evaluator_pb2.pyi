@@ -206,7 +206,7 @@ class Outcome(_message.Message):
     def __init__(self, index: _Optional[int] = ..., architecture: _Optional[str] = ..., measurement: _Optional[_Union[Measurement, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
 
 class Measurement(_message.Message):
-    __slots__ = ("metrics", "seconds", "standard_errors")
+    __slots__ = ("metrics", "seconds", "standard_errors", "stored")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -224,10 +224,12 @@ class Measurement(_message.Message):
     METRICS_FIELD_NUMBER: _ClassVar[int]
     SECONDS_FIELD_NUMBER: _ClassVar[int]
     STANDARD_ERRORS_FIELD_NUMBER: _ClassVar[int]
+    STORED_FIELD_NUMBER: _ClassVar[int]
     metrics: _containers.ScalarMap[str, float]
     seconds: float
     standard_errors: _containers.ScalarMap[str, float]
-    def __init__(self, metrics: _Optional[_Mapping[str, float]] = ..., seconds: _Optional[float] = ..., standard_errors: _Optional[_Mapping[str, float]] = ...) -> None: ...
+    stored: bool
+    def __init__(self, metrics: _Optional[_Mapping[str, float]] = ..., seconds: _Optional[float] = ..., standard_errors: _Optional[_Mapping[str, float]] = ..., stored: bool = ...) -> None: ...
 
 class Failure(_message.Message):
     __slots__ = ("kind", "message")

@@ -71,22 +71,22 @@ SUMMARY = (
     "the heads and the MLP ratio of each layer are chosen."
 )
 _DEPTH = (
-    "How many layers the transformer uses: the first ones, in order. Cost and parameters grow in proportion, and each "
-    "layer refines what the earlier ones computed."
+    "How many layers the transformer uses: the first ones, in order. Each layer adds its cost and its parameters, and "
+    "refines what the earlier ones computed."
 )
 _DIM = (
-    "Width of every token, the same in all layers. Every layer's parameters and cost grow in proportion to it, and so "
-    "do the patch embedding and the head: this is the strongest lever on cost, for it acts on the whole network."
+    "Width of every token, the same in all layers. The parameters and the cost of attention, of the patch embedding "
+    "and of the head grow about in proportion to it, and those of the MLPs with its square: it acts on the whole "
+    "network."
 )
 _RATIO = (
     "By how much the MLP of each layer widens its input between its two linear maps. Its parameters and cost grow in "
-    "proportion, and it holds more of a layer's parameters than attention does. Slots beyond the depth are not part of "
-    "the network."
+    "proportion. Slots beyond the depth are not part of the network."
 )
 _HEADS = (
     "How many attention heads each layer has, every one of the same width whatever the width of the tokens. A head "
-    "adds one more way in which tokens look at each other; the parameters and the cost of attention grow in proportion "
-    "to their number. Slots beyond the depth are not part of the network."
+    "adds one more way in which tokens look at each other; the parameters and the cost of attention grow about in "
+    "proportion to their number. Slots beyond the depth are not part of the network."
 )
 
 PARAMS = Cost("params_m", "million parameters", "Trainable parameters of the whole network.")

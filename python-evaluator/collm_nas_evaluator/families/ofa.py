@@ -54,11 +54,11 @@ MEMBERS: Mapping[str, CheckpointSpec] = {
         size={"width": 1.2},
         where_from=_DOWNLOAD.format(file="ofa_mbv3_d234_e346_k357_w1.2", megabytes=43, id="ofa-w1.2"),
     ),
-    "ofa-digits": CheckpointSpec(
-        title="Once-for-All MobileNetV3 supernet of handwritten digits, width 0.3",
-        resolutions=(32,),
-        size={"width": 0.3, "classes": 10},
-        where_from="run examples/train_digits_supernet.py, which makes it",
+    "ofa-scenes": CheckpointSpec(
+        title="Once-for-All MobileNetV3 supernet of scenes with handwritten digits, width 0.25",
+        resolutions=(36, 40, 44, 48, 52),
+        size={"width": 0.25, "classes": 10},
+        where_from="run examples/train_scenes_supernet.py, which makes it",
     ),
 }
 
@@ -67,24 +67,27 @@ SUMMARY = (
     "inverted residual blocks, and a head. The input resolution, the depth of each stage, and the kernel and the "
     "expansion ratio of each block are chosen. Stages 2, 4 and 5 have squeeze-and-excitation."
 )
+# The texts are true for a supernet of any width: tests hold them against the counts below.
 _RESOLUTION = (
-    "Side of the square input image in pixels. Every layer's cost grows with its square, and no parameter depends on "
-    "it: the same network sees more detail for more computation."
+    "Side of the square input image in pixels. The cost of all but a few small layers grows with its square, and no "
+    "parameter depends on it: the same network sees more detail for more computation."
 )
 _DEPTH = (
-    "How many blocks each of the five stages uses: its first ones, in order. The first block of a stage changes the "
-    "width, and in stages 1, 2, 3 and 5 halves the size of the feature map; the later ones add a residual. Deeper "
-    "stages cost more; the early ones work on large maps of few channels, the late ones on small maps of many."
+    "How many blocks each of the five stages uses: its first ones, in order. The first block of a stage leads to the "
+    "stage's width, and in stages 1, 2, 3 and 5 halves the size of the feature map; the later ones add a residual. "
+    "Each block more costs more; the early stages work on large maps of few channels, the late ones on small maps of "
+    "many."
 )
 _KERNEL = (
     "Side of the square kernel of each block's depthwise convolution, four blocks a stage. Larger kernels see more "
-    "context for somewhat more computation and hardly any parameters. Slots beyond a stage's depth are not part of "
-    "the network."
+    "context. The computation and the parameters of this convolution grow with the square of the side; those of the "
+    "rest of the block do not depend on it. So a larger kernel costs little where blocks are wide, and much where they "
+    "are narrow. Slots beyond a stage's depth are not part of the network."
 )
 _EXPANSION = (
     "By how much each block widens its input before the depthwise convolution, four blocks a stage. Cost and "
-    "parameters of a block grow in proportion: this is the strongest lever on cost after resolution and depth. Slots "
-    "beyond a stage's depth are not part of the network."
+    "parameters of a block grow about in proportion, whatever its width; only those of squeeze-and-excitation grow "
+    "faster. Slots beyond a stage's depth are not part of the network."
 )
 
 FLOPS = Cost(

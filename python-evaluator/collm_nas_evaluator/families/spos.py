@@ -52,13 +52,16 @@ SUMMARY = (
     "chosen. The first block of a stage halves the size of the feature map and widens it; in the others half of the "
     "channels pass unchanged and the other half go through the block."
 )
+# It is true for a supernet of any widths: tests hold it against the counts below.
 _MEANING = (
     "What each block computes. Choices 0, 1 and 2 are a pointwise convolution, a depthwise one and a second pointwise "
     "one; the side of the depthwise kernel is 3 for choice 0, 5 for choice 1 and 7 for choice 2. Choice 3 is deeper: "
-    "three pairs of a depthwise convolution of side 3 and a pointwise one. A larger kernel sees more context for "
-    "somewhat more computation and hardly any parameters; the deeper block sees as much as the largest kernel, with "
-    "more layers between. Cost: from choice 0 to 2 it grows with the kernel; choice 3 costs most in every block but "
-    "the first one of a stage, where it costs least. The other blocks of one stage all cost the same."
+    "three pairs of a depthwise convolution of side 3 and a pointwise one. A larger kernel sees more context; the "
+    "deeper block sees as much as the largest kernel, with more layers between. From choice 0 to 2 computation and "
+    "parameters grow with the square of the kernel's side, which is little in a wide stage and much in a narrow one. "
+    "Choice 3 has more of both than choice 0, and in a wide stage more than choice 2; but in the first block of a "
+    "stage it halves the map before everything else, and computes about as much as choice 0, or less. The other blocks "
+    "of one stage all cost the same."
 )
 
 FLOPS = Cost(

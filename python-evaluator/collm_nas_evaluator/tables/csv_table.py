@@ -4,10 +4,6 @@ Owns the columns of both files and the strict reading of them: a file is taken w
 column. Knows no space and no transport.
 """
 
-import codecs
-import csv
-import io
-import itertools
 import math
 import operator
 from collections.abc import Iterator, Sequence
@@ -17,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from collm_nas_evaluator import files
+from collm_nas_evaluator import csv_file, files
 from collm_nas_evaluator.cell import CELLS, OPERATIONS, TEMPLATE, Network, number_of
 from collm_nas_evaluator.dimension import NUMBER_TEXT, Dimension, Group
 from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
@@ -128,40 +124,10 @@ def _parse_latencies(path: Path, source: bytes) -> Columns:
 
 
 def _rows(path: Path, source: bytes, header: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """The rows below the header, each with its line number; the header must be exactly `header`.
-
-    A byte-order mark and blank last lines, as spreadsheets write them, are skipped.
-    """
-    source = source.removeprefix(codecs.BOM_UTF8)
     try:
-        text = source.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = source.count(b"\n", 0, error.start) + 1
-        raise TableDamaged(path, f"line {line}", f"byte {source[error.start]:#04x} is not UTF-8") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        found = next(reader, [])
-        if tuple(found) != tuple(header):
-            what = f"the columns are {','.join(found)[:300]}, but have to be {','.join(header)}"
-            raise TableDamaged(path, f"line 1, column {_first_difference(found, header)}", what)
-        blank = None
-        for row in reader:
-            if not any(map(str.strip, row)):
-                blank = blank or reader.line_num
-                continue
-            if blank is not None:
-                raise TableDamaged(path, f"line {blank}", "a blank line, and rows below it; remove it")
-            if len(row) != len(header):
-                raise TableDamaged(path, f"line {reader.line_num}", f"{len(row)} columns instead of {len(header)}")
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise TableDamaged(path, f"line {reader.line_num}", f"no CSV ({error})") from error
-
-
-def _first_difference(found: Sequence[str], header: Sequence[str]) -> int:
-    """The first column, from 1, at which two header lines differ."""
-    same = itertools.takewhile(operator.truth, map(operator.eq, found, header))
-    return len(list(same)) + 1
+        yield from csv_file.rows(source, header)
+    except csv_file.RowRefused as error:
+        raise TableDamaged(path, error.place, error.what) from error
 
 
 def _cell(path: Path, line: int, text: str) -> list[int]:

@@ -282,13 +282,19 @@ def _release(path: Path, archs: list[str], cells: list[Cell], digest: str, indic
             raise TableDamaged(path, f"cell {first}", f"it and {without - 1} others have no {name}; download it again")
         columns[name] = np.full(CELLS, math.nan)
         columns[name][numbers] = values
+    errors = {}
+    for place, name in enumerate(ACCURACIES):
+        found = np.array([cell.standard_errors[place] for cell in cells], np.float64)  # None becomes NaN
+        if not np.isnan(found).all():
+            errors[name] = np.full(CELLS, math.nan)
+            errors[name][numbers] = found
     for column, where, why in accuracy.fractions(columns):
         index = int(columns["index"][where].min())
         value = columns[column][columns["index"] == index][0]
         raise TableDamaged(path, f"cell {index}", f"its {column}, {value:g}, {why}; download the release again")
     name = _name(path, columns)
     provenance = f"{name}, {path.resolve().name}, {digest}"
-    return Release(Table(columns, provenance), name, Counter(cell.trained for cell in cells))
+    return Release(Table(columns, provenance, errors), name, Counter(cell.trained for cell in cells))
 
 
 def _name(path: Path, columns: Columns) -> str:

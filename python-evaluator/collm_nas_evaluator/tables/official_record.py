@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from collm_nas_evaluator import standard_errors
 from collm_nas_evaluator.cell import CELLS
 from collm_nas_evaluator.tables.csv_table import ACCURACIES
 from collm_nas_evaluator.tables.pickle_stream import Record, shown
@@ -38,13 +39,15 @@ class RecordRefused(Exception):
 class Cell:
     """One cell: the benchmark's number of it, its text, and its accuracies in the order of ACCURACIES.
 
-    Accuracies are percentages, means over seeds, to 4 decimals, and None where the release has none. `trained` is how
-    often it was trained for 200 epochs, on the data set where this was done the fewest times.
+    Accuracies are percentages, means over seeds, to 4 decimals, and None where the release has none. Their standard
+    errors, None where there was one seed, come from the differences between the seeds. `trained` is how often it was
+    trained for 200 epochs, on the data set where this was done the fewest times.
     """
 
     index: int
     arch: str
     accuracies: tuple[float | None, ...]
+    standard_errors: tuple[float | None, ...]
     trained: int
 
 
@@ -62,13 +65,15 @@ def cell_of(record: Record) -> Cell | None:
     other = _result(results[12], place)
     if not isinstance(arch, str) or other.get("arch_str") != arch or other.get("arch_index") != index:
         raise RecordRefused(f"{place}: its trainings of 12 and of 200 epochs are two different cells'")
-    accuracies = []
+    accuracies, errors = [], []
     for column in ACCURACIES:
         name, _, epochs = column.rpartition("_")
         values = _values(results[int(epochs)], name, int(epochs), place, optional=column in SOMETIMES)
         accuracies.append(round(sum(values) / len(values), 4) if values else None)
+        error = standard_errors.of_mean(values)
+        errors.append(None if error is None else round(error, 4))
     seeds = results[200]["dataset_seed"]
-    return Cell(index, arch, tuple(accuracies), min(len(seeds[data]) for data, _ in _SOURCES.values()))
+    return Cell(index, arch, tuple(accuracies), tuple(errors), min(len(seeds[data]) for data, _ in _SOURCES.values()))
 
 
 def _values(results: Record, name: str, epochs: int, place: str, *, optional: bool) -> list[float]:

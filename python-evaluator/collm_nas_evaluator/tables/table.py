@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +31,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The columns of one file, and a line on which file it was, for the record."""
+    """The columns of one file, and a line on which file it was, for the record.
+
+    `standard_errors` has, for columns that are means of several trials, how far each value may lie from the mean of
+    endless trials; NaN for a cell whose trials do not tell.
+    """
 
     columns: Columns
     provenance: str
+    standard_errors: Columns = field(default_factory=dict)
 
 
 def load(  # noqa: PLR0913, PLR0917 - what is read, and what is kept of it

@@ -1,5 +1,6 @@
 /** Says in words what happened to a candidate, and finds the candidates that improved the best. */
 import { verdictNames } from "../../report/words.ts";
+import { errorOf } from "../../search/noise.ts";
 import { bestKnown, isBetter, isKnown, resultOf, valueOf } from "../../search/results.ts";
 import type { Candidate, RunState } from "../../search/state.ts";
 import { outcomeWords } from "./event-words.ts";
@@ -15,6 +16,8 @@ export interface CandidateWords {
   readonly costs: Readonly<Record<string, number>>;
   /** The objective's value, its own or its twin's; null: none, or not yet. */
   readonly value: number | null;
+  /** Its standard error; null: not known. */
+  readonly error: number | null;
 }
 
 /** @param open translates an architecture into the names it is shown under */
@@ -32,6 +35,7 @@ export function candidateWords(
     reasons: reasonsOf(state, candidate, open),
     costs: "measured" in verdict ? verdict.measured.costs : costsOfText(state, canonical),
     value: valueOf(state, outcome),
+    error: errorOf(state, outcome),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Outcome, RunEvent, Verdict } from "../../search/events.ts";
 import { listed } from "../../text/words.ts";
 import { endings, capUnits, truncationWords, verdictNames } from "../../report/words.ts";
 import { preciseDuration as duration } from "../../text/durations.ts";
-import { counted, number } from "../../text/numbers.ts";
+import { counted, number, withError } from "../../text/numbers.ts";
 
 /** Every type of event, in the order in which a run brings them, for a choice among them. */
 export const eventTypes = [
@@ -107,6 +107,6 @@ export function outcomeWords(outcome: Outcome): string {
   return outcome.kind === "failure"
     ? `failed, ${outcome.failure.replaceAll("-", " ")}${outcome.message === "" ? "" : `: ${outcome.message}`}`
     : Object.entries(outcome.metrics)
-        .map(([name, value]) => `${name} ${number(value)}`)
+        .map(([name, value]) => `${name} ${withError(value, outcome.standardErrors?.[name] ?? null)}`)
         .join(", ");
 }

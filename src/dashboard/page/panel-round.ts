@@ -167,7 +167,7 @@ function alikeView(
 
 function rowView(
   candidate: Candidate,
-  { state, open, improvers, best }: Snapshot,
+  { state, open, improvers, best, ties }: Snapshot,
   context: PanelContext,
   {
     costs,
@@ -179,13 +179,14 @@ function rowView(
   const number = candidate.index + 1;
   const isBest = best !== null && best.candidate === candidate;
   const isImproved = improvers.has(keyOf(candidate));
+  const isTie = candidate.verdict.kind === "accepted" && ties?.has(candidate.verdict.measured.text) === true;
   return html`<tr id=${rowId(candidate.round, number)} tabindex="-1" class=${[`verdict-${candidate.verdict.kind}`, ...(isAimedAt ? ["aimed"] : [])].join(" ")}>
     <th scope="row" class="right"><a href=${context.hrefOf({ round: candidate.round, candidate: number })} aria-label="Candidate ${number}">${number}</a></th>
     <td><code class="architecture">${words.text}</code></td>
-    <td>${words.fate}${isBest ? html` <strong class="better">${state.ended === null ? "★ best so far" : "★ the winner"}</strong>` : isImproved ? html` <strong class="better">▲ improved the best</strong>` : nothing}
+    <td>${words.fate}${isBest ? html` <strong class="better">${state.ended === null ? "★ best so far" : "★ the winner"}</strong>` : isImproved ? html` <strong class="better">▲ improved the best</strong>` : nothing}${isTie ? html`<span class="faint">, within noise of the best</span>` : nothing}
       ${reasonsView(words.reasons)}</td>
     ${costs.map((name) => html`<td class="right">${withUnit(words.costs[name], "")}</td>`)}
-    <td class="right">${score(words.value, "")}</td>
+    <td class="right">${score(words.value, "", words.error)}</td>
     ${reply === null ? nothing : html`<td class="proposed"><button type="button" class="link" @click=${() => context.showReply(reply)}>reply ${reply + 1}</button></td>`}
   </tr>`;
 }

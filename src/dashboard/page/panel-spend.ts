@@ -12,6 +12,7 @@ import { preciseDuration as duration } from "../../text/durations.ts";
 import { roleName } from "./event-words.ts";
 import { meter, type Panel } from "./panel.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { evaluationsWords } from "./status-words.ts";
 
 export function spendPanel(): Panel {
   return {
@@ -67,7 +68,7 @@ const rows: readonly Row[] = [
 
 function tableView(snapshot: Snapshot): TemplateResult {
   const { state, spend: all } = snapshot;
-  const evaluating = html`<p>${amount(all.evaluations)} evaluations, ${duration(all.evaluationSeconds)} of the evaluator's time.</p>`;
+  const evaluating = html`<p>${evaluationsWords(state)}</p>`;
   if (state.models === null) return html`${evaluating}<p class="faint">No model was asked.</p>`;
   const byRole = roleSchema.options.map((role) => ({ role, spent: spendOf(snapshot, role) }));
   const shown = rows.filter(

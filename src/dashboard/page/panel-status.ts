@@ -3,10 +3,11 @@
  *
  * The words are those of status-words.ts; every number comes from a selector.
  */
-import { capUnits } from "../../report/words.ts";
+import { capUnits, tiesWords } from "../../report/words.ts";
 import { html, nothing, type TemplateResult } from "lit-html";
 import { amount, money, score, withUnit } from "../../text/numbers.ts";
 import { secondsWorked } from "../../search/progress.ts";
+import { errorOf } from "../../search/noise.ts";
 import { objective } from "../../search/results.ts";
 import { preciseDuration as duration } from "../../text/durations.ts";
 import { awaited, type PanelContext, factsView, meter, type Panel } from "./panel.ts";
@@ -53,15 +54,16 @@ export function statusPanel(context: PanelContext, beside: () => Beside): Panel 
 
 // --- internal ---
 
-function bestView({ state, best, open, status }: Snapshot, context: PanelContext): TemplateResult {
+function bestView({ state, best, ties, open, status }: Snapshot, context: PanelContext): TemplateResult {
   if (best === null) return awaited(noWinnerYet(state, status));
   const { round, index } = best.candidate;
   const { name, unit, higherIsBetter } = objective(state);
   const costs = Object.entries(best.measured.costs).map(
     ([cost, value]) => `${cost} ${withUnit(value, unitOfCost(state, cost))}`,
   );
-  return html`<p class="headline"><span class="value" data-part="best">${score(best.value, unit)}</span>
+  return html`<p class="headline"><span class="value" data-part="best">${score(best.value, unit, errorOf(state, best.outcome))}</span>
       <span>best ${name}, ${higherIsBetter ? "higher" : "lower"} is better</span></p>
+    ${ties === null ? nothing : html`<p class="faint" data-part="ties">± is one standard error of this evaluation${ties.size === 0 ? "" : `; ${tiesWords(ties.size)}`}.</p>`}
     <p>Found in <a href=${context.hrefOf({ round, candidate: index + 1 })}>round ${round}, candidate ${index + 1}</a>:
       <code class="architecture">${open(best.text)}</code></p>
     <p class="faint">${costs.join(", ")}</p>`;

@@ -5,6 +5,7 @@
  */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { noWinnerYet } from "./status-words.ts";
+import { errorOf } from "../../search/noise.ts";
 import { hasTest, isKnown, objective, testsOnSearchImages, valueOf } from "../../search/results.ts";
 import type { RunState } from "../../search/state.ts";
 import { score } from "../../text/numbers.ts";
@@ -27,7 +28,7 @@ export function winnerPanel(): Panel {
       return html`<p><code class="architecture" data-part="winner">${forms.text}</code></p>
         ${forms.isBlind ? html`<p class="faint">In the neutral names that the search saw: another version of the program made them, and this one cannot translate them.</p>` : nothing}
         ${isKnown(best.candidate) ? html`<p>Known before the search began: nothing better was found${state.ended === null ? " yet" : ""}.</p>` : nothing}
-        <p>${state.ended === null ? "So far: " : ""}${name} ${score(best.value, unit)} on the search split. ${testWords(state, best.text)}</p>
+        <p>${state.ended === null ? "So far: " : ""}${name} ${score(best.value, unit, errorOf(state, best.outcome))} on the search split. ${testWords(state, best.text)}</p>
         <div class="row" role="group" aria-label="Copy the winner">
           ${copyButton("JSON", () => forms.json)}
           ${forms.templateString === null ? nothing : copyButton("template string", () => forms.templateString ?? "")}
@@ -50,5 +51,5 @@ function testWords(state: RunState, text: string): TemplateResult | string {
   const value = valueOf(state, outcome);
   const { unit } = objective(state);
   if (value === null) return "The test split gave no result.";
-  return `On the test split: ${score(value, unit)}${testsOnSearchImages(state) ? " (the same images as the search)" : ""}.`;
+  return `On the test split: ${score(value, unit, errorOf(state, outcome))}${testsOnSearchImages(state) ? " (the same images as the search)" : ""}.`;
 }

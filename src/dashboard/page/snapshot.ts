@@ -8,6 +8,7 @@
 import { ownNames } from "../../report/own-names.ts";
 import type { RunEvent } from "../../search/events.ts";
 import { metered, type Spend, spend } from "../../search/spend.ts";
+import { tiesWithBest } from "../../search/noise.ts";
 import { type Best, best } from "../../search/results.ts";
 import type { RunState } from "../../search/state.ts";
 import type { StatusMessage } from "../protocol.ts";
@@ -35,6 +36,8 @@ export interface Snapshot {
   /** What was asked and replied, in the order of the state's calls. */
   readonly replies: readonly Replied[];
   readonly best: Best | null;
+  /** What cannot be told from the best, by canonical text; null: the noise of the best is not known. */
+  readonly ties: ReadonlySet<string> | null;
   /** Evaluations paid for. */
   readonly evaluated: number;
   readonly spend: Spend;
@@ -127,6 +130,7 @@ export class Snapshots {
       places: this.#index.places,
       replies: this.#index.replies,
       best: best(state),
+      ties: tiesOf(state),
       evaluated: used.evaluations,
       spend: used,
       metered: metered(state),
@@ -139,6 +143,11 @@ export class Snapshots {
 }
 
 // --- internal ---
+
+function tiesOf(state: RunState): Snapshot["ties"] {
+  const ties = tiesWithBest(state);
+  return ties === null ? null : new Set(ties.map(({ measured }) => measured.text));
+}
 
 /** Reads every event once. */
 class EventIndex {

@@ -4,11 +4,12 @@ import { endings, knownWords, playersOf } from "../../report/words.ts";
 import { listed } from "../../text/words.ts";
 import { commandLine } from "../../text/shell.ts";
 import { funnel } from "../../search/funnel.ts";
+import { spend } from "../../search/spend.ts";
 import { roundLimit } from "../../search/progress.ts";
 import type { RunState } from "../../search/state.ts";
 import type { StatusMessage } from "../protocol.ts";
 import { preciseDuration as duration } from "../../text/durations.ts";
-import { counted, withUnit } from "../../text/numbers.ts";
+import { amount, counted, withUnit } from "../../text/numbers.ts";
 
 /** What there is to do about a run, and why. */
 export interface NextStep {
@@ -134,6 +135,14 @@ export function settingsWords(state: RunState): string[] {
       ? []
       : [counted(state.hints.length, "hint from a person", "hints from a person")]),
   ];
+}
+
+/** How many evaluations there were, what they took, and how many of them an earlier run had paid for. */
+export function evaluationsWords(state: RunState): string {
+  const { evaluations, evaluationSeconds } = spend(state);
+  const { storedEvaluated } = funnel(state);
+  const stored = storedEvaluated > 0 ? `, ${amount(storedEvaluated)} served from the store` : "";
+  return `${counted(evaluations, "evaluation")}, ${duration(evaluationSeconds)} of the evaluator's time${stored}.`;
 }
 
 // --- internal ---

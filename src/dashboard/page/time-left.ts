@@ -1,20 +1,12 @@
-/** Estimates how long a run may still take, from the pace in its record. */
-import { budgetLeft, budgetSpent, roundLimit, secondsWorked } from "../../search/progress.ts";
+/** Estimates how long a run may still take, from the times in its record. */
+import { budgetSpent, secondsWorked } from "../../search/progress.ts";
+import { spend } from "../../search/spend.ts";
 import type { RunState } from "../../search/state.ts";
+import { secondsLeft as estimate } from "../../search/time-left.ts";
 
-/**
- * Seconds until the budget is spent or the last round is played, whichever is sooner, at the pace so far; never more
- * than the cap on time leaves. Null: it is over, or nothing is known.
- */
+/** Null: it is over, or nothing is known. What was no time of a model counts as the time of the evaluations. */
 export function secondsLeft(state: RunState): number | null {
-  if (state.ended !== null) return null;
-  const worked = secondsWorked(state);
-  const made = budgetSpent(state);
-  const closed = state.rounds.filter((round) => round.closed).length;
-  if (made === 0 || worked <= 0) return null;
-  const byBudget = (worked / made) * budgetLeft(state);
-  const roundsLeft = Math.max(0, roundLimit(state) - closed);
-  const byRounds = closed === 0 ? Number.POSITIVE_INFINITY : (worked / closed) * roundsLeft;
-  const byCap = Math.max(0, (state.search.caps?.seconds ?? Number.POSITIVE_INFINITY) - worked);
-  return Math.min(byBudget, byRounds, byCap);
+  const [made, worked] = [budgetSpent(state), secondsWorked(state)];
+  if (state.ended !== null || made === 0 || worked <= 0) return null;
+  return estimate(state, Math.max(0, worked - spend(state).chatSeconds) / made);
 }

@@ -4,6 +4,7 @@
  * It draws the limited cost, else the first, and thins out points where there are too many.
  */
 import * as Plot from "@observablehq/plot";
+import { errorOf } from "../../search/noise.ts";
 import { evaluations, valueOf } from "../../search/results.ts";
 import type { Candidate } from "../../search/state.ts";
 import { type ComparedCohort, nameOf } from "../comparison.ts";
@@ -25,6 +26,8 @@ interface Point {
   readonly text: string;
   readonly cost: number;
   readonly value: number;
+  /** Its standard error; null: not known. */
+  readonly error: number | null;
 }
 
 /** A scatter of the searches shown in detail; null where the space has no cost or nothing was evaluated. */
@@ -178,13 +181,13 @@ export function paretoFront<Item extends Pick<Point, "cost" | "value">>(
 
 /** The place of a point and its numbers: "round 3, candidate 2: 93.1 %, 45 M". */
 function titleOf(
-  { candidate: { round, index }, value, cost: paid }: Point,
+  { candidate: { round, index }, value, error, cost: paid }: Point,
   cost: { readonly unit: string },
   { space, decimals }: Subject["space"],
 ): string {
   const unit = space?.metrics[0]?.unit ?? "";
   const numbers = [
-    withUnit(value.toFixed(decimals), unit),
+    `${withUnit(value.toFixed(decimals), unit)}${error === null ? "" : ` ± ${error.toFixed(decimals)}`}`,
     withUnit(String(Number(paid.toPrecision(4))), cost.unit),
   ];
   return `round ${round}, candidate ${index + 1}: ${numbers.join(", ")}`;
@@ -203,7 +206,8 @@ function pointsOf(cohort: ComparedCohort, cost: string): Point[] {
       const text = open(measured.text);
       const [paid, value] = [measured.costs[cost], valueOf(state, outcome)];
       if (paid === undefined || value === null || found.has(text)) continue;
-      found.set(text, { cohort, run, candidate, text, cost: paid, value });
+      const error = errorOf(state, outcome);
+      found.set(text, { cohort, run, candidate, text, cost: paid, value, error });
     }
   }
   return [...found.values()];

@@ -18,7 +18,7 @@ type State =
   | "evaluated"
   | Exclude<
       keyof Funnel,
-      "proposed" | "evaluated" | "improved" | "overLimitEvaluated" | "equivalentEvaluated"
+      "proposed" | "evaluated" | "improved" | "overLimitEvaluated" | "equivalentEvaluated" | "storedEvaluated"
     >;
 
 /** From the bottom of a bar to its top. */

@@ -127,7 +127,9 @@ function target(reference: string, root: Schema): Schema {
 
 /** The JSON that a prompt asks for: by a schema in its text, or in words; null where it asks for none. */
 function valueFor(prompt: string, random: Random): unknown {
-  const dimensions = [...prompt.matchAll(/^## `(\w+)`: (one slot,|(\d+) slots, each) one of (.+)$/gm)];
+  const dimensions = [
+    ...prompt.matchAll(/^## `(\w+)`: (one slot,|(\d+) slots, each) (?:one of|always) (.+)$/gm),
+  ];
   if (dimensions.length > 0 && prompt.includes('"architectures"')) {
     const architecture = () =>
       Object.fromEntries(

@@ -5,10 +5,12 @@ export interface Measurement {
   'metrics'?: ({[key: string]: number | string});
   'seconds'?: (number | string);
   'standardErrors'?: ({[key: string]: number | string});
+  'stored'?: (boolean);
 }
 
 export interface Measurement__Output {
   'metrics': ({[key: string]: number});
   'seconds': (number);
   'standardErrors': ({[key: string]: number});
+  'stored': (boolean);
 }
