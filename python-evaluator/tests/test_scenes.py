@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from collm_nas_evaluator.families import ofa
-from collm_nas_evaluator.imagenet import ImageSet
+from collm_nas_evaluator.imagenet import ImageSet, Recipe
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CHECKPOINT = EXAMPLES / "scenes" / "ofa_scenes.pth"
@@ -67,8 +67,8 @@ def test_the_images_are_class_folders_in_groups(example: ModuleType, folder: Pat
         at = 2 * example.numbers("search").index(number) + variant
         assert written.labels[place] == example.digits("search", 2)[at] == int(file.parts[0])
         assert (np.asarray(written.read(place)) == made[at, :, :, None]).all()
-    with (folder / "search" / "groups.csv").open() as file:
-        rows = {row["image"]: row["group"] for row in csv.DictReader(file)}
+    with (folder / "search" / "groups.csv").open() as groups:
+        rows = {row["image"]: row["group"] for row in csv.DictReader(groups)}
     assert len(rows) == 3000
     assert set(Counter(rows.values()).values()) == {2}
     assert all(int(image.split("/")[1].split("-")[0]) == int(group) for image, group in rows.items())
@@ -103,7 +103,7 @@ def test_the_committed_checkpoint_tells_a_large_subnet_from_a_small_one(example:
     resolution = example.RESOLUTIONS[-1]
     calibration = supernet.calibration({"r": [resolution]})
 
-    def inputs(name: str, recipe: object, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def inputs(name: str, recipe: Recipe, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         images = ImageSet.open(folder / name, 10).select(range(0, len(ImageSet.open(folder / name, 10)), step))
         pixels = np.stack([recipe.crop(images.read(place), place) for place in range(len(images))])
         return recipe.prepare(torch.from_numpy(pixels)), torch.from_numpy(images.labels)
@@ -114,7 +114,9 @@ def test_the_committed_checkpoint_tells_a_large_subnet_from_a_small_one(example:
     def accuracy(depth: int, kernel: int, expansion: int) -> float:
         chosen = {"r": resolution, "d": [depth] * 5, "ks": [kernel] * 20, "e": [expansion] * 20}
         with torch.inference_mode():
-            logits = supernet.subnet(chosen, training.split(calibration.batch))(images)
+            logits = supernet.subnet(
+                chosen, [training[at : at + calibration.batch] for at in range(0, len(training), calibration.batch)]
+            )(images)
         return 100 * float((logits.argmax(1) == labels).float().mean())
 
     assert accuracy(4, 7, 6) > 60
