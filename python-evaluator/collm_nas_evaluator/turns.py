@@ -42,7 +42,7 @@ class Turns:
         Ends early when `stop` is set. The thread leaves the iterator at its next value then, and also when the caller
         leaves this one. Raises what the iterator raises.
         """
-        work = self._add(_Work(begin))
+        work = self._add(_Work(begin, stop))
         try:
             while not stop.is_set():
                 try:
@@ -63,7 +63,7 @@ class Turns:
         """What a short function returns, called in the thread before other waiting work. Raises what it raises."""
         if threading.current_thread() is self._thread:
             return function()
-        work = self._add(_Work(lambda: iter([function()])), is_first=True)
+        work = self._add(_Work(lambda: iter([function()]), threading.Event()), is_first=True)
         answer = work.answers.get()
         if isinstance(answer, _End):
             answer.reraise()
@@ -140,18 +140,23 @@ class _End:
 @dataclass
 class _Work(Generic[T]):
     begin: Callable[[], Iterator[T]]
+    stop: threading.Event
     answers: "queue.SimpleQueue[T | _End]" = field(default_factory=queue.SimpleQueue)
     dropped: threading.Event = field(default_factory=threading.Event)
+    """Set when the caller has left, or this process ends."""
     has_begun: bool = False
 
     def run(self) -> None:
         self.has_begun = True
         end = _End()
         try:
-            for value in () if self.dropped.is_set() else self.begin():
-                if self.dropped.is_set():
+            for value in () if self._is_over() else self.begin():
+                if self._is_over():
                     break
                 self.answers.put(value)
         except BaseException as error:  # noqa: BLE001 - whoever asked gets it
             end = _End(error)
         self.answers.put(end)
+
+    def _is_over(self) -> bool:
+        return self.stop.is_set() or self.dropped.is_set()
