@@ -28,6 +28,7 @@ import { feedRows } from "./feed.mjs";
 import { dashboardRows } from "./dashboard.mjs";
 import { memoryJournal, usualSearch } from "./in-process.mjs";
 import { callRows, readingRows } from "./models.mjs";
+import { sharedCpuRows } from "./shared-cpu.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const python = join(root, ".venv/bin/python");
@@ -332,6 +333,8 @@ for (const part of ["ofa", "autoformer", "costs", "memory"])
   parts[part] = async () => measuredInPython("supernets.py", part);
 parts.python = async () => measuredInPython("front_door.py");
 parts.nasbench201 = async () => measuredInPython("nasbench201.py");
+
+parts["shared-cpu"] = () => sharedCpuRows(join(scratch, "shared-cpu"));
 
 parts.driven = () => drivenRows(join(scratch, "driven"));
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from collm_nas.errors import UsageError
 from collm_nas.subnets import digest
+from collm_nas_evaluator import processors
 from collm_nas_evaluator.scoring import Inputs
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ MOST_IN_MEMORY = 1 << 30
 SEED = 20_240_607
 """Calibration inputs are drawn from a loader that shuffles with this seed, so that they are always the same."""
 _BATCH = 128
-_THREADS = os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def calibration(name: str, given: Any, count: int, pixels: int | None, cache: Pa
         from collm_nas_evaluator.imagenet import subset  # noqa: PLC0415 - loads image libraries
 
         crops = _crops(name, Path(given), pixels, cache)
-        crops = type(crops)(subset(crops.images, count), crops.recipe, cache, _THREADS)
+        crops = type(crops)(subset(crops.images, count), crops.recipe, cache, processors.usable())
         given = _Prepared(crops)
     else:
         _require_batches(name, given)
@@ -231,7 +231,7 @@ def _crops(name: str, folder: Path, pixels: int | None, cache: Path) -> "Crops":
     classes = sum(each.is_dir() and not is_leftover(each.name) for each in folder.iterdir())
     if not classes:
         raise UsageError(f"{name}: {folder} has no labels: give a folder with one folder of images for each class")
-    return Crops(ImageSet.open(folder, classes), ofa_validation(pixels), cache, _THREADS)
+    return Crops(ImageSet.open(folder, classes), ofa_validation(pixels), cache, processors.usable())
 
 
 def _hash(given: Any) -> str:

@@ -5,6 +5,7 @@ Nothing here loads PyTorch until it is used.
 
 import logging
 import os
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from collm_nas.calls import Job
 from collm_nas.errors import UsageError
 from collm_nas.function import Costs, Metric
 from collm_nas.space import Architecture, Space
-from collm_nas_evaluator import errors
+from collm_nas_evaluator import allocation, errors
 from collm_nas_evaluator.flags import BUDGET, SAMPLES
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Options:
     costs: Costs | None = None
     device: str | None = None
     precision: str = "fp32"
+    threads: int | None = None
     store: str | os.PathLike[str] | bool = True
     version: str = ""
     cache_dir: str | os.PathLike[str] | None = None
@@ -106,6 +108,7 @@ def search_supernet(
     costs: Costs | None = None,
     device: str | None = None,
     precision: str = "fp32",
+    threads: int | None = None,
     store: str | os.PathLike[str] | bool = True,
     version: str = "",
     known: "Known | None" = None,
@@ -126,7 +129,9 @@ def search_supernet(
     The costs `flops_m` (million multiply-adds) and `params_m` (million parameters) of one input are counted; `costs`
     are functions of an architecture that add to them, or replace them by their names.
 
-    `device` is where networks run (default: where the supernet is), `precision` may be "fp16" or "bf16" on CUDA.
+    `device` is where networks run (default: where the supernet is), `precision` may be "fp16" or "bf16" on CUDA, and
+    `threads` is how many compute a network on a CPU (default: as many as PyTorch has in this process).
+
     Finished evaluations are kept in a `store` (a file; False for none) under the hash of the weights, the data and the
     class of the supernet. Change `version`, any text, when a score changes for a reason beyond these.
 
@@ -150,6 +155,7 @@ def search_supernet(
         costs=costs,
         device=device,
         precision=precision,
+        threads=threads,
         store=store,
         version=version,
     )
@@ -202,7 +208,7 @@ def backend_of(
 
 def options_of(configuration: "Configuration", own: "OwnSupernet") -> Options:
     """The options that a configuration says."""
-    from collm_nas_evaluator import scoring  # noqa: PLC0415 - loads PyTorch
+    from collm_nas_evaluator import processors, scoring  # noqa: PLC0415 - loads PyTorch
 
     return Options(
         val=own.val,
@@ -212,6 +218,7 @@ def options_of(configuration: "Configuration", own: "OwnSupernet") -> Options:
         momentum=own.momentum,
         device=scoring.choose(configuration.device),
         precision=configuration.precision or "fp32",
+        threads=processors.threads(configuration.threads),
         cache_dir=configuration.cache_dir,
     )
 
@@ -229,7 +236,6 @@ def load(spec: str, folder: Path) -> Supernet:
     The name is that of a class, a function that makes a supernet, or a supernet. Raises UsageError.
     """
     import importlib  # noqa: PLC0415
-    import sys  # noqa: PLC0415
 
     module_name, _, name = spec.partition(":")
     if not module_name or not name:
@@ -300,6 +306,8 @@ _logger = logging.getLogger(__name__)
 
 
 def _require_torch() -> None:
+    if "torch" not in sys.modules:
+        allocation.settle_waiting()
     try:
         import torch  # noqa: F401, PLC0415
     except ModuleNotFoundError as error:

@@ -10,8 +10,8 @@ import json
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from collm_nas.labelled import Data
 from collm_nas.space import Architecture
 from collm_nas.subnets import Defect, Weights
 from collm_nas.supernet import InTheServer, Options, Supernet
-from collm_nas_evaluator import batchnorm, scoring
+from collm_nas_evaluator import batchnorm, processors, scoring
 from collm_nas_evaluator import space as described
 from collm_nas_evaluator.backends.base import ArchitectureCost, FailureKind
 from collm_nas_evaluator.backends.network import NetworkBackend, Scores, Step, Unfit, scores_of
@@ -68,7 +68,7 @@ class OwnSupernetBackend(NetworkBackend):
         self.weights = Weights(self._on(supernet, options.device))
         place = next(iter(self.weights.tensors.values())).device
         self._cache = Path(options.cache_dir or platformdirs.user_cache_path("collm-nas"))
-        super().__init__(Device(str(place), options.precision), self._opened(options.store))
+        super().__init__(Device(str(place), options.precision, _threads(options)), self._opened(options.store))
         self.data = self._read(supernet, options)
         self.example = self._example(supernet)
         self._building = threading.RLock()
@@ -124,16 +124,20 @@ class OwnSupernetBackend(NetworkBackend):
     def counted(self, architecture: described.Architecture) -> dict[str, float]:
         """The costs by counting. Raises Unfit."""
         if architecture.text not in self._counted:
-            with self._device.lock if self._shares_modules else nullcontext(), self._building:
-                network = self.network(architecture)
-                try:
-                    found = subnets.count(network, self.example[:1])
-                except Exception as error:
-                    raise Unfit(f"the network of subnet failed: {in_short(error)}") from error
+            count = partial(self._count, architecture)
+            found = self._device.turns.call(count) if self._shares_modules else count()
             if len(self._counted) >= _MOST_COSTS:
                 self._counted.clear()
             self._counted[architecture.text] = found
         return self._counted[architecture.text]
+
+    def _count(self, architecture: described.Architecture) -> dict[str, float]:
+        with self._building:
+            network = self.network(architecture)
+            try:
+                return subnets.count(network, self.example[:1])
+            except Exception as error:
+                raise Unfit(f"the network of subnet failed: {in_short(error)}") from error
 
     def scores(
         self, network: nn.Module, split: str, stop: threading.Event, *, is_calibrated: bool = True
@@ -390,6 +394,13 @@ class _LaidOut:
 
     def prepare(self, batch: Tensor) -> Tensor:
         return self._inputs.prepare(batch).contiguous(memory_format=self._layout)
+
+
+def _threads(options: Options) -> int | None:
+    threads = options.threads
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+        raise UsageError(f"threads is {threads!r}; it must be a whole number, at least 1")
+    return None if threads is None else processors.threads(threads)
 
 
 def _source(given: Any) -> str:

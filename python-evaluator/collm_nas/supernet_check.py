@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from collm_nas import subnets
 from collm_nas.errors import UsageError
 from collm_nas.supernet import Options, Supernet, backend_of, load
-from collm_nas_evaluator import batchnorm, space_check, telling, telling_words
+from collm_nas_evaluator import allocation, batchnorm, space_check, telling, telling_words
 from collm_nas_evaluator.backends.network import Scores, Unfit
 from collm_nas_evaluator.findings import Finding, Findings
 from collm_nas_evaluator.scoring import NotFinite, OutOfMemory
@@ -283,8 +284,9 @@ class _Check:
     def _score(self, architecture: Architecture, split: str = _SEARCH, *, is_calibrated: bool = True) -> _Scored:
         begin = time.perf_counter()
         network = self._backend.network(architecture)
-        scores = None
-        for each in self._backend.scores(network, split, threading.Event(), is_calibrated=is_calibrated):
+        scores, stop = None, threading.Event()
+        scoring = partial(self._backend.scores, network, split, stop, is_calibrated=is_calibrated)
+        for each in self._backend.on_device(scoring, stop):
             if isinstance(each, Scores):
                 scores = each
         assert scores is not None  # noqa: S101 - the last one
@@ -316,7 +318,7 @@ class _Check:
             input=sent,
             capture_output=True,
             check=False,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**allocation.WAITING, **os.environ, "PYTHONPATH": path},
         )
         found = done.stdout.decode(errors="replace").strip().rpartition("\n")[2]
         if done.returncode == 0 and found:

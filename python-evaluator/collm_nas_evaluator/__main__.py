@@ -21,10 +21,11 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # the errors here say the same
     try:
         options = flags.read(arguments)
-        if options.command in ("serve", "check"):
-            from collm_nas_evaluator import allocation  # noqa: PLC0415
+        from collm_nas_evaluator import allocation  # noqa: PLC0415
 
-            allocation.settle()
+        allocation.settle_waiting()
+        if options.command in ("serve", "check"):
+            allocation.settle_memory()
         from collm_nas_evaluator import commands  # noqa: PLC0415
 
         return commands.run(options)

@@ -1,7 +1,7 @@
 """Sets how this process gets memory and how its threads wait, before PyTorch is loaded.
 
-Owns three settings of glibc and one of OpenMP. What the environment sets has priority. Without glibc it sets only
-OpenMP. Knows no tensor.
+Owns three settings of glibc and one of OpenMP. What the environment sets has priority. Without glibc there is only the
+one of OpenMP. Knows no tensor.
 """
 
 import ctypes
@@ -27,21 +27,25 @@ _SETTINGS = (
     _Setting("MALLOC_MMAP_MAX_", "glibc.malloc.mmap_max", -4, 0),
     _Setting("MALLOC_TRIM_THRESHOLD_", "glibc.malloc.trim_threshold", -1, -1),
 )
-_WAITING = ("OMP_WAIT_POLICY", "passive")
+WAITING = {"OMP_WAIT_POLICY": "passive"}
 """Threads that wait for work by spinning take the processors from those that do it."""
 
 
-def settle() -> list[str]:
+def settle_waiting() -> None:
+    """Sets how threads wait, here and in processes that this one starts, unless the environment does.
+
+    It has an effect on this process if PyTorch is not loaded yet.
+    """
+    for name, value in WAITING.items():
+        os.environ.setdefault(name, value)
+
+
+def settle_memory() -> list[str]:
     """Sets what the environment does not; returns the names of what was set. No thread may have been started yet."""
-    done = []
-    name, value = _WAITING
-    if name not in os.environ:
-        os.environ[name] = value
-        done.append(name)
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        done += [each.variable for each in unset(os.environ) if mallopt(each.number, each.value) == 1]
-    return done
+    if mallopt is None:
+        return []
+    return [each.variable for each in unset(os.environ) if mallopt(each.number, each.value) == 1]
 
 
 def unset(environment: Mapping[str, str]) -> list[_Setting]:

@@ -8,7 +8,6 @@ network: each process asks the ordinary backend. PyTorch is loaded in the proces
 import dataclasses
 import math
 import multiprocessing
-import os
 import random
 import signal
 import threading
@@ -130,10 +129,10 @@ def _taken(ready: Any, place: int, text: str) -> Finished:
 def _work(configuration: Configuration, space_id: str, asked: Any) -> None:
     """A process: answers the text of an architecture with its numbers, until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one ends it
-    os.environ["OMP_NUM_THREADS"] = "1"
-    allocation.settle()
+    allocation.settle_waiting()
+    allocation.settle_memory()
     try:
-        backend = opened(configuration, space_id)
+        backend = opened(dataclasses.replace(configuration, threads=1), space_id)
         while True:
             asked.send(_numbers(backend, asked.recv()))
     except (EOFError, ConnectionError):

@@ -70,6 +70,7 @@ def _configuration(options: argparse.Namespace) -> config.Configuration:
         read,
         own_supernet=_own_supernet(options),
         device=options.device or read.device,
+        threads=options.threads or read.threads,
         analognas=read.analognas and options.config is not None,
     )
 
@@ -114,8 +115,7 @@ def _findings_of_own(options: argparse.Namespace, wanted: space_check.Wanted) ->
         raise PackageMissing(error.name or "a package") from error
 
     own, default = _own_supernet(options), config.default()
-    if options.device is not None:
-        default = dataclasses.replace(default, device=options.device)
+    default = dataclasses.replace(default, device=options.device or default.device, threads=options.threads)
     made = supernet.load(own.spec, own.folder)
     checked = supernet_check.Checked(made, supernet.options_of(default, own), wanted, own.spec, own.folder)
     with supernet.usage_errors():

@@ -114,6 +114,13 @@ OWN_IMAGES = Key(
     "supernet.calibration_images", keys.COUNT, 2000, "How many images set the batch-norm statistics of a subnet."
 )
 DEVICE = Key("device", keys.WORD, "auto", "Where supernets run: `cpu`, `cuda`, `cuda:1`, or `auto`.")
+THREADS: Key[int | None] = Key(
+    "threads",
+    keys.COUNT,
+    None,
+    "How many threads compute a network on a CPU, and decode images. Small networks may be as fast with 1.",
+    "as many as there are processors that this process may use, or what `OMP_NUM_THREADS` says",
+)
 PRECISION: Key[str | None] = Key(
     "precision",
     keys.one_of("fp32", "fp16", "bf16"),
@@ -133,7 +140,7 @@ BASE: tuple[Key[Any], ...] = (
     BANK,
     *(VAL, TRAIN, SEARCH, HELD_OUT, CLASS_ORDER),
     *(OWN, OWN_VAL, OWN_CALIBRATE, OWN_TEST, OWN_IMAGES),
-    *(ANALOGNAS, DEVICE, PRECISION, CACHE_DIR),
+    *(ANALOGNAS, DEVICE, THREADS, PRECISION, CACHE_DIR),
 )
 """The keys that belong to no family."""
 
@@ -187,6 +194,7 @@ class Configuration:
     family_values: Mapping[str, object] = field(default_factory=dict)
     own_supernet: OwnSupernet | None = None
     device: str = "auto"
+    threads: int | None = None
     precision: str | None = None
 
 
@@ -245,6 +253,7 @@ def read(path: Path) -> Configuration:
         },
         own_supernet=_own_supernet(path, values),
         device=DEVICE.of(values),
+        threads=THREADS.of(values),
         precision=PRECISION.of(values),
     )
 

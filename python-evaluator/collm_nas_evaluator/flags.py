@@ -110,6 +110,8 @@ def _own_supernet(command: argparse.ArgumentParser) -> None:
     momentum_help = "of the statistics (default: averages over all batches, the rule of Once-for-All)"
     group.add_argument("--momentum", type=float, metavar="SHARE", help=momentum_help, default=argparse.SUPPRESS)
     group.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 or auto (default auto)")
+    threads_help = "how many threads compute a network on a CPU (default: one for each processor)"
+    group.add_argument("--threads", type=_count, metavar="N", help=threads_help)
 
 
 def _import(command: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from collm_nas_evaluator import families, scoring
+from collm_nas_evaluator import families, processors, scoring
 from collm_nas_evaluator.backends.base import Unavailable
 from collm_nas_evaluator.backends.supernet import CheckpointSpec, ImageSplits, Served, Supernet, SupernetBackend
 from collm_nas_evaluator.config import Configuration
@@ -27,7 +27,7 @@ def load(configuration: Configuration) -> list[SupernetBackend | Unavailable]:
     the device is not there.
     """
     name = scoring.choose(configuration.device)
-    device = Device(name, configuration.precision or "fp32")
+    device = Device(name, configuration.precision or "fp32", processors.threads(configuration.threads))
     store = Store(configuration.cache_dir / "evaluations.sqlite")
     images = cache(ImageSet.open)
     spaces: list[SupernetBackend | Unavailable] = []

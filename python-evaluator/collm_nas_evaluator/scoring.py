@@ -4,17 +4,20 @@ Owns the batch size, the handling of full memory and the counting. Knows no fami
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from collm_nas_evaluator import turns
 from collm_nas_evaluator.errors import UsageError
+
+T = TypeVar("T")
 
 PRECISIONS: Mapping[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _BATCH_ON_CUDA = 512
@@ -73,12 +76,16 @@ class Hits:
 
 @dataclass
 class Device:
-    """One device, used by one evaluation at a time (`lock`)."""
+    """One device. Evaluations use it one at a time, in its own lasting thread (`steps`).
+
+    `threads` is how many a network on a CPU is computed with; None for as many as PyTorch has in this process.
+    """
 
     name: str = "cpu"
     precision: str = "fp32"
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    threads: int | None = None
     _batch_sizes: dict[str, int] = field(default_factory=dict)
+    _reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="reader"))
 
     def __post_init__(self) -> None:
         self.torch = torch.device(self.name)
@@ -90,21 +97,37 @@ class Device:
         has_tf32 = self.torch.type == "cuda" and self.precision == "fp32" and torch.backends.cudnn.allow_tf32
         return f"{self.precision} on {self.name}{', TF32 in convolutions' if has_tf32 else ''}"
 
+    @property
+    def turns(self) -> turns.Turns:
+        """The turns of this device, which are those of every other Device of the same name."""
+        index = "" if self.torch.type == "cpu" else f":{self.torch.index or 0}"
+        return turns.of(f"{self.torch.type}{index}")
+
+    def steps(self, begin: Callable[[], Iterator[T]], stop: threading.Event) -> Iterator[T | None]:
+        """The values of an iterator that uses the device, as `Turns.steps` has them."""
+        threads = self.threads or torch.get_num_threads()
+
+        def begun() -> Iterator[T]:
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+            yield from begin()
+
+        return self.turns.steps(begun, stop)
+
     def batches(self, inputs: Inputs, size: int, stop: threading.Event, start: int = 0) -> Iterator[Tensor]:
         """The inputs from `start` on, as a network takes them, on the device: at most `size` at a time.
 
         The next batch is read while one is used. Ends early, with Stopped, when `stop` is set.
         """
         kept = inputs.batches(size, start)
-        with ThreadPoolExecutor(1) as reader:
-            following = reader.submit(next, kept, None)
-            while (batch := following.result()) is not None:
-                if stop.is_set():
-                    raise Stopped
-                following = reader.submit(next, kept, None)
-                if self.torch.type == "cuda" and batch.device.type == "cpu":
-                    batch = batch.pin_memory()
-                yield inputs.prepare(batch.to(self.torch, non_blocking=True))
+        following = self._reader.submit(next, kept, None)
+        while (batch := following.result()) is not None:
+            if stop.is_set():
+                raise Stopped
+            following = self._reader.submit(next, kept, None)
+            if self.torch.type == "cuda" and batch.device.type == "cpu":
+                batch = batch.pin_memory()
+            yield inputs.prepare(batch.to(self.torch, non_blocking=True))
 
     def score(self, network: nn.Module, inputs: Inputs, stop: threading.Event) -> Iterator[float | Hits]:
         """Yields the share of images done after each batch, and at last the hits.

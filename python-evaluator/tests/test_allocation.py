@@ -1,10 +1,12 @@
-"""A serving process keeps its memory and waits without spinning in every thread, unless its environment differs."""
+"""A serving process keeps its memory, and every process waits without spinning, unless its environment differs."""
 
 import ctypes
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -54,7 +56,7 @@ def test_a_serving_process_gets_its_pages_once_unless_the_environment_says_other
     serving, other = measured("serve"), measured("spaces")
     configured = measured("serve", MALLOC_MMAP_MAX_="65536", MALLOC_TRIM_THRESHOLD_="131072", OMP_WAIT_POLICY="active")
     assert serving["faults"] < min(other["faults"], configured["faults"]) / 3
-    assert (serving["waiting"], other["waiting"], configured["waiting"]) == ("passive", None, "active")
+    assert (serving["waiting"], other["waiting"], configured["waiting"]) == ("passive", "passive", "active")
     assert not serving["torch"]
 
 
@@ -72,10 +74,46 @@ def test_a_setting_of_the_environment_is_kept(environment: dict[str, str], left:
     assert [each.variable for each in allocation.unset(environment)] == left
 
 
-def test_elsewhere_than_on_glibc_only_the_waiting_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_elsewhere_than_on_glibc_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())  # of macOS or musl, which have no mallopt
-    monkeypatch.setenv("OMP_WAIT_POLICY", "")
-    assert allocation.settle() == []
-    monkeypatch.delenv("OMP_WAIT_POLICY")
-    assert allocation.settle() == ["OMP_WAIT_POLICY"]
-    assert os.environ["OMP_WAIT_POLICY"] == "passive"
+    assert allocation.settle_memory() == []
+
+
+PROBE = """
+import os, sys
+sys.stderr.write(f"waiting: {os.environ.get('OMP_WAIT_POLICY')}")
+sys.stderr.flush()
+os._exit(0)
+"""
+FRONT_DOOR = "import collm_nas as nas; nas.check_supernet(object())"
+EVALUATOR = ["-m", "collm_nas_evaluator"]
+ENTRIES = {
+    "serve": [*EVALUATOR, "serve", "--config", "evaluator.yaml"],
+    "cache-images": [*EVALUATOR, "cache-images", "--config", "evaluator.yaml"],
+    "check": [*EVALUATOR, "check", "nowhere:Mine"],
+    "retrain": [*EVALUATOR, "retrain", '{"op":[0]}', "--train=x", "--val=x", "--folder=x"],
+    "front door": ["-c", FRONT_DOOR],
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_the_waiting_is_settled_before_pytorch_is_loaded(entry: str, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text(PROBE)  # what is loaded in its place says how it finds the environment
+    (tmp_path / "evaluator.yaml").write_text("checkpoints: {spos: nothing}")
+    assert said_by(ENTRIES[entry], tmp_path, PYTHONPATH=f"{tmp_path}{os.pathsep}{PACKAGE_ROOT}") == "waiting: passive"
+
+
+@pytest.mark.torch
+@pytest.mark.skipif(sys.platform != "linux", reason="needs GNU's OpenMP, which says how long its threads spin")
+def test_the_threads_of_pytorch_do_not_spin(tmp_path: Path) -> None:
+    said = said_by(["-c", FRONT_DOOR], tmp_path, PYTHONPATH=str(PACKAGE_ROOT), OMP_DISPLAY_ENV="verbose")
+    assert set(re.findall(r"GOMP_SPINCOUNT = '(\d+)'", said)) == {"0"}
+
+
+def said_by(arguments: list[str], folder: Path, **environment: str) -> str:
+    """What a Python process writes to standard error."""
+    kept = {name: value for name, value in os.environ.items() if name not in OURS}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS, cwd=folder, env=kept | environment,
+    ).stderr  # fmt: skip

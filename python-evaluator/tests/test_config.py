@@ -62,13 +62,13 @@ def test_supernets_images_and_device(path: Path) -> None:
     path.write_text(
         "checkpoints:\n  ofa-w1.2: files/ofa\n  autoformer-base: /files/base.pth\n"
         "imagenet: {val: val, train: /data/train, held_out: 10000, class_order: text}\n"
-        "spos: {calibration_images: 5000}\nautoformer: {choices: paper}\ndevice: cuda:1\nprecision: bf16\n"
+        "spos: {calibration_images: 5000}\nautoformer: {choices: paper}\ndevice: cuda:1\nthreads: 3\nprecision: bf16\n"
     )
     read = config.read(path)
     assert read.checkpoints == {"ofa-w1.2": path.parent / "files/ofa", "autoformer-base": Path("/files/base.pth")}
     assert read.images == config.Folders(path.parent / "val", Path("/data/train"), held_out=10_000, class_order="text")
     assert read.family_values == {"spos.calibration_images": 5000, "autoformer.choices": "paper"}
-    assert (read.device, read.precision) == ("cuda:1", "bf16")
+    assert (read.device, read.threads, read.precision) == ("cuda:1", 3, "bf16")
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}", "---\n"])
@@ -123,6 +123,8 @@ def test_the_packages_spaces_can_be_left_out(path: Path) -> None:
             marks=pytest.mark.torch,
         ),
         ("device: [cpu]", "device must be a word"),
+        ("threads: 0", "line 1: threads must be a whole number, at least 1"),
+        ("threads: all", "threads must be a whole number, at least 1"),
         ("analognas: 1", "analognas must be true or false"),
         ("analognas: 'true'", "analognas must be true or false"),
         ("cache_dir: true", "cache_dir must be a path"),

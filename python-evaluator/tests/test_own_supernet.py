@@ -358,6 +358,7 @@ def loader(**options: Any) -> DataLoader[Any]:
         ({"metric": "accuracy"}, "metric is 'accuracy'; give a function"),
         ({"device": "cuda:99"}, "device cuda:99"),
         ({"precision": "fp16"}, "precision fp16 needs a CUDA device"),
+        ({"threads": 0}, "threads is 0; it must be a whole number, at least 1"),
     ],
 )
 def test_data_and_options_that_cannot_be_used_are_refused_in_one_line(change: dict[str, Any], text: str) -> None:

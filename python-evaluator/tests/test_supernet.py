@@ -7,7 +7,7 @@ import random
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -262,11 +262,11 @@ class _Gated(_Changed):
     def __init__(self, supernet: Any) -> None:
         super().__init__(supernet)
         self.reached, self.open = threading.Event(), threading.Event()
-        self.batches: list[int] = []
+        self.batches: list[nn.Module] = []
 
     def changed(self, network: nn.Module) -> nn.Module:
         def wait(network: nn.Module, _: tuple[Tensor, ...]) -> None:
-            self.batches.append(id(network))
+            self.batches.append(network)
             self.reached.set()
             assert self.open.wait(PATIENCE_SECONDS)
 
@@ -391,14 +391,30 @@ def test_a_lost_device_ends_the_call_instead_of_failing_every_candidate(
     assert "start the evaluator again" in text
 
 
+class _Stoppable:
+    """A backend that remembers the stop of each call."""
+
+    def __init__(self, backend: SupernetBackend) -> None:
+        self.describe, self.cost = backend.describe, backend.cost
+        self._backend = backend
+        self.stops: list[threading.Event] = []
+
+    def evaluate(
+        self, architectures: Sequence[Architecture], split: str, stop: threading.Event
+    ) -> Iterator[Outcome | Progress]:
+        self.stops.append(stop)
+        return self._backend.evaluate(architectures, split, stop)
+
+
 def test_a_cancelled_call_frees_the_device(make: Make, supernets: dict[str, Any], serve: Callable[..., Client]) -> None:
     gate = _Gated(supernets["ofa"])
     backend = make("ofa", change=gate)
-    client, space = serve([backend]), backend.describe()
+    stoppable, space = _Stoppable(backend), backend.describe()
     texts = [each.text for each in architectures(backend, 3)]
-    call = client.evaluate(space.id, space.digest, texts)
+    call = serve([stoppable]).evaluate(space.id, space.digest, texts)
     assert gate.reached.wait(PATIENCE_SECONDS)
     call.cancel()
+    assert stoppable.stops[0].wait(PATIENCE_SECONDS)
     gate.open.set()
     free = backend.evaluate(architectures(backend, 1), "search", threading.Event())
     assert isinstance(list(free)[-1], Outcome)

@@ -7,8 +7,9 @@ Knows no supernet, no image and no transport.
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ from collm_nas_evaluator.errors import DeviceLost
 from collm_nas_evaluator.scoring import Device, Hits, NotFinite, OutOfMemory, Stopped
 from collm_nas_evaluator.space import Architecture, Space
 from collm_nas_evaluator.store import Key, Record, Store
+
+T = TypeVar("T")
 
 Step = tuple[float, str]
 """How far an evaluation is, from 0 to 1, and what it does now."""
@@ -82,6 +85,7 @@ class NetworkBackend(ABC):
         self, architectures: Sequence[Architecture], split: str, stop: threading.Event
     ) -> Iterator[Outcome | Progress]:
         for index, architecture in enumerate(architectures):
+            failure: Failure | None = None
             try:
                 for answer in self._evaluated(architecture, split, stop):
                     if isinstance(answer, Measurement):
@@ -91,11 +95,13 @@ class NetworkBackend(ABC):
             except Stopped:
                 return
             except OutOfMemory as error:
-                yield Outcome(index, Failure(FailureKind.OUT_OF_MEMORY, str(error)))
+                failure = Failure(FailureKind.OUT_OF_MEMORY, str(error))
             except NotFinite as error:
-                yield Outcome(index, Failure(FailureKind.NOT_FINITE, str(error)))
+                failure = Failure(FailureKind.NOT_FINITE, str(error))
             except Unfit as error:
-                yield Outcome(index, Failure(FailureKind.CRASHED, str(error)))
+                failure = Failure(FailureKind.CRASHED, str(error))
+            if failure is not None:  # the exception is let go of before, with the tensors of its frames
+                yield Outcome(index, failure)
 
     def _key(self, architecture: Architecture, split: str) -> Key | None:
         """What an evaluation is stored under; None for a split whose data have no name."""
@@ -112,31 +118,33 @@ class NetworkBackend(ABC):
                 errors = _errors_without_groups(self.describe(), known)
             yield Measurement(known.metrics, 0.0, errors, stored=True)
             return
-        while not self._device.lock.acquire(timeout=1.0):
-            if stop.is_set():
-                raise Stopped
-            yield 0.0, "waiting for another evaluation"
-        try:
-            begin = time.perf_counter()
-            scores = None
-            for answer in self._on_device(architecture, split, stop):
-                if isinstance(answer, Scores):
-                    scores = answer
-                else:
-                    yield answer
-            assert scores is not None  # noqa: S101 - the last answer
-            seconds = time.perf_counter() - begin
-            record = Record(scores.metrics, seconds, scores.correct, scores.standard_errors)
-        finally:
-            self._device.lock.release()
+        record = None
+        for answer in self.on_device(lambda: self._recorded(architecture, split, stop), stop):
+            if isinstance(answer, Record):
+                record = answer
+            else:
+                yield answer or (0.0, "waiting for another evaluation")
+        if record is None:
+            raise Stopped
         key = self._key(architecture, split)
         if self._store is not None and key is not None:
             self._store.keep(key, record)
-        yield Measurement(scores.metrics, seconds, scores.standard_errors)
+        yield Measurement(record.metrics, record.seconds, record.standard_errors or {})
 
-    def _on_device(self, architecture: Architecture, split: str, stop: threading.Event) -> Iterator[Step | Scores]:
+    def on_device(self, begin: Callable[[], Iterator[T]], stop: threading.Event) -> Iterator[T | None]:
+        """The values of an iterator that runs networks: in the thread of the device, in its turn (None until then)."""
+        return self._device.steps(begin, stop)
+
+    def _recorded(self, architecture: Architecture, split: str, stop: threading.Event) -> Iterator[Step | Record]:
+        """Yields the steps, and at last the record; runs in the thread of the device."""
+        begin = time.perf_counter()
         try:
-            yield from self._scored(architecture, split, stop)
+            for answer in self._scored(architecture, split, stop):
+                if isinstance(answer, Scores):
+                    seconds = time.perf_counter() - begin
+                    yield Record(answer.metrics, seconds, answer.correct, answer.standard_errors)
+                else:
+                    yield answer
         except (RuntimeError, MemoryError) as error:
             if scoring.is_out_of_memory(error):
                 raise OutOfMemory(f"a calibration batch does not fit into the memory of {self._device.name}") from error

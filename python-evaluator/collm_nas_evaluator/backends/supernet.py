@@ -6,7 +6,6 @@ store and no transport.
 
 import hashlib
 import json
-import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from collm_nas_evaluator import processors
 from collm_nas_evaluator.backends.base import ArchitectureCost
 from collm_nas_evaluator.backends.network import NetworkBackend, Scores, Step, scores_of, told
 from collm_nas_evaluator.checkpoints import Checkpoint
@@ -40,8 +40,6 @@ METRICS = (
     Metric("top5", "percent", "Share of images whose class is among the network's first five answers."),
     Metric("images", "images", "How many images were classified."),
 )
-_THREADS = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-"""How many threads decode images: as many as there are processors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +237,7 @@ class SupernetBackend(NetworkBackend):
         return validated + calibrated
 
     def _crops(self, images: ImageSet, recipe: Recipe) -> Crops:
-        return Crops(images, recipe, self._image_splits.cache_dir, _THREADS)
+        return Crops(images, recipe, self._image_splits.cache_dir, self._device.threads or processors.usable())
 
     def _scored(self, architecture: Architecture, split: str, stop: threading.Event) -> Iterator[Step | Scores]:
         images, _ = self._image_splits.splits[split]
