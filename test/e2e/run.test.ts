@@ -96,8 +96,11 @@ describe("a run with an evaluator of its own", () => {
       "metrics",
       "original",
       "sameImagesAsSearch",
+      "standardErrors",
       "test",
+      "testStandardErrors",
       "text",
+      "withinNoise",
     ]);
     const operations = [...(best?.text ?? "").matchAll(/([a-z_0-9]+)~\d/g)].map(([, name]) => name);
     expect(best?.architecture).toEqual({ op: operations });
@@ -106,6 +109,7 @@ describe("a run with an evaluator of its own", () => {
     expect(best?.text).toBe(trace.at(-1)?.text);
     expect(best?.costs).toEqual({ flops_m: expect.any(Number), params_m: expect.any(Number) });
     expect(best?.test).toBeNull();
+    expect(best).toMatchObject({ standardErrors: null, testStandardErrors: null, withinNoise: null });
     expect(best?.metrics["accuracy"]).toBeGreaterThan(92);
   });
 
