@@ -235,7 +235,7 @@ def test_images_are_cached_once(tmp_path: Path) -> None:
     command = ["cache-images", "--config", str(tmp_path / "evaluator.yaml")]
     first = run(*command)
     assert first.returncode == 0, first.stderr
-    assert first.stdout.count(": cached\n") == 2  # validation and calibration
+    assert first.stdout.count(": cached\n") == 10  # validation and calibration at five resolutions
     # One process for the others: each has to load PyTorch first.
     others = [[*command, "--space", space_id] for space_id in ("ofa-scenes", "spos", "ofa")]
     program = (
@@ -251,7 +251,7 @@ def test_images_are_cached_once(tmp_path: Path) -> None:
     )
     *said, codes = second.stdout.splitlines()
     assert codes == "[0, 2, 2]", second.stderr
-    assert len(said) == 2
+    assert len(said) == 10
     assert all("already in" in each for each in said)
     unavailable, unknown = second.stderr.splitlines()
     assert "spos is unavailable: " in unavailable

@@ -22,7 +22,7 @@ def test_the_example_runs_in_the_root_of_a_checkout(
     monkeypatch.chdir(ROOT)
     exec(compile(example, "docs/reference/python.md", "exec"), {})
     cost, shape = capsys.readouterr().out.splitlines()
-    assert cost == "{'macs_m': 0.526192, 'params_m': 0.204842}"
+    assert cost == "{'macs_m': 0.99248, 'params_m': 0.156882}"
     assert shape == "torch.Size([2, 10])"
 
 
