@@ -1,11 +1,11 @@
 /**
  * How an evaluator on a CPU shares it: two clients beside one, and three ways to wait on a busy machine.
  *
- * Evaluates random subnets of `ofa-digits` through real servers. It makes the load itself: a busy process for each
- * processor. The parts of a comparison run in turn, so that other work on the machine affects all of them. Needs dist/.
+ * Evaluates random subnets of `ofa-scenes` on some of its images through real servers. It makes the load itself: a busy
+ * process for each processor. The parts of a comparison run in turn, so that other work on the machine affects all of them. Needs dist/.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,10 +18,11 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const python = join(root, ".venv/bin/python");
 const never = new AbortController().signal;
 const median = (values) => [...values].sort((first, second) => first - second)[Math.floor(values.length / 2)];
-const spaceId = "ofa-digits";
+const spaceId = "ofa-scenes";
 const pairs = 3;
 const evaluations = 6;
 const alone = 2;
+const ofEachClass = { train: 20, search: 40, test: 40 };
 
 const ways = [
   { name: "threads that wait without spinning", threads: null, environment: {} },
@@ -30,12 +31,9 @@ const ways = [
   { name: "threads: 1", threads: 1, environment: {} },
 ];
 
-/** Everything is written into `scratch`, but the images of the digits, which stay where the demo has them. */
+/** Everything is written into `scratch`, but the images of the scenes, which stay where the demo has them. */
 export async function sharedCpuRows(scratch) {
-  mkdirSync(scratch, { recursive: true });
-  const images = join(root, "examples/digits/images");
-  if (!existsSync(join(images, "train")))
-    asked(python, join(root, "examples/train_digits_supernet.py"), "images", images);
+  const images = someImages(join(root, "examples/scenes/images"), join(scratch, "images"));
   const servers = [];
   try {
     for (const [place, way] of ways.entries())
@@ -112,7 +110,7 @@ class Server {
   static async started(way, images, scratch, place) {
     const configFile = join(scratch, `evaluator-${place}.yaml`);
     const values = {
-      checkpoints: { [spaceId]: join(root, "examples/digits/ofa_digits.pth") },
+      checkpoints: { [spaceId]: join(root, "examples/scenes/ofa_scenes.pth") },
       imagenet: { val: join(images, "test"), search: join(images, "search"), train: join(images, "train") },
       device: "cpu",
       analognas: false,
@@ -169,6 +167,21 @@ class Server {
     const [user, system] = readFileSync(path, "utf8").split(") ").at(-1).split(" ").slice(11, 13);
     return (Number(user) + Number(system)) / ticksASecond;
   }
+}
+
+/** A folder with the first images of each class. */
+function someImages(all, some) {
+  if (!existsSync(join(all, "test")))
+    asked(python, join(root, "examples/train_scenes_supernet.py"), "images", all);
+  for (const [set, count] of Object.entries(ofEachClass))
+    for (const entry of readdirSync(join(all, set), { withFileTypes: true })) {
+      if (!entry.isDirectory()) continue;
+      const [from, to] = [all, some].map((folder) => join(folder, set, entry.name));
+      mkdirSync(to, { recursive: true });
+      for (const name of readdirSync(from).sort().slice(0, count))
+        copyFileSync(join(from, name), join(to, name));
+    }
+  return some;
 }
 
 const ticksASecond = 100;
