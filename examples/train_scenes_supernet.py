@@ -1,6 +1,6 @@
 """Trains a Once-for-All supernet that finds and names the one whole digit in a scene full of pieces of digits.
 
-    python examples/train_scenes_supernet.py images examples/scenes/images
+    python examples/train_scenes_supernet.py images
     python examples/train_scenes_supernet.py train examples/scenes/ofa_scenes.pth
     collm-nas-evaluator check --space ofa-scenes --config examples/scenes/evaluator.yaml
 
@@ -304,7 +304,8 @@ def train(path: Path, phases: Sequence[Phase] = PHASES) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("images").add_argument("folder", type=Path)
+    images = Path(__file__).parent / "scenes" / "images"
+    commands.add_parser("images").add_argument("folder", type=Path, nargs="?", default=images)
     commands.add_parser("train").add_argument("checkpoint", type=Path)
     options = parser.parse_args()
     if options.command == "images":

@@ -52,8 +52,3 @@ def unset(environment: Mapping[str, str]) -> list[_Setting]:
     """The settings of glibc about which an environment says nothing."""
     tuned = {each.partition("=")[0] for each in environment.get("GLIBC_TUNABLES", "").split(":")}
     return [each for each in _SETTINGS if each.variable not in environment and each.tunable not in tuned]
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

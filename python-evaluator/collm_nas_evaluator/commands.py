@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from collm_nas_evaluator import allocation, catalogue, config, reference, server, space_check, terminal
+from collm_nas_evaluator import catalogue, config, processors, reference, server, space_check, terminal
 from collm_nas_evaluator.addresses import Address
 from collm_nas_evaluator.backends.base import Unavailable
 from collm_nas_evaluator.errors import PackageMissing, TableMissing, UsageError
@@ -158,7 +158,7 @@ def _measure_bank(options: argparse.Namespace) -> int:
     part = tied.part_of(backend.describe(), defined, options.definition)
     _cache_crops(backend)
     places = bank_making.order(part.space.size, options.only)
-    processes = min(options.processes or allocation.processors(), len(places))
+    processes = min(options.processes or processors.usable(), len(places))
     pace = _Pace(len(places))
     finished = []
     try:

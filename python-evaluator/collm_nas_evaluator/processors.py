@@ -14,7 +14,7 @@ _SET_BY = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 def usable() -> int:
     """As many as the system has, less those that this process or its container may not use."""
-    from loky import cpu_count  # noqa: PLC0415 - only supernets need it
+    from loky import cpu_count  # noqa: PLC0415 - tables do without
 
     count: int = cpu_count()
     return count

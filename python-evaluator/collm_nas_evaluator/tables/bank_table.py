@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from collm_nas_evaluator import files
+from collm_nas_evaluator import csv_file, files
 from collm_nas_evaluator.dimension import NUMBER_TEXT, Dimension, Group
 from collm_nas_evaluator.errors import TableDamaged, TableMissing, UsageError
 from collm_nas_evaluator.space import Cost, Metric, Space, Split
@@ -277,7 +277,7 @@ class _Reader:
         return dataclasses.replace(bank, architectures=tuple(architectures))
 
     def _number(self, line: int, name: str, text: str, most: float | None) -> float:
-        """The number in a field. Only a metric (`most` is given) may be below zero, and then only one of no unit."""
+        """The number in a field. Of all columns, only a metric that is no percentage may be below zero."""
         value = float(text) if NUMBER_TEXT.fullmatch(text) else math.nan
         if not math.isfinite(value):
             self._refuse(line, f"{name} is {text[:40]!r}, not a finite number")
@@ -288,17 +288,10 @@ class _Reader:
 
     def _lines(self, names: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
         """The rows below the header, each with its line number; the header must be exactly `names`."""
-        reader = csv.reader(io.StringIO(self._rows, newline=""), strict=True)
         try:
-            header = next(reader, [])
-            if header != list(names):
-                self._refuse(3, f"the columns are {','.join(header)[:300]}, but have to be {','.join(names)}")
-            for row in reader:
-                if len(row) != len(names):
-                    self._refuse(reader.line_num + 2, f"{len(row)} fields instead of {len(names)}")
-                yield reader.line_num + 2, row
-        except csv.Error as error:
-            self._refuse(reader.line_num + 2, f"no CSV ({error})")
+            yield from csv_file.rows(self._rows.encode(), names, above=2)
+        except csv_file.RowRefused as error:
+            raise TableDamaged(self._path, error.place, f"{error.what}; {_AGAIN}") from error
 
     def _read_head(self) -> dict[str, Any]:
         try:
